@@ -1,0 +1,167 @@
+"""Verdicts and anomaly events: what the edge concludes, on the site and up to the cloud."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gustbed_protocol.violations import Violation
+
+SCHEMA = 1
+
+VerdictState = Literal["ok", "anomaly", "warming", "unknown"]
+"""``warming``: the window is not full yet. ``unknown``: the model failed on this turbine."""
+EventChange = Literal["opened", "updated", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model by name and semantic version."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the model says of one block. Unique by (``turbine``, ``boot``, ``seq``).
+
+    ``t`` is the Unix time of the window's last sample. ``ratios`` gives score over threshold by
+    feature, ``score`` the largest of them; ``violations`` names the kinds whose ratio passes 1.
+    """
+
+    turbine: str
+    boot: str
+    seq: int
+    t: float
+    state: VerdictState
+    score: float | None
+    ratios: dict[str, float]
+    violations: list[Violation]
+    model: ModelRef | None
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyEvent:
+    """A lasting violation on one turbine, from opening to closing (Unix seconds)."""
+
+    id: str
+    site: str
+    thing: str
+    turbine: str
+    kind: Violation
+    opened: float
+    closed: float | None
+    peak_score: float
+    model: ModelRef
+    change: EventChange
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySummary:
+    """A turbine's means over a few seconds, for the cloud.
+
+    ``vibration`` is the root mean square of the acceleration's change, in counts.
+    """
+
+    turbine: str
+    t: float
+    voltage: float
+    rps: float
+    wind_speed_rps: float
+    vibration: float
+    gearboxtemp: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that the edge wants the cloud to see."""
+
+    t: float
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictBatch:
+    """``device/<thing>/verdicts``."""
+
+    thing: str
+    site: str
+    verdicts: list[Verdict]
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryBatch:
+    """``device/<thing>/telemetry``."""
+
+    thing: str
+    site: str
+    turbines: list[TelemetrySummary]
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """``device/<thing>/events``."""
+
+    thing: str
+    site: str
+    events: list[AnomalyEvent]
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """``device/<thing>/logs``. The reference systems' records share this topic."""
+
+    thing: str
+    site: str
+    lines: list[LogLine]
+    type: str = "log"
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class TurbineStatus:
+    """A turbine as its edge sees it. ``lost``, ``duplicate`` and ``reordered`` count blocks."""
+
+    id: str
+    state: Literal["ok", "anomaly", "warming", "unknown", "silent"]
+    blocks: int
+    lost: int
+    duplicate: int
+    reordered: int
+    score: float | None
+    violations: list[Violation]
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The edge's summary of itself, retained. ``t`` is its Unix time in seconds.
+
+    ``rejected`` counts quarantined payloads by reason; ``buffered`` counts uplink messages that
+    wait for the cloud; ``update`` is the running model update, if any.
+    """
+
+    site: str
+    thing: str
+    t: float
+    connected: bool
+    model: ModelRef | None
+    turbines: list[TurbineStatus]
+    rejected: dict[str, int] = field(default_factory=dict)
+    buffered: int = 0
+    update: str | None = None
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """``gustbed/<site>/<service>/state``: retained birth (``online``) and last will."""
+
+    service: str
+    state: Literal["online", "offline"]
+    t: float
+    schema: int = SCHEMA

@@ -1,0 +1,76 @@
+"""The job document of a model rollout, and the statement that its signature covers."""
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+SCHEMA = 1
+OPERATION_UPDATE_MODEL = "update_model"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is signed: which package may be installed, and whether an older version may.
+
+    ``sha256`` is the package archive's digest in hex, ``size`` its length in bytes.
+    """
+
+    name: str
+    version: str
+    size: int
+    sha256: str
+    rollback: bool = False
+
+    def statement(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces, UTF-8."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+    def digest(self) -> bytes:
+        """SHA-256 of the statement: the message digest that KMS signs (ECDSA P-256)."""
+        return hashlib.sha256(self.statement()).digest()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A detached ECDSA P-256 signature over ``Release.digest()``: DER, base64."""
+
+    value: str
+    key_id: str
+
+    @classmethod
+    def from_bytes(cls, der: bytes, key_id: str) -> "Signature":
+        """Wrap KMS's answer."""
+        return cls(base64.b64encode(der).decode("ascii"), key_id)
+
+    def der(self) -> bytes:
+        """Raises ``ValueError`` if the value is not base64."""
+        return base64.b64decode(self.value, validate=True)
+
+
+@dataclass(frozen=True)
+class JobDocument:
+    """What the edge is asked to do. ``url`` is a presigned URL when the edge reads it."""
+
+    release: Release
+    url: str
+    signature: Signature
+    operation: str = OPERATION_UPDATE_MODEL
+    schema: int = SCHEMA
+
+
+def presigned_placeholder(bucket: str, key: str, region: str) -> str:
+    """What AWS IoT Jobs replaces by a presigned URL when a device asks for the document.
+
+    Source: AWS IoT Core developer guide, "Presigned URLs".
+    """
+    return f"${{aws:iot:s3-presigned-url:https://s3.{region}.amazonaws.com/{bucket}/{key}}}"
+
+
+def package_prefix(name: str, version: str) -> str:
+    """Where a release lies in the artifact bucket: ``<prefix>/package.tar.gz``, ``/job.json``."""
+    return f"releases/{name}/{version}"
+
+
+PACKAGE_FILE = "package.tar.gz"
+JOB_FILE = "job.json"

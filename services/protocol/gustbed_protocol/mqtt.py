@@ -1,0 +1,152 @@
+"""A session with the site broker: connects, stays connected, resubscribes, says when it cannot."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import MqttSettings
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[str, bytes], None]
+"""Called with topic and payload on the session's network thread. Must not block."""
+
+RECONNECT_SECONDS = (1, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to publish; as a will, the one the broker publishes for a lost client."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+
+
+class Session:
+    """One client of the site broker, reconnecting by itself until closed.
+
+    ``subscriptions`` maps topic filters to handlers; ``births`` makes the messages that are
+    published after each connection. Use as a context manager.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        user: str,
+        client_id: str,
+        subscriptions: Mapping[str, Handler] | None = None,
+        will: Message | None = None,
+        births: Callable[[], list[Message]] | None = None,
+        max_queued: int = 2000,
+    ) -> None:
+        self._settings = settings
+        self._user = user
+        self._subscriptions = dict(subscriptions or {})
+        self._births = births
+        self._connected = threading.Event()
+        self._refusal = ""
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv311
+        )
+        password = settings.password(user)
+        if password is not None:
+            client.username_pw_set(user, password)
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
+        client.reconnect_delay_set(*RECONNECT_SECONDS)
+        client.max_queued_messages_set(max_queued)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        for topic_filter, handler in self._subscriptions.items():
+            client.message_callback_add(topic_filter, _callback(handler))
+        self._client = client
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted this client and not lost it since."""
+        return self._connected.is_set()
+
+    def start(self) -> None:
+        """Begin connecting in the background."""
+        self._client.connect_async(
+            self._settings.host, self._settings.port, self._settings.keepalive
+        )
+        self._client.loop_start()
+
+    def wait_connected(self, timeout: float) -> None:
+        """Wait at most ``timeout`` seconds. Raises ``GustbedError`` naming broker and reason."""
+        if not self._connected.wait(timeout):
+            reason = self._refusal or "no answer"
+            raise GustbedError(
+                f"site broker {self._settings.host}:{self._settings.port}: {reason}",
+                "is it running? See `gustbed status`",
+            )
+
+    def publish(self, message: Message) -> bool:
+        """Queue a message. False if the queue is full or, at QoS 0, nobody is connected."""
+        info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+        return info.rc in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN)
+
+    def stop(self, farewell: Message | None = None) -> None:
+        """Publish ``farewell`` if connected, then disconnect cleanly (so no will is sent)."""
+        if farewell is not None and self.connected:
+            self._client.publish(
+                farewell.topic, farewell.payload, farewell.qos, farewell.retain
+            ).wait_for_publish(timeout=2)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _on_connect(
+        self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = f"refused user {self._user!r}: {reason}"
+            log.warning("site broker %s", self._refusal)
+            return
+        if self._subscriptions:
+            client.subscribe([(topic_filter, 1) for topic_filter in self._subscriptions])
+        if self._births is not None:
+            for message in self._births():
+                self.publish(message)
+        self._connected.set()
+
+    def _on_disconnect(
+        self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if self._connected.is_set():
+            self._connected.clear()
+            if reason.is_failure:
+                log.warning("site broker lost: %s", reason)
+
+
+def _callback(handler: Handler) -> Callable[[paho.Client, Any, paho.MQTTMessage], None]:
+    def call(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        try:
+            handler(message.topic, bytes(message.payload))
+        except Exception:
+            log.exception("a handler failed on %s", message.topic)
+
+    return call

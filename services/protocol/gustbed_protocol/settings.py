@@ -1,0 +1,82 @@
+"""Settings from environment variables, one model per section, errors that name the variable."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gustbed_protocol import topics
+from gustbed_protocol.errors import GustbedError
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def section(prefix: str) -> SettingsConfigDict:
+    """The configuration of a settings section whose variables start with ``prefix``."""
+    return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="ignore", env_ignore_empty=True)
+
+
+class SiteSettings(BaseSettings):
+    """Which site this is and how many turbines it has."""
+
+    model_config = section("GUSTBED_")
+
+    site: str = Field("site-1", description="name of the site, one MQTT topic level")
+    turbines: int = Field(6, ge=1, le=10_000, description="turbines wt01, wt02, …")
+
+    @field_validator("site")
+    @classmethod
+    def _one_level(cls, value: str) -> str:
+        return topics.level(value)
+
+    @property
+    def turbine_ids(self) -> tuple[str, ...]:
+        """Names of the site's turbines, in order."""
+        return tuple(turbine_id(i) for i in range(self.turbines))
+
+    @property
+    def thing(self) -> str:
+        """The edge gateway's thing name in AWS IoT."""
+        return f"gustbed-{self.site}"
+
+
+class MqttSettings(BaseSettings):
+    """The site broker, as one of its clients."""
+
+    model_config = section("GUSTBED_MQTT_")
+
+    host: str = Field("127.0.0.1", description="host name or address of the site broker")
+    port: int = Field(1883, ge=1, le=65535)
+    credentials_dir: Path | None = Field(
+        None, description="folder of <user>.password files; none for an anonymous broker"
+    )
+    keepalive: int = Field(30, ge=5, le=600, description="seconds")
+
+    def password(self, user: str) -> str | None:
+        """Read a user's password. Raises ``GustbedError`` naming the file that is missing."""
+        if self.credentials_dir is None:
+            return None
+        path = self.credentials_dir / f"{user}.password"
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise GustbedError(
+                f"{path}: {error.strerror}", "set GUSTBED_MQTT_CREDENTIALS_DIR to the right folder"
+            ) from error
+
+
+def turbine_id(index: int) -> str:
+    """Name of the turbine at a position that counts from 0."""
+    return f"wt{index + 1:02d}"
+
+
+def load(kind: type[S]) -> S:
+    """Read a section from the environment. Raises ``GustbedError`` naming the variable."""
+    try:
+        return kind()
+    except ValidationError as error:
+        first = error.errors()[0]
+        prefix = kind.model_config.get("env_prefix", "")
+        variable = prefix + "_".join(str(part) for part in first["loc"]).upper()
+        raise GustbedError(variable, f"{first['msg']} (got {first['input']!r})") from error
