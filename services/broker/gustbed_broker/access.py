@@ -1,0 +1,59 @@
+"""The site broker's users and what each may read and write."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gustbed_protocol import topics
+
+TWIN, EDGE, OPERATOR, LEGACY = "twin", "edge", "operator", "legacy"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A broker user with the topic filters it may read and write."""
+
+    user: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+def clients(site: str, turbines: Iterable[str]) -> list[Client]:
+    """Every client of a site. A turbine speaks and listens only as itself."""
+    return [
+        *(
+            Client(
+                turbine,
+                reads=(topics.command(site, turbine),),
+                writes=(topics.telemetry(site, turbine), topics.command_ack(site, turbine)),
+            )
+            for turbine in turbines
+        ),
+        Client(TWIN, writes=(topics.state(site, TWIN),)),
+        Client(
+            EDGE,
+            reads=(topics.every("telemetry", site), topics.LEGACY_RAW),
+            writes=(
+                topics.every("verdict", site),
+                topics.every("event", site),
+                topics.every("command", site),
+                topics.state(site, EDGE),
+                topics.heartbeat(site),
+            ),
+        ),
+        Client(
+            OPERATOR,
+            reads=(f"{topics.ROOT}/{site}/#",),
+            writes=(topics.every("command", site),),
+        ),
+        Client(LEGACY, writes=(topics.LEGACY_RAW,)),
+    ]
+
+
+def acl_file(everyone: Iterable[Client]) -> str:
+    """Mosquitto's ACL file: what is not listed is refused."""
+    lines = ["# Written by gustbed_broker; changes are lost."]
+    for client in everyone:
+        lines += ["", f"user {client.user}"]
+        lines += [f"topic read {topic}" for topic in client.reads]
+        lines += [f"topic write {topic}" for topic in client.writes]
+    return "\n".join(lines) + "\n"
