@@ -1,0 +1,1 @@
+"""The front door of Gustbed, for people and for scripts."""

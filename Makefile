@@ -1,0 +1,48 @@
+# One-liners over `gustbed`; each installs what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+GUSTBED := .venv/bin/gustbed
+RUNTIME ?= auto
+TARGET ?=
+export RUNTIME TARGET
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## Install everything that the fleet needs
+	@scripts/setup run
+
+.PHONY: up
+up: setup ## Start the fleet (RUNTIME=docker|process, TARGET=local|aws)
+	@$(GUSTBED) up
+
+.PHONY: down
+down: ## Stop what `make up` started, and nothing else
+	@[ ! -x $(GUSTBED) ] || $(GUSTBED) down
+
+.PHONY: status
+status: setup ## Show services, edge and turbines
+	@$(GUSTBED) status
+
+.PHONY: test
+test: ## Install what tests need, then run all that this machine can run
+	@scripts/test $(PYTEST_ARGS)
+
+.PHONY: check
+check: ## Format, lint and type checks
+	@scripts/check
+
+.PHONY: bench
+bench: setup ## Print the figures of edge, twin and memory
+	@$(GUSTBED) bench edge && $(GUSTBED) bench twin && $(GUSTBED) bench memory
+
+.PHONY: lock
+lock: ## Renew the lock files
+	@scripts/lock
+
+.PHONY: clean
+clean: down ## Stop the fleet and delete its state, keys and buffers
+	@rm -rf .gustbed

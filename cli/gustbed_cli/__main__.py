@@ -1,0 +1,45 @@
+"""``gustbed``: exit codes 0 done, 1 failed, 2 wrong usage."""
+
+import sys
+
+import typer
+
+from gustbed_cli.commands import bench, cloud, events, fault, fleet, model
+from gustbed_protocol.errors import GustbedError
+
+app = typer.Typer(
+    name="gustbed",
+    help="A wind farm, its edge ML and its cloud, on one laptop.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(fleet.up)
+app.command()(fleet.down)
+app.command()(fleet.status)
+app.command()(fleet.logs)
+app.command()(events.events)
+app.command()(cloud.jobs)
+app.command()(cloud.enrol)
+app.command()(cloud.deploy)
+app.add_typer(fault.app, name="fault")
+app.add_typer(model.app, name="model")
+app.add_typer(bench.app, name="bench")
+
+
+def main() -> None:
+    """Run a command; a failure that a person can mend is one line and exit code 1."""
+    try:
+        app()
+    except GustbedError as error:
+        print(f"gustbed: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""``gustbed up``, ``down``, ``status`` and ``logs``."""
+
+from typing import Annotated
+
+import typer
+
+from gustbed_cli import output
+from gustbed_cli.commands.common import JsonOption
+from gustbed_cli.fleet import Choice, load_fleet, write_choice
+from gustbed_cli.runtime.choose import chosen_backend, running_backend
+from gustbed_cli.status import FleetStatus, fleet_status
+
+
+def up() -> None:
+    """Start the fleet and wait until every service is healthy.
+
+    RUNTIME=docker|process picks how; TARGET=local|aws picks the cloud.
+    """
+    fleet = load_fleet()
+    backend = chosen_backend(fleet, output.say)
+    write_choice(fleet.home, Choice(backend.name, fleet.target))
+    backend.up(output.say)
+    _print_services(fleet_status(fleet, backend))
+    typer.echo(f"\nDashboard: {fleet.dashboard_url}")
+
+
+def down() -> None:
+    """Stop what `up` started, and nothing else."""
+    running_backend(load_fleet()).down(output.say)
+
+
+def status(json: JsonOption = False) -> None:
+    """Show services, edge and turbines."""
+    fleet = load_fleet()
+    now = fleet_status(fleet, running_backend(fleet))
+    if json:
+        output.emit_json(now)
+        return
+    _print_services(now)
+    for site in now.sites:
+        edge = site.edge
+        model = f"{edge.model.name} {edge.model.version}" if edge.model else "no model"
+        cloud = "connected to the cloud" if edge.connected else "not connected to the cloud"
+        waiting = f", {edge.buffered} messages waiting" if edge.buffered else ""
+        typer.echo()
+        output.table(
+            f"{site.site}: edge {edge.thing}, {cloud}, {model}{waiting}",
+            ["turbine", "state", "blocks", "lost", "score", "violations"],
+            (
+                (t.id, t.state, t.blocks, t.lost, _score(t.score), ", ".join(t.violations) or None)
+                for t in site.turbines
+            ),
+        )
+
+
+def logs(
+    service: Annotated[str | None, typer.Argument(help="One service; all if not given.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing.")] = False,
+) -> None:
+    """Print the logs of one service or of all."""
+    raise typer.Exit(running_backend(load_fleet()).logs(service, follow=follow))
+
+
+def _print_services(now: FleetStatus) -> None:
+    output.table(
+        f"Services ({now.runtime}, target {now.target})",
+        ["service", "state", "address", "memory MB", "restarts"],
+        ((s.name, s.state, s.address, s.memory_mb, s.restarts) for s in now.services),
+    )
+
+
+def _score(score: float | None) -> str | None:
+    return None if score is None else f"{score:.2f}"

@@ -1,0 +1,174 @@
+"""Which fleet the command line speaks to: where it lives, how it runs, which cloud it uses."""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from dotenv import dotenv_values
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import MqttSettings, SiteSettings, load, section
+
+Runtime = Literal["process", "docker"]
+Target = Literal["local", "aws"]
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATOR = "operator"
+_LOCAL_HOST = "127.0.0.1"
+
+
+class FleetSettings(BaseSettings):
+    """What a person may choose about the fleet as a whole."""
+
+    model_config = section("")
+
+    runtime: Literal["auto", "process", "docker"] = Field(
+        "auto", description="docker if an engine answers and has the images, else process"
+    )
+    target: Target | None = Field(None, description="local emulator or AWS")
+
+
+class PlaceSettings(BaseSettings):
+    """Where the fleet keeps its state, and the ports it takes on this machine."""
+
+    model_config = section("GUSTBED_")
+
+    home: Path = Field(ROOT / ".gustbed", description="folder of keys, models, logs and buffers")
+    port_mqtt: int = Field(1883, ge=1, le=65535)
+    port_edge: int = Field(8070, ge=1, le=65535)
+    port_aws: int = Field(4566, ge=1, le=65535)
+    port_registry: int = Field(4567, ge=1, le=65535)
+    port_iot: int = Field(8883, ge=1, le=65535)
+    port_dashboard: int = Field(8501, ge=1, le=65535)
+    stack: str = Field("gustbed", description="CloudFormation stack")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the last ``up`` chose, remembered for the commands that follow."""
+
+    runtime: Runtime
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A fleet on this machine."""
+
+    place: PlaceSettings
+    site: SiteSettings
+    target: Target
+
+    @property
+    def home(self) -> Path:
+        """Absolute folder of the fleet's state."""
+        return self.place.home.resolve()
+
+    @property
+    def edge_url(self) -> str:
+        """The edge's HTTP endpoint."""
+        return f"http://{_LOCAL_HOST}:{self.place.port_edge}"
+
+    @property
+    def dashboard_url(self) -> str:
+        """The dashboard's address for a browser."""
+        return f"http://{_LOCAL_HOST}:{self.place.port_dashboard}"
+
+    @property
+    def credentials(self) -> Path:
+        """Folder of the broker passwords that this machine's tools may use."""
+        return self.home / "credentials"
+
+    def mqtt(self, credentials: Path | None = None) -> MqttSettings:
+        """The site broker as seen from this machine."""
+        return MqttSettings(
+            host=_LOCAL_HOST,
+            port=self.place.port_mqtt,
+            credentials_dir=credentials or self.credentials,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Variables for every process of the fleet on this machine, and for the AWS SDK here."""
+        inherited = dict(os.environ)
+        if self.target == "local":
+            # A person's own AWS profile must never receive what was meant for the emulator.
+            inherited = {k: v for k, v in inherited.items() if not _is_aws_identity(k)}
+        return {**inherited, **self._own_variables(), **target_variables(self.target, self.place)}
+
+    def _own_variables(self) -> dict[str, str]:
+        home, place = self.home, self.place
+        enrol = str(home / "enrol")
+        return {
+            "GUSTBED_HOME": str(home),
+            "GUSTBED_SITE": self.site.site,
+            "GUSTBED_TURBINES": str(self.site.turbines),
+            "GUSTBED_STACK": place.stack,
+            "GUSTBED_MQTT_HOST": _LOCAL_HOST,
+            "GUSTBED_MQTT_PORT": str(place.port_mqtt),
+            "GUSTBED_MQTT_CREDENTIALS_DIR": str(home / "credentials"),
+            "GUSTBED_EDGE_DATA_DIR": str(home / "edge"),
+            "GUSTBED_EDGE_ENROL_DIR": enrol,
+            "GUSTBED_EDGE_HTTP_PORT": str(place.port_edge),
+            "GUSTBED_EDGE_URL": self.edge_url,
+            "GUSTBED_ENROL_DIR": enrol,
+            "GUSTBED_EMULATOR_PORT": str(place.port_aws),
+            "GUSTBED_EMULATOR_MTLS_PORT": str(place.port_iot),
+            "GUSTBED_EMULATOR_DATA_DIR": str(home / "emulator"),
+            "GUSTBED_REGISTRY_PORT": str(place.port_registry),
+            "GUSTBED_REGISTRY_DATA_DIR": str(home / "registry"),
+            "GUSTBED_DASHBOARD_PORT": str(place.port_dashboard),
+        }
+
+
+def target_variables(target: Target, place: PlaceSettings) -> dict[str, str]:
+    """The variables of ``targets/<target>.env``, with this fleet's ports filled in."""
+    path = ROOT / "targets" / f"{target}.env"
+    if not path.is_file():
+        raise GustbedError(str(path), "missing: restore it from the repository")
+    ports = {
+        "GUSTBED_PORT_AWS": str(place.port_aws),
+        "GUSTBED_PORT_REGISTRY": str(place.port_registry),
+        "GUSTBED_PORT_IOT": str(place.port_iot),
+    }
+    # The file's ${GUSTBED_PORT_…} are filled in from the text that precedes it.
+    preamble = "".join(f"{name}={value}\n" for name, value in ports.items())
+    stream = io.StringIO(preamble + path.read_text(encoding="utf-8"))
+    return {k: v for k, v in dotenv_values(stream=stream).items() if v is not None}
+
+
+def load_fleet() -> Fleet:
+    """The fleet that the environment and the last ``up`` describe. Raises ``GustbedError``."""
+    place = load(PlaceSettings)
+    asked = load(FleetSettings).target
+    remembered = read_choice(place.home)
+    target = asked or (remembered.target if remembered else "local")
+    return Fleet(place, load(SiteSettings), target)
+
+
+def read_choice(home: Path) -> Choice | None:
+    """What the last ``up`` chose, or None if there was none."""
+    try:
+        return msgspec.json.decode((home / "fleet.json").read_bytes(), type=Choice)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def write_choice(home: Path, choice: Choice) -> None:
+    """Remember a choice. Raises ``GustbedError`` if the folder cannot be written."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "fleet.json").write_bytes(msgspec.json.encode(choice))
+    except OSError as error:
+        raise GustbedError(
+            f"{home}: {error.strerror}",
+            "make it writable, or set GUSTBED_HOME to a folder of yours",
+        ) from error
+
+
+def _is_aws_identity(name: str) -> bool:
+    return name.startswith("AWS_") and name != "AWS_CA_BUNDLE"

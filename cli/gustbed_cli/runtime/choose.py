@@ -1,0 +1,34 @@
+"""Decides between containers and processes."""
+
+from gustbed_cli.fleet import Fleet, FleetSettings, read_choice
+from gustbed_cli.runtime.docker import DockerRuntime, unusable_because
+from gustbed_cli.runtime.model import RuntimeBackend, Say
+from gustbed_cli.runtime.process import ProcessRuntime
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import load
+
+
+def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:
+    """What ``up`` is to use. Raises ``GustbedError`` if Docker is demanded and unusable."""
+    asked = load(FleetSettings).runtime
+    if asked == "process":
+        return ProcessRuntime(fleet)
+    reason = unusable_because()
+    if reason is None:
+        return DockerRuntime(fleet)
+    if asked == "docker":
+        raise GustbedError(f"RUNTIME=docker: {reason.what}", reason.mend)
+    say(f"running as local processes ({reason.what})")
+    return ProcessRuntime(fleet)
+
+
+def running_backend(fleet: Fleet) -> RuntimeBackend:
+    """What the last ``up`` used; without one, whatever is running."""
+    asked = load(FleetSettings).runtime
+    if asked != "auto":
+        return DockerRuntime(fleet) if asked == "docker" else ProcessRuntime(fleet)
+    choice = read_choice(fleet.home)
+    if choice is not None:
+        return DockerRuntime(fleet) if choice.runtime == "docker" else ProcessRuntime(fleet)
+    docker = DockerRuntime(fleet)
+    return docker if docker.is_running() else ProcessRuntime(fleet)

@@ -1,0 +1,221 @@
+"""The fleet as containers, through Docker Compose."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from gustbed_cli.fleet import OPERATOR, ROOT, Fleet, Runtime
+from gustbed_cli.runtime.model import Say, ServiceStatus, State
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import MqttSettings
+
+LOOK_SECONDS = 20
+PULL_SECONDS = 120
+HEALTHY_WITHIN = 120
+"""Seconds for containers to become healthy once their images are there."""
+BASE_IMAGES = {
+    "PYTHON_IMAGE": "python:3.11-slim-bookworm",
+    "MOSQUITTO_IMAGE": "eclipse-mosquitto:2",
+}
+"""Build arguments with their public defaults, as in the Dockerfiles."""
+
+
+class DockerRuntime:
+    """Starts, looks at and stops a fleet of containers."""
+
+    name: Runtime = "docker"
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def up(self, say: Say) -> None:
+        """Build, start and wait until every container is healthy. Raises ``GustbedError``."""
+        say("building images (the first time takes minutes)")
+        self._compose("build", show=True)
+        say("starting containers; waiting until every one is healthy")
+        self._compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_WITHIN), show=True)
+        self._fetch_operator_password()
+
+    def down(self, say: Say) -> None:
+        """Stop and remove this fleet's containers; keep its volumes."""
+        say("stopping containers")
+        self._compose("down", "--remove-orphans", show=True)
+
+    def statuses(self) -> list[ServiceStatus]:
+        """Every container's state."""
+        output = self._compose("ps", "--all", "--format", "json")
+        rows = [row for row in _json_lines(output) if row.get("ExitCode", 0) == 0 or _lives(row)]
+        memory = _memory([str(row["Name"]) for row in rows if _lives(row)])
+        return [
+            ServiceStatus(
+                name=str(row["Service"]),
+                state=_state(row),
+                address=_address(row),
+                memory_mb=memory.get(str(row["Name"])),
+                restarts=_restarts(str(row["Name"])),
+            )
+            for row in rows
+            if _lives(row) or row.get("ExitCode")
+        ]
+
+    def logs(self, service: str | None, *, follow: bool) -> int:
+        """Print the logs of one container or all. Returns Compose's exit code."""
+        arguments = ["logs", "--tail", "100", *(["--follow"] if follow else [])]
+        command = [*_compose_command(), *arguments, *([service] if service else [])]
+        return subprocess.run(command, cwd=ROOT, env=self._environment(), check=False).returncode
+
+    def operator(self) -> MqttSettings:
+        """The site broker, with the operator's password as the containers know it."""
+        if not (self._credentials / f"{OPERATOR}.password").exists():
+            self._fetch_operator_password()
+        return self._fleet.mqtt(self._credentials)
+
+    def is_running(self) -> bool:
+        """Whether any container of this fleet runs."""
+        if unusable_because() is not None:
+            return False
+        return bool(self._compose("ps", "--quiet").strip())
+
+    @property
+    def _credentials(self) -> Path:
+        return self._fleet.home / "docker-credentials"
+
+    def _fetch_operator_password(self) -> None:
+        path = f"/run/gustbed/credentials/{OPERATOR}.password"
+        password = self._compose("exec", "--no-TTY", "dashboard", "cat", path)
+        self._credentials.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target = self._credentials / f"{OPERATOR}.password"
+        target.touch(mode=0o600)
+        target.write_text(password, encoding="utf-8")
+
+    def _environment(self) -> dict[str, str]:
+        place = self._fleet.place
+        return {
+            **os.environ,
+            "TARGET": self._fleet.target,
+            "GUSTBED_SITE": self._fleet.site.site,
+            "GUSTBED_TURBINES": str(self._fleet.site.turbines),
+            "GUSTBED_PORT_MQTT": str(place.port_mqtt),
+            "GUSTBED_PORT_EDGE": str(place.port_edge),
+            "GUSTBED_PORT_AWS": str(place.port_aws),
+            "GUSTBED_PORT_REGISTRY": str(place.port_registry),
+            "GUSTBED_PORT_IOT": str(place.port_iot),
+            "GUSTBED_PORT_DASHBOARD": str(place.port_dashboard),
+        }
+
+    def _compose(self, *arguments: str, show: bool = False) -> str:
+        done = subprocess.run(
+            [*_compose_command(), *arguments],
+            cwd=ROOT,
+            env=self._environment(),
+            stdout=None if show else subprocess.PIPE,
+            stderr=None if show else subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            words = (done.stderr or "see the lines above").strip().splitlines()
+            raise GustbedError(f"docker compose {arguments[0]} failed", words[-1][:300])
+        return done.stdout or ""
+
+
+def unusable_because() -> GustbedError | None:
+    """Why the fleet cannot run in containers here, or None if it can."""
+    if shutil.which("docker") is None:
+        return GustbedError("docker is not installed", "install Docker, or use RUNTIME=process")
+    if not _succeeds("docker", "info"):
+        return GustbedError("no Docker engine answers", "start it, or use RUNTIME=process")
+    if not _succeeds(*_compose_command(), "version"):
+        return GustbedError("Docker Compose v2 is missing", "install the compose plugin")
+    for variable, public in BASE_IMAGES.items():
+        image = os.environ.get(variable, public)
+        if not _succeeds("docker", "image", "inspect", image) and not _succeeds(
+            "docker", "pull", "--quiet", image, seconds=PULL_SECONDS
+        ):
+            return GustbedError(
+                f"image {image} cannot be had",
+                f"run scripts/offline-images, or set {variable} to one that can",
+            )
+    return None
+
+
+def _compose_command() -> tuple[str, ...]:
+    if _succeeds("docker", "compose", "version"):
+        return ("docker", "compose")
+    return ("docker-compose",)
+
+
+def _succeeds(*command: str, seconds: int = LOOK_SECONDS) -> bool:
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _json_lines(text: str) -> list[dict[str, object]]:
+    # Compose prints one object per line since 2.21, one array before.
+    text = text.strip()
+    if text.startswith("["):
+        rows: list[dict[str, object]] = json.loads(text)
+        return rows
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _lives(row: Mapping[str, object]) -> bool:
+    return row.get("State") in ("running", "restarting")
+
+
+def _state(row: Mapping[str, object]) -> State:
+    if row.get("State") == "restarting":
+        return "restarting"
+    if row.get("State") != "running":
+        return "stopped"
+    health = row.get("Health")
+    if health == "starting":
+        return "starting"
+    return "unhealthy" if health == "unhealthy" else "healthy"
+
+
+def _address(row: Mapping[str, object]) -> str:
+    publishers = row.get("Publishers")
+    ports = (
+        {f"127.0.0.1:{port['PublishedPort']}" for port in publishers if port.get("PublishedPort")}
+        if isinstance(publishers, list)
+        else set()
+    )
+    return ", ".join(sorted(ports))
+
+
+def _restarts(container: str) -> int:
+    done = subprocess.run(
+        ["docker", "inspect", "--format", "{{.RestartCount}}", container],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return int(done.stdout.strip() or 0) if done.returncode == 0 else 0
+
+
+def _memory(containers: list[str]) -> dict[str, float]:
+    if not containers:
+        return {}
+    done = subprocess.run(
+        ["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *containers],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    rows = (line.split() for line in done.stdout.splitlines())
+    return {row[0]: _megabytes(row[1]) for row in rows if len(row) > 1}
+
+
+def _megabytes(text: str) -> float:
+    units = {"GiB": 1073.74, "MiB": 1.048576, "KiB": 0.001024, "B": 1e-6}
+    for unit, factor in units.items():
+        if text.endswith(unit):
+            return round(float(text.removesuffix(unit)) * factor, 1)
+    return 0.0

@@ -1,0 +1,160 @@
+"""The fleet as ordinary processes under one supervisor."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from gustbed_broker.configure import BrokerFiles, configure
+from gustbed_cli.fleet import ROOT, Fleet, Runtime
+from gustbed_cli.runtime import leftovers, preflight
+from gustbed_cli.runtime.model import Say, ServiceStatus, State
+from gustbed_cli.runtime.services import Service, log_file, services
+from gustbed_cli.runtime.supervisor import MARK, read_state
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import MqttSettings
+
+HEALTHY_WITHIN = 60.0
+"""Seconds that a fleet may take from start to healthy."""
+LOOK_EVERY = 0.5
+
+
+class ProcessRuntime:
+    """Starts, looks at and stops a fleet of local processes."""
+
+    name: Runtime = "process"
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def up(self, say: Say) -> None:
+        """Start what is not running and wait until all is healthy. Raises ``GustbedError``."""
+        fleet = self._fleet
+        preflight.writable_home(fleet)
+        preflight.emulator_installed(fleet)
+        preflight.ensure_mosquitto(say)
+        wanted = services(fleet)
+        if self._supervisor() is None:
+            orphans = leftovers.of_home(fleet.home)
+            if orphans:
+                say(f"stopping {len(orphans)} processes of an earlier, unclean stop")
+                leftovers.stop(orphans)
+            preflight.free_ports(fleet, wanted)
+            self._configure_broker()
+            self._start_supervisor()
+            say("started; waiting until every service is healthy")
+        else:
+            say("already running; checking its health")
+        self._wait_healthy(wanted, say)
+
+    def down(self, say: Say) -> None:
+        """Stop every process of this fleet, and nothing else."""
+        ours = leftovers.of_home(self._fleet.home)
+        if not ours:
+            say("nothing of this fleet is running")
+            return
+        supervisors = [process for process in ours if leftovers.is_supervisor(process)]
+        say(f"stopping {len(ours)} processes")
+        leftovers.stop(supervisors)
+        leftovers.stop(leftovers.of_home(self._fleet.home))
+
+    def statuses(self) -> list[ServiceStatus]:
+        """Every service's state, healthy or why not."""
+        state = read_state(self._fleet.home) if self._supervisor() else None
+        known = {process.name: process for process in state.processes} if state else {}
+        rows = []
+        for service in services(self._fleet):
+            process = known.get(service.name)
+            pid = process.pid if process else None
+            rows.append(
+                ServiceStatus(
+                    name=service.name,
+                    state=_look(service) if pid else ("restarting" if process else "stopped"),
+                    address=service.address,
+                    memory_mb=_memory_mb(pid),
+                    restarts=process.restarts if process else 0,
+                )
+            )
+        return rows
+
+    def logs(self, service: str | None, *, follow: bool) -> int:
+        """Print the logs of one service or all, with ``tail``. Returns its exit code."""
+        names = [item.name for item in services(self._fleet)]
+        if service is not None and service not in names:
+            raise GustbedError(f"service {service!r}", f"one of {', '.join(names)}")
+        wanted = [service] if service else names
+        files = [str(log_file(self._fleet, name)) for name in wanted]
+        present = [file for file in files if Path(file).exists()]
+        if not present:
+            raise GustbedError(files[0], "no log yet: has the fleet been started?")
+        command = ["tail", "-n", "100", *(["-F"] if follow else []), *present]
+        return subprocess.run(command, check=False).returncode
+
+    def operator(self) -> MqttSettings:
+        """The site broker, with the operator's password."""
+        return self._fleet.mqtt()
+
+    def _supervisor(self) -> psutil.Process | None:
+        ours = leftovers.of_home(self._fleet.home)
+        return next((process for process in ours if leftovers.is_supervisor(process)), None)
+
+    def _configure_broker(self) -> None:
+        home, port = self._fleet.home, self._fleet.place.port_mqtt
+        files = BrokerFiles(home / "broker", home / "credentials", "127.0.0.1", port)
+        configure(files, self._fleet.site)
+
+    def _start_supervisor(self) -> None:
+        log = log_file(self._fleet, "supervisor")
+        with log.open("ab") as output:
+            subprocess.Popen(
+                [sys.executable, "-m", leftovers.SUPERVISOR_MODULE],
+                env={**self._fleet.environment(), MARK: str(self._fleet.home)},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _wait_healthy(self, wanted: list[Service], say: Say) -> None:
+        waiting = {service.name: service for service in wanted}
+        reasons: dict[str, str] = {}
+        started = time.monotonic()
+        while waiting and time.monotonic() - started < HEALTHY_WITHIN:
+            for service in list(waiting.values()):
+                try:
+                    service.probe()
+                except GustbedError as error:
+                    reasons[service.name] = str(error)
+                else:
+                    say(f"{service.name} is healthy ({time.monotonic() - started:.0f} s)")
+                    del waiting[service.name]
+            if waiting:
+                time.sleep(LOOK_EVERY)
+        if waiting:
+            name = next(iter(waiting))
+            raise GustbedError(
+                f"{name} is not healthy after {HEALTHY_WITHIN:.0f} s: {reasons[name]}",
+                f"read {log_file(self._fleet, name)}",
+            )
+
+
+def _look(service: Service) -> State:
+    try:
+        service.probe()
+    except GustbedError:
+        return "unhealthy"
+    return "healthy"
+
+
+def _memory_mb(pid: int | None) -> float | None:
+    if pid is None:
+        return None
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        return round(sum(member.memory_info().rss for member in family) / 1e6, 1)
+    except psutil.Error:
+        return None

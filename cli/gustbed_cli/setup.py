@@ -1,0 +1,13 @@
+"""Installs what a command needs and the fleet does not."""
+
+import subprocess
+
+from gustbed_cli.fleet import ROOT
+from gustbed_protocol.errors import GustbedError
+
+
+def ensure(group: str) -> None:
+    """Run ``scripts/setup <group>``; nothing happens if it is there already."""
+    done = subprocess.run([str(ROOT / "scripts" / "setup"), group], check=False)
+    if done.returncode != 0:
+        raise GustbedError(f"scripts/setup {group} failed", "see the lines above")

@@ -1,0 +1,91 @@
+"""What the site says of itself, over its broker and its edge's HTTP endpoint."""
+
+import threading
+import time
+from uuid import uuid4
+
+import msgspec
+
+from gustbed_cli.fleet import OPERATOR
+from gustbed_cli.runtime import probes
+from gustbed_protocol import topics
+from gustbed_protocol.codec import decoder, encode
+from gustbed_protocol.commands import Ack, Command, decode_ack
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.events import AnomalyEvent, Heartbeat
+from gustbed_protocol.mqtt import Handler, Message, Session
+from gustbed_protocol.settings import MqttSettings
+
+HEARTBEAT_WITHIN = 3.0
+"""Seconds to wait for an edge's retained heartbeat."""
+STALE_AFTER = 10.0
+"""An edge whose heartbeat is older than this many seconds is not there."""
+ACK_WITHIN = 5.0
+_decode_heartbeat = decoder(Heartbeat)
+
+
+def heartbeat(broker: MqttSettings, site: str) -> Heartbeat | None:
+    """The edge's last heartbeat, or None if broker or edge have none."""
+    received: list[Heartbeat] = []
+    told = threading.Event()
+
+    def receive(_topic: str, payload: bytes) -> None:
+        received.append(_decode_heartbeat(payload))
+        told.set()
+
+    subscriptions: dict[str, Handler] = {topics.heartbeat(site): receive}
+    try:
+        with _session(broker, subscriptions) as session:
+            session.wait_connected(HEARTBEAT_WITHIN)
+            told.wait(HEARTBEAT_WITHIN)
+    except GustbedError:
+        return None
+    return received[-1] if received else None
+
+
+def is_fresh(beat: Heartbeat) -> bool:
+    """Whether the edge that sent this is still there."""
+    return time.time() - beat.t < STALE_AFTER
+
+
+def send_command(broker: MqttSettings, site: str, turbine: str, command: Command) -> Ack:
+    """Send a command and wait for its acknowledgement. Raises ``GustbedError``."""
+    answers: list[Ack] = []
+    told = threading.Event()
+
+    def receive(_topic: str, payload: bytes) -> None:
+        ack = decode_ack(payload)
+        if ack.id == command.id:
+            answers.append(ack)
+            told.set()
+
+    subscriptions: dict[str, Handler] = {topics.command_ack(site, turbine): receive}
+    with _session(broker, subscriptions) as session:
+        session.wait_connected(ACK_WITHIN)
+        session.publish(Message(topics.command(site, turbine), encode(command)))
+        if not told.wait(ACK_WITHIN):
+            raise GustbedError(
+                f"turbine {turbine!r} did not answer within {ACK_WITHIN:.0f} s",
+                "is the twin running? See `gustbed status`",
+            )
+    return answers[0]
+
+
+def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
+    """Anomaly events that the edge knows, latest state each. Raises ``GustbedError``."""
+    status, body = probes.get(f"{edge_url}/events?since={since}")
+    if status != 200:
+        raise GustbedError(f"{edge_url}/events answers {status}", "see `gustbed logs edge`")
+    try:
+        return msgspec.json.decode(body, type=list[AnomalyEvent])
+    except msgspec.MsgspecError as error:
+        raise GustbedError(f"{edge_url}/events", str(error)) from error
+
+
+def _session(broker: MqttSettings, subscriptions: dict[str, Handler]) -> Session:
+    return Session(
+        broker,
+        user=OPERATOR,
+        client_id=f"gustbed-cli-{uuid4().hex[:12]}",
+        subscriptions=subscriptions,
+    )

@@ -1,0 +1,83 @@
+"""A real Mosquitto keeps the site's promises."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gustbed_protocol import topics
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.mqtt import Message, Session
+from gustbed_protocol.settings import MqttSettings
+from tests.support.mosquitto import Broker, mosquitto
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    # A space in the path, because people have them.
+    with mosquitto(tmp_path_factory.mktemp("a site")) as running:
+        yield running
+
+
+def test_s2_anonymous_clients_are_refused(broker: Broker) -> None:
+    nameless = MqttSettings(port=broker.settings.port)
+    with (
+        Session(nameless, user="", client_id="nobody") as session,
+        pytest.raises(GustbedError, match=r"refused|authoriz"),
+    ):
+        session.wait_connected(3)
+
+
+def test_s2_a_turbine_cannot_publish_as_another_turbine(broker: Broker) -> None:
+    site = broker.site.site
+    seen: list[str] = []
+    done = threading.Event()
+
+    def receive(topic: str, _payload: bytes) -> None:
+        seen.append(topics.parse(topic).turbine)
+        if len(seen) == 2:
+            done.set()
+
+    watch = {topics.every("telemetry", site): receive}
+    with (
+        Session(
+            broker.settings, user="operator", client_id="watch", subscriptions=watch
+        ) as watcher,
+        Session(broker.settings, user="wt01", client_id="wt01") as turbine,
+    ):
+        watcher.wait_connected(5)
+        turbine.wait_connected(5)
+        for name in ("wt01", "wt02", "wt01"):
+            turbine.publish(Message(topics.telemetry(site, name), b"block"))
+        assert done.wait(5)
+    assert seen == ["wt01", "wt01"]
+
+
+def test_t7_a_lost_client_leaves_its_will_and_a_clean_one_does_not(broker: Broker) -> None:
+    topic = topics.state(broker.site.site, "twin")
+    will = Message(topic, b"lost", retain=True)
+    birth = Message(topic, b"born", retain=True)
+    told: list[bytes] = []
+    news = threading.Event()
+
+    def receive(_topic: str, payload: bytes) -> None:
+        told.append(payload)
+        news.set()
+
+    watch = {topic: receive}
+    with Session(broker.settings, user="operator", client_id="w7", subscriptions=watch) as watcher:
+        watcher.wait_connected(5)
+        twin = Session(
+            broker.settings, user="twin", client_id="t7", will=will, births=lambda: [birth]
+        )
+        twin.start()
+        assert news.wait(5)
+        news.clear()
+        # Cutting the socket under the client is what a power cut looks like to the broker.
+        sock = twin._client.socket()
+        assert sock is not None
+        twin._client.loop_stop()
+        sock.close()
+        assert news.wait(10)
+    assert told == [b"born", b"lost"]

@@ -1,0 +1,42 @@
+"""The broker's files: passwords kept, rights least, hashes as Mosquitto reads them."""
+
+import stat
+from pathlib import Path
+
+from gustbed_broker.access import acl_file, clients
+from gustbed_broker.configure import BrokerFiles, configure
+from gustbed_broker.passwords import ensure_passwords, hash_password
+from gustbed_protocol.settings import SiteSettings
+
+
+def test_s2_a_turbine_may_write_only_as_itself() -> None:
+    turbine = next(c for c in clients("s", ["wt01", "wt02"]) if c.user == "wt01")
+    assert turbine.writes == ("gustbed/s/wt01/telemetry", "gustbed/s/wt01/command/ack")
+    assert turbine.reads == ("gustbed/s/wt01/command",)
+
+
+def test_nobody_but_the_operator_reads_everything() -> None:
+    wide = [c.user for c in clients("s", ["wt01"]) if any("#" in topic for topic in c.reads)]
+    assert wide == ["operator"]
+    assert "topic write" in acl_file(clients("s", ["wt01"]))
+
+
+def test_passwords_are_private_and_survive_a_second_set_up(tmp_path: Path) -> None:
+    first = ensure_passwords(tmp_path, ["edge"])
+    second = ensure_passwords(tmp_path, ["edge", "twin"])
+    assert first["edge"] == second["edge"]
+    assert first["edge"] != second["twin"]
+    assert stat.S_IMODE((tmp_path / "edge.password").stat().st_mode) == 0o600
+
+
+def test_the_hash_is_what_mosquitto_passwd_writes() -> None:
+    # Made with: mosquitto_passwd -b file user secret  (Mosquitto 2.0.11)
+    assert hash_password("secret", b"0" * 12).startswith("$7$101$MDAwMDAwMDAwMDAw$")
+
+
+def test_no_password_stands_in_the_broker_folder_in_the_clear(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    configure(BrokerFiles(tmp_path / "broker", credentials, "127.0.0.1", 1), SiteSettings())
+    written = "".join(p.read_text() for p in (tmp_path / "broker").iterdir() if p.is_file())
+    for path in credentials.iterdir():
+        assert path.read_text().strip() not in written

@@ -1,0 +1,47 @@
+"""The reference systems' 20-field record."""
+
+import numpy as np
+import pytest
+
+from gustbed_protocol import legacy
+from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES
+from gustbed_protocol.errors import PayloadError
+
+
+def test_p3_a_record_of_the_reference_firmware_is_read() -> None:
+    record = "1000,512,1.50,2.25,44,1.00,0.01,-0.01,0.50,0.00,0.01,1.00,12,-7,8192,31.2,21.5,40.1,1013.2,0.9"
+    millis, sample = legacy.parse_record(record)
+    assert millis == 1000
+    named = dict(zip(CHANNEL_NAMES, sample, strict=True))
+    assert named["rps"] == 1.5
+    assert named["wind_speed_rps"] == 2.25
+    assert named["voltage"] == 44
+    assert named["az"] == 8192
+    assert named["gas"] == 0.9
+
+
+def test_a_sample_survives_the_record_to_its_two_decimals() -> None:
+    sample = np.round(np.random.default_rng(2).uniform(0, 9, len(CHANNEL_NAMES)), 2)
+    for name in ("voltage", "ax", "ay", "az"):
+        sample[CHANNEL_INDEX[name]] = round(sample[CHANNEL_INDEX[name]])
+    text = legacy.format_record(50, 1024, legacy.sample_as_mapping(sample))
+    assert len(text.split(",")) == 20
+    millis, back = legacy.parse_record(text)
+    assert millis == 50
+    assert back == pytest.approx(sample)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1,2,3", "wrong_fields"),
+        (",".join(["x"] * 20), "malformed"),
+        (",".join(["nan"] * 20), "non_finite"),
+        (",".join(["inf"] * 20), "non_finite"),
+        ("", "wrong_fields"),
+    ],
+)
+def test_t5_a_bad_record_is_refused_with_its_reason(text: str, reason: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        legacy.parse_record(text)
+    assert caught.value.reason == reason

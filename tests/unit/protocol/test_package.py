@@ -1,0 +1,109 @@
+"""Packages are untrusted input until they prove otherwise."""
+
+import gzip
+import io
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gustbed_protocol.features import FEATURES
+from gustbed_protocol.package import (
+    FeatureSpec,
+    Manifest,
+    Package,
+    PackageError,
+    read_package,
+    version_key,
+    write_package,
+)
+from gustbed_protocol.violations import FEATURES_OF
+
+
+def package() -> Package:
+    manifest = Manifest(
+        name="windturbine",
+        version="1.2.3",
+        created="2026-01-01T00:00:00Z",
+        features=[FeatureSpec(f.name, f.unit) for f in FEATURES],
+        sample_rate_hz=20,
+        window=100,
+        step=10,
+        thresholds={f.name: 1.0 for f in FEATURES},
+        violations={kind: list(names) for kind, names in FEATURES_OF.items()},
+    )
+    return Package(
+        manifest, b"onnx", np.zeros((2, 6, 100), np.float32), np.zeros((2, 6), np.float32)
+    )
+
+
+def test_a_package_survives_the_archive_and_is_reproducible(tmp_path: Path) -> None:
+    first = write_package(package(), tmp_path / "a.tar.gz")
+    second = write_package(package(), tmp_path / "b.tar.gz")
+    assert first == second == (tmp_path / "a.tar.gz").read_bytes()
+    back = read_package(first)
+    assert back.manifest.version == "1.2.3"
+    assert set(back.manifest.checksums) == {"model.onnx", "golden.npz"}
+    assert back.golden_windows.shape == (2, 6, 100)
+
+
+def test_o2_every_truncation_and_every_flipped_byte_is_refused(tmp_path: Path) -> None:
+    good = write_package(package(), tmp_path / "a.tar.gz")
+    for cut in range(0, len(good) - 1, 37):
+        with pytest.raises(PackageError):
+            read_package(good[:cut])
+    # The gzip header's time, flags and system bytes (4 to 9) say nothing about the content.
+    for position in range(10, len(good), 29):
+        flipped = bytearray(good)
+        flipped[position] ^= 0xFF
+        with pytest.raises(PackageError):
+            read_package(bytes(flipped))
+
+
+def archive(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for info, data in members:
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return gzip.compress(raw.getvalue())
+
+
+def test_s5_path_traversal_links_and_strangers_are_refused() -> None:
+    link = tarfile.TarInfo("model.onnx")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    for info in (tarfile.TarInfo("../../etc/cron.d/x"), tarfile.TarInfo("extra.py"), link):
+        with pytest.raises(PackageError) as caught:
+            read_package(archive([(info, b"")]))
+        assert caught.value.reason == "bad_archive"
+
+
+def test_s5_a_decompression_bomb_is_refused_without_unpacking_it() -> None:
+    bomb = tarfile.TarInfo("model.onnx")
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        bomb.size = 10**12
+        tar.addfile(bomb)
+    with pytest.raises(PackageError, match="sensible size"):
+        read_package(gzip.compress(raw.getvalue()))
+
+
+def test_a_model_for_other_features_is_refused_with_both_lists(tmp_path: Path) -> None:
+    good = package()
+    other = replace(good.manifest, features=[FeatureSpec("roll", "deg")])
+    data = write_package(replace(good, manifest=other), tmp_path / "a.tar.gz")
+    with pytest.raises(PackageError, match="deg") as caught:
+        read_package(data)
+    assert caught.value.reason == "wrong_features"
+
+
+@pytest.mark.parametrize("bad", ["1.0", "1.0.0-rc1", "01.0.0", "1.10", "v1.0.0", "1.0.0\n", ""])
+def test_versions_are_semantic_and_nothing_else(bad: str) -> None:
+    with pytest.raises(PackageError):
+        version_key(bad)
+
+
+def test_o3_versions_order_as_numbers_not_as_text_or_floats() -> None:
+    assert version_key("1.10.0") > version_key("1.9.0") > version_key("1.2.0")
