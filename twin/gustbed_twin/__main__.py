@@ -1,0 +1,123 @@
+"""``python -m gustbed_twin run|generate|health``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_twin.generate import Recipe, open_folder, write_dataset
+from gustbed_twin.scenario import Scenario, parse_fault, read_scenario
+from gustbed_twin.wind import WindConfig
+
+DONE, FAILED = 0, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.function(options))
+    except GustbedError as error:
+        print(f"gustbed-twin: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _generate(options: argparse.Namespace) -> int:
+    scenario = read_scenario(options.scenario) if options.scenario else Scenario()
+    usual = WindConfig()
+    recipe = Recipe(
+        turbines=options.turbines,
+        hours=options.hours,
+        seed=options.seed,
+        wind=WindConfig(
+            _first(options.wind_mean, scenario.wind_mean, usual.mean),
+            _first(options.turbulence, scenario.turbulence, usual.turbulence),
+        ),
+        faults=(*scenario.faults, *map(parse_fault, options.fault)),
+        rate_hz=options.rate,
+    )
+    open_folder(options.out, force=options.force)
+    card = write_dataset(recipe, options.out, options.csv)
+    print(f"{options.out}: {len(card['turbines'])} turbines, {card['samples']} samples each")
+    return DONE
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gustbed-twin", description="The farm's digital twin.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    generate = commands.add_parser(
+        "generate",
+        help="write a labelled dataset, faster than real time",
+        description="Write one Parquet file per turbine, and dataset.json.",
+    )
+    generate.set_defaults(function=_generate)
+    add = generate.add_argument
+    add("--turbines", type=_whole(1, 10_000), default=6, help="default 6")
+    add("--hours", type=_number(0, 24 * 366), required=True, help="simulated hours")
+    add("--seed", type=_whole(0, 2**63), default=42, help="default 42")
+    add("--rate", type=_whole(1, 100), default=20, help="samples per second, default 20")
+    add("--wind-mean", type=_number(0, 10), help="anemometer rev/s, default 2.15")
+    add("--turbulence", type=_number(0, 0.5), help="standard deviation over mean, default 0.15")
+    add("--scenario", type=Path, metavar="FILE", help="YAML or JSON: faults, wind_mean, turbulence")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="TURBINE:KIND[:start=S][:duration=S][:severity=X][:ramp=S]",
+        help="a fault; may be repeated",
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add("--force", action="store_true", help="replace a dataset that is there")
+    add(
+        "--csv",
+        nargs="?",
+        const="wt01",
+        metavar="TURBINE",
+        help="also write a recording of one turbine (wt01) for GUSTBED_TWIN_REPLAY",
+    )
+    return parser
+
+
+class _whole:  # noqa: N801 - argparse prints the name
+    """A whole number within bounds."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = low, high
+
+    def __call__(self, text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = self._low - 1
+        if not self._low <= value <= self._high:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {self._low} to {self._high}"
+            )
+        return value
+
+
+class _number:  # noqa: N801 - argparse prints the name
+    """A number within bounds."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = low, high
+
+    def __call__(self, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = self._low - 1
+        if not self._low <= value <= self._high:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a number from {self._low} to {self._high}"
+            )
+        return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
