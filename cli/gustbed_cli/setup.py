@@ -1,6 +1,7 @@
 """Installs what a command needs and the fleet does not."""
 
 import subprocess
+import sys
 
 from gustbed_cli.fleet import ROOT
 from gustbed_protocol.errors import GustbedError
@@ -8,6 +9,6 @@ from gustbed_protocol.errors import GustbedError
 
 def ensure(group: str) -> None:
     """Run ``scripts/setup <group>``; nothing happens if it is there already."""
-    done = subprocess.run([str(ROOT / "scripts" / "setup"), group], check=False)
+    done = subprocess.run([str(ROOT / "scripts" / "setup"), group], check=False, stdout=sys.stderr)
     if done.returncode != 0:
         raise GustbedError(f"scripts/setup {group} failed", "see the lines above")

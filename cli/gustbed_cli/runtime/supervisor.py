@@ -76,7 +76,8 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._ask_to_stop)
         try:
             while not self._stopping:
-                if any([self._tend(child) for child in self._children]):
+                changed = [self._tend(child) for child in self._children]
+                if any(changed):
                     self._write_state()
                 time.sleep(POLL_SECONDS)
         finally:
@@ -115,7 +116,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
     def _stop_all(self) -> None:

@@ -9,7 +9,8 @@ from gustbed_protocol.errors import PayloadError
 
 
 def test_p3_a_record_of_the_reference_firmware_is_read() -> None:
-    record = "1000,512,1.50,2.25,44,1.00,0.01,-0.01,0.50,0.00,0.01,1.00,12,-7,8192,31.2,21.5,40.1,1013.2,0.9"
+    motion = "1000,512,1.50,2.25,44,1.00,0.01,-0.01,0.50,0.00,0.01,1.00,12,-7,8192"
+    record = f"{motion},31.2,21.5,40.1,1013.2,0.9"
     millis, sample = legacy.parse_record(record)
     assert millis == 1000
     named = dict(zip(CHANNEL_NAMES, sample, strict=True))

@@ -1,0 +1,111 @@
+"""A whole fleet on free ports and a home of its own, driven by its command line as a person would."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from gustbed_cli.fleet import ROOT, PlaceSettings, target_variables
+from tests.support.ports import free_port
+
+PORTS = ("MQTT", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
+
+
+@dataclass(frozen=True)
+class RunningFleet:
+    """A fleet that ``gustbed up`` started."""
+
+    home: Path
+    environment: Mapping[str, str]
+
+    def cli(self, *arguments: str, check: bool = True, timeout: float = 300) -> str:
+        """Run ``gustbed`` and return what it printed on stdout."""
+        done = self.run(*arguments, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"gustbed {' '.join(arguments)}: {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run ``gustbed`` and return everything about it."""
+        return subprocess.run(
+            [str(ROOT / "gustbed"), *arguments],
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def json(self, *arguments: str, timeout: float = 300) -> Any:
+        """Run ``gustbed … --json`` and read it."""
+        return json.loads(self.cli(*arguments, "--json", timeout=timeout))
+
+    def status(self) -> Any:
+        """``gustbed status --json``."""
+        return self.json("status")
+
+    def turbines(self) -> dict[str, Any]:
+        """Turbines of the one site, by id."""
+        return {t["id"]: t for t in self.status()["sites"][0]["turbines"]}
+
+    def edge(self) -> Any:
+        """The edge of the one site."""
+        return self.status()["sites"][0]["edge"]
+
+    def events(self) -> list[Any]:
+        """``gustbed events --json``."""
+        found: list[Any] = self.json("events")
+        return found
+
+    def aws(self, service: str) -> Any:
+        """A client of the fleet's cloud."""
+        place = PlaceSettings(
+            **{f"port_{p.lower()}": int(self.environment[f"GUSTBED_PORT_{p}"]) for p in PORTS}
+        )
+        values = target_variables("local", place)
+        endpoint = values.get(f"AWS_ENDPOINT_URL_{service.upper()}", values["AWS_ENDPOINT_URL"])
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=values["AWS_REGION"],
+            aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where the browser goes."""
+        return f"http://127.0.0.1:{self.environment['GUSTBED_PORT_DASHBOARD']}"
+
+
+def describe(runtime: str, home: Path, **variables: str) -> RunningFleet:
+    """A fleet that is not started yet: free ports, its own home and compose project."""
+    return RunningFleet(
+        home,
+        {
+            **{k: v for k, v in os.environ.items() if not k.startswith("GUSTBED_")},
+            **{f"GUSTBED_PORT_{name}": str(free_port()) for name in PORTS},
+            "GUSTBED_HOME": str(home),
+            "COMPOSE_PROJECT_NAME": f"gustbed-test-{os.getpid()}",
+            "RUNTIME": runtime,
+            "TARGET": "local",
+            **variables,
+        },
+    )
+
+
+@contextmanager
+def running(runtime: str, home: Path, **variables: str) -> Iterator[RunningFleet]:
+    """Start a fleet, and stop it whatever happens."""
+    fleet = describe(runtime, home, **variables)
+    try:
+        fleet.cli("up", timeout=900)
+        yield fleet
+    finally:
+        fleet.run("down")
