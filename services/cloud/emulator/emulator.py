@@ -1,0 +1,274 @@
+"""Start MiniStack, the AWS emulator, with the gaps closed that matter to a fleet of devices.
+
+Left alone, MiniStack lets a device connect without a certificate, binds its MQTT listener to
+every interface and saves its state only when it is stopped politely. It runs in an environment
+of its own (it pins botocore), hence nothing of Gustbed is imported here.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ACCOUNT = "000000000000"
+SAVE_EVERY = 3.0
+"""Seconds between two saves of one service's state."""
+SAVE_SHARE = 0.02
+"""At most this share of the time goes into saving, however large a state has grown."""
+GRACE = 2.0
+"""Seconds that open requests get when the emulator stops."""
+REQUIRED = {
+    "ministack.app": ("app", "_build_persistence_save_dict"),
+    "ministack.core.persistence": ("save_all", "PERSIST_STATE"),
+    "ministack.services.iot": (
+        "_mtls_build_ssl_context",
+        "_MtlsAcceptor",
+        "mtls_is_listening",
+        "mtls_start",
+    ),
+}
+"""MiniStack's internals that this launcher leans on."""
+
+
+class LauncherError(Exception):
+    """A failure that a person can mend, in one line."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the emulator listens, and where it keeps its state.
+
+    ``advertised`` is the name under which devices reach it: it goes into presigned URLs and the
+    MQTT listener's certificate.
+    """
+
+    host: str
+    port: int
+    mtls_port: int
+    data_dir: Path
+    advertised: str
+    region: str
+
+
+def read_settings(env: Mapping[str, str]) -> Settings:
+    """Read ``GUSTBED_EMULATOR_*``. Raises ``LauncherError`` naming the variable."""
+    host = env.get("GUSTBED_EMULATOR_HOST") or "127.0.0.1"
+    everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    return Settings(
+        host=host,
+        port=_port(env, "GUSTBED_EMULATOR_PORT", 4566),
+        mtls_port=_port(env, "GUSTBED_EMULATOR_MTLS_PORT", 8883),
+        data_dir=Path(env.get("GUSTBED_EMULATOR_DATA_DIR") or ".gustbed/emulator").absolute(),
+        advertised=env.get("GUSTBED_EMULATOR_NAME")
+        or (socket.gethostname() if everywhere else host),
+        region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "eu-central-1",
+    )
+
+
+def _port(env: Mapping[str, str], variable: str, default: int) -> int:
+    value = env.get(variable) or str(default)
+    if not value.isdecimal() or not 0 < int(value) < 65536:
+        raise LauncherError(f"{variable}: {value!r} is not a port: use 1 to 65535")
+    return int(value)
+
+
+def require_free_ports(settings: Settings) -> None:
+    """Raise ``LauncherError`` naming the port that is taken and the variable that moves it."""
+    for port, variable in (
+        (settings.port, "GUSTBED_EMULATOR_PORT"),
+        (settings.mtls_port, "GUSTBED_EMULATOR_MTLS_PORT"),
+    ):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError as error:
+                raise LauncherError(
+                    f"port {port} on {settings.host}: {error.strerror}: "
+                    f"stop what uses it, or set {variable}"
+                ) from error
+
+
+def require_data_dir(settings: Settings) -> None:
+    """Make the data folder. Raises ``LauncherError`` if it cannot be written."""
+    try:
+        for name in ("state", "s3"):
+            (settings.data_dir / name).mkdir(parents=True, exist_ok=True)
+        probe = settings.data_dir / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise LauncherError(
+            f"{settings.data_dir}: {error.strerror}: set GUSTBED_EMULATOR_DATA_DIR to a folder "
+            "that can be written"
+        ) from error
+
+
+def ministack_environment(settings: Settings) -> dict[str, str]:
+    """Return MiniStack's own variables."""
+    return {
+        "GATEWAY_PORT": str(settings.port),
+        "BIND_HOST": settings.host,
+        "IOT_MTLS_PORT": str(settings.mtls_port),
+        "MINISTACK_HOST": settings.advertised,
+        "MINISTACK_REGION": settings.region,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(settings.data_dir / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(settings.data_dir / "s3"),
+        "SFTP_ENABLED": "0",
+        # Without it neither IAM nor IoT policies are enforced.
+        "AUTH": "true",
+        "LAMBDA_EXECUTOR": "local",
+        # Lambdas are processes here; an engine that happens to run is none of our business.
+        "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+        "LOG_LEVEL": os.environ.get("GUSTBED_EMULATOR_LOG_LEVEL") or "WARNING",
+    }
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Set MiniStack's variables, and drop those that its Lambda functions must not inherit."""
+    for variable in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        del os.environ[variable]
+    os.environ.update(ministack_environment(settings))
+
+
+def import_ministack() -> dict[str, Any]:
+    """Import MiniStack. Raises ``LauncherError`` if it is absent or its internals have changed."""
+    modules: dict[str, Any] = {}
+    for name, attributes in REQUIRED.items():
+        try:
+            modules[name] = importlib.import_module(name)
+        except ImportError as error:
+            raise LauncherError(
+                f"{name} cannot be imported ({error}): install requirements/emulator.lock into "
+                "the emulator's environment"
+            ) from error
+        for attribute in attributes:
+            if not hasattr(modules[name], attribute):
+                raise LauncherError(
+                    f"{name}.{attribute} is gone from this MiniStack: "
+                    "install the version pinned in requirements/emulator.lock"
+                )
+    return modules
+
+
+def require_client_certificates(iot: Any) -> None:
+    """Make the MQTT listener refuse a client that presents no certificate."""
+    build: Callable[[], ssl.SSLContext] = iot._mtls_build_ssl_context
+
+    def build_strict() -> ssl.SSLContext:
+        context = build()
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    iot._mtls_build_ssl_context = build_strict
+
+
+def bind_mqtt_to(host: str, iot: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """Bind the MQTT listener to ``host``, where MiniStack asks for all interfaces."""
+    create: Callable[..., Coroutine[Any, Any, asyncio.Server]] = loop.create_server
+
+    async def create_server(factory: Any, *args: Any, **options: Any) -> asyncio.Server:
+        if factory is iot._MtlsAcceptor:
+            options["host"] = host
+        return await create(factory, *args, **options)
+
+    setattr(loop, "create_server", create_server)  # noqa: B010 - mypy refuses the assignment
+
+
+async def save_forever(app: Any, persistence: Any) -> None:
+    """Save every service's state every few seconds, the slow ones less often."""
+    due: dict[str, float] = {}
+    while True:
+        await asyncio.sleep(SAVE_EVERY / 3)
+        for name, get_state in app._build_persistence_save_dict().items():
+            started = time.monotonic()
+            if started < due.get(name, 0.0):
+                continue
+            # On the loop, so that no request changes the state while it is being written.
+            persistence.save_all({name: get_state})
+            took = time.monotonic() - started
+            due[name] = started + max(SAVE_EVERY, took / SAVE_SHARE)
+            await asyncio.sleep(0)
+
+
+async def watch_listener(iot: Any, port: int, ready: asyncio.Event, timeout: float = 30.0) -> None:
+    """Raise ``LauncherError`` unless the MQTT listener comes up in time."""
+    deadline = time.monotonic() + timeout
+    while not iot.mtls_is_listening():
+        if time.monotonic() > deadline:
+            raise LauncherError(f"port {port}: the MQTT listener did not start: see the log above")
+        await asyncio.sleep(0.05)
+    ready.set()
+
+
+async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
+    """Run until SIGTERM or SIGINT. Raises ``LauncherError`` if MQTT cannot be served."""
+    hypercorn = importlib.import_module("hypercorn.asyncio")
+    config = importlib.import_module("hypercorn.config").Config()
+    config.bind = [f"{settings.host}:{settings.port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = GRACE
+    config.loglevel = os.environ["LOG_LEVEL"]
+
+    app, iot = modules["ministack.app"], modules["ministack.services.iot"]
+    loop = asyncio.get_running_loop()
+    require_client_certificates(iot)
+    bind_mqtt_to(settings.host, iot, loop)
+
+    stop, ready = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = asyncio.create_task(hypercorn.serve(app.app, config, shutdown_trigger=stop.wait))
+    watch = asyncio.create_task(watch_listener(iot, settings.mtls_port, ready))
+    saver = asyncio.create_task(save_forever(app, modules["ministack.core.persistence"]))
+    try:
+        await asyncio.wait({server, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.is_set():
+            print(
+                f"gustbed-emulator: AWS APIs on http://{settings.host}:{settings.port}, "
+                f"MQTT on {settings.host}:{settings.mtls_port}, state in {settings.data_dir}",
+                flush=True,
+            )
+        elif watch.done():
+            stop.set()
+        await asyncio.wait({server, saver}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+    finally:
+        saver.cancel()
+        watch.cancel()
+        await server
+    for task in (watch, saver):
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def main() -> int:
+    """Run the emulator. Returns the exit code."""
+    try:
+        settings = read_settings(os.environ)
+        require_free_ports(settings)
+        require_data_dir(settings)
+        prepare_environment(settings)
+        asyncio.run(serve(settings, import_ministack()))
+    except LauncherError as error:
+        print(f"gustbed-emulator: {error}", file=sys.stderr)
+        return 1
+    # Worker threads of the emulator may still wait on a Lambda function; nothing is left to save.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Deploy, enrol, provision, check and take down the cloud side."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from gustbed_cloud.aws import open_session
+from gustbed_cloud.deploy import deploy
+from gustbed_cloud.enrol import common_answer, enrol
+from gustbed_cloud.health import check
+from gustbed_cloud.outputs import stack_outputs
+from gustbed_cloud.provision import Provisioner
+from gustbed_cloud.settings import CloudSettings, EndpointSettings, IotSettings
+from gustbed_cloud.teardown import destroy
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 1 failed; argparse exits with 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load(CloudSettings)
+        commands = {
+            "deploy": _deploy,
+            "enrol": _enrol,
+            "provision": _provision,
+            "destroy": _destroy,
+            "health": _health,
+        }
+        commands[options.command](options, settings)
+    except GustbedError as error:
+        print(f"gustbed-cloud: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gustbed-cloud", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("deploy", help="create or update the stack")
+    enrolling = commands.add_parser("enrol", help="answer an edge's certificate request")
+    enrolling.add_argument("thing", help="name of the edge's thing, for instance gustbed-site-1")
+    provisioning = commands.add_parser("provision", help="deploy, and enrol every edge that asks")
+    provisioning.add_argument("--watch", action="store_true", help="go on until stopped")
+    provisioning.add_argument(
+        "--every", type=float, default=3.0, metavar="SECONDS", help="pause of --watch (3)"
+    )
+    provisioning.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="destroy and remake a stack whose parts were lost: for the emulator",
+    )
+    destroying = commands.add_parser("destroy", help="delete the stack, its devices and artifacts")
+    destroying.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser("health", help="exit 0 if deployed and every edge is enrolled")
+    return parser
+
+
+def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
+    deploy(
+        open_session(),
+        settings.stack,
+        settings.cloud_dir,
+        sagemaker_endpoint=load(EndpointSettings).sagemaker,
+        say=_say,
+    )
+
+
+def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
+    session = open_session()
+    outputs = stack_outputs(session, settings.stack)
+    common = common_answer(session, outputs, load(IotSettings))
+    made = enrol(session, outputs, common, settings.enrol_dir, options.thing)
+    _say(f"thing {options.thing}: {'enrolled' if made else 'was enrolled already'}")
+
+
+def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
+    provisioner = Provisioner(
+        open_session=open_session,
+        settings=settings,
+        iot=load(IotSettings),
+        sagemaker_endpoint=load(EndpointSettings).sagemaker,
+        say=_say,
+        rebuild=options.rebuild,
+    )
+    if not options.watch:
+        provisioner.converge()
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    provisioner.watch(stop, options.every)
+
+
+def _destroy(options: argparse.Namespace, settings: CloudSettings) -> None:
+    if not options.yes:
+        question = f"Delete stack {settings.stack}, its devices and its artifacts? [y/N] "
+        if not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
+            raise GustbedError("destroy: not confirmed", "give --yes")
+    destroy(open_session(), settings.stack, say=_say)
+
+
+def _health(_options: argparse.Namespace, settings: CloudSettings) -> None:
+    print(json.dumps(check(open_session(), settings.stack, settings.enrol_dir)))
+
+
+def _say(line: str) -> None:
+    print(f"gustbed-cloud: {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

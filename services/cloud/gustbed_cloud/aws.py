@@ -1,0 +1,99 @@
+"""AWS sessions and clients, and AWS's failures as errors that a person can mend."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+
+from gustbed_protocol.errors import GustbedError
+
+Session = Any
+"""``boto3.session.Session``; boto3 comes without types."""
+
+_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "ForbiddenException",
+}
+_BAD_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_SET_CREDENTIALS = (
+    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+    "(for the local emulator: `source` targets/local.env)"
+)
+
+
+def open_session() -> Session:
+    """Open a session from the standard AWS configuration. Raises ``GustbedError``."""
+    with readable_errors():
+        session = boto3.session.Session()
+        if session.region_name is None:
+            raise aws.NoRegionError
+        if session.get_credentials() is None:
+            raise aws.NoCredentialsError
+        return session
+
+
+def client(session: Session, service: str) -> Any:
+    """Return a client that fails soon rather than hangs."""
+    return session.client(service, config=_CONFIG)
+
+
+def error_code(error: aws.ClientError) -> str:
+    """AWS's code for what went wrong."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn botocore's exceptions into ``GustbedError``; also usable as a decorator."""
+    try:
+        yield
+    except aws.ClientError as error:
+        raise _from_answer(error) from error
+    except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound) as error:
+        raise GustbedError(f"AWS credentials: {error}", _SET_CREDENTIALS) from error
+    except aws.NoRegionError as error:
+        raise GustbedError("AWS_REGION: not set", "set it, or a region in your profile") from error
+    except (aws.HTTPClientError, aws.EndpointConnectionError) as error:
+        raise GustbedError(
+            f"AWS is not reachable: {error}",
+            "check AWS_ENDPOINT_URL, and that the emulator or the network is up",
+        ) from error
+    except aws.BotoCoreError as error:
+        raise GustbedError(f"AWS: {error}", "check the AWS configuration") from error
+    except ValueError as error:
+        if "Invalid endpoint" not in str(error):
+            raise
+        raise GustbedError(
+            f"AWS_ENDPOINT_URL: {error}", "give it as http://host:port, or unset it for AWS"
+        ) from error
+
+
+def _from_answer(error: aws.ClientError) -> GustbedError:
+    code = error_code(error)
+    message = error.response.get("Error", {}).get("Message", "")
+    what = f"AWS {error.operation_name}: {code}: {message}".rstrip(": ")
+    if code in _DENIED:
+        return GustbedError(what, f"let your role (AWS_PROFILE) do {error.operation_name}")
+    if code in _BAD_CREDENTIALS:
+        return GustbedError(what, _SET_CREDENTIALS)
+    return GustbedError(what)

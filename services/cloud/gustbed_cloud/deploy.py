@@ -1,0 +1,214 @@
+"""Deploy the stack: one command, and nothing happens when nothing has changed."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gustbed_cloud.aws import Session, client, error_code, readable_errors
+from gustbed_cloud.bundle import FUNCTIONS, Bundle, bundle
+from gustbed_cloud.outputs import Outputs, describe, from_description
+from gustbed_protocol.errors import GustbedError
+
+Say = Callable[[str], None]
+CONTENT_TAG = "gustbed-content"
+"""The stack's tag that holds the digest of everything deployed."""
+TIMEOUT = 20 * 60.0
+_DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+"""States out of which CloudFormation lets a stack only be deleted."""
+_GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What should be deployed."""
+
+    stack: str
+    template: str
+    parameters: dict[str, str]
+    bundles: tuple[Bundle, ...]
+
+    @property
+    def digest(self) -> str:
+        """The same for the same template, parameters and code."""
+        content = json.dumps([self.template, self.parameters], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+@readable_errors()
+def deploy(
+    session: Session,
+    stack: str,
+    cloud_dir: Path,
+    *,
+    sagemaker_endpoint: str = "",
+    say: Say = print,
+) -> Outputs:
+    """Create or update the stack and wait for it. Raises ``GustbedError`` with AWS's reason."""
+    plan = make_plan(session, stack, cloud_dir, sagemaker_endpoint)
+    cloudformation = client(session, "cloudformation")
+    described = settle(cloudformation, stack, say)
+    if described is not None and is_deployed(described, plan):
+        say(f"stack {stack}: up to date")
+        return from_description(described)
+    upload(session, plan, say)
+    request = {
+        "StackName": stack,
+        "TemplateBody": plan.template,
+        "Parameters": [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()
+        ],
+        "Capabilities": ["CAPABILITY_IAM"],
+        "Tags": [{"Key": CONTENT_TAG, "Value": plan.digest}],
+    }
+    told = {event["EventId"] for event in events(cloudformation, stack)}
+    if described is None:
+        say(f"stack {stack}: creating")
+        cloudformation.create_stack(**request)
+    else:
+        say(f"stack {stack}: updating")
+        try:
+            cloudformation.update_stack(**request)
+        except cloudformation.exceptions.ClientError as error:
+            if "No updates are to be performed" not in str(error):
+                raise
+            return from_description(described)
+    described = wait(cloudformation, stack, say, told)
+    if described is None or described["StackStatus"] not in _GOOD:
+        status = described["StackStatus"] if described else "gone"
+        raise GustbedError(f"stack {stack} is {status}", first_failure(cloudformation, stack))
+    say(f"stack {stack}: deployed")
+    return from_description(described)
+
+
+def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint: str) -> Plan:
+    """Read template and functions. Raises ``GustbedError`` naming a missing file."""
+    path = cloud_dir / "stack.yaml"
+    try:
+        template = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", "set GUSTBED_CLOUD_DIR") from error
+    bundles = tuple(bundle(name, cloud_dir) for name in FUNCTIONS)
+    account = client(session, "sts").get_caller_identity()["Account"]
+    parameters = {
+        "CodeBucket": code_bucket(stack, account, session.region_name),
+        "SageMakerEndpoint": sagemaker_endpoint,
+        **{item.parameter: item.key for item in bundles},
+    }
+    return Plan(stack, template, parameters, bundles)
+
+
+def code_bucket(stack: str, account: str, region: str) -> str:
+    """Name of the bucket that must exist before the stack."""
+    return f"{stack}-code-{account}-{region}"
+
+
+def is_deployed(described: dict[str, Any], plan: Plan) -> bool:
+    """Whether exactly this plan is what was last deployed, with success."""
+    tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+    return described["StackStatus"] in _GOOD and tags.get(CONTENT_TAG) == plan.digest
+
+
+def upload(session: Session, plan: Plan, say: Say) -> None:
+    """Put the functions' archives where CloudFormation finds them."""
+    s3 = client(session, "s3")
+    bucket = plan.parameters["CodeBucket"]
+    ensure_bucket(s3, bucket, session.region_name)
+    present = {
+        row["Key"]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for row in page.get("Contents", [])
+    }
+    for item in plan.bundles:
+        if item.key not in present:
+            say(f"function {item.function}: uploading")
+            s3.put_object(Bucket=bucket, Key=item.key, Body=item.data)
+
+
+def ensure_bucket(s3: Any, bucket: str, region: str) -> None:
+    """Create a private bucket unless we own it already."""
+    place = {} if region == "us-east-1" else {"LocationConstraint": region}
+    try:
+        s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        return
+    s3.put_public_access_block(
+        Bucket=bucket,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+
+
+def settle(cloudformation: Any, stack: str, say: Say) -> dict[str, Any] | None:
+    """Wait out a running operation, and clear away a creation that failed."""
+    described = describe(cloudformation, stack)
+    if described is not None and described["StackStatus"].endswith("_IN_PROGRESS"):
+        say(f"stack {stack}: waiting for {described['StackStatus']}")
+        described = wait(cloudformation, stack, say)
+    if described is not None and described["StackStatus"] in _DEAD:
+        say(f"stack {stack}: deleting what {described['StackStatus']} left")
+        cloudformation.delete_stack(StackName=stack)
+        described = wait(cloudformation, stack, say)
+        if described is not None:
+            raise GustbedError(
+                f"stack {stack} is {described['StackStatus']}",
+                first_failure(cloudformation, stack) or "delete it by hand",
+            )
+    return described
+
+
+def wait(
+    cloudformation: Any, stack: str, say: Say, told: set[str] | None = None
+) -> dict[str, Any] | None:
+    """Wait for the running operation, saying what is done. Returns None once it is deleted."""
+    if told is None:
+        told = {event["EventId"] for event in events(cloudformation, stack)}
+    deadline = time.monotonic() + TIMEOUT
+    pause = 0.1
+    while time.monotonic() < deadline:
+        described = describe(cloudformation, stack)
+        for event in reversed(list(events(cloudformation, stack))):
+            if event["EventId"] not in told:
+                told.add(event["EventId"])
+                _tell(event, say)
+        if described is None or described["StackStatus"] == "DELETE_COMPLETE":
+            return None
+        if not described["StackStatus"].endswith("_IN_PROGRESS"):
+            return described
+        time.sleep(pause)
+        pause = min(pause * 1.5, 5.0)
+    raise GustbedError(f"stack {stack}", f"not done after {TIMEOUT / 60:.0f} minutes")
+
+
+def _tell(event: dict[str, Any], say: Say) -> None:
+    status = event.get("ResourceStatus", "")
+    if status.endswith(("_COMPLETE", "_FAILED")):
+        reason = event.get("ResourceStatusReason")
+        say(f"  {event['LogicalResourceId']}: {status}{f' ({reason})' if reason else ''}")
+
+
+def events(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
+    """Yield the stack's latest events, newest first; none if it is gone."""
+    try:
+        yield from cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    except cloudformation.exceptions.ClientError as error:
+        if error_code(error) != "ValidationError":
+            raise
+
+
+def first_failure(cloudformation: Any, stack: str) -> str:
+    """Return why the latest operation failed: its first failed resource."""
+    reason = ""
+    for event in events(cloudformation, stack):
+        if event.get("ResourceStatus", "").endswith("_FAILED"):
+            why = event.get("ResourceStatusReason", "no reason given")
+            if "cancelled" not in why.lower():
+                reason = f"{event['LogicalResourceId']}: {why}"
+    return reason

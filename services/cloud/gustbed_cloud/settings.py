@@ -1,0 +1,51 @@
+"""Settings of the cloud side."""
+
+import re
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
+
+from gustbed_protocol.settings import section
+
+_STACK = re.compile(r"[a-z][a-z0-9-]{0,29}")
+
+
+class CloudSettings(BaseSettings):
+    """Which stack this is, and where its sources and the devices' requests lie."""
+
+    model_config = section("GUSTBED_")
+
+    stack: str = Field("gustbed", description="CloudFormation stack name; resources start with it")
+    enrol_dir: Path = Field(Path(".gustbed/enrol"), description="folder of enrolment requests")
+    cloud_dir: Path = Field(
+        Path(__file__).resolve().parents[1],
+        description="folder that holds stack.yaml and functions/",
+    )
+
+    @field_validator("stack")
+    @classmethod
+    def _can_name_a_bucket(cls, value: str) -> str:
+        if not _STACK.fullmatch(value):
+            raise ValueError("use 1 to 30 of a-z, 0-9 and '-', a letter first")
+        return value
+
+
+class IotSettings(BaseSettings):
+    """Where devices connect, when ``DescribeEndpoint`` is not it."""
+
+    model_config = section("GUSTBED_IOT_")
+
+    host: str | None = Field(None, description="host name that the server's certificate shows")
+    port: int = Field(8883, ge=1, le=65535)
+    ca_url: str | None = Field(
+        None, description="where to fetch the server's CA, if the system's roots do not do"
+    )
+
+
+class EndpointSettings(BaseSettings):
+    """The standard SDK variables that functions must learn of at deployment."""
+
+    model_config = section("AWS_ENDPOINT_URL_")
+
+    sagemaker: str = Field("", description="where the model registry answers, if not at AWS")
