@@ -5,6 +5,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from gustbed_protocol.errors import GustbedError
+
 SCHEMA = 1
 OPERATION_UPDATE_MODEL = "update_model"
 
@@ -74,3 +76,29 @@ def package_prefix(name: str, version: str) -> str:
 
 PACKAGE_FILE = "package.tar.gz"
 JOB_FILE = "job.json"
+RELEASE_FILE = "release.json"
+"""Beside a package at rest: ``{"release": {…}, "signature": {"value", "key_id"}}``."""
+
+
+def release_to_json(release: Release, signature: Signature) -> bytes:
+    """The content of ``release.json``."""
+    content = {"release": asdict(release), "signature": asdict(signature)}
+    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+
+
+def release_from_json(data: bytes) -> tuple[Release, Signature]:
+    """Read ``release.json``. Raises ``GustbedError`` if a field is missing or of a wrong type."""
+    try:
+        content = json.loads(data)
+        release = Release(**content["release"])
+        signature = Signature(**content["signature"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise GustbedError(RELEASE_FILE, f"not a signed release: {error}") from error
+    texts = (release.name, release.version, release.sha256, signature.value, signature.key_id)
+    if not (
+        all(type(text) is str for text in texts)
+        and type(release.size) is int
+        and type(release.rollback) is bool
+    ):
+        raise GustbedError(RELEASE_FILE, "a field has the wrong type")
+    return release, signature

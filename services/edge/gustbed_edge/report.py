@@ -1,0 +1,120 @@
+"""What the edge says of itself: heartbeat, health reasons, metrics."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from gustbed_edge.intake import Intake
+from gustbed_edge.metrics import Metric, Sample, render
+from gustbed_edge.outbox import Outbox
+from gustbed_edge.pipeline import Pipeline
+from gustbed_edge.quarantine import Quarantine
+from gustbed_edge.scoring import Scorer
+from gustbed_protocol.events import Heartbeat, ModelRef
+from gustbed_protocol.settings import SiteSettings
+
+STUCK_SECONDS = 10.0
+
+METRICS = (
+    Metric("gustbed_edge_verdicts_total", "counter", "verdicts published"),
+    Metric("gustbed_edge_blocks_total", "counter", "blocks received, by turbine"),
+    Metric("gustbed_edge_lost_total", "counter", "blocks lost, by turbine"),
+    Metric("gustbed_edge_duplicate_total", "counter", "blocks that came twice, by turbine"),
+    Metric("gustbed_edge_reordered_total", "counter", "blocks that came late, by turbine"),
+    Metric("gustbed_edge_score", "gauge", "latest score over threshold, by turbine"),
+    Metric("gustbed_edge_open_events", "gauge", "open anomaly events, by turbine"),
+    Metric("gustbed_edge_rejected_total", "counter", "payloads quarantined, by reason"),
+    Metric("gustbed_edge_intake_dropped_total", "counter", "payloads dropped before scoring"),
+    Metric("gustbed_edge_batch_failures_total", "counter", "batches that failed"),
+    Metric("gustbed_edge_outbox_messages", "gauge", "fragments waiting for the cloud"),
+    Metric("gustbed_edge_outbox_bytes", "gauge", "their size"),
+    Metric("gustbed_edge_outbox_dropped_total", "counter", "fragments dropped, by kind"),
+    Metric("gustbed_edge_cloud_connected", "gauge", "1 while connected to IoT Core"),
+    Metric("gustbed_edge_latency_seconds", "gauge", "block received to verdict published"),
+    Metric("gustbed_edge_model_info", "gauge", "the model that serves"),
+)
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Reads everything's counters. ``site_connected``, ``cloud_connected`` and ``update`` ask
+    the parts that come and go.
+    """
+
+    site: SiteSettings
+    scorer: Scorer
+    pipeline: Pipeline
+    intake: Intake
+    outbox: Outbox
+    quarantine: Quarantine
+    site_connected: Callable[[], bool]
+    cloud_connected: Callable[[], bool]
+    update: Callable[[], str | None]
+
+    @property
+    def model(self) -> ModelRef | None:
+        """The model that serves."""
+        detector = self.scorer.detector
+        return detector.model if detector else None
+
+    def heartbeat(self) -> Heartbeat:
+        """The edge and its turbines, now."""
+        return Heartbeat(
+            site=self.site.site,
+            thing=self.site.thing,
+            t=time.time(),
+            connected=self.cloud_connected(),
+            model=self.model,
+            turbines=self.scorer.status(),
+            rejected=dict(self.quarantine.counts),
+            buffered=self.outbox.waiting,
+            update=self.update(),
+        )
+
+    def status(self) -> dict[str, object]:
+        """The heartbeat, and the latency of the latest blocks in seconds."""
+        return {**asdict(self.heartbeat()), "latency": self.pipeline.latency()}
+
+    def reasons(self) -> list[str]:
+        """Why the edge is not healthy; the cloud being away is no reason."""
+        stuck = time.monotonic() - self.pipeline.last_turn > STUCK_SECONDS
+        checks = {
+            "not connected to the site broker": not self.site_connected(),
+            "no model serves": self.model is None,
+            "the scoring thread is stuck": stuck or not self.pipeline.alive,
+        }
+        return [reason for reason, bad in checks.items() if bad]
+
+    def metrics(self) -> str:
+        """Prometheus text."""
+        prefix = "gustbed_edge_"
+        samples = [
+            Sample(f"{prefix}verdicts_total", {}, self.pipeline.verdicts),
+            Sample(f"{prefix}intake_dropped_total", {}, self.intake.dropped),
+            Sample(f"{prefix}batch_failures_total", {}, self.pipeline.failures),
+            Sample(f"{prefix}outbox_messages", {}, self.outbox.waiting),
+            Sample(f"{prefix}outbox_bytes", {}, self.outbox.waiting_bytes),
+            Sample(f"{prefix}cloud_connected", {}, self.cloud_connected()),
+        ]
+        for status in self.scorer.status():
+            labels = {"turbine": status.id}
+            counts = {
+                "blocks_total": status.blocks,
+                "lost_total": status.lost,
+                "duplicate_total": status.duplicate,
+                "reordered_total": status.reordered,
+                "open_events": len(status.violations),
+            }
+            samples += [Sample(prefix + name, labels, value) for name, value in counts.items()]
+            if status.score is not None:
+                samples.append(Sample(f"{prefix}score", labels, status.score))
+        for reason, count in dict(self.quarantine.counts).items():
+            samples.append(Sample(f"{prefix}rejected_total", {"reason": reason}, count))
+        for kind, count in dict(self.outbox.dropped).items():
+            samples.append(Sample(f"{prefix}outbox_dropped_total", {"kind": kind}, count))
+        for name, seconds in self.pipeline.latency().items():
+            samples.append(Sample(f"{prefix}latency_seconds", {"quantile": name}, seconds))
+        if self.model is not None:
+            labels = {"name": self.model.name, "version": self.model.version}
+            samples.append(Sample(f"{prefix}model_info", labels, 1))
+        return render(METRICS, samples)

@@ -1,0 +1,59 @@
+"""The edge gateway's settings: ``GUSTBED_EDGE_…``."""
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
+
+from gustbed_protocol import topics
+from gustbed_protocol.settings import section
+
+
+class EdgeSettings(BaseSettings):
+    """How one edge gateway ingests, decides, buffers and reports."""
+
+    model_config = section("GUSTBED_EDGE_")
+
+    data_dir: Path = Field(
+        Path(".gustbed/edge"), description="key, models, events and buffer; keep it across starts"
+    )
+    enrol_dir: Path = Field(
+        Path(".gustbed/enrol"), description="where the certificate request goes and the answer lies"
+    )
+    http_host: str = Field("127.0.0.1", description="address that /health and /status listen on")
+    http_port: int = Field(8070, ge=0, le=65535, description="0 takes a free port")
+    factory_dir: Path = Field(
+        Path(__file__).parent / "factory", description="the model that the edge ships with"
+    )
+
+    open_after: int = Field(
+        4, ge=1, le=1000, description="violating verdicts in a row that open an event"
+    )
+    close_after: int = Field(
+        10, ge=1, le=1000, description="normal verdicts in a row that close an event"
+    )
+    silent_after: float = Field(5.0, gt=0, description="seconds without a block")
+    max_clock_ahead: float = Field(60.0, gt=0, description="seconds a block may be in the future")
+    max_scoring_time: float = Field(
+        0.25, gt=0, description="seconds in which a new model must score all turbines once"
+    )
+    grace: float = Field(
+        0.003, ge=0, le=0.2, description="seconds to wait for other turbines' blocks"
+    )
+    queue_limit: int = Field(4096, ge=16, description="received payloads that may wait for scoring")
+    legacy_turbine: str | None = Field(
+        None, description="turbine that the 20-field records on turbine/raw speak for"
+    )
+
+    verdict_interval: float = Field(2.0, ge=1.0, description="seconds between verdict batches")
+    telemetry_interval: float = Field(5.0, ge=1.0, description="seconds between summaries")
+    outbox_max_bytes: int = Field(
+        256 * 1024 * 1024, ge=64 * 1024, description="payload bytes that may wait for the cloud"
+    )
+    outbox_max_rows: int = Field(200_000, ge=16, description="messages that may wait for the cloud")
+    events_kept: int = Field(10_000, ge=10, description="closed events kept on disk")
+
+    @field_validator("legacy_turbine")
+    @classmethod
+    def _one_level(cls, value: str | None) -> str | None:
+        return None if value is None else topics.level(value)

@@ -1,0 +1,61 @@
+"""The last seconds of every turbine, in one array."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+SPARE = 8
+"""Capacity over window: how rarely the buffers are moved down."""
+
+
+class Windows:
+    """Sample buffers of all turbines: (turbines, channels, capacity), oldest sample first.
+
+    Appending writes behind the last sample; a full row is moved down to its last window, which
+    happens once in many blocks. So every window is contiguous and in time order.
+    """
+
+    def __init__(self, turbines: int, channels: int, window: int) -> None:
+        self.window = window
+        self._data = np.zeros((turbines, channels, window * SPARE), dtype=np.float32)
+        self._fill = np.zeros(turbines, dtype=np.intp)
+        self._views = sliding_window_view(self._data, window, axis=2)
+
+    def restart(self, rows: NDArray[np.intp]) -> None:
+        """Forget what these turbines sent: their window warms up again."""
+        self._fill[rows] = 0
+
+    def append(self, rows: NDArray[np.intp], values: NDArray[np.floating]) -> None:
+        """Add samples (k, channels, n) to k different turbines."""
+        values = values[:, :, -self.window :]
+        count = values.shape[2]
+        full = rows[self._fill[rows] + count > self._data.shape[2]]
+        if len(full):
+            self._data[full, :, : self.window] = self._views[
+                full, :, self._fill[full] - self.window
+            ]
+            self._fill[full] = self.window
+        target = sliding_window_view(self._data, count, axis=2, writeable=True)
+        target[rows, :, self._fill[rows]] = values
+        self._fill[rows] += count
+
+    def ready(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which of these turbines have a full window."""
+        full: NDArray[np.bool_] = self._fill[rows] >= self.window
+        return full
+
+    def latest(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """A copy of the last window (k, channels, window) of turbines that are ready."""
+        windows: NDArray[np.float32] = self._views[rows, :, self._fill[rows] - self.window]
+        return windows
+
+    def resized(self, window: int) -> "Windows":
+        """The same buffers for another window length, with as much history as there is."""
+        turbines, channels, _ = self._data.shape
+        other = Windows(turbines, channels, window)
+        for row in range(turbines):
+            fill = int(self._fill[row])
+            kept = min(fill, window)
+            other._data[row, :, :kept] = self._data[row, :, fill - kept : fill]
+            other._fill[row] = kept
+        return other

@@ -1,0 +1,217 @@
+"""Model packages for tests: a tiny graph, its golden vectors, a release signed by a test's key.
+
+The model scores a feature by the mean of its absolute values over the window; the ratio is that
+over the feature's threshold. So a test can say what a verdict must be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_protocol.features import FEATURE_NAMES, FEATURES
+from gustbed_protocol.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
+from gustbed_protocol.package import (
+    INPUT,
+    RATIO,
+    SCORE,
+    FeatureSpec,
+    Manifest,
+    Package,
+    sha256,
+    write_package,
+)
+from gustbed_protocol.violations import FEATURES_OF
+
+THRESHOLDS: Mapping[str, float] = {
+    "roll": 0.5,
+    "pitch": 0.5,
+    "yaw": 0.5,
+    "wind_speed_rps": 10.0,
+    "rps": 10.0,
+    "voltage": 500.0,
+}
+"""By default a turbine that ``calm`` describes is far below, and ``excited`` above, in voltage."""
+BREAKING_VOLTAGE = 1000.0
+"""A window that reaches this makes a ``breakable`` model's run fail."""
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key pair that signs releases, as the cloud's key service does."""
+
+    key_id: str
+    private: ec.EllipticCurvePrivateKey = field(
+        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
+    )
+
+    def sign(self, release: Release) -> Signature:
+        """A signature over the release's statement."""
+        der = self.private.sign(release.digest(), ec.ECDSA(Prehashed(SHA256())))
+        return Signature.from_bytes(der, self.key_id)
+
+    def public_pem(self) -> bytes:
+        """What the edge is given."""
+        public = self.private.public_key()
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A package as it travels."""
+
+    release: Release
+    signature: Signature
+    archive: bytes
+
+
+def tiny_graph(
+    thresholds: Mapping[str, float] = THRESHOLDS, *, breakable: bool = False, delay: int = 0
+) -> bytes:
+    """The graph as bytes. ``delay`` adds that many large matrix products, for a slow model."""
+    limits = np.array([thresholds[name] for name in FEATURE_NAMES], dtype=np.float32)
+    nodes = [
+        helper.make_node("Abs", [INPUT], ["absolute"]),
+        helper.make_node("ReduceMean", ["absolute"], ["plain"], axes=[2], keepdims=0),
+    ]
+    constants = {"limits": limits}
+    score = "plain"
+    if breakable:
+        score = _add_breaking(nodes, constants, score)
+    if delay:
+        score = _add_delay(nodes, constants, score, delay)
+    nodes += [
+        helper.make_node("Identity", [score], [SCORE]),
+        helper.make_node("Div", [score, "limits"], [RATIO]),
+    ]
+    shape = ["n", len(FEATURE_NAMES)]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [*shape, "time"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in (SCORE, RATIO)],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _add_breaking(
+    nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]], score: str
+) -> str:
+    """Look up an index that does not exist once any value reaches the breaking voltage."""
+    constants |= {
+        "breaking": np.float32(BREAKING_VOLTAGE),
+        "zero": np.array([0.0], dtype=np.float32),
+        "far": np.int64(99),
+    }
+    nodes += [
+        helper.make_node("ReduceMax", ["absolute"], ["peak"], keepdims=0),
+        helper.make_node("GreaterOrEqual", ["peak", "breaking"], ["breaks"]),
+        helper.make_node("Cast", ["breaks"], ["flag"], to=TensorProto.INT64),
+        helper.make_node("Mul", ["flag", "far"], ["index"]),
+        helper.make_node("Gather", ["zero", "index"], ["nothing"], axis=0),
+        helper.make_node("Add", [score, "nothing"], ["broken"]),
+    ]
+    return "broken"
+
+
+def _add_delay(
+    nodes: list[onnx.NodeProto],
+    constants: dict[str, NDArray[np.generic]],
+    score: str,
+    products: int,
+) -> str:
+    side = 700
+    constants |= {
+        "seed": np.full((side, side), 1e-6, dtype=np.float32),
+        "none": np.float32(0.0),
+    }
+    # Depends on the input, or the optimiser would do the work once, when loading.
+    nodes += [
+        helper.make_node("ReduceMean", [score], ["level"], keepdims=0),
+        helper.make_node("Add", ["seed", "level"], ["product0"]),
+    ]
+    nodes += [
+        helper.make_node("MatMul", [f"product{i}", "seed"], [f"product{i + 1}"])
+        for i in range(products)
+    ]
+    nodes += [
+        helper.make_node("ReduceMean", [f"product{products}"], ["heat"], keepdims=0),
+        helper.make_node("Mul", ["heat", "none"], ["cold"]),
+        helper.make_node("Add", [score, "cold"], ["slow"]),
+    ]
+    return "slow"
+
+
+def tiny_package(
+    version: str = "1.0.0",
+    *,
+    name: str = "tiny",
+    window: int = 20,
+    rate: float = 20.0,
+    model: bytes | None = None,
+    thresholds: Mapping[str, float] = THRESHOLDS,
+) -> Package:
+    """A package whose golden ratios are right for the tiny graph, whatever ``model`` is given."""
+    manifest = Manifest(
+        name=name,
+        version=version,
+        created="2026-01-01T00:00:00Z",
+        features=[FeatureSpec(feature.name, feature.unit) for feature in FEATURES],
+        sample_rate_hz=rate,
+        window=window,
+        step=10,
+        thresholds=dict(thresholds),
+        violations={kind: list(names) for kind, names in FEATURES_OF.items()},
+    )
+    limits = np.array([thresholds[feature] for feature in FEATURE_NAMES], dtype=np.float32)
+    windows = np.random.default_rng(7).normal(size=(4, len(FEATURES), window)).astype(np.float32)
+    ratios = (np.abs(windows).mean(axis=2) / limits).astype(np.float32)
+    return Package(manifest, model or tiny_graph(thresholds), windows, ratios)
+
+
+def sign_package(package: Package, key: SigningKey, folder: Path, **changes: object) -> Signed:
+    """Write a package below ``folder`` and sign its release, of which ``changes`` are wrong."""
+    archive = write_package(package, folder / f"{package.manifest.version}.tar.gz")
+    release = Release(
+        package.manifest.name, package.manifest.version, len(archive), sha256(archive)
+    )
+    release = replace(release, **changes)  # type: ignore[arg-type]
+    return Signed(release, key.sign(release), archive)
+
+
+def write_factory(folder: Path, signed: Signed, key: SigningKey) -> Path:
+    """Lay a package out as the one that the edge ships with."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PACKAGE_FILE).write_bytes(signed.archive)
+    (folder / RELEASE_FILE).write_bytes(release_to_json(signed.release, signed.signature))
+    (folder / "signing-key.pem").write_bytes(key.public_pem())
+    return folder
+
+
+def calm(samples: int = 10) -> NDArray[np.float64]:
+    """Channels (channels, samples) of a turbine that the tiny model finds normal."""
+    values = np.zeros((len(CHANNELS), samples))
+    values[CHANNEL_INDEX["qw"]] = 1.0
+    values[CHANNEL_INDEX["voltage"]] = 100.0
+    values[CHANNEL_INDEX["rps"]] = 2.0
+    values[CHANNEL_INDEX["wind_speed_rps"]] = 3.0
+    return values
+
+
+def excited(samples: int = 10, voltage: float = 900.0) -> NDArray[np.float64]:
+    """The same with a voltage that the tiny model does not."""
+    values = calm(samples)
+    values[CHANNEL_INDEX["voltage"]] = voltage
+    return values
