@@ -1,0 +1,30 @@
+"""From PyTorch to one ONNX graph."""
+
+import io
+import warnings
+
+import torch
+from torch import nn
+
+from gustbed_protocol.package import INPUT, RATIO, SCORE
+
+_OPSET = 17
+
+
+def to_onnx(model: nn.Module, features: int, window: int) -> bytes:
+    """Export with any batch size: ``window`` (n, features, window) to ``score`` and ``ratio``."""
+    written = io.BytesIO()
+    with warnings.catch_warnings():
+        # The newer exporter needs onnxscript and gains nothing for matrix products.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            (torch.zeros(2, features, window),),
+            written,
+            input_names=[INPUT],
+            output_names=[SCORE, RATIO],
+            dynamic_axes={name: {0: "n"} for name in (INPUT, SCORE, RATIO)},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    return written.getvalue()

@@ -1,0 +1,45 @@
+"""Running an exported graph, as the edge does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.package import INPUT, RATIO, SCORE, Package, read_package
+
+Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
+Scorer = Callable[[NDArray[np.float32]], Scores]
+"""Windows (n, features, time) to scores and ratios, each (n, features)."""
+_BATCH = 1024
+
+
+def scorer(model: bytes) -> Scorer:
+    """Load a graph on one thread. Any number of windows is scored, in bounded batches."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def score(windows: NDArray[np.float32]) -> Scores:
+        parts = [
+            session.run([SCORE, RATIO], {INPUT: windows[i : i + _BATCH]})
+            for i in range(0, max(len(windows), 1), _BATCH)
+        ]
+        scores = np.concatenate([part[0] for part in parts])
+        ratios = np.concatenate([part[1] for part in parts])
+        return scores, ratios
+
+    return score
+
+
+def load_package(path: Path) -> Package:
+    """Read a package file. Raises ``GustbedError`` naming it."""
+    try:
+        return read_package(path.read_bytes())
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", "name a package.tar.gz") from error
+    except GustbedError as error:
+        raise GustbedError(f"{path}: {error}", "make the package again") from error

@@ -1,0 +1,65 @@
+"""Thresholds from held-out normal data, for a wanted rate of false events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_training.events import OPEN_AFTER
+
+_BLOCK = 60
+"""Verdicts per block: scores this far apart count as independent."""
+_TAIL = 0.1
+"""Share of the blocks whose peaks the tail is fitted to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to aim at: false events per turbine-hour and feature, and room above the largest seen.
+
+    ``margin`` multiplies the largest sustained score of the held-out data: no threshold is below.
+    """
+
+    false_per_hour: float = 1e-4
+    margin: float = 1.1
+
+
+def threshold(
+    scores: Sequence[NDArray[np.floating]], target: Target, verdicts_per_hour: float
+) -> float:
+    """Threshold of one feature from its normal scores, one array in order of time per stretch.
+
+    An event needs ``OPEN_AFTER`` verdicts in a row, so the statistic is the smallest of that many
+    neighbours. The peaks of its blocks are taken to have an exponential tail.
+    """
+    peaks = _block_peaks(scores)
+    if len(peaks) < 2 / _TAIL:
+        raise GustbedError(
+            f"{len(peaks)} blocks of held-out data cannot set a threshold",
+            f"give at least {2 / _TAIL * _BLOCK / verdicts_per_hour:.2f} turbine-hours "
+            "of held-out normal data",
+        )
+    start = float(np.quantile(peaks, 1 - _TAIL))
+    excess = float((peaks[peaks > start] - start).mean()) if (peaks > start).any() else 0.0
+    blocks_per_hour = verdicts_per_hour / _BLOCK
+    by_tail = start + excess * float(np.log(_TAIL * blocks_per_hour / target.false_per_hour))
+    return max(by_tail, target.margin * float(peaks.max()))
+
+
+def sustained(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The level that ``OPEN_AFTER`` neighbouring scores all reach."""
+    if len(scores) < OPEN_AFTER:
+        return scores[:0]
+    lowest: NDArray[np.floating] = sliding_window_view(scores, OPEN_AFTER).min(axis=1)
+    return lowest
+
+
+def _block_peaks(scores: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+    peaks: list[float] = []
+    for stretch in scores:
+        level = sustained(stretch)
+        peaks += [float(level[i : i + _BLOCK].max()) for i in range(0, len(level), _BLOCK)]
+    return np.array(peaks)
