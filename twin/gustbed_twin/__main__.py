@@ -1,13 +1,18 @@
 """``python -m gustbed_twin run|generate|health``."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import MqttSettings, SiteSettings, load
 from gustbed_twin.generate import Recipe, open_folder, write_dataset
+from gustbed_twin.health import check_health
 from gustbed_twin.scenario import Scenario, parse_fault, read_scenario
+from gustbed_twin.service import run
+from gustbed_twin.settings import TwinSettings
 from gustbed_twin.wind import WindConfig
 
 DONE, FAILED = 0, 1
@@ -21,6 +26,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GustbedError as error:
         print(f"gustbed-twin: {error}", file=sys.stderr)
         return FAILED
+
+
+def _run(_options: argparse.Namespace) -> int:
+    logging.basicConfig(
+        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    run(load(TwinSettings), load(SiteSettings), load(MqttSettings))
+    return DONE
+
+
+def _health(_options: argparse.Namespace) -> int:
+    health = check_health(load(TwinSettings).data_dir)
+    print(f"{health.site}: {health.turbines} turbines connected, {health.blocks} blocks")
+    return DONE
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -50,6 +69,14 @@ def _first(*values: float | None) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gustbed-twin", description="The farm's digital twin.")
     commands = parser.add_subparsers(required=True, metavar="command")
+    commands.add_parser(
+        "run",
+        help="publish blocks to the site broker until stopped",
+        description="Configured by GUSTBED_SITE, GUSTBED_TURBINES, GUSTBED_MQTT_*, GUSTBED_TWIN_*.",
+    ).set_defaults(function=_run)
+    commands.add_parser(
+        "health", help="exit with 0 if a running twin's heartbeat is fresh"
+    ).set_defaults(function=_health)
     generate = commands.add_parser(
         "generate",
         help="write a labelled dataset, faster than real time",

@@ -15,6 +15,7 @@ ADC_MAX = 1023
 QUATERNION_STEP = 1.0 / 16384
 COUNTS_PER_G = 8192
 """The motion processor's scale; int16 spans +-4 g."""
+INT16 = (-32768, 32767)
 THERMOMETER_NOISE_DEG = 0.03
 
 
@@ -54,10 +55,10 @@ def read(
     out[_ROTOR], out[_WIND] = speeds
     out[_VOLTAGE] = np.clip(np.rint(truth.voltage), 0, ADC_MAX)
     out[_QUATERNION] = quaternion(truth.attitude)
-    gravity = _gravity(out[_QUATERNION])
-    out[_GRAVITY] = np.round(gravity, 4)
-    counts = np.rint((gravity + truth.acceleration) * COUNTS_PER_G)
-    out[_ACCELERATION] = np.clip(counts, -32768, 32767)
+    pull = gravity(out[_QUATERNION])
+    out[_GRAVITY] = np.round(pull, 4)
+    counts = np.rint((pull + truth.acceleration) * COUNTS_PER_G)
+    out[_ACCELERATION] = np.clip(counts, *INT16)
     warmth = truth.gearbox + THERMOMETER_NOISE_DEG * noise[THERMOMETER]
     out[_GEARBOX] = np.round(warmth, 2)
     out[_WEATHER] = np.round(readings, 2)[:, :, None]
@@ -79,7 +80,8 @@ def quaternion(attitude: Floats) -> Floats:
     return np.rint(exact / QUATERNION_STEP) * QUATERNION_STEP
 
 
-def _gravity(q: Floats) -> Floats:
+def gravity(q: Floats) -> Floats:
+    """The gravity vector (g) in the nacelle's frame, from its quaternion."""
     w, x, y, z = q
     return np.stack((2 * (x * z - w * y), 2 * (w * x + y * z), w * w - x * x - y * y + z * z))
 

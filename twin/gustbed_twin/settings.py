@@ -1,19 +1,21 @@
 """The twin's settings, from ``GUSTBED_TWIN_*``."""
 
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from gustbed_protocol.codec import Encoding
-from gustbed_protocol.settings import section
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import SiteSettings, section
+
+PREFIX = "GUSTBED_TWIN_"
 
 
 class TwinSettings(BaseSettings):
     """What the twin simulates or replays, and how it publishes."""
 
-    model_config = section("GUSTBED_TWIN_")
+    model_config = section(PREFIX)
 
     seed: int = Field(42, ge=0, description="same seed, same stream, bit for bit")
     rate_hz: int = Field(20, ge=1, le=100, description="samples per second")
@@ -28,11 +30,36 @@ class TwinSettings(BaseSettings):
     replay_loop: bool = Field(True, description="start again at the recording's end")
     data_dir: Path = Field(Path(".gustbed/twin"), description="where the heartbeat file lies")
 
-    @model_validator(mode="after")
-    def _whole_blocks(self) -> Self:
-        rate = self.replay_rate_hz if self.replay else float(self.rate_hz)
-        samples = self.interval_s * rate
-        if samples < 1 - 1e-9 or abs(samples - round(samples)) > 1e-6:
-            name = "replay_rate_hz" if self.replay else "rate_hz"
-            raise ValueError(f"{name} times interval_s must be a whole number of samples")
-        return self
+    @property
+    def sample_rate_hz(self) -> float:
+        """Samples per second of what is published."""
+        return float(self.rate_hz) if self.replay is None else self.replay_rate_hz
+
+    @property
+    def samples(self) -> int:
+        """Samples in a block."""
+        return round(self.interval_s * self.sample_rate_hz)
+
+
+def check(settings: TwinSettings, site: SiteSettings) -> None:
+    """Raise ``GustbedError`` naming the variables that do not go together."""
+    rate = PREFIX + ("RATE_HZ" if settings.replay is None else "REPLAY_RATE_HZ")
+    samples = settings.interval_s * settings.sample_rate_hz
+    if settings.samples < 1 or abs(samples - settings.samples) > 1e-6:
+        raise GustbedError(
+            f"{PREFIX}INTERVAL_S times {rate} is {samples:g} samples",
+            "make it a whole number, at least 1",
+        )
+    if settings.legacy is None:
+        return
+    if settings.legacy not in site.turbine_ids:
+        raise GustbedError(
+            f"{PREFIX}LEGACY: no turbine {settings.legacy!r}",
+            f"the site has {site.turbine_ids[0]} to {site.turbine_ids[-1]}",
+        )
+    every = settings.sample_rate_hz / settings.legacy_rate_hz
+    if every < 1 or every != round(every):
+        raise GustbedError(
+            f"{PREFIX}LEGACY_RATE_HZ is {settings.legacy_rate_hz}",
+            f"{settings.sample_rate_hz:g} Hz must be a multiple of it",
+        )

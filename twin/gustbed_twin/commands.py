@@ -1,0 +1,98 @@
+"""Commands to turbines: checked, applied once by their id, and always answered."""
+
+import logging
+import math
+from collections import OrderedDict
+
+import msgspec
+
+from gustbed_protocol.codec import MAX_PAYLOAD_BYTES
+from gustbed_protocol.commands import SCHEMA, Ack, Command, decode_command
+from gustbed_protocol.errors import PayloadError
+from gustbed_twin.source import Source
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 1000
+"""Answers kept per turbine, so that a repeated command is answered and not repeated."""
+MAX_RAMP_S = 86_400.0
+MAX_ID = 128
+
+
+class CommandDesk:
+    """Takes payloads addressed to turbines, by position, and applies them to the source."""
+
+    def __init__(self, source: Source, turbine_ids: tuple[str, ...]) -> None:
+        self._source = source
+        self._ids = turbine_ids
+        self._answers: list[OrderedDict[str, Ack]] = [OrderedDict() for _ in turbine_ids]
+
+    def handle(self, position: int, payload: bytes) -> Ack | None:
+        """Apply one command. None if it cannot be answered because it has no readable id."""
+        turbine = self._ids[position]
+        try:
+            command = decode_command(payload)
+        except PayloadError as error:
+            log.warning("%s: command refused: %s: %s", turbine, error.reason, error.detail)
+            command_id = _id_of(payload)
+            if command_id is None:
+                return None
+            return Ack(command_id, turbine, accepted=False, reason=f"{error.reason}: {error}")
+        if not 0 < len(command.id) <= MAX_ID:
+            log.warning("%s: command refused: its id has %d characters", turbine, len(command.id))
+            return None
+        known = self._answers[position].get(command.id)
+        return known or self._remember(position, self._apply(position, command))
+
+    def _apply(self, position: int, command: Command) -> Ack:
+        turbine = self._ids[position]
+        reason = _fault_in(command)
+        if reason:
+            log.warning("%s: command %s refused: %s", turbine, command.id, reason)
+            return Ack(command.id, turbine, accepted=False, reason=reason)
+        kind = command.kind
+        if command.action == "inject" and kind is not None:
+            self._source.inject(position, kind, command.severity, command.ramp)
+        else:
+            self._source.clear(position, kind, command.ramp)
+        log.info(
+            "%s: %s %s, severity %g, ramp %g s",
+            turbine,
+            command.action,
+            kind or "all faults",
+            command.severity if command.action == "inject" else 0.0,
+            command.ramp,
+        )
+        return Ack(command.id, turbine, accepted=True)
+
+    def _remember(self, position: int, ack: Ack) -> Ack:
+        answers = self._answers[position]
+        answers[ack.id] = ack
+        while len(answers) > REMEMBERED:
+            answers.popitem(last=False)
+        return ack
+
+
+def _fault_in(command: Command) -> str:
+    if command.schema != SCHEMA:
+        return f"schema {command.schema}, this release reads {SCHEMA}"
+    if command.action == "inject" and command.kind is None:
+        return "inject needs a kind"
+    if not 0.0 <= command.severity <= 1.0:
+        return f"severity {command.severity} is not from 0 to 1"
+    if not (math.isfinite(command.ramp) and 0.0 <= command.ramp <= MAX_RAMP_S):
+        return f"ramp {command.ramp} is not from 0 to {MAX_RAMP_S:.0f} s"
+    return ""
+
+
+def _id_of(payload: bytes) -> str | None:
+    """The id of a command that is wrong otherwise, so that its sender learns why."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return None
+    decode = msgspec.json.decode if payload[:1] == b"{" else msgspec.msgpack.decode
+    try:
+        fields = decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    found = fields.get("id") if isinstance(fields, dict) else None
+    return found if isinstance(found, str) and 0 < len(found) <= MAX_ID else None

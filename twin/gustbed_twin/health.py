@@ -1,0 +1,75 @@
+"""The twin's heartbeat: a file that says it lives, for whoever watches the process."""
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gustbed_protocol.errors import GustbedError
+
+FILE = "health.json"
+FRESH_S = 15.0
+"""Longer than the longest interval between blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``t`` is Unix seconds; ``dropped`` counts blocks lost while the broker was away."""
+
+    t: float
+    site: str
+    pid: int
+    turbines: int
+    connected: int
+    online: bool
+    blocks: int
+    dropped: int
+
+
+def open_data_dir(folder: Path) -> None:
+    """Make the folder. Raises ``GustbedError`` naming the variable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise GustbedError(
+            f"{folder}: {error.strerror}", "set GUSTBED_TWIN_DATA_DIR to a folder that is yours"
+        ) from error
+
+
+def write_health(folder: Path, health: Health) -> None:
+    """Replace the file at once, so that nobody reads half of it."""
+    partial = folder / f"{FILE}.{health.pid}"
+    partial.write_bytes(msgspec.json.encode(health))
+    partial.replace(folder / FILE)
+
+
+def remove_health(folder: Path) -> None:
+    """A twin that stopped on purpose leaves no heartbeat."""
+    with contextlib.suppress(OSError):
+        (folder / FILE).unlink()
+
+
+def check_health(folder: Path, now: float | None = None) -> Health:
+    """Return the heartbeat. Raises ``GustbedError`` if it is missing, stale or not online."""
+    path = folder / FILE
+    try:
+        health = msgspec.json.decode(path.read_bytes(), type=Health)
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", "is the twin running?") from error
+    except msgspec.MsgspecError as error:
+        raise GustbedError(f"{path}: {error}", "restart the twin") from error
+    age = (time.time() if now is None else now) - health.t
+    if age > FRESH_S:
+        raise GustbedError(f"{path}: {age:.0f} s old", "the twin has stopped: restart it")
+    if not health.online:
+        raise GustbedError(
+            f"{health.connected} of {health.turbines} turbines connected",
+            "is the site broker running, and do the passwords fit?",
+        )
+    return health

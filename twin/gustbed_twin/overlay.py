@@ -1,0 +1,100 @@
+"""Faults laid over signals that are already there, for turbines that play a recording."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gustbed_protocol.channels import CHANNEL_INDEX
+from gustbed_protocol.violations import Violation
+from gustbed_twin import faults, sensors
+from gustbed_twin.filters import Floats, accumulate, first_order, innovation, memory
+from gustbed_twin.streams import SiteStream, site_stream
+
+_ROTOR_LAG_S = 1.5
+_RPS, _VOLTAGE = CHANNEL_INDEX["rps"], CHANNEL_INDEX["voltage"]
+_QUATERNION = slice(CHANNEL_INDEX["qw"], CHANNEL_INDEX["qz"] + 1)
+_GRAVITY = slice(CHANNEL_INDEX["gx"], CHANNEL_INDEX["gz"] + 1)
+_ACCELERATION = slice(CHANNEL_INDEX["ax"], CHANNEL_INDEX["az"] + 1)
+_STEP = 1.0 / sensors.PULSES_PER_REVOLUTION
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What lasts from block to block: arrays (turbines,), or (2, turbines) for the drag."""
+
+    shake_turns: Floats
+    drag: Floats
+    drive: Floats
+    stream: np.random.Generator
+
+
+def start_overlay(seed: int, turbines: int) -> Overlay:
+    """Nothing laid over yet."""
+    return Overlay(
+        np.zeros(turbines),
+        np.zeros((2, turbines)),
+        np.ones((1, turbines)),
+        site_stream(seed, SiteStream.OVERLAY),
+    )
+
+
+def lay_over(
+    overlay: Overlay, values: Floats, severity: Floats, rate_hz: float
+) -> tuple[Overlay, Floats]:
+    """Bend ``values`` (turbines, channels, samples) by ``severity`` (kinds, samples, turbines)."""
+    out = values.transpose(1, 2, 0).copy()
+    noise = overlay.stream.standard_normal((5, *out.shape[1:]))
+    overlay = _rotation(overlay, out, faults.of_kind(severity, Violation.ROTATION), noise, rate_hz)
+    broken = faults.of_kind(severity, Violation.VOLTAGE)
+    left = faults.voltage_left(broken, noise[3])
+    out[_VOLTAGE] = np.clip(np.rint(out[_VOLTAGE] * left), 0, sensors.ADC_MAX)
+    shaken = faults.of_kind(severity, Violation.VIBRATION)
+    overlay = _vibration(overlay, out, shaken, noise[:3], rate_hz)
+    return overlay, np.ascontiguousarray(out.transpose(2, 0, 1))
+
+
+def _rotation(
+    overlay: Overlay, out: Floats, severity: Floats, noise: Floats, rate_hz: float
+) -> Overlay:
+    dt = 1.0 / rate_hz
+    kept = memory(np.array([faults.DRAG_BUILDUP_S, faults.HUNTING_S]), dt)[:, None]
+    inputs = np.stack((severity * (1.0 - kept[0]), noise[4] * innovation(kept[1])), axis=1)
+    drag = first_order(overlay.drag, kept, inputs)
+    lag = memory(_ROTOR_LAG_S, dt)
+    left = faults.drive_left(drag[:, 0], drag[:, 1])
+    drive = first_order(overlay.drive, lag, (left * (1.0 - lag))[:, None])
+    touched = drag[:, 0] > 1e-3
+    slowed = np.rint(out[_RPS] * drive[:, 0] / _STEP) * _STEP
+    out[_RPS] = np.where(touched, slowed, out[_RPS])
+    out[_VOLTAGE] = np.where(touched, out[_VOLTAGE] * drive[:, 0], out[_VOLTAGE])
+    return replace(overlay, drag=drag[-1].copy(), drive=drive[-1].copy())
+
+
+def _vibration(
+    overlay: Overlay, out: Floats, severity: Floats, noise: Floats, rate_hz: float
+) -> Overlay:
+    turns = accumulate(overlay.shake_turns, faults.shake_frequency(out[_RPS]) / rate_hz)
+    angles = faults.shake(severity, turns, out[_RPS], noise)
+    q = _product(out[_QUATERNION], sensors.quaternion(angles))
+    q = np.rint(q / sensors.QUATERNION_STEP) * sensors.QUATERNION_STEP
+    g = sensors.gravity(q)
+    movement = g - out[_GRAVITY] + faults.SHAKE_ACCELERATION_G * severity * noise
+    counts = np.clip(np.rint(out[_ACCELERATION] + movement * sensors.COUNTS_PER_G), *sensors.INT16)
+    shaken = severity > 0.0
+    for channels, bent in ((_QUATERNION, q), (_GRAVITY, np.round(g, 4)), (_ACCELERATION, counts)):
+        out[channels] = np.where(shaken, bent, out[channels])
+    return replace(overlay, shake_turns=turns[-1].copy())
+
+
+def _product(a: Floats, b: Floats) -> Floats:
+    """Hamilton product: first the rotation ``a``, then ``b`` in the turned frame."""
+    w, x, y, z = a
+    i, j, k, m = b
+    return np.stack(
+        (
+            w * i - x * j - y * k - z * m,
+            w * j + x * i + y * m - z * k,
+            w * k - x * m + y * i + z * j,
+            w * m + x * k - y * j + z * i,
+        )
+    )

@@ -1,0 +1,68 @@
+"""Real time: when a block is due, and the wall-clock time of its first sample."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MAX_CATCH_UP_S = 5.0
+"""Later than this (a suspended machine), blocks are not made up for: time jumps instead."""
+MAX_DRIFT_S = 1.0
+"""Further than this from the wall clock, blocks take its time again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Where time comes from, in seconds."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+
+
+class Pacer:
+    """Paces blocks of ``interval`` seconds by the monotonic clock.
+
+    A block is due when its last sample has been taken, one interval after its first.
+    """
+
+    def __init__(self, interval: float, clocks: Clocks) -> None:
+        self._interval = interval
+        self._clocks = clocks
+        self._started = 0.0
+        self._wall = 0.0
+        self._count = 0
+        self._restart(clocks.monotonic())
+
+    @property
+    def t0(self) -> float:
+        """Unix time of the current block's first sample, in seconds."""
+        return round(self._wall + self._count * self._interval, 6)
+
+    def wait(self) -> float:
+        """Seconds until the current block is due; 0 if it is late."""
+        return max(0.0, self._due - self._clocks.monotonic())
+
+    def next(self) -> None:
+        """Go to the next block."""
+        self._count += 1
+
+    def settle(self) -> str | None:
+        """Give up on lost time and follow the wall clock; say so, or None if all is well."""
+        now = self._clocks.monotonic()
+        late = now - self._due
+        if late > MAX_CATCH_UP_S:
+            self._restart(now - self._interval)
+            return f"{late:.1f} s late: time jumps"
+        drift = self._clocks.wall() - (self._wall + now - self._started)
+        if abs(drift) > MAX_DRIFT_S:
+            self._wall = round(self._wall + drift, 3)
+            return f"the clock was set by {drift:+.1f} s: following it"
+        return None
+
+    @property
+    def _due(self) -> float:
+        return self._started + (self._count + 1) * self._interval
+
+    def _restart(self, started: float) -> None:
+        self._started = started
+        self._wall = round(self._clocks.wall() - (self._clocks.monotonic() - started), 3)
+        self._count = 0

@@ -1,0 +1,103 @@
+"""Reads recordings: CSV with a header, or the reference systems' lines of 20 fields."""
+
+import csv
+import gzip
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from gustbed_protocol import legacy
+from gustbed_protocol.channels import CHANNEL_NAMES
+from gustbed_protocol.errors import GustbedError
+from gustbed_twin.filters import Floats
+
+_MEND = "mend the line, or name another file in GUSTBED_TWIN_REPLAY"
+
+
+def read_recording(path: Path) -> Floats:
+    """Return all samples, shape (rows, channels), in the order of ``CHANNELS``.
+
+    A header may name further columns, which are ignored. A name that ends in ``.gz`` is unpacked.
+    Raises ``GustbedError`` naming file, line and column.
+    """
+    try:
+        with _open(path) as stream:
+            rows = np.fromiter(_rows(path, stream), dtype=(np.float64, len(CHANNEL_NAMES)))
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise GustbedError(
+            f"{path}: {reason}", "name a recording in GUSTBED_TWIN_REPLAY"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise GustbedError(f"{path}: not text: {error.reason}", "give a CSV file") from error
+    if len(rows) == 0:
+        raise GustbedError(f"{path}: no samples in it", "name another file in GUSTBED_TWIN_REPLAY")
+    return rows
+
+
+def _open(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[float, ...]]:
+    reader = csv.reader(lines)
+    names: list[str] | None = None
+    positions: list[int] = []
+    try:
+        for fields in reader:
+            if not fields:
+                continue
+            where = f"{path}: line {reader.line_num}"
+            if names is None:
+                names = _names(fields, where)
+                positions = [names.index(name) for name in CHANNEL_NAMES]
+                if names is fields:
+                    continue
+            if len(fields) != len(names):
+                raise GustbedError(f"{where}: {len(fields)} fields, not {len(names)}", _MEND)
+            yield tuple([_number(fields[i], names[i], where) for i in positions])
+    except csv.Error as error:
+        raise GustbedError(f"{path}: line {reader.line_num}: {error}", _MEND) from error
+
+
+def _names(first: list[str], where: str) -> list[str]:
+    """The columns' names: the first row itself if it is a header, else the wire record's."""
+    stripped = [name.strip() for name in first]
+    if _is_number(stripped[0]):
+        if len(first) != len(legacy.FIELDS):
+            raise GustbedError(
+                f"{where}: {len(first)} fields and no header",
+                f"give a header row, or records of {len(legacy.FIELDS)} fields",
+            )
+        return list(legacy.FIELDS)
+    missing = [name for name in CHANNEL_NAMES if name not in stripped]
+    if missing:
+        raise GustbedError(
+            f"{where}: no column {', '.join(missing)} in the header",
+            "name every channel, or leave the header out of a legacy recording",
+        )
+    first[:] = stripped
+    return first
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(text: str, column: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise GustbedError(f"{where}, column {column}: {text[:40]!r} is not a finite number", _MEND)
+    return value

@@ -1,0 +1,238 @@
+"""``run``: blocks leave for the site broker in real time, commands come back."""
+
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+from uuid import uuid4
+
+from gustbed_protocol import legacy
+from gustbed_protocol.settings import MqttSettings, SiteSettings
+from gustbed_protocol.telemetry import Samples
+from gustbed_twin.commands import CommandDesk
+from gustbed_twin.farm import Farm
+from gustbed_twin.health import Health, open_data_dir, remove_health, write_health
+from gustbed_twin.pacing import Clocks, Pacer
+from gustbed_twin.publisher import Publisher
+from gustbed_twin.recording import read_recording
+from gustbed_twin.replay import Replay
+from gustbed_twin.settings import TwinSettings, check
+from gustbed_twin.source import Simulation, Source, Step
+from gustbed_twin.wind import WindConfig
+
+log = logging.getLogger(__name__)
+
+CONNECT_WITHIN_S = 10.0
+"""Seconds that the first block waits for the broker; after that, turbines queue."""
+REPORT_EVERY_S = 60.0
+HEALTH_EVERY_S = 1.0
+INBOX = 1000
+FREE_MEMORY_BYTES = 729
+_MILLIS_WRAP = 2**32
+
+Inbox = queue.Queue[tuple[int, bytes]]
+
+
+@dataclass
+class Stream:
+    """A turbine's place in its own signal. ``boot`` changes when the signal begins anew."""
+
+    turbine: str
+    boot: str
+    seq: int = 0
+    sample: int = 0
+
+
+@dataclass
+class Counts:
+    """Since the start."""
+
+    blocks: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a running twin is made of."""
+
+    settings: TwinSettings
+    site: SiteSettings
+    source: Source
+    publisher: Publisher
+    inbox: Inbox
+    stop: threading.Event
+    clocks: Clocks = field(default_factory=Clocks)
+    counts: Counts = field(default_factory=Counts)
+
+
+def run(settings: TwinSettings, site: SiteSettings, mqtt: MqttSettings) -> None:
+    """Run until SIGTERM, SIGINT or the recording's end. Raises ``GustbedError``."""
+    check(settings, site)
+    open_data_dir(settings.data_dir)
+    source = make_source(settings, site)
+    inbox: Inbox = queue.Queue(maxsize=INBOX)
+    publisher = Publisher(
+        mqtt,
+        site,
+        encoding=settings.encoding,
+        on_command=lambda position, payload: _receive(inbox, position, payload),
+        legacy=settings.legacy is not None,
+    )
+    stop = _stop_on_signals()
+    log.info("%d turbines of %s, %s", site.turbines, site.site, _describe(settings))
+    with publisher:
+        serve(Service(settings, site, source, publisher, inbox, stop))
+    remove_health(settings.data_dir)
+    log.info("stopped")
+
+
+def make_source(settings: TwinSettings, site: SiteSettings) -> Source:
+    """The simulation, or the recording. Raises ``GustbedError``."""
+    if settings.replay is None:
+        wind = WindConfig(settings.wind_mean, settings.turbulence)
+        farm = Farm(settings.seed, range(site.turbines), wind, settings.rate_hz)
+        return Simulation(farm, settings.samples)
+    return Replay(
+        read_recording(settings.replay),
+        turbines=site.turbines,
+        samples=settings.samples,
+        rate_hz=settings.sample_rate_hz,
+        loop=settings.replay_loop,
+        seed=settings.seed,
+    )
+
+
+def serve(service: Service) -> None:
+    """Publish block after block until told to stop, or the source ends."""
+    _wait_connected(service)
+    service.publisher.announce()
+    desk = CommandDesk(service.source, service.site.turbine_ids)
+    boot = str(uuid4())
+    streams = [Stream(name, boot) for name in service.site.turbine_ids]
+    pacer = Pacer(service.settings.interval_s, service.clocks)
+    health_due, report_due = 0.0, service.clocks.monotonic() + REPORT_EVERY_S
+    while not service.stop.wait(pacer.wait()):
+        note = pacer.settle()
+        if note:
+            log.warning("%s", note)
+        _answer(service, desk)
+        step = service.source.step()
+        if step is None:
+            log.info("the recording has ended")
+            return
+        _publish(service, streams, step, pacer.t0)
+        pacer.next()
+        now = service.clocks.monotonic()
+        if now >= health_due:
+            health_due = now + HEALTH_EVERY_S
+            _write_health(service)
+        if now >= report_due:
+            report_due = now + REPORT_EVERY_S
+            _report(service)
+
+
+def _receive(inbox: Inbox, position: int, payload: bytes) -> None:
+    try:
+        inbox.put_nowait((position, payload))
+    except queue.Full:
+        log.warning("too many commands at once: one was not taken")
+
+
+def _wait_connected(service: Service) -> None:
+    deadline = service.clocks.monotonic() + CONNECT_WITHIN_S
+    while service.publisher.connected < service.site.turbines:
+        if service.clocks.monotonic() > deadline:
+            log.warning(
+                "%d of %d turbines connected: starting, the others queue their blocks",
+                service.publisher.connected,
+                service.site.turbines,
+            )
+            return
+        if service.stop.wait(0.02):
+            return
+    log.info("all turbines connected")
+
+
+def _answer(service: Service, desk: CommandDesk) -> None:
+    # No more than what was there: a flood of commands must not hold the blocks back.
+    for _ in range(service.inbox.qsize()):
+        position, payload = service.inbox.get_nowait()
+        ack = desk.handle(position, payload)
+        if ack is not None:
+            service.publisher.acknowledge(position, ack)
+
+
+def _publish(service: Service, streams: list[Stream], step: Step, t0: float) -> None:
+    dt = 1.0 / service.settings.sample_rate_hz
+    for position, (stream, values) in enumerate(zip(streams, step.values, strict=True)):
+        if position in step.restarted:
+            stream.boot, stream.seq, stream.sample = str(uuid4()), 0, 0
+        samples = Samples(stream.turbine, stream.boot, stream.seq, t0, dt, values)
+        if not service.publisher.publish(position, samples):
+            service.counts.dropped += 1
+        if stream.turbine == service.settings.legacy:
+            _publish_records(service, stream, samples)
+        stream.seq += 1
+        stream.sample += values.shape[1]
+        service.counts.blocks += 1
+
+
+def _publish_records(service: Service, stream: Stream, samples: Samples) -> None:
+    every = round(service.settings.sample_rate_hz / service.settings.legacy_rate_hz)
+    for offset, sample in enumerate(samples.values.T):
+        number = stream.sample + offset
+        if number % every == 0:
+            millis = round(number * samples.dt * 1000) % _MILLIS_WRAP
+            named = legacy.sample_as_mapping(sample)
+            record = legacy.format_record(millis, FREE_MEMORY_BYTES, named)
+            service.publisher.publish_record(record)
+
+
+def _write_health(service: Service) -> None:
+    publisher = service.publisher
+    health = Health(
+        t=time.time(),
+        site=service.site.site,
+        pid=os.getpid(),
+        turbines=service.site.turbines,
+        connected=publisher.connected,
+        online=publisher.online,
+        blocks=service.counts.blocks,
+        dropped=service.counts.dropped,
+    )
+    try:
+        write_health(service.settings.data_dir, health)
+    except OSError as error:
+        # The turbines go on; whoever watches the file sees it grow old.
+        log.warning("%s: %s", service.settings.data_dir, error.strerror)
+
+
+def _report(service: Service) -> None:
+    log.info(
+        "%d blocks, %d dropped, %d of %d turbines connected",
+        service.counts.blocks,
+        service.counts.dropped,
+        service.publisher.connected,
+        service.site.turbines,
+    )
+
+
+def _describe(settings: TwinSettings) -> str:
+    if settings.replay is not None:
+        return f"replaying {settings.replay} at {settings.sample_rate_hz:g} Hz"
+    return f"seed {settings.seed}, wind {settings.wind_mean:g}/s, {settings.rate_hz} Hz"
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return stop
