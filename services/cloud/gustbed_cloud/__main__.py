@@ -51,11 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     provisioning.add_argument(
         "--every", type=float, default=3.0, metavar="SECONDS", help="pause of --watch (3)"
     )
-    provisioning.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="destroy and remake a stack whose parts were lost: for the emulator",
-    )
     destroying = commands.add_parser("destroy", help="delete the stack, its devices and artifacts")
     destroying.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("health", help="exit 0 if deployed and every edge is enrolled")
@@ -87,7 +82,6 @@ def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
         iot=load(IotSettings),
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
         say=_say,
-        rebuild=options.rebuild,
     )
     if not options.watch:
         provisioner.converge()

@@ -27,8 +27,6 @@ class Provisioner:
     iot: IotSettings
     sagemaker_endpoint: str
     say: Say
-    rebuild: bool = False
-    """Whether a stack with missing parts may be destroyed and made anew."""
     _said: str = field(default="", init=False)
 
     def converge(self) -> Outputs:
@@ -59,9 +57,10 @@ class Provisioner:
         missing = missing_resource(session, stack)
         if missing is None:
             return outputs
-        if not self.rebuild:
+        if not self.settings.rebuild:
             raise GustbedError(
-                f"stack {stack}: {missing} is gone", "destroy and deploy it, or give --rebuild"
+                f"stack {stack}: {missing} is gone",
+                "destroy and deploy it, or set GUSTBED_REBUILD=true",
             )
         self.say(f"stack {stack}: {missing} is gone: making it anew")
         destroy(session, stack, say=self.say)

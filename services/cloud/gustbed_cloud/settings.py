@@ -23,6 +23,10 @@ class CloudSettings(BaseSettings):
         description="folder that holds stack.yaml and functions/",
     )
 
+    rebuild: bool = Field(
+        False, description="whether a stack that lost parts may be destroyed and made anew"
+    )
+
     @field_validator("stack")
     @classmethod
     def _can_name_a_bucket(cls, value: str) -> str:

@@ -77,7 +77,7 @@ def read(body: str, now: float) -> list[tuple[str, Line]]:
 
 
 def lines_of(thing: str, kind: str, message: dict[str, Any], received: float) -> list[Line]:
-    """One line per verdict, event, summary or log line, with its own time. Raises ``RejectedError``."""
+    """One line per record, with the record's own time. Raises ``RejectedError``."""
     if kind not in UPLINK_KINDS:
         raise RejectedError(f"kind {kind!r} is not one of {', '.join(UPLINK_KINDS)}")
     payload = {key: value for key, value in message.items() if key not in _ENVELOPE}

@@ -1,0 +1,345 @@
+"""The local model registry: moto's SageMaker API, made to last and to speak up as AWS does.
+
+Every call that changes something is kept in a journal and replayed at the next start. A change of
+a model version's approval is announced on the default event bus of ``AWS_ENDPOINT_URL``, as AWS
+announces it, and the announcement survives an emulator or a registry that is down for a while.
+"""
+
+import importlib
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from journal import Journal, JournalError
+
+ACCOUNT = "000000000000"
+"""The emulator's."""
+SOURCE = "gustbed.sagemaker"
+"""PutEvents refuses ``aws.sagemaker``; the stack's rule listens to both."""
+DETAIL_TYPE = "SageMaker Model Package State Change"
+ANNOUNCED = ("CreateModelPackage", "UpdateModelPackage")
+READING = ("Describe", "List", "Search", "Get", "BatchDescribe", "Query")
+HEALTH_PATH = "/health"
+MAX_BODY = 4 * 1024 * 1024
+RETRY_SECONDS = 1.0
+
+StartResponse = Callable[..., Any]
+Environ = dict[str, Any]
+App = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the SageMaker API."""
+
+    action: str
+    body: bytes
+    region: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Its outcome."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call was carried out."""
+        return self.status.startswith("2")
+
+
+class Registry:
+    """A WSGI application around moto's, with a memory."""
+
+    def __init__(self, backend: App, journal: Journal, clock: "Clock") -> None:
+        self._backend = backend
+        self._journal = journal
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.unsent: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
+        self._events = 0
+
+    def replay(self) -> int:
+        """Carry out what the journal tells; queue what was not announced. Returns the calls."""
+        events: dict[int, dict[str, Any]] = {}
+        count = 0
+        for entry in self._journal.entries():
+            if "sent" in entry:
+                events.pop(entry["sent"], None)
+                continue
+            call = Call(entry["action"], json.dumps(entry["body"]).encode(), entry["region"])
+            with self._clock.at(datetime.fromisoformat(entry["at"])):
+                answer = self._forward(call)
+            if not answer.ok:
+                raise JournalError(f"{entry['action']} of {entry['at']} cannot be replayed")
+            count += 1
+            if "event" in entry:
+                self._events = entry["event"]["id"]
+                events[self._events] = entry["event"]
+        for number, event in events.items():
+            self.unsent.put((number, event))
+        return count
+
+    def sent(self, number: int) -> None:
+        """Remember that an event was announced."""
+        self._journal.append({"sent": number})
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve SageMaker's API and the health check, and nothing else that moto offers."""
+        if environ["PATH_INFO"] == HEALTH_PATH:
+            answer = Answer("200 OK", [("Content-Type", "text/plain")], b"ok\n")
+        else:
+            answer = self._serve(environ)
+        start_response(answer.status, answer.headers)
+        return [answer.body]
+
+    def _serve(self, environ: Environ) -> Answer:
+        service, _, action = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if service != "SageMaker" or not action.isalpha():
+            return _refusal("404 Not Found", "UnknownOperation", "this is the SageMaker API only")
+        if length > MAX_BODY:
+            return _refusal("413 Content Too Large", "ValidationException", "request too large")
+        region = _region(environ.get("HTTP_AUTHORIZATION", ""))
+        call = Call(action, environ["wsgi.input"].read(length), region)
+        if action.startswith(READING):
+            return self._forward(call)
+        with self._lock:
+            return self._change(call)
+
+    def _change(self, call: Call) -> Answer:
+        now = datetime.now(UTC)
+        before = self._approval(call)
+        with self._clock.at(now):
+            answer = self._forward(call)
+        if not answer.ok:
+            return answer
+        body = json.loads(call.body)
+        entry = {"at": now.isoformat(), "action": call.action, "region": call.region, "body": body}
+        event = self._event(call, answer, before)
+        if event is not None:
+            entry["event"] = event
+        try:
+            self._journal.append(entry)
+        except OSError as error:
+            # Memory is ahead of the disk now; only a new start can mend that.
+            print(f"gustbed-registry: the journal cannot be written: {error}", file=sys.stderr)
+            os._exit(1)
+        if event is not None:
+            self.unsent.put((event["id"], event))
+        return answer
+
+    def _approval(self, call: Call) -> str | None:
+        if call.action != "UpdateModelPackage":
+            return None
+        arn = json.loads(call.body).get("ModelPackageArn", "")
+        described = self._describe(arn, call.region)
+        return described.get("ModelApprovalStatus") if described else None
+
+    def _event(self, call: Call, answer: Answer, before: str | None) -> dict[str, Any] | None:
+        """What AWS tells the event bus when a version is made or its approval changes."""
+        if call.action not in ANNOUNCED:
+            return None
+        arn = json.loads(answer.body)["ModelPackageArn"]
+        described = self._describe(arn, call.region) or {}
+        status = described.get("ModelApprovalStatus")
+        if status == before:
+            return None
+        names = ("ModelPackageGroupName", "ModelPackageVersion", "ModelPackageStatus")
+        detail = {
+            "ModelPackageArn": arn,
+            "ModelApprovalStatus": status,
+            **{name: described[name] for name in names if name in described},
+        }
+        self._events += 1
+        return {"id": self._events, "region": call.region, "resource": arn, "detail": detail}
+
+    def _describe(self, arn: str, region: str) -> dict[str, Any] | None:
+        body = json.dumps({"ModelPackageName": arn}).encode()
+        answer = self._forward(Call("DescribeModelPackage", body, region))
+        return dict(json.loads(answer.body)) if answer.ok else None
+
+    def _forward(self, call: Call) -> Answer:
+        werkzeug = importlib.import_module("werkzeug.test")
+        scope = f"test/20200101/{call.region}/sagemaker/aws4_request"
+        builder = werkzeug.EnvironBuilder(
+            path="/",
+            method="POST",
+            data=call.body,
+            content_type="application/x-amz-json-1.1",
+            headers={
+                "X-Amz-Target": f"SageMaker.{call.action}",
+                # Tells moto the service and region; it verifies nothing.
+                "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, "
+                "Signature=none",
+            },
+        )
+        chunks, status, headers = werkzeug.run_wsgi_app(self._backend, builder.get_environ())
+        kept = [(k, v) for k, v in headers if k.lower() not in ("content-length", "server")]
+        return Answer(status, kept, b"".join(chunks))
+
+
+class Clock:
+    """Makes moto stamp replayed calls with the time at which they were first made."""
+
+    def __init__(self, models: Any) -> None:
+        self._now: datetime | None = None
+        self._real = models.utcnow
+        models.utcnow = self.utcnow
+
+    def utcnow(self) -> datetime:
+        """Moto's clock: naive, in UTC."""
+        return self._now or self._real()
+
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """Hold the clock at a moment."""
+        self._now = moment.astimezone(UTC).replace(tzinfo=None)
+        try:
+            yield
+        finally:
+            self._now = None
+
+
+def announce_forever(registry: Registry, stop: threading.Event) -> None:
+    """Announce approvals in order, each until the event bus has taken it."""
+    boto3 = importlib.import_module("boto3")
+    config = importlib.import_module("botocore.config").Config(
+        connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}
+    )
+    complained = False
+    while not stop.is_set():
+        try:
+            number, event = registry.unsent.get(timeout=0.5)
+        except queue.Empty:
+            continue
+        while not stop.is_set():
+            try:
+                bus = boto3.client("events", region_name=event["region"], config=config)
+                _put(bus, event)
+                registry.sent(number)
+                break
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must be tried again
+                if not complained:
+                    print(f"gustbed-registry: event bus: {error}: trying again", file=sys.stderr)
+                complained = True
+                stop.wait(RETRY_SECONDS)
+        complained = False
+
+
+def _put(bus: Any, event: Mapping[str, Any]) -> None:
+    answer = bus.put_events(
+        Entries=[
+            {
+                "Source": SOURCE,
+                "DetailType": DETAIL_TYPE,
+                "Resources": [event["resource"]],
+                "Detail": json.dumps(event["detail"]),
+            }
+        ]
+    )
+    if answer["FailedEntryCount"]:
+        raise RuntimeError(answer["Entries"][0].get("ErrorMessage", "refused"))
+
+
+def _region(authorization: str) -> str:
+    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+    return scope[2] if len(scope) == 5 else os.environ.get("AWS_REGION", "eu-central-1")
+
+
+def _refusal(status: str, code: str, message: str) -> Answer:
+    body = json.dumps({"__type": code, "message": message}).encode()
+    return Answer(status, [("Content-Type", "application/x-amz-json-1.1")], body)
+
+
+def load_backend() -> tuple[App, Any]:
+    """Import moto's SageMaker. Raises ``JournalError`` if it is absent or has changed."""
+    os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
+    try:
+        server = importlib.import_module("moto.moto_server.werkzeug_app")
+        models = importlib.import_module("moto.sagemaker.models")
+        app: App = server.create_backend_app("sagemaker")
+        models.utcnow  # noqa: B018 - is it there?
+    except (ImportError, AttributeError) as error:
+        raise JournalError(
+            f"moto: {error}: install requirements/emulator.lock into the emulator's environment"
+        ) from error
+    return app, models
+
+
+def make_server(host: str, port: int, app: App) -> Any:
+    """Listen. Raises ``JournalError`` naming the port if it is taken."""
+    serving = importlib.import_module("werkzeug.serving")
+
+    class Quiet(serving.WSGIRequestHandler):  # type: ignore[name-defined,misc]
+        def log_request(self, *_: object) -> None:
+            """Every health check would be a line."""
+
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise JournalError(
+                f"port {port} on {host}: {error.strerror}: "
+                "stop what uses it, or set GUSTBED_REGISTRY_PORT"
+            ) from error
+    return serving.make_server(host, port, app, threaded=True, request_handler=Quiet)
+
+
+def run(env: Mapping[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    host = env.get("GUSTBED_REGISTRY_HOST") or "127.0.0.1"
+    value = env.get("GUSTBED_REGISTRY_PORT") or "4567"
+    if not value.isdecimal() or not 0 < int(value) < 65536:
+        raise JournalError(f"GUSTBED_REGISTRY_PORT: {value!r} is not a port: use 1 to 65535")
+    folder = Path(env.get("GUSTBED_REGISTRY_DATA_DIR") or ".gustbed/registry").absolute()
+    backend, models = load_backend()
+    registry = Registry(backend, Journal(folder / "journal.jsonl"), Clock(models))
+    server = make_server(host, int(value), registry)
+    replayed = registry.replay()
+
+    stop = threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        # shutdown() waits for the loop that this handler interrupts.
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    announcer = threading.Thread(target=announce_forever, args=(registry, stop), daemon=True)
+    announcer.start()
+    print(
+        f"gustbed-registry: SageMaker API on http://{host}:{value}, "
+        f"{replayed} changes replayed from {folder}",
+        flush=True,
+    )
+    server.serve_forever()
+
+
+def main() -> int:
+    """Run the registry. Returns the exit code."""
+    try:
+        run(os.environ)
+    except JournalError as error:
+        print(f"gustbed-registry: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The way into a deployed fleet's cloud."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gustbed_cloud.aws import Session, client, open_session
+from gustbed_cloud.outputs import Outputs, stack_outputs
+from gustbed_cloud.settings import CloudSettings
+from gustbed_protocol.settings import load
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A session and the stack that it is about."""
+
+    session: Session
+    outputs: Outputs
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client."""
+        return client(self.session, service)
+
+
+def connect(stack: str | None = None) -> Cloud:
+    """Open the standard AWS configuration and find the stack (``GUSTBED_STACK``).
+
+    Raises ``GustbedError`` if credentials, network or stack are missing.
+    """
+    session = open_session()
+    return Cloud(session, stack_outputs(session, stack or load(CloudSettings).stack))
