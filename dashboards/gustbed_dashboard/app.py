@@ -1,0 +1,33 @@
+"""Navigation and nothing else: ``streamlit run app.py``, or ``python -m gustbed_dashboard``."""
+
+import streamlit as st
+
+from gustbed_dashboard import theme
+from gustbed_dashboard.views import faults, fleet, models, turbine
+
+
+def main() -> None:
+    """Draw the frame and the page that the address names."""
+    st.set_page_config(page_title="Gustbed", page_icon=str(theme.FAVICON), layout="wide")
+    st.logo(str(theme.LOGO), size="medium")
+    st.html(f"<style>{theme.root_variables()}</style>")
+    st.html(theme.STYLES)
+    one_turbine = st.Page(
+        turbine.page, title="Turbine", icon=":material/wind_power:", url_path="turbine"
+    )
+    pages = [
+        st.Page(
+            lambda: fleet.page(one_turbine),
+            title="Fleet",
+            icon=":material/grid_view:",
+            url_path="fleet",
+            default=True,
+        ),
+        one_turbine,
+        st.Page(models.page, title="Models", icon=":material/model_training:", url_path="models"),
+        st.Page(faults.page, title="Faults", icon=":material/bolt:", url_path="faults"),
+    ]
+    st.navigation(pages, position="top").run()
+
+
+main()

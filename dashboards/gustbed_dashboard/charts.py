@@ -1,0 +1,124 @@
+"""Chart specifications. Data is passed beside them, so that a new second is new data only.
+
+A specification never depends on the data but through its fixed domain; Streamlit can then move
+the line instead of drawing the chart anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from gustbed_dashboard.theme import BORDER, FONT, MUTED
+
+AGE, SERIES, VALUE = "age", "series", "value"
+GAP_SECONDS = 2.0
+_CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "background": "transparent",
+    "view": {"strokeWidth": 0},
+    "axis": {
+        "labelColor": MUTED,
+        "labelFontSize": 11,
+        "gridColor": BORDER,
+        "domainColor": BORDER,
+        "ticks": False,
+    },
+    "axisY": {"domain": False},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Lines over the last ``seconds``. ``low`` and ``high`` bound the fixed vertical domain."""
+
+    colours: Mapping[str, str]
+    unit: str
+    seconds: int
+    low: float
+    high: float
+    threshold: float | None = None
+    height: int = 170
+
+
+def specification(chart: LineChart) -> dict[str, Any]:
+    """The Vega-Lite specification, without data."""
+    names = list(chart.colours)
+    ticks = [-chart.seconds * k / 4 for k in range(4, -1, -1)]
+    x = alt.X(
+        f"{AGE}:Q",
+        scale=alt.Scale(domain=[-chart.seconds, 0], nice=False),
+        axis=alt.Axis(
+            title=None,
+            values=ticks,
+            labelExpr="datum.value == 0 ? 'now' : '−' + format(-datum.value, 'd') + ' s'",
+            labelFlush=True,
+            grid=False,
+        ),
+    )
+    y = alt.Y(
+        f"{VALUE}:Q",
+        scale=alt.Scale(domain=[chart.low, chart.high], nice=False, clamp=True),
+        axis=alt.Axis(title=None, tickCount=4, labelPadding=8),
+    )
+    colour = alt.Color(
+        f"{SERIES}:N",
+        scale=alt.Scale(domain=names, range=list(chart.colours.values())),
+        legend=None,
+    )
+    lines = (
+        alt.Chart()
+        .mark_line(strokeWidth=1.6, strokeJoin="round", clip=True)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            tooltip=[
+                alt.Tooltip(f"{SERIES}:N", title="signal"),
+                alt.Tooltip(f"{VALUE}:Q", title=chart.unit, format=".3~r"),
+                alt.Tooltip(f"{AGE}:Q", title="seconds ago", format=".1f"),
+            ],
+        )
+    )
+    layers: list[alt.Chart] = [lines]
+    if chart.threshold is not None:
+        rule = alt.Chart().mark_rule(color=MUTED, strokeDash=[4, 4], clip=True)
+        layers.append(rule.encode(y=alt.datum(chart.threshold)))
+    drawn = alt.layer(*layers, data=alt.NameData(name="source"), height=chart.height)
+    spec: dict[str, Any] = {**drawn.to_dict(), "config": _CONFIG}
+    spec.pop("data", None)
+    return spec
+
+
+def rows(age: NDArray[np.float64], series: Mapping[str, NDArray[np.floating]]) -> pa.Table:
+    """Long form of lines over a common time; a silence becomes a gap, not a slope."""
+    gaps = np.flatnonzero(np.diff(age) > GAP_SECONDS) + 1
+    ages = np.round(np.insert(age, gaps, age[gaps - 1] + 0.01), 2)
+    columns = [np.insert(values.astype(np.float64), gaps, np.nan) for values in series.values()]
+    return pa.table(
+        {
+            AGE: np.tile(ages, len(series)),
+            SERIES: np.repeat(list(series), len(ages)),
+            VALUE: pa.array(np.concatenate(columns), from_pandas=True),
+        }
+    )
+
+
+def domain(
+    series: Sequence[NDArray[np.floating]], low: float, high: float, step: float
+) -> tuple[float, float]:
+    """``low`` to ``high``, grown by whole ``step``s to hold the data, so that it rarely moves."""
+    finite = [values[np.isfinite(values)] for values in series]
+    held = [values for values in finite if len(values)]
+    if not held:
+        return low, high
+    smallest = min(float(values.min()) for values in held)
+    largest = max(float(values.max()) for values in held)
+    return (
+        min(low, float(np.floor(smallest / step) * step)),
+        max(high, float(np.ceil(largest / step) * step)),
+    )

@@ -1,0 +1,176 @@
+"""The live state of a site: one MQTT session for every viewer, kept up in the background."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_dashboard.edge import fetch_events
+from gustbed_dashboard.signals import COLUMNS, Signals, signals
+from gustbed_dashboard.snapshot import SiteSnapshot, take
+from gustbed_dashboard.state import SiteState
+from gustbed_protocol import topics
+from gustbed_protocol.codec import encode
+from gustbed_protocol.commands import Command
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.events import AnomalyEvent
+from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_protocol.mqtt import Handler, Message, Session
+from gustbed_protocol.settings import MqttSettings, SiteSettings
+
+log = logging.getLogger(__name__)
+
+USER = "operator"
+RETRY_SECONDS = 2.0
+HISTORY_SECONDS = 24 * 3600.0
+HISTORY_EVERY = 10.0
+_SNAPSHOT_SECONDS = 0.2
+
+OpenSession = Callable[[Mapping[str, Handler]], Session]
+FetchHistory = Callable[[float], list[AnomalyEvent]]
+
+
+class Hub:
+    """Folds the site's messages under a lock and hands out snapshots. Every method is quick.
+
+    ``open_session`` makes an unstarted session from subscriptions, ``fetch_history`` reads the
+    edge's events since a Unix time; both may raise ``GustbedError`` and are tried again.
+    """
+
+    def __init__(
+        self,
+        site: SiteSettings,
+        open_session: OpenSession,
+        fetch_history: FetchHistory,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._site = site.site
+        self._state = SiteState(site.site, site.turbine_ids)
+        self._lock = threading.Lock()
+        self._open_session = open_session
+        self._fetch_history = fetch_history
+        self._clock = clock
+        self._session: Session | None = None
+        self._refusal: GustbedError | None = None
+        self._history_problem: str | None = None
+        self._snapshot: SiteSnapshot | None = None
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="gustbed-hub", daemon=True)
+
+    def start(self) -> None:
+        """Begin in the background; nothing here waits for the broker."""
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Leave the broker."""
+        self._stopping.set()
+        self._keeper.join(timeout=3)
+        if self._session is not None:
+            self._session.stop()
+
+    def snapshot(self) -> SiteSnapshot:
+        """The site now; viewers within a fraction of a second share one."""
+        broker = self._broker_problem()
+        with self._lock:
+            now = self._clock()
+            last = self._snapshot
+            if last is None or last.broker != broker or now - last.now > _SNAPSHOT_SECONDS:
+                self._snapshot = last = take(self._state, now, broker)
+            return last
+
+    def signals(self, turbine: str, seconds: float) -> Signals:
+        """A turbine's signals over the last ``seconds`` (at most ``live.KEPT_SECONDS``)."""
+        with self._lock:
+            now = self._clock()
+            live = self._state.turbines.get(turbine)
+            times, rows = (
+                live.signals.since(now - seconds)
+                if live is not None
+                else (np.empty(0), np.empty((0, COLUMNS), dtype=np.float32))
+            )
+        return signals(times, rows, now)
+
+    def scores(
+        self, turbine: str, seconds: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Ages in seconds (0 is now) and score rows, the newest at the end."""
+        with self._lock:
+            now = self._clock()
+            live = self._state.turbines.get(turbine)
+            if live is None:
+                return np.empty(0), np.empty((0, 1 + len(FEATURE_NAMES)), dtype=np.float32)
+            times, rows = live.scores.since(now - seconds)
+        return times - now, rows
+
+    def history_problem(self) -> str | None:
+        """Why the edge's event history cannot be read, None while it can."""
+        return self._history_problem
+
+    def send(self, turbine: str, command: Command) -> None:
+        """Publish a command. Raises ``GustbedError`` when the broker would not get it now."""
+        problem = self._broker_problem()
+        if problem is not None or self._session is None:
+            raise GustbedError(problem or "site broker: not connected")
+        message = Message(topics.command(self._site, turbine), encode(command))
+        if not self._session.publish(message):
+            raise GustbedError(f"command to {turbine}: not sent", "try again in a moment")
+        with self._lock:
+            self._state.commands.add(turbine, command, self._clock())
+            self._snapshot = None
+
+    def _broker_problem(self) -> str | None:
+        if self._session is None:
+            return str(self._refusal) if self._refusal else "site broker: connecting…"
+        try:
+            self._session.wait_connected(0)
+        except GustbedError as error:
+            return str(error)
+        return None
+
+    def _receive(self, topic: str, payload: bytes) -> None:
+        with self._lock:
+            self._state.fold(topic, payload, self._clock())
+
+    def _keep(self) -> None:
+        next_history = 0.0
+        while not self._stopping.is_set():
+            if self._session is None:
+                self._connect()
+            if time.monotonic() >= next_history:
+                self._read_history()
+                next_history = time.monotonic() + HISTORY_EVERY
+            self._stopping.wait(RETRY_SECONDS)
+
+    def _connect(self) -> None:
+        try:
+            session = self._open_session({f"{topics.ROOT}/{self._site}/#": self._receive})
+        except GustbedError as error:
+            self._refusal = error
+            return
+        session.start()
+        self._session = session
+
+    def _read_history(self) -> None:
+        asked = self._clock()
+        try:
+            events = self._fetch_history(asked - HISTORY_SECONDS)
+        except GustbedError as error:
+            self._history_problem = str(error)
+            return
+        self._history_problem = None
+        with self._lock:
+            self._state.events.reconcile(events, asked)
+
+
+def make_hub(site: SiteSettings, mqtt: MqttSettings, edge_url: str) -> Hub:
+    """A hub on the site's broker and the edge's HTTP interface; not started yet."""
+
+    def open_session(subscriptions: Mapping[str, Handler]) -> Session:
+        client_id = f"dashboard-{uuid4().hex[:12]}"
+        return Session(mqtt, user=USER, client_id=client_id, subscriptions=subscriptions)
+
+    return Hub(site, open_session, lambda since: fetch_events(edge_url, since))

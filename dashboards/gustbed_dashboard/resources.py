@@ -1,0 +1,42 @@
+"""What all viewers share, made once per process."""
+
+import atexit
+from datetime import tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from gustbed_dashboard.adapter import connect
+from gustbed_dashboard.cloud import CloudReader
+from gustbed_dashboard.hub import Hub, make_hub
+from gustbed_dashboard.settings import EdgeSettings
+from gustbed_protocol.settings import MqttSettings, SiteSettings, load
+
+
+@st.cache_resource(show_spinner=False)
+def hub() -> Hub:
+    """The live site. Raises ``GustbedError`` naming a variable that is wrong."""
+    made = make_hub(load(SiteSettings), load(MqttSettings), load(EdgeSettings).url)
+    made.start()
+    atexit.register(made.stop)
+    return made
+
+
+@st.cache_resource(show_spinner=False)
+def cloud() -> CloudReader:
+    """The cloud, read in the background."""
+    reader = CloudReader(connect)
+    reader.start()
+    atexit.register(reader.stop)
+    return reader
+
+
+def viewer_zone() -> tzinfo | None:
+    """The browser's time zone; None means this machine's."""
+    name = st.context.timezone
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None

@@ -1,0 +1,104 @@
+"""The dashboard's palette and words for states: one place for colour, icon and text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gustbed_dashboard.snapshot import Condition
+from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_protocol.violations import Violation
+
+ASSETS = Path(__file__).parent / "assets"
+STYLES = ASSETS / "gustbed.css"
+LOGO = ASSETS / "logo.svg"
+FAVICON = ASSETS / "favicon.svg"
+
+TEXT, MUTED, FAINT = "#e8edf2", "#93a1b0", "#5d6b7a"
+SURFACE, BORDER = "#121820", "#222b35"
+FONT = "Inter, system-ui, sans-serif"
+
+OK, ALARM, CAUTION, VIOLET, QUIET, ACCENT = (
+    "#3fbf8f",
+    "#ff6f61",
+    "#e3b341",
+    "#b294f0",
+    "#8492a3",
+    "#4fb7c9",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a state is shown: never by colour alone."""
+
+    word: str
+    icon: str
+    tone: str
+
+
+LOOKS: dict[Condition, Look] = {
+    Condition.OK: Look("Normal", "dot", "ok"),
+    Condition.ANOMALY: Look("Anomaly", "alert", "alarm"),
+    Condition.WARMING: Look("Warming up", "half", "caution"),
+    Condition.UNKNOWN: Look("No verdict", "question", "violet"),
+    Condition.SILENT: Look("Silent", "slash", "quiet"),
+    Condition.WAITING: Look("Waiting", "ring", "quiet"),
+}
+
+KIND_WORDS: dict[Violation, str] = {
+    Violation.VIBRATION: "Vibration",
+    Violation.ROTATION: "Rotation",
+    Violation.VOLTAGE: "Voltage",
+}
+KIND_HINTS: dict[Violation, str] = {
+    Violation.VIBRATION: "the nacelle shakes: roll, pitch and yaw",
+    Violation.ROTATION: "the rotor no longer follows the wind",
+    Violation.VOLTAGE: "the generator's voltage leaves its curve",
+}
+
+SERIES: dict[str, str] = {
+    "wind": "#6ea8fe",
+    "rotor": "#4fd0c0",
+    "voltage": "#e8b84a",
+    "vibration": "#f08b6e",
+    "roll": "#6ea8fe",
+    "pitch": "#b294f0",
+    "yaw": "#f08bb4",
+    "gearbox": "#f08b6e",
+    "ambient": "#6ea8fe",
+}
+FEATURE_COLOURS: dict[str, str] = dict(
+    zip(
+        FEATURE_NAMES,
+        ("#6ea8fe", "#b294f0", "#f08bb4", "#5fb7e5", "#4fd0c0", "#e8b84a"),
+        strict=True,
+    )
+)
+FEATURE_WORDS: dict[str, str] = {
+    "roll": "Roll",
+    "pitch": "Pitch",
+    "yaw": "Yaw",
+    "wind_speed_rps": "Wind",
+    "rps": "Rotor",
+    "voltage": "Voltage",
+}
+
+
+def root_variables() -> str:
+    """The palette as CSS custom properties."""
+    colours = {
+        "text": TEXT,
+        "muted": MUTED,
+        "faint": FAINT,
+        "surface": SURFACE,
+        "border": BORDER,
+        "ok": OK,
+        "alarm": ALARM,
+        "caution": CAUTION,
+        "violet": VIOLET,
+        "quiet": QUIET,
+        "accent": ACCENT,
+        "rotor": SERIES["rotor"],
+        "voltage": SERIES["voltage"],
+        "wind": SERIES["wind"],
+    }
+    return ":root{" + "".join(f"--gb-{name}:{value};" for name, value in colours.items()) + "}"

@@ -1,0 +1,46 @@
+"""Pieces that several pages draw."""
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from gustbed_dashboard import markup, words
+from gustbed_dashboard.snapshot import SiteSnapshot
+
+
+def draw(html: str) -> None:
+    """Put a fragment on the page; the browser updates it in place."""
+    st.markdown(html, unsafe_allow_html=True)
+
+
+def banners(lines: Iterable[tuple[str, str]]) -> None:
+    """Tone and text of each problem; always one element, so that nothing below it is redrawn."""
+    body = "".join(markup.banner(tone, line) for tone, line in lines)
+    draw(f'<div class="gb-banners">{body}</div>')
+
+
+def problems(site: SiteSnapshot) -> list[tuple[str, str]]:
+    """What keeps the site from being seen whole, the mend in the same line."""
+    if site.broker is not None:
+        return [("alarm", f"{site.broker}. Reconnecting by itself.")]
+    found: list[tuple[str, str]] = []
+    if not site.edge_alive:
+        since = (
+            f"silent for {words.duration(site.now - site.edge_seen)}"
+            if site.edge_seen is not None
+            else "not heard yet"
+        )
+        found.append(
+            ("alarm", f"Waiting for the edge ({since}): is it running? `gustbed status` tells.")
+        )
+    if site.twin == "offline":
+        found.append(("caution", "The twin is offline: no turbine moves until it is started."))
+    if site.edge_alive and not site.cloud_connected:
+        found.append(
+            (
+                "caution",
+                "The cloud link is down. Verdicts and events wait on the edge's disk"
+                f" ({site.buffered} messages) and follow by themselves.",
+            )
+        )
+    return found

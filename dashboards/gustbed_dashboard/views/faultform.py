@@ -1,0 +1,58 @@
+"""The form that injects and clears faults, on the faults page and beside a turbine."""
+
+import streamlit as st
+
+from gustbed_dashboard import markup, resources
+from gustbed_dashboard.theme import KIND_HINTS, KIND_WORDS
+from gustbed_dashboard.views.common import draw
+from gustbed_protocol.commands import Command
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.violations import Violation
+
+
+def fault_form(turbines: list[str], key: str) -> None:
+    """Kind, severity, ramp, and two buttons for the chosen turbines."""
+    kind = st.segmented_control(
+        "Kind",
+        list(Violation),
+        default=Violation.VIBRATION,
+        format_func=KIND_WORDS.__getitem__,
+        required=True,
+        key=f"{key}-kind",
+    )
+    chosen = kind or Violation.VIBRATION
+    draw(f'<div class="gb-sub">{KIND_WORDS[chosen]}: {KIND_HINTS[chosen]}.</div>')
+    severity = st.slider("Severity", 0.0, 1.0, 0.8, 0.05, key=f"{key}-severity")
+    ramp = st.slider("Ramp", 0, 60, 2, 1, format="%d s", key=f"{key}-ramp")
+    inject, clear = st.columns(2)
+    with inject:
+        if st.button(
+            "Inject",
+            type="primary",
+            icon=":material/bolt:",
+            disabled=not turbines,
+            width="stretch",
+            key=f"{key}-inject",
+        ):
+            _send(turbines, [Command("inject", chosen, severity, float(ramp)) for _ in turbines])
+    with clear:
+        if st.button(
+            "Clear all faults",
+            icon=":material/restart_alt:",
+            disabled=not turbines,
+            width="stretch",
+            key=f"{key}-clear",
+        ):
+            _send(turbines, [Command("clear") for _ in turbines])
+
+
+def _send(turbines: list[str], commands: list[Command]) -> None:
+    hub = resources.hub()
+    for turbine, command in zip(turbines, commands, strict=True):
+        try:
+            hub.send(turbine, command)
+        except GustbedError as error:
+            draw(markup.banner("alarm", f"Not sent. {error}"))
+            return
+    what = "Inject" if commands[0].action == "inject" else "Clear"
+    st.toast(f"{what} sent to {', '.join(turbines[:6])}{'…' if len(turbines) > 6 else ''}")

@@ -1,0 +1,58 @@
+"""Numbers, times and states as a person reads them."""
+
+import math
+from datetime import datetime, tzinfo
+
+NOTHING = "–"
+THIN_SPACE = "\u2009"
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """A number or an en dash; large ones lose their decimals."""
+    if value is None:
+        return NOTHING
+    if abs(value) >= 100:
+        decimals = 0
+    elif abs(value) >= 10:
+        decimals = min(decimals, 1)
+    return f"{value:.{decimals}f}"
+
+
+def count(value: int) -> str:
+    """An integer with thin spaces between thousands."""
+    return f"{value:,}".replace(",", THIN_SPACE)
+
+
+def duration(seconds: float) -> str:
+    """``8 s``, ``3 min``, ``2 h 10 min``."""
+    seconds = max(0.0, seconds)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min {int(seconds % 60):02d} s" if minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    return f"{hours // 24} d"
+
+
+def clock(moment: float, zone: tzinfo | None) -> str:
+    """Time of day of a Unix time, in the viewer's zone."""
+    try:
+        return datetime.fromtimestamp(moment, tz=zone).strftime("%H:%M:%S")
+    except (OverflowError, OSError, ValueError):
+        return NOTHING
+
+
+def nice_ceiling(value: float, floor: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is at least ``value`` and ``floor``.
+
+    ``floor`` must be above 0. A value that is not finite counts as the floor.
+    """
+    top = max(value, floor) if math.isfinite(value) else floor
+    power = math.floor(math.log10(top))
+    candidates = (
+        float(f"{step}e{exponent}") for exponent in (power, power + 1) for step in (1, 2, 5)
+    )
+    return next(candidate for candidate in candidates if candidate >= top)
