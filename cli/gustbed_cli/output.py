@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 _err = Console(stderr=True, highlight=False)
-_out = Console(highlight=False)
+_out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def say(text: str) -> None:

@@ -46,7 +46,7 @@ def events(
                 output.clock(event.closed) or "open",
                 f"{event.peak_score:.2f}",
                 event.model.version,
-                event.id,
+                event.id[:8],
             )
             for event in found
         ),

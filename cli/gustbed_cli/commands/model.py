@@ -1,6 +1,5 @@
 """``gustbed model``: train, evaluate, register, approve, list."""
 
-import json as jsonlib
 import subprocess
 import sys
 import time
@@ -11,11 +10,11 @@ import typer
 
 from gustbed_cli import output
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
-from gustbed_cli.fleet import Fleet, load_fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.setup import ensure
 from gustbed_cloud import operations
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import PackageError, read_package, version_key
+from gustbed_protocol.package import Manifest, PackageError, read_package, version_key
 
 app = typer.Typer(help="Train models and roll them out.", no_args_is_help=True)
 
@@ -23,6 +22,9 @@ NAME = "windturbine"
 FACTORY_VERSION = "1.0.0"
 ROLLOUT_WITHIN = 600
 """Seconds that ``approve --wait`` gives a rollout."""
+
+FINAL = frozenset({"SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED"})
+"""Statuses of a job execution that no longer change."""
 
 PackageOption = Annotated[
     Path | None, typer.Option("--model", help="A package; the newest trained one if not given.")
@@ -34,9 +36,14 @@ DataOption = Annotated[Path | None, typer.Option(help="A dataset folder; made if
 def train(
     data: DataOption = None,
     out: Annotated[Path | None, typer.Option(help="Where the package goes.")] = None,
-    version: Annotated[str | None, typer.Option(help="MAJOR.MINOR.PATCH; next if not given.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="MAJOR.MINOR.PATCH; next if not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.")] = 1,
-    profile: Annotated[str, typer.Option(help="Size of the dataset: default or tiny.")] = "default",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Use at most this much of each recording.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Train a model on the twin's data, or on DATA, and write its package."""
@@ -45,13 +52,18 @@ def train(
     version = version or next_version(fleet)
     target = out or fleet.home / "models" / f"{NAME}-{version}.tar.gz"
     arguments = ["--name", NAME, "--version", version, "--seed", str(seed), "--out", str(target)]
-    arguments += ["--data", str(data)] if data else ["--profile", profile]
+    for option, value in (("--data", data), ("--epochs", epochs), ("--hours", hours)):
+        arguments += [option, str(value)] if value is not None else []
     _training("train", *arguments)
     manifest = _manifest(target)
     if json:
         output.emit_json(
-            {"package": str(target), "name": manifest.name, "version": manifest.version,
-             "metrics": manifest.metrics}
+            {
+                "package": str(target),
+                "name": manifest.name,
+                "version": manifest.version,
+                "metrics": manifest.metrics,
+            }
         )
         return
     typer.echo(f"{manifest.name} {manifest.version}: {target}")
@@ -66,8 +78,11 @@ def evaluate(
     fleet = fleet_with_cloud()
     ensure("train")
     package = model or newest_package(fleet)
-    arguments = ["--model", str(package), *(["--data", str(data)] if data else [])]
-    _training("evaluate", *arguments, *(["--json"] if json else []))
+    if data is None:
+        data = fleet.home / "datasets" / "evaluation"
+        _training("make-dataset", "--profile", "evaluation", "--out", str(data))
+    arguments = ["--model", str(package), "--data", str(data), *(["--json"] if json else [])]
+    _training("evaluate", *arguments, show=True)
 
 
 @app.command()
@@ -79,7 +94,7 @@ def register(
     fleet = fleet_with_cloud()
     path = package or newest_package(fleet)
     _manifest(path)
-    registered = operations.register_model(_cloud(fleet), path)
+    registered = operations.register_model(operations.connect(), path)
     if json:
         output.emit_json(registered)
         return
@@ -95,7 +110,8 @@ def approve(
     json: JsonOption = False,
 ) -> None:
     """Approve a version: it is packaged, signed and rolled out by itself."""
-    cloud = _cloud(fleet_with_cloud())
+    fleet_with_cloud()
+    cloud = operations.connect()
     wanted = version or _newest_pending(operations.list_models(cloud, name), name)
     approved = operations.approve_model(cloud, name, wanted)
     if wait:
@@ -113,7 +129,8 @@ def list_(
     name: Annotated[str, typer.Option(help="The model's name.")] = NAME, json: JsonOption = False
 ) -> None:
     """List the registry's versions."""
-    models = operations.list_models(_cloud(fleet_with_cloud()), name)
+    fleet_with_cloud()
+    models = operations.list_models(operations.connect(), name)
     if json:
         output.emit_json(models)
         return
@@ -128,10 +145,12 @@ def next_version(fleet: Fleet) -> str:
     """The minor version after the newest that the registry or the models folder knows."""
     known = [FACTORY_VERSION]
     try:
-        known += [m.version for m in operations.list_models(_cloud(fleet), NAME)]
+        known += [m.version for m in operations.list_models(operations.connect(), NAME)]
     except GustbedError as error:
         output.say(f"cannot ask the registry for its versions ({error.what})")
-    known += [path.name.removeprefix(f"{NAME}-").removesuffix(".tar.gz") for path in _trained(fleet)]
+    known += [
+        path.name.removeprefix(f"{NAME}-").removesuffix(".tar.gz") for path in _trained(fleet)
+    ]
     major, minor, _patch = max(version_key(version) for version in known)
     return f"{major}.{minor + 1}.0"
 
@@ -140,9 +159,60 @@ def newest_package(fleet: Fleet) -> Path:
     """The package that was trained last. Raises ``GustbedError`` if there is none."""
     trained = _trained(fleet)
     if not trained:
-        raise GustbedError(f"{fleet.home / 'models'}: no package", "run `gustbed model train` first")
+        raise GustbedError(
+            f"{fleet.home / 'models'}: no package", "run `gustbed model train` first"
+        )
     return max(trained, key=lambda path: path.stat().st_mtime)
 
 
 def _trained(fleet: Fleet) -> list[Path]:
     return list((fleet.home / "models").glob(f"{NAME}-*.tar.gz"))
+
+
+def _newest_pending(models: list[operations.ModelVersion], name: str) -> str:
+    pending = [model.version for model in models if model.status == "PendingManualApproval"]
+    if not pending:
+        raise GustbedError(
+            f"model {name}: no version is pending", "register one, or name a version"
+        )
+    return max(pending, key=version_key)
+
+
+def _wait_for_rollout(cloud: operations.Cloud, name: str, version: str) -> None:
+    deadline = time.monotonic() + ROLLOUT_WITHIN
+    told = ""
+    while time.monotonic() < deadline:
+        jobs = [j for j in operations.list_jobs(cloud) if (j.name, j.version) == (name, version)]
+        executions = jobs[0].executions if jobs else ()
+        words = ", ".join(f"{e.thing} {e.status}" for e in executions) or "waiting for the job"
+        if words != told:
+            output.say(words)
+            told = words
+        if executions and all(e.status in FINAL for e in executions):
+            failed = [e for e in executions if e.status != "SUCCEEDED"]
+            if failed:
+                raise GustbedError(
+                    f"{name} {version} on {failed[0].thing}: {failed[0].status}",
+                    failed[0].reason or "see `gustbed logs edge`",
+                )
+            return
+        time.sleep(1)
+    raise GustbedError(
+        f"{name} {version}: not rolled out after {ROLLOUT_WITHIN} s", "see `gustbed jobs`"
+    )
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        return read_package(path.read_bytes()).manifest
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", "name a model package") from error
+    except PackageError as error:
+        raise GustbedError(f"{path}: {error.detail}", "train it again") from error
+
+
+def _training(*arguments: str, show: bool = False) -> None:
+    command = [sys.executable, "-m", "gustbed_training", *arguments]
+    done = subprocess.run(command, stdout=None if show else sys.stderr, check=False)
+    if done.returncode != 0:
+        raise typer.Exit(done.returncode)

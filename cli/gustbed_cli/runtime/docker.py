@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from gustbed_cli.fleet import OPERATOR, ROOT, Fleet, Runtime
 from gustbed_cli.runtime.model import Say, ServiceStatus, State
 from gustbed_protocol.errors import GustbedError
@@ -20,7 +22,7 @@ BASE_IMAGES = {
     "PYTHON_IMAGE": "python:3.11-slim-bookworm",
     "MOSQUITTO_IMAGE": "eclipse-mosquitto:2",
 }
-"""Build arguments with their public defaults, as in the Dockerfiles."""
+"""Build arguments with their public defaults, as in the Dockerfiles; ``.env`` may replace them."""
 
 
 class DockerRuntime:
@@ -130,8 +132,9 @@ def unusable_because() -> GustbedError | None:
         return GustbedError("no Docker engine answers", "start it, or use RUNTIME=process")
     if not _succeeds(*_compose_command(), "version"):
         return GustbedError("Docker Compose v2 is missing", "install the compose plugin")
+    chosen = {**dotenv_values(ROOT / ".env"), **os.environ}
     for variable, public in BASE_IMAGES.items():
-        image = os.environ.get(variable, public)
+        image = chosen.get(variable) or public
         if not _succeeds("docker", "image", "inspect", image) and not _succeeds(
             "docker", "pull", "--quiet", image, seconds=PULL_SECONDS
         ):

@@ -25,7 +25,7 @@ class Service:
 def services(fleet: Fleet) -> list[Service]:
     """Every service in the order of starting. Raises ``GustbedError`` if a tool is missing."""
     place = fleet.place
-    local = [*_cloud(fleet)] if fleet.target == "local" else []
+    local = _cloud(fleet) if fleet.target == "local" else []
     return [
         Service(
             "broker",
