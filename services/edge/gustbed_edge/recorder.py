@@ -33,9 +33,14 @@ class Recorder:
             kind: deque(maxlen=MAX_HELD) for kind in ("telemetry", "verdicts", "logs")
         }
         self._events: deque[AnomalyEvent] = deque()
+        self._event_written: Callable[[], None] = lambda: None
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    def on_event_written(self, call: Callable[[], None]) -> None:
+        """Whom to tell that an event waits for the cloud."""
+        self._event_written = call
 
     def start(self) -> None:
         """Begin writing in the background."""
@@ -93,6 +98,8 @@ class Recorder:
             return
         for event in events:
             self._announce(event)
+        if events:
+            self._event_written()
 
 
 def _drain(items: deque[T]) -> list[T]:

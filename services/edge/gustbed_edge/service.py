@@ -7,22 +7,31 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from gustbed_edge.cloudlog import CloudLog
 from gustbed_edge.enrolment import Enrolment
 from gustbed_edge.events import EventTracker, Site
 from gustbed_edge.health import HealthServer, Views
 from gustbed_edge.ingest import Ingest, check_size
+from gustbed_edge.installer import Installer, Limits
 from gustbed_edge.intake import Intake
+from gustbed_edge.jobs import JobsClient
+from gustbed_edge.journal import Journal
 from gustbed_edge.legacy import LegacyReader
-from gustbed_edge.models import ModelStore, load_serving
+from gustbed_edge.models import Loaded, ModelStore, load_serving
 from gustbed_edge.outbox import Outbox
 from gustbed_edge.pipeline import Pipeline
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.recorder import Recorder
 from gustbed_edge.report import Reporter
 from gustbed_edge.scoring import Scorer
+from gustbed_edge.sender import Sender
 from gustbed_edge.settings import EdgeSettings
+from gustbed_edge.updates import Updater
+from gustbed_edge.uplink import CloudLink
 from gustbed_protocol import codec, topics
 from gustbed_protocol.errors import GustbedError, PayloadError
 from gustbed_protocol.events import AnomalyEvent, ServiceState
@@ -36,6 +45,28 @@ USER = "edge"
 HEARTBEAT_SECONDS = 1.0
 
 
+@dataclass(frozen=True)
+class _SitePart:
+    """What works without the cloud."""
+
+    outbox: Outbox
+    session: Session
+    recorder: Recorder
+    pipeline: Pipeline
+    scorer: Scorer
+    intake: Intake
+    quarantine: Quarantine
+
+
+@dataclass(frozen=True)
+class _CloudPart:
+    """What waits for the cloud."""
+
+    link: CloudLink
+    sender: Sender
+    updater: Updater
+
+
 class Edge:
     """One edge gateway. ``run`` blocks; ``http_port`` is known once ``ready`` is set."""
 
@@ -45,68 +76,128 @@ class Edge:
         self._site = site
         self._mqtt = mqtt
         self._settings = settings
+        self._enrolment = Enrolment(settings.enrol_dir / site.thing)
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop`` is set. Raises ``GustbedError`` if something needs a person."""
-        settings = self._settings
         with ExitStack() as stack:
-            stack.enter_context(_sole_owner(settings.data_dir))
-            outbox = self._outbox()
-            stack.callback(outbox.close)
-            quarantine = Quarantine(settings.data_dir)
-            intake = Intake(settings.queue_limit)
-            session = self._session(intake, quarantine)
-            recorder = Recorder(outbox, lambda event: self._announce(session, event))
-            scorer = self._scorer(outbox, recorder, quarantine)
-            pipeline = Pipeline(
-                self._site.site,
-                intake,
-                scorer,
-                recorder,
-                session.publish,
-                turbines=self._site.turbine_ids,
-                grace=settings.grace,
-                telemetry_interval=settings.telemetry_interval,
+            stack.enter_context(_sole_owner(self._settings.data_dir))
+            store = ModelStore(self._settings.data_dir / "models")
+            serving = load_serving(
+                store, self._enrolment.signing_keys(), self._settings.factory_dir
             )
-            reporter = Reporter(
-                site=self._site,
-                scorer=scorer,
-                pipeline=pipeline,
-                intake=intake,
-                outbox=outbox,
-                quarantine=quarantine,
-                site_connected=lambda: session.connected,
-                cloud_connected=lambda: False,
-                update=lambda: None,
+            near = self._site_part(serving)
+            stack.callback(near.outbox.close)
+            far = self._cloud_part(near, store, serving)
+            stack.enter_context(_cloud_log(near.recorder))
+            reporter = self._reporter(near, far)
+            http = HealthServer(
+                self._settings.http_host,
+                self._settings.http_port,
+                Views(
+                    reporter.reasons, reporter.status, near.outbox.events_since, reporter.metrics
+                ),
             )
-            views = Views(reporter.reasons, reporter.status, outbox.events_since, reporter.metrics)
-            http = HealthServer(settings.http_host, settings.http_port, views)
             self.http_port = http.port
-
+            # Stopped in the opposite order: verdicts first, then what carries them away.
             http.start()
             stack.callback(http.stop)
-            session.start()
-            stack.callback(lambda: session.stop(self._state("offline")))
-            recorder.start()
-            stack.callback(recorder.stop)
-            pipeline.start()
-            stack.callback(pipeline.stop)
+            near.session.start()
+            stack.callback(lambda: near.session.stop(self._state("offline")))
+            far.link.start()
+            stack.callback(far.link.stop)
+            far.sender.start()
+            stack.callback(far.sender.stop)
+            near.recorder.start()
+            stack.callback(near.recorder.stop)
+            near.pipeline.start()
+            stack.callback(near.pipeline.stop)
+            far.updater.start()
+            stack.callback(far.updater.stop)
             self.ready.set()
             log.info("edge %s runs, http port %d", self._site.thing, http.port)
             while not stop.wait(HEARTBEAT_SECONDS):
-                heartbeat = codec.encode(reporter.heartbeat())
-                topic = topics.heartbeat(self._site.site)
-                # At QoS 1 old heartbeats would queue up while the broker is away.
-                session.publish(Message(topic, heartbeat, qos=0, retain=True))
+                self._beat(near.session, reporter)
             log.info("stopping")
 
-    def _outbox(self) -> Outbox:
+    def _beat(self, session: Session, reporter: Reporter) -> None:
+        heartbeat = codec.encode(reporter.heartbeat())
+        # At QoS 1 old heartbeats would queue up while the broker is away.
+        topic = topics.heartbeat(self._site.site)
+        session.publish(Message(topic, heartbeat, qos=0, retain=True))
+
+    def _site_part(self, serving: Loaded | None) -> _SitePart:
         settings = self._settings
-        return Outbox(
+        outbox = Outbox(
             settings.data_dir,
             max_bytes=settings.outbox_max_bytes,
             max_rows=settings.outbox_max_rows,
             events_kept=settings.events_kept,
+        )
+        quarantine = Quarantine(settings.data_dir)
+        intake = Intake(settings.queue_limit)
+        session = self._session(intake, quarantine)
+        recorder = Recorder(outbox, lambda event: self._announce(session, event))
+        scorer = self._scorer(outbox, recorder, quarantine)
+        if serving is not None:
+            scorer.serve(serving.detector)
+            log.info("serving model %s %s", serving.release.name, serving.release.version)
+        pipeline = Pipeline(
+            self._site.site,
+            intake,
+            scorer,
+            recorder,
+            session.publish,
+            turbines=self._site.turbine_ids,
+            grace=settings.grace,
+            telemetry_interval=settings.telemetry_interval,
+        )
+        return _SitePart(outbox, session, recorder, pipeline, scorer, intake, quarantine)
+
+    def _cloud_part(self, near: _SitePart, store: ModelStore, serving: Loaded | None) -> _CloudPart:
+        settings, thing = self._settings, self._site.thing
+        installer = Installer(
+            store,
+            serving=serving,
+            keys=self._enrolment.signing_keys,
+            swap=near.pipeline.swap,
+            limits=Limits(self._site.turbines, settings.max_scoring_time),
+            scratch=settings.data_dir,
+        )
+        updater = Updater(installer, Journal(settings.data_dir))
+
+        def use(client: Any) -> None:
+            updater.use(None if client is None else JobsClient(client, thing, updater.wake))
+
+        def connected() -> None:
+            sender.wake()
+            updater.wake()
+
+        link = CloudLink(
+            thing, settings.data_dir, settings.enrol_dir, on_client=use, on_connected=connected
+        )
+        sender = Sender(
+            near.outbox,
+            link,
+            thing=thing,
+            site=self._site.site,
+            verdict_interval=settings.verdict_interval,
+            telemetry_interval=settings.telemetry_interval,
+        )
+        near.recorder.on_event_written(sender.wake)
+        return _CloudPart(link, sender, updater)
+
+    def _reporter(self, near: _SitePart, far: _CloudPart) -> Reporter:
+        return Reporter(
+            site=self._site,
+            scorer=near.scorer,
+            pipeline=near.pipeline,
+            intake=near.intake,
+            outbox=near.outbox,
+            quarantine=near.quarantine,
+            site_connected=lambda: near.session.connected,
+            cloud_connected=lambda: far.link.connected,
+            update=lambda: far.updater.running,
         )
 
     def _session(self, intake: Intake, quarantine: Quarantine) -> Session:
@@ -140,7 +231,7 @@ class Edge:
         )
         recorder.events(tracker.resume(outbox.open_events()))
         ingest = Ingest(site.site, site.turbine_ids, max_clock_ahead=settings.max_clock_ahead)
-        scorer = Scorer(
+        return Scorer(
             site.turbine_ids,
             ingest,
             tracker,
@@ -148,13 +239,6 @@ class Edge:
             legacy=self._legacy(),
             silent_after=settings.silent_after,
         )
-        enrolment = Enrolment(settings.enrol_dir / site.thing)
-        store = ModelStore(settings.data_dir / "models")
-        loaded = load_serving(store, enrolment.signing_keys(), settings.factory_dir)
-        if loaded is not None:
-            scorer.serve(loaded.detector)
-            log.info("serving model %s %s", loaded.release.name, loaded.release.version)
-        return scorer
 
     def _legacy(self) -> LegacyReader | None:
         turbine = self._settings.legacy_turbine
@@ -174,8 +258,7 @@ class Edge:
         return Message(topic, codec.encode(payload), qos=1, retain=True)
 
     def _announce(self, session: Session, event: AnomalyEvent) -> None:
-        log.log(
-            logging.INFO if event.change == "updated" else logging.WARNING,
+        log.info(
             "%s on %s %s, peak score %.2f",
             event.kind,
             event.turbine,
@@ -184,6 +267,18 @@ class Edge:
         )
         topic = topics.event(self._site.site, event.turbine)
         session.publish(Message(topic, codec.encode(event), qos=1))
+
+
+@contextmanager
+def _cloud_log(recorder: Recorder) -> Iterator[None]:
+    """Send warnings of ours to the cloud too."""
+    handler = CloudLog(recorder.line)
+    logger = logging.getLogger("gustbed_edge")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""Fetching a release: bounded in size and time, retried, never trusted."""
+
+import hashlib
+import http.client
+import logging
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gustbed_protocol.package import PackageError
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+BACKOFF_SECONDS = 1.0
+SOCKET_SECONDS = 10.0
+TOTAL_SECONDS = 300.0
+CHUNK = 256 * 1024
+_FINAL_CLIENT_ERRORS = range(400, 500)
+_WORTH_RETRYING = frozenset({408, 425, 429})
+
+
+class _UnreachableError(Exception):
+    """Worth another attempt."""
+
+
+def download(
+    url: str,
+    size: int,
+    sha256: str,
+    folder: Path,
+    *,
+    wait: Callable[[float], object] = time.sleep,
+) -> bytes:
+    """Return the ``size`` bytes behind an HTTP(S) address whose SHA-256 is as given.
+
+    Raises ``PackageError`` with reason ``bad_url``, ``download_failed``, ``wrong_size`` or
+    ``wrong_digest``.
+    """
+    if urlsplit(url).scheme not in ("https", "http"):
+        raise PackageError("bad_url", f"not an HTTP(S) address: {url[:60]!r}")
+    deadline = time.monotonic() + TOTAL_SECONDS
+    failure = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            wait(BACKOFF_SECONDS * 2**attempt)
+        try:
+            return _attempt(url, size, sha256, folder, deadline)
+        except _UnreachableError as error:
+            failure = str(error)
+            log.info("download attempt %d of %d failed: %s", attempt + 1, ATTEMPTS, failure)
+    raise PackageError("download_failed", f"after {ATTEMPTS} attempts: {failure}")
+
+
+def _attempt(url: str, size: int, sha256: str, folder: Path, deadline: float) -> bytes:
+    opener = urllib.request.OpenerDirector()
+    # Nothing but these: a redirect must not lead to file:// or ftp://.
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPRedirectHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        digest = hashlib.sha256()
+        received = 0
+        try:
+            with opener.open(url, timeout=SOCKET_SECONDS) as answer:
+                while chunk := answer.read(CHUNK):
+                    received += len(chunk)
+                    if received > size:
+                        raise PackageError("wrong_size", f"more than the {size} bytes released")
+                    if time.monotonic() > deadline:
+                        raise PackageError("download_failed", f"not done in {TOTAL_SECONDS:.0f} s")
+                    digest.update(chunk)
+                    file.write(chunk)
+        except urllib.error.HTTPError as error:
+            with error:
+                reason = f"HTTP {error.code} {error.reason}"
+            if error.code in _FINAL_CLIENT_ERRORS and error.code not in _WORTH_RETRYING:
+                raise PackageError("download_failed", reason) from error
+            raise _UnreachableError(reason) from error
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
+            raise _UnreachableError(str(error)) from error
+        except ConnectionError as error:
+            raise _UnreachableError(str(error)) from error
+        if received < size:
+            raise _UnreachableError(f"{received} of {size} bytes")
+        if digest.hexdigest() != sha256:
+            raise PackageError("wrong_digest", "the package is not the one that was signed")
+        file.seek(0)
+        return file.read()
