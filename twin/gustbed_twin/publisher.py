@@ -57,6 +57,11 @@ class Publisher:
         return sum(session.connected for session in self._turbines)
 
     @property
+    def ready(self) -> bool:
+        """Whether everything that carries data is connected."""
+        return all(session.connected for session in self._data_sessions())
+
+    @property
     def online(self) -> bool:
         """Whether the state's session and every turbine's are connected."""
         return self._state.connected and self.connected == len(self._turbines)

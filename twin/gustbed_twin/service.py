@@ -144,7 +144,7 @@ def _receive(inbox: Inbox, position: int, payload: bytes) -> None:
 
 def _wait_connected(service: Service) -> None:
     deadline = service.clocks.monotonic() + CONNECT_WITHIN_S
-    while service.publisher.connected < service.site.turbines:
+    while not service.publisher.ready:
         if service.clocks.monotonic() > deadline:
             log.warning(
                 "%d of %d turbines connected: starting, the others queue their blocks",

@@ -1,0 +1,329 @@
+"""The twin as its process, on a real site broker with users and access control."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from gustbed_protocol import legacy, topics
+from gustbed_protocol.channels import CHANNEL_INDEX
+from gustbed_protocol.codec import decoder, encode
+from gustbed_protocol.commands import Ack, Command, decode_ack
+from gustbed_protocol.events import ServiceState
+from gustbed_protocol.mqtt import Message, Session
+from gustbed_protocol.telemetry import Samples, decode_block
+from gustbed_protocol.violations import Violation
+from gustbed_twin.farm import Farm
+from gustbed_twin.wind import WindConfig
+from tests.support.mosquitto import Broker, mosquitto
+from tests.support.ports import wait_until
+
+TURBINES = 3
+SITE = "site-1"
+decode_state = decoder(ServiceState)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with mosquitto(tmp_path_factory.mktemp("a site"), turbines=TURBINES) as running:
+        yield running
+
+
+@dataclass
+class Ear:
+    """Everything that an operator hears on the site, and a mouth for commands."""
+
+    session: Session
+    blocks: dict[str, list[Samples]] = field(default_factory=lambda: defaultdict(list))
+    payloads: list[bytes] = field(default_factory=list)
+    acks: list[Ack] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        kind = topics.parse(topic).kind
+        with self.lock:
+            if kind == "telemetry":
+                samples = decode_block(payload)
+                self.blocks[samples.turbine].append(samples)
+                self.payloads.append(payload)
+            elif kind == "command/ack":
+                self.acks.append(decode_ack(payload))
+            elif kind == "state":
+                self.states.append(decode_state(payload).state)
+
+    def command(self, turbine: str, payload: bytes) -> None:
+        self.session.publish(Message(topics.command(SITE, turbine), payload))
+
+    def ack_of(self, command_id: str, count: int = 1) -> Ack:
+        def found() -> list[Ack]:
+            with self.lock:
+                return [ack for ack in self.acks if ack.id == command_id]
+
+        wait_until(lambda: len(found()) >= count, f"{count} acks of {command_id}")
+        return found()[-1]
+
+    def wait_blocks(self, turbine: str, count: int) -> list[Samples]:
+        wait_until(lambda: len(self.blocks[turbine]) >= count, f"{count} blocks of {turbine}")
+        return self.blocks[turbine]
+
+
+@contextmanager
+def listening(broker: Broker) -> Iterator[Ear]:
+    ears: list[Ear] = []
+    session = Session(
+        broker.settings,
+        user="operator",
+        client_id=f"ear-{os.getpid()}",
+        subscriptions={f"{topics.ROOT}/{SITE}/#": lambda t, p: ears[0].hear(t, p)},
+    )
+    ears.append(Ear(session))
+    with session:
+        session.wait_connected(10)
+        yield ears[0]
+
+
+@dataclass
+class Twin:
+    """A running ``python -m gustbed_twin run``."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    environment: dict[str, str]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(5)
+
+
+@contextmanager
+def twin(broker: Broker, folder: Path, **settings: str) -> Iterator[Twin]:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GUSTBED_")},
+        "GUSTBED_TURBINES": str(TURBINES),
+        "GUSTBED_MQTT_PORT": str(broker.settings.port),
+        "GUSTBED_TWIN_DATA_DIR": str(folder / "data"),
+        **{f"GUSTBED_TWIN_{name.upper()}": value for name, value in settings.items()},
+    }
+    if broker.settings.credentials_dir is not None:
+        environment["GUSTBED_MQTT_CREDENTIALS_DIR"] = str(broker.settings.credentials_dir)
+    log = folder / "twin.log"
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gustbed_twin", "run"],
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        yield Twin(process, log, environment)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(5)
+
+
+def test_t1_every_block_carries_turbine_boot_and_sequence(broker: Broker, tmp_path: Path) -> None:
+    with listening(broker) as ear, twin(broker, tmp_path, seed="5"):
+        heard = {name: ear.wait_blocks(name, 4) for name in broker.site.turbine_ids}
+    live = Farm(5, range(TURBINES), WindConfig()).advance(40)
+    for position, (name, blocks) in enumerate(heard.items()):
+        assert [block.seq for block in blocks[:4]] == [0, 1, 2, 3]
+        assert {block.turbine for block in blocks} == {name}
+        assert len({block.boot for block in blocks}) == 1
+        assert np.allclose(np.diff([block.t0 for block in blocks[:4]]), 0.5)
+        values = np.concatenate([block.values for block in blocks[:4]], axis=1)
+        assert np.array_equal(values, live[position])
+
+
+def test_commands_start_and_stop_faults_and_are_answered(broker: Broker, tmp_path: Path) -> None:
+    inject = Command("inject", Violation.VIBRATION, 1.0, id="one")
+    with listening(broker) as ear, twin(broker, tmp_path) as running:
+        ear.wait_blocks("wt02", 1)
+        ear.command("wt02", encode(inject))
+        assert ear.ack_of("one").accepted
+        ear.command("wt02", encode(inject))
+        ear.ack_of("one", count=2)
+        _until(ear, "wt02", lambda spread: spread > 0.05)
+        assert _spread(ear.blocks["wt01"][-1]) < 0.05
+        for payload in (b"{", b"\x00\xff", b'{"action":"clear","kind":"fire","id":"two"}'):
+            ear.command("wt02", payload)
+        refused = ear.ack_of("two")
+        assert not refused.accepted
+        assert "kind" in refused.reason
+        ear.command("wt02", encode(Command("clear", id="three")))
+        assert ear.ack_of("three").accepted
+        _until(ear, "wt02", lambda spread: spread < 0.05)
+        assert running.log.read_text().count("inject vibration") == 1
+        assert running.process.poll() is None
+
+
+def _spread(block: Samples) -> float:
+    return float(np.ptp(block.values[CHANNEL_INDEX["gy"]]))
+
+
+def _until(ear: Ear, turbine: str, condition: Callable[[float], bool]) -> None:
+    wait_until(lambda: condition(_spread(ear.blocks[turbine][-1])), f"{turbine} changes")
+
+
+def test_t7_birth_and_farewell_are_retained_and_a_killed_twin_leaves_its_will(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with listening(broker) as ear, twin(broker, tmp_path) as running:
+        wait_until(lambda: ear.states[-1:] == ["online"], "the twin is online")
+        assert running.stop() == 0
+        wait_until(lambda: ear.states[-1:] == ["offline"], "the twin said farewell")
+    with listening(broker) as late:
+        wait_until(lambda: late.states == ["offline"], "the farewell is retained")
+        with twin(broker, tmp_path) as running:
+            wait_until(lambda: late.states[-1] == "online", "the twin is back")
+            running.process.kill()
+            wait_until(lambda: late.states[-1] == "offline", "its will is published")
+
+
+def test_health_follows_the_process(broker: Broker, tmp_path: Path) -> None:
+    def healthy(running: Twin) -> bool:
+        command = [sys.executable, "-m", "gustbed_twin", "health"]
+        done = subprocess.run(command, env=running.environment, capture_output=True, check=False)
+        return done.returncode == 0
+
+    with twin(broker, tmp_path) as running:
+        wait_until(lambda: healthy(running), "the twin is healthy")
+        assert running.stop() == 0
+        assert not healthy(running)
+
+
+def test_t4_a_broker_that_comes_back_gets_every_block(tmp_path: Path) -> None:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    with mosquitto(folder, turbines=TURBINES) as first:
+        port = first.settings.port
+        with twin(first, tmp_path):
+            with listening(first) as ear:
+                boot = ear.wait_blocks("wt01", 2)[0].boot
+                first.process.kill()
+                first.process.wait(5)
+                last = ear.blocks["wt01"][-1].seq
+            with (
+                mosquitto(folder, turbines=TURBINES, port=port) as second,
+                listening(second) as ear,
+            ):
+                ear.wait_blocks("wt01", 3)
+                wait_until(lambda: ear.blocks["wt01"][-1].seq > last + 4, "blocks go on")
+                sequences = [block.seq for block in ear.blocks["wt01"]]
+                assert {block.boot for block in ear.blocks["wt01"]} == {boot}
+                # What was on its way may come twice; from the first one on, nothing is missing.
+                assert set(range(min(sequences), max(sequences) + 1)) <= set(sequences)
+
+
+def test_sigterm_stops_the_twin_cleanly_while_the_broker_is_away(tmp_path: Path) -> None:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    with mosquitto(folder, turbines=TURBINES) as site, twin(site, tmp_path) as running:
+        with listening(site) as ear:
+            ear.wait_blocks("wt01", 1)
+        site.process.kill()
+        site.process.wait(5)
+        wait_until(lambda: "site broker lost" in running.log.read_text(), "the twin noticed")
+        assert running.stop() == 0
+        assert "Traceback" not in running.log.read_text()
+
+
+def test_messagepack_by_configuration(broker: Broker, tmp_path: Path) -> None:
+    with listening(broker) as ear, twin(broker, tmp_path, encoding="msgpack"):
+        ear.wait_blocks("wt03", 2)
+    assert all(payload[:1] != b"{" for payload in ear.payloads)
+    assert msgspec.msgpack.decode(ear.payloads[0])["schema"] == 1
+
+
+def test_p3_a_turbine_also_speaks_the_legacy_record(broker: Broker, tmp_path: Path) -> None:
+    records: list[bytes] = []
+    edge = Session(
+        broker.settings,
+        user="edge",
+        client_id="legacy-ear",
+        subscriptions={topics.LEGACY_RAW: lambda _t, payload: records.append(payload)},
+    )
+    settings = {"legacy": "wt02", "legacy_rate_hz": "10", "seed": "5"}
+    with edge:
+        edge.wait_connected(10)
+        with twin(broker, tmp_path, **settings):
+            wait_until(lambda: len(records) >= 15, "legacy records")
+    live = Farm(5, range(TURBINES), WindConfig()).advance(30)[1]
+    for number, record in enumerate(records[:15]):
+        millis, sample = legacy.parse_record(record.decode("ascii"))
+        assert millis == 100 * number
+        assert np.abs(sample - live[:, 2 * number]).max() <= 0.005 + 1e-9
+
+
+def test_a_recording_is_replayed_and_ends_where_told(broker: Broker, tmp_path: Path) -> None:
+    values = Farm(8, [0], WindConfig()).advance(60)[0]
+    lines = [
+        legacy.format_record(50 * i, 700, legacy.sample_as_mapping(row))
+        for i, row in enumerate(values.T)
+    ]
+    recording = tmp_path / "a recording.csv"
+    recording.write_text("\n".join(lines))
+    settings = {"replay": str(recording), "replay_loop": "false"}
+    with listening(broker) as ear, twin(broker, tmp_path, **settings) as running:
+        ear.wait_blocks("wt01", 2)
+        ear.command("wt01", encode(Command("inject", Violation.VOLTAGE, id="r")))
+        assert ear.ack_of("r").accepted
+        assert running.process.wait(15) == 0
+        wait_until(lambda: ear.states[-1:] == ["offline"], "the twin said farewell")
+    blocks = ear.blocks["wt01"]
+    # Each turbine plays all of it, once; the second starts a third of the way in.
+    assert np.abs(blocks[0].values - values[:, :10]).max() <= 0.005 + 1e-9
+    assert np.abs(ear.blocks["wt02"][0].values - values[:, 20:30]).max() <= 0.005 + 1e-9
+    assert sum(len(each) for each in ear.blocks.values()) == TURBINES * 6
+    # A signal that begins anew is a new boot.
+    assert [block.seq for block in ear.blocks["wt02"]] == [0, 1, 2, 3, 0, 1]
+    assert len({block.boot for block in ear.blocks["wt02"]}) == 2
+
+
+def test_a_bad_recording_stops_the_twin_with_one_line(broker: Broker, tmp_path: Path) -> None:
+    recording = tmp_path / "bad.csv"
+    recording.write_text("1,2,3\n")
+    with twin(broker, tmp_path, replay=str(recording)) as running:
+        assert running.process.wait(10) == 1
+    assert "gustbed-twin: " in running.log.read_text()
+    assert "bad.csv: line 1" in running.log.read_text()
+    assert running.log.read_text().count("\n") == 1
+
+
+def test_a_missing_password_file_is_named(broker: Broker, tmp_path: Path) -> None:
+    with twin(broker, tmp_path) as running:
+        pass
+    environment = {**running.environment, "GUSTBED_MQTT_CREDENTIALS_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "gustbed_twin", "run"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "wt01.password" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_development_broker_needs_no_passwords(tmp_path: Path) -> None:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    with (
+        mosquitto(folder, anonymous=True, turbines=TURBINES) as site,
+        listening(site) as ear,
+        twin(site, tmp_path),
+    ):
+        ear.wait_blocks("wt01", 2)

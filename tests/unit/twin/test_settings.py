@@ -1,0 +1,99 @@
+"""Settings and heartbeat: every mistake names its variable or file."""
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import SiteSettings, load
+from gustbed_twin.__main__ import main
+from gustbed_twin.health import FRESH_S, Health, check_health, open_data_dir, write_health
+from gustbed_twin.settings import TwinSettings, check
+
+HEALTHY = Health(1000.0, "site-1", 1, 6, 6, online=True, blocks=9, dropped=0)
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("GUSTBED_"):
+            monkeypatch.delenv(name)
+
+
+def test_defaults_go_together() -> None:
+    settings = load(TwinSettings)
+    check(settings, load(SiteSettings))
+    assert settings.samples == 10
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"SEED": "-1"}, "SEED"),
+        ({"RATE_HZ": "fast"}, "RATE_HZ"),
+        ({"ENCODING": "xml"}, "ENCODING"),
+        ({"WIND_MEAN": "nan"}, "WIND_MEAN"),
+        ({"INTERVAL_S": "0.33"}, "INTERVAL_S"),
+        ({"INTERVAL_S": "0.01"}, "INTERVAL_S"),
+        ({"LEGACY": "wt99"}, "LEGACY"),
+        ({"LEGACY": "wt01", "LEGACY_RATE_HZ": "7"}, "LEGACY_RATE_HZ"),
+        ({"LEGACY": "wt01", "LEGACY_RATE_HZ": "40"}, "LEGACY_RATE_HZ"),
+        ({"REPLAY": "a.csv", "REPLAY_RATE_HZ": "0.5"}, "REPLAY_RATE_HZ"),
+    ],
+)
+def test_a_mistake_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], named: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"GUSTBED_TWIN_{name}", value)
+    with pytest.raises(GustbedError, match=f"GUSTBED_TWIN_{named}"):
+        check(load(TwinSettings), load(SiteSettings))
+
+
+def test_run_with_a_bad_setting_prints_one_line_and_exits_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GUSTBED_TWIN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("GUSTBED_TWIN_REPLAY", str(tmp_path / "none.csv"))
+    assert main(["run"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("gustbed-twin: ")
+    assert "none.csv" in error
+    assert error.count("\n") == 1
+
+
+def test_a_fresh_heartbeat_is_healthy(tmp_path: Path) -> None:
+    write_health(tmp_path, HEALTHY)
+    assert check_health(tmp_path, now=1001.0) == HEALTHY
+
+
+def test_an_old_a_missing_a_broken_and_a_lonely_heartbeat_are_not(tmp_path: Path) -> None:
+    with pytest.raises(GustbedError, match="is the twin running"):
+        check_health(tmp_path)
+    write_health(tmp_path, HEALTHY)
+    with pytest.raises(GustbedError, match="old"):
+        check_health(tmp_path, now=1000.0 + FRESH_S + 1)
+    write_health(tmp_path, Health(1000.0, "site-1", 1, 6, 5, online=False, blocks=9, dropped=0))
+    with pytest.raises(GustbedError, match="5 of 6 turbines"):
+        check_health(tmp_path, now=1001.0)
+    (tmp_path / "health.json").write_text("{")
+    with pytest.raises(GustbedError, match=r"health\.json"):
+        check_health(tmp_path)
+
+
+def test_the_health_command_exits_with_1_without_a_twin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GUSTBED_TWIN_DATA_DIR", str(tmp_path))
+    assert main(["health"]) == 1
+    write_health(tmp_path, Health(math.inf, "s", 1, 1, 1, online=True, blocks=1, dropped=0))
+    assert main(["health"]) == 1
+    assert capsys.readouterr().err.count("gustbed-twin: ") == 2
+
+
+def test_an_unwritable_data_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GustbedError, match="GUSTBED_TWIN_DATA_DIR"):
+        open_data_dir(tmp_path / "file" / "x")
