@@ -9,7 +9,7 @@ from pathlib import Path
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings, SiteSettings, load
 from gustbed_twin.generate import Recipe, open_folder, write_dataset
-from gustbed_twin.health import check_health
+from gustbed_twin.health import check_health, health_file
 from gustbed_twin.scenario import Scenario, parse_fault, read_scenario
 from gustbed_twin.service import run
 from gustbed_twin.settings import TwinSettings
@@ -37,7 +37,8 @@ def _run(_options: argparse.Namespace) -> int:
 
 
 def _health(_options: argparse.Namespace) -> int:
-    health = check_health(load(TwinSettings).data_dir)
+    path = health_file(load(TwinSettings).data_dir, load(SiteSettings).site)
+    health = check_health(path)
     print(f"{health.site}: {health.turbines} turbines connected, {health.blocks} blocks")
     return DONE
 

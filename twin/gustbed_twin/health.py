@@ -10,7 +10,6 @@ import msgspec
 
 from gustbed_protocol.errors import GustbedError
 
-FILE = "health.json"
 FRESH_S = 15.0
 """Longer than the longest interval between blocks."""
 
@@ -29,10 +28,15 @@ class Health:
     dropped: int
 
 
+def health_file(folder: Path, site: str) -> Path:
+    """Where the heartbeat of a site's twin lies."""
+    return folder / f"{site}.health.json"
+
+
 def open_data_dir(folder: Path) -> None:
     """Make the folder. Raises ``GustbedError`` naming the variable."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = folder / f".{os.getpid()}.probe"
         probe.touch()
         probe.unlink()
@@ -42,22 +46,21 @@ def open_data_dir(folder: Path) -> None:
         ) from error
 
 
-def write_health(folder: Path, health: Health) -> None:
+def write_health(path: Path, health: Health) -> None:
     """Replace the file at once, so that nobody reads half of it."""
-    partial = folder / f"{FILE}.{health.pid}"
-    partial.write_bytes(msgspec.json.encode(health))
-    partial.replace(folder / FILE)
+    unfinished = path.with_name(f".{path.name}.{health.pid}")
+    unfinished.write_bytes(msgspec.json.encode(health))
+    unfinished.replace(path)
 
 
-def remove_health(folder: Path) -> None:
+def remove_health(path: Path) -> None:
     """A twin that stopped on purpose leaves no heartbeat."""
     with contextlib.suppress(OSError):
-        (folder / FILE).unlink()
+        path.unlink()
 
 
-def check_health(folder: Path, now: float | None = None) -> Health:
+def check_health(path: Path, now: float | None = None) -> Health:
     """Return the heartbeat. Raises ``GustbedError`` if it is missing, stale or not online."""
-    path = folder / FILE
     try:
         health = msgspec.json.decode(path.read_bytes(), type=Health)
     except OSError as error:

@@ -15,7 +15,7 @@ from gustbed_protocol.settings import MqttSettings, SiteSettings
 from gustbed_protocol.telemetry import Samples
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.farm import Farm
-from gustbed_twin.health import Health, open_data_dir, remove_health, write_health
+from gustbed_twin.health import Health, health_file, open_data_dir, remove_health, write_health
 from gustbed_twin.pacing import Clocks, Pacer
 from gustbed_twin.publisher import Publisher
 from gustbed_twin.recording import read_recording
@@ -86,7 +86,7 @@ def run(settings: TwinSettings, site: SiteSettings, mqtt: MqttSettings) -> None:
     log.info("%d turbines of %s, %s", site.turbines, site.site, _describe(settings))
     with publisher:
         serve(Service(settings, site, source, publisher, inbox, stop))
-    remove_health(settings.data_dir)
+    remove_health(health_file(settings.data_dir, site.site))
     log.info("stopped")
 
 
@@ -194,6 +194,7 @@ def _publish_records(service: Service, stream: Stream, samples: Samples) -> None
 
 def _write_health(service: Service) -> None:
     publisher = service.publisher
+    path = health_file(service.settings.data_dir, service.site.site)
     health = Health(
         t=time.time(),
         site=service.site.site,
@@ -205,10 +206,10 @@ def _write_health(service: Service) -> None:
         dropped=service.counts.dropped,
     )
     try:
-        write_health(service.settings.data_dir, health)
+        write_health(path, health)
     except OSError as error:
         # The turbines go on; whoever watches the file sees it grow old.
-        log.warning("%s: %s", service.settings.data_dir, error.strerror)
+        log.warning("%s: %s", path, error.strerror)
 
 
 def _report(service: Service) -> None:

@@ -1,5 +1,7 @@
 """The twin's settings, from ``GUSTBED_TWIN_*``."""
 
+import os
+import tempfile
 from pathlib import Path
 
 from pydantic import Field
@@ -28,7 +30,10 @@ class TwinSettings(BaseSettings):
     replay: Path | None = Field(None, description="recording to replay instead of simulating")
     replay_rate_hz: float = Field(20.0, gt=0, le=100, description="samples per second in it")
     replay_loop: bool = Field(True, description="start again at the recording's end")
-    data_dir: Path = Field(Path(".gustbed/twin"), description="where the heartbeat file lies")
+    data_dir: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / f"gustbed-twin-{os.getuid()}",
+        description="where the heartbeat file lies",
+    )
 
     @property
     def sample_rate_hz(self) -> float:

@@ -100,7 +100,7 @@ def test_a_sound_rotor_never_stops_nor_runs_away(mean: float) -> None:
 
 
 def test_turbines_share_part_of_the_wind(hour: Floats) -> None:
-    together = np.corrcoef(channel(hour, "wind_speed_rps"))
+    together = np.asarray(np.corrcoef(channel(hour, "wind_speed_rps")))
     others = together[~np.eye(6, dtype=bool)]
     assert others.min() > 0.2
     assert others.max() < 0.9

@@ -1,7 +1,8 @@
 """Settings and heartbeat: every mistake names its variable or file."""
 
-import math
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import SiteSettings, load
 from gustbed_twin.__main__ import main
-from gustbed_twin.health import FRESH_S, Health, check_health, open_data_dir, write_health
+from gustbed_twin.health import (
+    FRESH_S,
+    Health,
+    check_health,
+    health_file,
+    open_data_dir,
+    write_health,
+)
 from gustbed_twin.settings import TwinSettings, check
 
 HEALTHY = Health(1000.0, "site-1", 1, 6, 6, online=True, blocks=9, dropped=0)
@@ -64,33 +72,39 @@ def test_run_with_a_bad_setting_prints_one_line_and_exits_with_1(
     assert error.count("\n") == 1
 
 
-def test_a_fresh_heartbeat_is_healthy(tmp_path: Path) -> None:
-    write_health(tmp_path, HEALTHY)
-    assert check_health(tmp_path, now=1001.0) == HEALTHY
+@pytest.fixture
+def heartbeat(tmp_path: Path) -> Path:
+    return health_file(tmp_path, "site-1")
 
 
-def test_an_old_a_missing_a_broken_and_a_lonely_heartbeat_are_not(tmp_path: Path) -> None:
+def test_a_fresh_heartbeat_is_healthy(heartbeat: Path) -> None:
+    write_health(heartbeat, HEALTHY)
+    assert check_health(heartbeat, now=1001.0) == HEALTHY
+
+
+def test_an_old_a_missing_a_broken_and_a_lonely_heartbeat_are_not(heartbeat: Path) -> None:
     with pytest.raises(GustbedError, match="is the twin running"):
-        check_health(tmp_path)
-    write_health(tmp_path, HEALTHY)
+        check_health(heartbeat)
+    write_health(heartbeat, HEALTHY)
     with pytest.raises(GustbedError, match="old"):
-        check_health(tmp_path, now=1000.0 + FRESH_S + 1)
-    write_health(tmp_path, Health(1000.0, "site-1", 1, 6, 5, online=False, blocks=9, dropped=0))
+        check_health(heartbeat, now=1000.0 + FRESH_S + 1)
+    write_health(heartbeat, replace(HEALTHY, connected=5, online=False))
     with pytest.raises(GustbedError, match="5 of 6 turbines"):
-        check_health(tmp_path, now=1001.0)
-    (tmp_path / "health.json").write_text("{")
+        check_health(heartbeat, now=1001.0)
+    heartbeat.write_text("{")
     with pytest.raises(GustbedError, match=r"health\.json"):
-        check_health(tmp_path)
+        check_health(heartbeat)
 
 
-def test_the_health_command_exits_with_1_without_a_twin(
+def test_the_health_command_looks_at_its_own_site(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GUSTBED_TWIN_DATA_DIR", str(tmp_path))
+    write_health(health_file(tmp_path, "site-2"), replace(HEALTHY, t=time.time()))
     assert main(["health"]) == 1
-    write_health(tmp_path, Health(math.inf, "s", 1, 1, 1, online=True, blocks=1, dropped=0))
-    assert main(["health"]) == 1
-    assert capsys.readouterr().err.count("gustbed-twin: ") == 2
+    assert capsys.readouterr().err.startswith("gustbed-twin: ")
+    monkeypatch.setenv("GUSTBED_SITE", "site-2")
+    assert main(["health"]) == 0
 
 
 def test_an_unwritable_data_folder_is_named(tmp_path: Path) -> None:
