@@ -25,10 +25,11 @@ SHAKE_LOWEST_HZ = 0.8
 SHAKE_ACCELERATION_G = 0.15
 
 DRAG_LOSS = 0.6
-DRAG_HUNTING = 0.25
+DRAG_HUNTING = 0.2
 DRAG_BUILDUP_S = 5.0
 """A bearing seizes over seconds: the rotor slows no faster than its 1 s count can follow."""
-HUNTING_S = 4.0
+HUNTING_S = 8.0
+"""Slow, for the same reason: the voltage would seem to disagree with a count that lags."""
 
 VOLTAGE_LOSS = 0.5
 VOLTAGE_FLICKER = 0.2
