@@ -2,16 +2,23 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 
 from gustbed_edge.settings import EdgeSettings
+from gustbed_protocol import codec
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings, SiteSettings, load
+
+DONE, FAILED = 0, 1
+HEALTH_TIMEOUT = 5.0
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except GustbedError as error:
         sys.stderr.write(f"gustbed-edge: {error}\n")
-        return 1
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; flushing at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     return status
 
 
@@ -32,35 +43,79 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=_run)
     health = commands.add_parser("health", help="exit 0 if the running gateway is healthy")
     health.set_defaults(run=_health)
+    csr = commands.add_parser("csr", help="make key and certificate request; print its path")
+    csr.set_defaults(run=_csr)
+    score = commands.add_parser(
+        "score", help="score a CSV recording (header with channel names), one verdict per step"
+    )
+    score.add_argument("recording", type=Path)
+    score.add_argument("--package", type=Path, help="model package; default: the factory's")
+    score.add_argument("--json", action="store_true", help="one JSON object per line")
+    score.set_defaults(run=_score)
     return parser
 
 
 def _run(_options: argparse.Namespace) -> int:
     from gustbed_edge.service import Edge
 
+    site, mqtt, settings = load(SiteSettings), load(MqttSettings), load(EdgeSettings)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Edge(load(SiteSettings), load(MqttSettings), load(EdgeSettings)).run(stop)
-    return 0
+    Edge(site, mqtt, settings).run(stop)
+    return DONE
 
 
 def _health(_options: argparse.Namespace) -> int:
     settings = load(EdgeSettings)
-    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host  # noqa: S104
+    host = "127.0.0.1" if settings.http_host in ANY_ADDRESS else settings.http_host
     url = f"http://{host}:{settings.http_port}/health"
+    # No proxy: this is our own address, whatever the environment says of others.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with opener.open(url, timeout=HEALTH_TIMEOUT) as answer:
             sys.stdout.write(answer.read().decode() + "\n")
     except urllib.error.HTTPError as error:
         sys.stdout.write(error.read().decode() + "\n")
-        return 1
+        return FAILED
     except OSError as error:
         raise GustbedError(f"{url}: {error}", "is the edge running?") from error
-    return 0
+    return DONE
+
+
+def _csr(_options: argparse.Namespace) -> int:
+    from gustbed_edge.identity import ensure_identity
+
+    settings = load(EdgeSettings)
+    path = ensure_identity(settings.data_dir, settings.enrol_dir, load(SiteSettings).thing)
+    sys.stdout.write(f"{path}\n")
+    return DONE
+
+
+def _score(options: argparse.Namespace) -> int:
+    from gustbed_edge.detector import Detector
+    from gustbed_edge.offline import OfflineVerdict, open_package, read_recording, score_recording
+
+    package = options.package or load(EdgeSettings).factory_dir / "package.tar.gz"
+    values = read_recording(options.recording)
+    detector = Detector(open_package(package))
+
+    def line(verdict: OfflineVerdict) -> str:
+        if options.json:
+            return codec.encode(verdict).decode()
+        score = "-" if verdict.score is None else f"{verdict.score:.3f}"
+        return (
+            f"{verdict.sample:>8}  {verdict.state:<8}  {score:>8}  {' '.join(verdict.violations)}"
+        )
+
+    if not options.json:
+        sys.stdout.write(f"{'sample':>8}  {'state':<8}  {'score':>8}  violations\n")
+    for verdict in score_recording(values, detector):
+        sys.stdout.write(line(verdict) + "\n")
+    return DONE
 
 
 if __name__ == "__main__":

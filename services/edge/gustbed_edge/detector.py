@@ -18,7 +18,7 @@ from gustbed_protocol.package import INPUT, RATIO, Manifest, Package, PackageErr
 log = logging.getLogger(__name__)
 
 GOLDEN_TOLERANCE = 1e-4
-MAX_BATCH = 64
+MAX_BATCH = 128
 """Windows per run: larger batches only push a convolutional model out of the caches."""
 LATENCY_RUNS = 5
 RUN_LIMIT_SECONDS = 10.0

@@ -4,6 +4,8 @@ from enum import Enum
 
 HISTORY = 64
 """How many sequence numbers back a late block is told from a duplicate."""
+RETURNS = 3
+"""Blocks in a row of the boot before that show it is not over, but the one that came between."""
 
 
 class Arrival(Enum):
@@ -24,6 +26,8 @@ class Sequence:
         "_boot",
         "_highest",
         "_old_boot",
+        "_old_highest",
+        "_old_run",
         "_rewound",
         "_seen",
         "blocks",
@@ -39,6 +43,8 @@ class Sequence:
         self.reordered = 0
         self._boot = ""
         self._old_boot = ""
+        self._old_highest = -1
+        self._old_run = 0
         self._highest = -1
         self._seen = 0
         """Bit i: the block ``i`` before the highest has come."""
@@ -49,11 +55,11 @@ class Sequence:
         self.blocks += 1
         if boot != self._boot:
             if boot == self._old_boot:
-                self.reordered += 1
-                return Arrival.STALE
+                return self._of_old_boot(boot, seq)
             # The first boot that this edge sees may have begun long before the edge did.
             self.lost += seq if self._boot else 0
             return self._begin(boot, seq)
+        self._old_run = 0
         ahead = seq - self._highest
         if ahead > 0:
             self.lost += ahead - 1
@@ -62,6 +68,14 @@ class Sequence:
             self._highest = seq
             return Arrival.NEXT if ahead == 1 else Arrival.GAP
         return self._behind(seq, -ahead)
+
+    def _of_old_boot(self, boot: str, seq: int) -> Arrival:
+        self._old_run = self._old_run + 1 if seq > self._old_highest else 0
+        self._old_highest = max(seq, self._old_highest)
+        if self._old_run >= RETURNS:
+            return self._begin(boot, seq)
+        self.reordered += 1
+        return Arrival.STALE
 
     def _behind(self, seq: int, back: int) -> Arrival:
         if back >= HISTORY:
@@ -80,8 +94,7 @@ class Sequence:
 
     def _begin(self, boot: str, seq: int) -> Arrival:
         if boot != self._boot:
-            self._boot, self._old_boot = boot, self._boot
-        # What lies before the first block seen counts as come: a late one is then a duplicate
-        # only if it truly was seen, so the history starts empty but for this block.
+            self._old_boot, self._old_highest, self._old_run = self._boot, self._highest, 0
+            self._boot = boot
         self._highest, self._seen, self._rewound = seq, 1, -1
         return Arrival.GAP
