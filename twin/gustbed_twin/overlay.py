@@ -20,31 +20,40 @@ _STEP = 1.0 / sensors.PULSES_PER_REVOLUTION
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """What lasts from block to block: arrays (turbines,), or (2, turbines) for the drag."""
+    """What lasts from block to block: arrays end in (turbines,).
+
+    ``drive`` is the share of its speed that the rotor keeps, ``history`` its last two seconds.
+    """
 
     shake_turns: Floats
     drag: Floats
     drive: Floats
+    history: Floats
     stream: np.random.Generator
 
 
-def start_overlay(seed: int, turbines: int) -> Overlay:
+def start_overlay(seed: int, turbines: int, rate_hz: float) -> Overlay:
     """Nothing laid over yet."""
     return Overlay(
         np.zeros(turbines),
         np.zeros((2, turbines)),
         np.ones((1, turbines)),
+        np.ones((2 * _whole_rate(rate_hz), turbines)),
         site_stream(seed, SiteStream.OVERLAY),
     )
 
 
 def lay_over(
-    overlay: Overlay, values: Floats, severity: Floats, rate_hz: float
+    overlay: Overlay, values: Floats, severity: Floats, first: int, rate_hz: float
 ) -> tuple[Overlay, Floats]:
-    """Bend ``values`` (turbines, channels, samples) by ``severity`` (kinds, samples, turbines)."""
+    """Bend ``values`` (turbines, channels, samples) by ``severity`` (kinds, samples, turbines).
+
+    ``first`` is the number of the first sample.
+    """
     out = values.transpose(1, 2, 0).copy()
     noise = overlay.stream.standard_normal((5, *out.shape[1:]))
-    overlay = _rotation(overlay, out, faults.of_kind(severity, Violation.ROTATION), noise, rate_hz)
+    dragged = faults.of_kind(severity, Violation.ROTATION)
+    overlay = _rotation(overlay, out, dragged, noise[4], first, rate_hz)
     broken = faults.of_kind(severity, Violation.VOLTAGE)
     left = faults.voltage_left(broken, noise[3])
     out[_VOLTAGE] = np.clip(np.rint(out[_VOLTAGE] * left), 0, sensors.ADC_MAX)
@@ -54,20 +63,36 @@ def lay_over(
 
 
 def _rotation(
-    overlay: Overlay, out: Floats, severity: Floats, noise: Floats, rate_hz: float
+    overlay: Overlay, out: Floats, severity: Floats, noise: Floats, first: int, rate_hz: float
 ) -> Overlay:
     dt = 1.0 / rate_hz
     kept = memory(np.array([faults.DRAG_BUILDUP_S, faults.HUNTING_S]), dt)[:, None]
-    inputs = np.stack((severity * (1.0 - kept[0]), noise[4] * innovation(kept[1])), axis=1)
+    inputs = np.stack((severity * (1.0 - kept[0]), noise * innovation(kept[1])), axis=1)
     drag = first_order(overlay.drag, kept, inputs)
     lag = memory(_ROTOR_LAG_S, dt)
     left = faults.drive_left(drag[:, 0], drag[:, 1])
     drive = first_order(overlay.drive, lag, (left * (1.0 - lag))[:, None])
     touched = drag[:, 0] > 1e-3
-    slowed = np.rint(out[_RPS] * drive[:, 0] / _STEP) * _STEP
+    counted, history = _counted(overlay.history, drive[:, 0], first, rate_hz)
+    slowed = np.rint(out[_RPS] * counted / _STEP) * _STEP
     out[_RPS] = np.where(touched, slowed, out[_RPS])
     out[_VOLTAGE] = np.where(touched, out[_VOLTAGE] * drive[:, 0], out[_VOLTAGE])
-    return replace(overlay, drag=drag[-1].copy(), drive=drive[-1].copy())
+    return replace(overlay, drag=drag[-1].copy(), drive=drive[-1].copy(), history=history)
+
+
+def _counted(history: Floats, drive: Floats, first: int, rate_hz: float) -> tuple[Floats, Floats]:
+    """What a counter sees of the drive: the mean of the last full second, held for a second."""
+    rate = _whole_rate(rate_hz)
+    rows = np.concatenate((history, drive))
+    means = np.cumsum(np.concatenate((np.zeros_like(rows[:1]), rows)), axis=0)
+    samples = np.arange(len(drive))
+    latest = samples + len(history) - (first + samples) % rate
+    counted: Floats = (means[latest + 1] - means[latest + 1 - rate]) / rate
+    return counted, rows[-len(history) :].copy()
+
+
+def _whole_rate(rate_hz: float) -> int:
+    return max(1, round(rate_hz))
 
 
 def _vibration(

@@ -42,7 +42,7 @@ class Replay:
         self._loop = loop
         self._played = 0
         self._faults = Faults.none(turbines)
-        self._overlay = start_overlay(seed, turbines)
+        self._overlay = start_overlay(seed, turbines, rate_hz)
         self._bent = False
 
     def step(self) -> Step | None:
@@ -55,7 +55,9 @@ class Replay:
         restarted = np.flatnonzero(at == 0).tolist() if self._played else []
         if self._bent:
             severity = self._faults.severity(self._now, self._samples)
-            self._overlay, values = lay_over(self._overlay, values, severity, self._rate_hz)
+            self._overlay, values = lay_over(
+                self._overlay, values, severity, self._now, self._rate_hz
+            )
         self._played += 1
         return Step(values, frozenset(restarted))
 

@@ -104,6 +104,14 @@ def test_a_recordings_rotor_slows_and_its_voltage_follows(recording: Floats) -> 
     assert ratio[1] == pytest.approx(ratio[0], rel=0.1)
 
 
+def test_a_slowed_recordings_rotor_is_still_counted_once_a_second(recording: Floats) -> None:
+    before, after = moved(Violation.ROTATION, recording)
+    for values, changes in ((before, 1), (after, 2)):
+        seconds = values[1, CHANNEL_INDEX["rps"], :980].reshape(-1, 20)
+        # The recording's own refresh, and the drive's.
+        assert (np.diff(seconds, axis=1) != 0).sum(axis=1).max() <= changes
+
+
 def test_a_shaken_recording_keeps_unit_quaternions(recording: Floats) -> None:
     _, after = moved(Violation.VIBRATION, recording)
     q = after[1, CHANNEL_INDEX["qw"] : CHANNEL_INDEX["qz"] + 1]
