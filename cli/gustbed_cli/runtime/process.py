@@ -135,10 +135,19 @@ class ProcessRuntime:
                 time.sleep(LOOK_EVERY)
         if waiting:
             name = next(iter(waiting))
+            log = log_file(self._fleet, name)
             raise GustbedError(
                 f"{name} is not healthy after {HEALTHY_WITHIN:.0f} s: {reasons[name]}",
-                f"read {log_file(self._fleet, name)}",
+                f"the last line of {log} is: {_last_line(log)}",
             )
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return "(none)"
+    return lines[-1][:300] if lines else "(none)"
 
 
 def _look(service: Service) -> State:
