@@ -1,7 +1,6 @@
 """``python -m gustbed_dashboard [run|health]``."""
 
 import argparse
-import os
 import socket
 import sys
 import urllib.request
@@ -68,17 +67,22 @@ def check_free(settings: DashboardSettings) -> None:
 
 
 def serve(settings: DashboardSettings) -> None:
-    """Become the Streamlit server: same process, so signals reach it. Does not return."""
+    """Serve the pages until SIGTERM or SIGINT.
+
+    The hub starts first and in this process, so that the first viewer already finds a history.
+    """
+    from streamlit.web import cli
+
+    from gustbed_dashboard import resources
+
+    resources.hub()
     flags = [
         f"--server.address={settings.host}",
         f"--server.port={settings.port}",
         "--server.headless=true",
         "--browser.gatherUsageStats=false",
     ]
-    sys.stdout.flush()
-    os.execv(  # noqa: S606
-        sys.executable, [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
-    )
+    cli.main(["run", str(APP), *flags], standalone_mode=False)
 
 
 if __name__ == "__main__":

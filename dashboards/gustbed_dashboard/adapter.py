@@ -1,9 +1,36 @@
-"""The cloud through ``gustbed_cloud.operations``, in the dashboard's own words."""
+"""``gustbed_cloud.operations`` behind the few calls that the dashboard makes."""
 
-from gustbed_dashboard.cloud import Cloud
-from gustbed_protocol.errors import GustbedError
+from dataclasses import dataclass
+
+from gustbed_cloud import operations
+from gustbed_cloud.operations import Job, ModelVersion
+
+JOBS = 10
 
 
-def connect() -> Cloud:
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """One fleet's cloud."""
+
+    cloud: operations.Cloud
+
+    def models(self) -> list[ModelVersion]:
+        """Every registered version, newest first."""
+        return operations.list_models(self.cloud)
+
+    def jobs(self) -> list[Job]:
+        """The latest rollouts, newest first."""
+        return operations.list_jobs(self.cloud, JOBS)
+
+    def approve(self, model: ModelVersion, *, rollback: bool) -> None:
+        """Roll a version out."""
+        operations.approve_model(self.cloud, model.name, model.version, rollback=rollback)
+
+    def reject(self, model: ModelVersion) -> None:
+        """Reject a version."""
+        operations.reject_model(self.cloud, model.name, model.version)
+
+
+def connect() -> Operations:
     """A client from the standard AWS configuration. Raises ``GustbedError``."""
-    raise GustbedError("cloud: not wired yet", "wait for gustbed_cloud.operations")
+    return Operations(operations.connect())

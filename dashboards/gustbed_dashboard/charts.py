@@ -88,9 +88,10 @@ def specification(chart: LineChart) -> dict[str, Any]:
     if chart.threshold is not None:
         rule = alt.Chart().mark_rule(color=MUTED, strokeDash=[4, 4], clip=True)
         layers.append(rule.encode(y=alt.datum(chart.threshold)))
-    drawn = alt.layer(*layers, data=alt.NameData(name="source"), height=chart.height)
-    spec: dict[str, Any] = {**drawn.to_dict(), "config": _CONFIG}
-    spec.pop("data", None)
+    drawn = alt.layer(*layers, height=chart.height)
+    spec: dict[str, Any] = {**drawn.to_dict(), "config": _CONFIG, "padding": 0}
+    for key in ("data", "datasets"):
+        spec.pop(key, None)
     return spec
 
 

@@ -1,56 +1,18 @@
-"""What the dashboard asks of the cloud, and a reader that never makes a page wait for it."""
+"""The cloud, read in the background so that no page ever waits for it."""
 
-import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
+from gustbed_cloud.operations import Job, ModelVersion
 from gustbed_protocol.errors import GustbedError
-
-log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 4.0
 WATCHED_SECONDS = 15.0
 """The cloud is read only while somebody looks at a page that shows it."""
-
-Approval = Literal["pending", "approved", "rejected"]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """One version in the registry. ``key`` names it to the registry; ``created`` is Unix time."""
-
-    key: str
-    name: str
-    version: str
-    approval: Approval
-    created: float | None = None
-    note: str = ""
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """How a job stands on one edge. ``status`` is AWS IoT's word; ``reason`` explains it."""
-
-    thing: str
-    status: str
-    reason: str = ""
-    updated: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A rollout. ``status`` is AWS IoT's word for the job as a whole."""
-
-    id: str
-    model: str
-    version: str
-    status: str
-    created: float | None
-    executions: tuple[Execution, ...] = ()
 
 
 class Cloud(Protocol):
@@ -64,36 +26,60 @@ class Cloud(Protocol):
         """Rollouts, newest first."""
         ...
 
-    def decide(self, model: ModelVersion, approve: bool) -> None:
-        """Approve or reject a version."""
+    def approve(self, model: ModelVersion, *, rollback: bool) -> None:
+        """Roll a version out; ``rollback`` says that it may replace a newer one."""
+        ...
+
+    def reject(self, model: ModelVersion) -> None:
+        """Reject a version."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What an operator decided about a version."""
+
+    model: ModelVersion
+    approve: bool
+    rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CloudView:
-    """The last answer. ``asked`` is None before the first; ``problem`` says why it is old."""
+    """The last answer, at ``asked`` (Unix seconds), None before the first.
+
+    ``problem`` says why there is no newer one, ``refusal`` why the last decision failed;
+    ``deciding`` holds the ARNs of versions whose decision is under way.
+    """
 
     models: list[ModelVersion]
     jobs: list[Job]
     asked: float | None
     problem: str | None
+    refusal: str | None
+    deciding: frozenset[str]
 
 
 class CloudReader:
     """Reads the cloud in a thread of its own while somebody watches.
 
-    ``connect`` makes the client at the first need, so that a dashboard without a cloud starts.
+    ``connect`` makes the client at the first need and again after a failure, so that a dashboard
+    without a cloud starts, and one whose cloud returns recovers.
     """
 
     def __init__(self, connect: Callable[[], Cloud]) -> None:
         self._connect = connect
         self._cloud: Cloud | None = None
-        self._view = CloudView([], [], None, None)
-        self._watched = 0.0
+        self._lock = threading.Lock()
+        self._models: list[ModelVersion] = []
+        self._jobs: list[Job] = []
+        self._asked: float | None = None
+        self._problem: str | None = None
+        self._refusal: str | None = None
+        self._decisions: deque[Decision] = deque()
+        self._watched = float("-inf")
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._decisions: list[tuple[ModelVersion, bool]] = []
-        self._outcome: str | None = None
         self._thread = threading.Thread(target=self._run, name="gustbed-cloud", daemon=True)
 
     def start(self) -> None:
@@ -106,57 +92,63 @@ class CloudReader:
         self._wake.set()
 
     def watch(self) -> CloudView:
-        """The last answer, and a wish for a newer one. Never blocks."""
-        idle = time.monotonic() - self._watched > REFRESH_SECONDS
-        self._watched = time.monotonic()
-        if idle:
-            self._wake.set()
-        return self._view
+        """The last answer, and a wish for a newer one. Never blocks on the cloud."""
+        with self._lock:
+            if time.monotonic() - self._watched > WATCHED_SECONDS:
+                self._wake.set()
+            self._watched = time.monotonic()
+            return CloudView(
+                self._models,
+                self._jobs,
+                self._asked,
+                self._problem,
+                self._refusal,
+                frozenset(decision.model.arn for decision in self._decisions),
+            )
 
-    def decide(self, model: ModelVersion, approve: bool) -> None:
-        """Send a decision in the background; ``outcome`` tells how it went."""
-        self._outcome = None
-        self._decisions.append((model, approve))
+    def decide(self, decision: Decision) -> None:
+        """Send a decision in the background; the next views tell how it went."""
+        with self._lock:
+            self._refusal = None
+            self._decisions.append(decision)
         self._wake.set()
-
-    @property
-    def deciding(self) -> list[str]:
-        """Keys of versions whose decision is under way."""
-        return [model.key for model, _ in self._decisions]
-
-    @property
-    def outcome(self) -> str | None:
-        """Why the last decision failed, None while it has not."""
-        return self._outcome
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.wait(REFRESH_SECONDS)
             self._wake.clear()
-            if self._stopping.is_set():
-                return
-            if self._decisions or time.monotonic() - self._watched < WATCHED_SECONDS:
-                self._refresh()
+            wanted = self._decisions or time.monotonic() - self._watched < WATCHED_SECONDS
+            if wanted and not self._stopping.is_set():
+                self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Send waiting decisions, then read everything. Blocks; pages never call it."""
         try:
-            if self._cloud is None:
-                self._cloud = self._connect()
-            self._send_decisions(self._cloud)
-            models, jobs = self._cloud.models(), self._cloud.jobs()
+            cloud = self._cloud = self._cloud or self._connect()
+            self._send_decisions(cloud)
+            models, jobs = cloud.models(), cloud.jobs()
         except GustbedError as error:
-            self._decisions.clear()
-            old = self._view
-            self._view = CloudView(old.models, old.jobs, old.asked, str(error))
+            # Endpoints and names may have changed while it was away: find the cloud anew.
+            self._cloud = None
+            with self._lock:
+                self._problem = str(error)
+                if self._decisions:
+                    self._refusal = str(error)
+                    self._decisions.clear()
             return
-        self._view = CloudView(models, jobs, time.time(), None)
+        with self._lock:
+            self._models, self._jobs = models, jobs
+            self._asked, self._problem = time.time(), None
 
     def _send_decisions(self, cloud: Cloud) -> None:
         while self._decisions:
-            model, approve = self._decisions[0]
+            decision = self._decisions[0]
             try:
-                cloud.decide(model, approve)
+                if decision.approve:
+                    cloud.approve(decision.model, rollback=decision.rollback)
+                else:
+                    cloud.reject(decision.model)
             except GustbedError as error:
-                self._outcome = str(error)
-            finally:
-                self._decisions.pop(0)
+                with self._lock:
+                    self._refusal = str(error)
+            self._decisions.popleft()

@@ -25,6 +25,7 @@ def fetch_events(url: str, since: float) -> list[AnomalyEvent]:
         return msgspec.json.decode(body, type=list[AnomalyEvent])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         reason = getattr(error, "reason", error)
+        reason = getattr(reason, "strerror", None) or reason
         raise GustbedError(
             f"edge at {url}: {reason}", "is it running? GUSTBED_EDGE_URL names its address"
         ) from error

@@ -14,7 +14,7 @@ from gustbed_dashboard.theme import KIND_WORDS, LOOKS
 from gustbed_protocol.events import AnomalyEvent
 from gustbed_protocol.violations import Violation
 
-RPS_FLOOR, VOLTAGE_FLOOR, SCORE_TOP = 2.0, 100.0, 2.0
+RPS_FLOOR, VOLTAGE_FLOOR = 2.0, 100.0
 
 
 def text(value: object, limit: int = 200) -> str:
@@ -42,6 +42,32 @@ def chips(kinds: Iterable[Violation]) -> str:
     )
 
 
+def compress(ratio: float) -> float:
+    """A ratio of score to threshold as a share of the drawn height, 0 to 1.
+
+    Linear up to the threshold, which is always at one half, and ever slower above it, so that
+    neither a quiet score nor a wild one leaves the picture.
+    """
+    return max(ratio, 0.0) / 2 if ratio <= 1 else 1 - 1 / (2 * ratio)
+
+
+def indicators(turbine: TurbineCard) -> str:
+    """The three kinds of violation, each with its finding."""
+    status = turbine.status
+    judged = status is not None and turbine.condition in (Condition.OK, Condition.ANOMALY)
+    violated = set(status.violations) if status is not None and judged else set()
+    cells = []
+    for kind, word in KIND_WORDS.items():
+        if kind in violated:
+            cells.append(
+                f'<span class="gb-alarm" data-violation="{kind}">{svg.icon("alert")}{word}</span>'
+            )
+        else:
+            mark = svg.icon("check" if judged else "ring")
+            cells.append(f'<span class="gb-fine">{mark}{word}</span>')
+    return f'<div class="gb-kinds">{"".join(cells)}</div>'
+
+
 def card(turbine: TurbineCard, rps_top: float, voltage_top: float) -> str:
     """One turbine of the fleet page."""
     look = LOOKS[turbine.condition]
@@ -49,19 +75,14 @@ def card(turbine: TurbineCard, rps_top: float, voltage_top: float) -> str:
     trend = turbine.trend
     blocks = turbine.status.blocks if turbine.status else 0
     lost = turbine.status.lost if turbine.status else 0
-    anomaly = turbine.condition is Condition.ANOMALY
-    violations = turbine.status.violations if turbine.status and anomaly else []
-    remark = (
-        chips(violations) or f'<span class="gb-note">{text(turbine.note or "in its range")}</span>'
-    )
     lost_class = "gb-caution" if lost else "gb-faint"
     name = text(turbine.id)
     score = svg.sparkline(
-        trend.score,
-        SCORE_TOP,
+        [None if value is None else compress(value) for value in trend.score],
+        1.0,
         css=f"gb-tall gb-{look.tone}",
-        label=f"score of {name}",
-        threshold=1.0,
+        label=f"score of {name} over the last minute",
+        threshold=compress(1.0),
     )
     return (
         f'<div class="gb-card gb-edge-{look.tone}" data-turbine="{name}"'
@@ -69,8 +90,9 @@ def card(turbine: TurbineCard, rps_top: float, voltage_top: float) -> str:
         f'<div class="gb-head"><span class="gb-{look.tone} gb-glyph">{svg.rotor(rps)}</span>'
         f'<span class="gb-name">{name}</span>{condition(turbine.condition)}</div>'
         f'<div class="gb-score"><span class="gb-big">{words.number(turbine.score)}</span>'
-        f'<span class="gb-unit">× threshold</span><span class="gb-remarks">{remark}</span></div>'
-        f"{score}"
+        f'<span class="gb-unit">× threshold</span>'
+        f'<span class="gb-note">{text(turbine.note)}</span></div>'
+        f"{score}{indicators(turbine)}"
         f'<div class="gb-pair">'
         f"{_signal('Rotor', rps, '1/s', 2, trend.rps, rps_top, 'rotor')}"
         f"{_signal('Voltage', voltage, 'count', 0, trend.voltage, voltage_top, 'voltage')}</div>"

@@ -56,3 +56,16 @@ def nice_ceiling(value: float, floor: float) -> float:
         float(f"{step}e{exponent}") for exponent in (power, power + 1) for step in (1, 2, 5)
     )
     return next(candidate for candidate in candidates if candidate >= top)
+
+
+def sentence(line: str) -> str:
+    """A line with a full stop, unless it ends in a mark of its own."""
+    return line if line.endswith((".", "?", "!", "…")) else f"{line}."
+
+
+def moment(unix: float, zone: tzinfo | None) -> str:
+    """Day and time of a Unix time, in the viewer's zone."""
+    try:
+        return datetime.fromtimestamp(unix, tz=zone).strftime("%-d %b %Y, %H:%M")
+    except (OverflowError, OSError, ValueError):
+        return NOTHING

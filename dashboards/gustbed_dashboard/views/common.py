@@ -22,7 +22,7 @@ def banners(lines: Iterable[tuple[str, str]]) -> None:
 def problems(site: SiteSnapshot) -> list[tuple[str, str]]:
     """What keeps the site from being seen whole, the mend in the same line."""
     if site.broker is not None:
-        return [("alarm", f"{site.broker}. Reconnecting by itself.")]
+        return [("alarm", f"{words.sentence(site.broker)} Reconnecting by itself.")]
     found: list[tuple[str, str]] = []
     if not site.edge_alive:
         since = (

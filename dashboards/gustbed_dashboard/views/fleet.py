@@ -7,7 +7,7 @@ import streamlit as st
 from gustbed_dashboard import markup, resources
 from gustbed_dashboard.snapshot import Condition, SiteSnapshot, TurbineCard
 from gustbed_dashboard.views.common import banners, draw, problems
-from gustbed_dashboard.words import nice_ceiling
+from gustbed_dashboard.words import nice_ceiling, sentence
 
 MAX_CARDS = 24
 """Larger fleets become tiles, with cards for the turbines that need attention."""
@@ -45,7 +45,7 @@ def _live(turbine_page: Any) -> None:
 
 def _no_events(problem: str | None) -> str:
     if problem is not None:
-        return f"No event seen yet; older ones cannot be read. {problem}"
+        return f"No event seen yet; older ones cannot be read: {sentence(problem)}"
     return "No anomaly in the last day. Inject a fault on the Faults page to see one open."
 
 

@@ -1,5 +1,6 @@
 """One turbine: its signals, its score by feature, its events."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ PANELS: tuple[Panel, ...] = (
 def page() -> None:
     """The turbine page; ``?turbine=wt03`` opens it on that turbine."""
     names = [turbine.id for turbine in resources.hub().snapshot().turbines]
-    left, middle, right = st.columns([6, 2.2, 1.6], vertical_alignment="bottom")
+    left, middle, right = st.columns([6, 2.2, 1.6], vertical_alignment="center")
     with left:
         turbine = _choose(names)
     with middle:
@@ -132,7 +133,7 @@ def _score_row(
     with left, st.container(border=True, key="panel-bars", height="stretch"):
         draw(markup.section("Score by feature", "1.0 is the threshold"))
         draw(bars(current))
-    with right, st.container(border=True, key="panel-score"):
+    with right, st.container(border=True, key="panel-score", height="stretch"):
         draw(markup.section("Score over time", "× threshold"))
         peak = float(np.nanmax(scores[:, 1:], initial=0.0)) if scores.size else 0.0
         chart = charts.LineChart(
@@ -140,7 +141,7 @@ def _score_row(
             "× threshold",
             seconds,
             0.0,
-            words.nice_ceiling(peak, 2.0),
+            _score_top(peak),
             threshold=1.0,
             height=190,
         )
@@ -148,11 +149,15 @@ def _score_row(
         _chart(chart, age, named, f"score by feature of {turbine.id}")
 
 
+def _score_top(peak: float) -> float:
+    return max(2.0, math.ceil(peak)) if peak < 10 else words.nice_ceiling(peak, 10.0)
+
+
 def bars(ratios: Mapping[str, float | None]) -> str:
-    """Each feature's score as a bar, twice the threshold at its end."""
+    """Each feature's score as a bar, the threshold at its middle."""
     rows = []
     for name, ratio in ratios.items():
-        share = min(max(ratio or 0.0, 0.0) / 2.0, 1.0) * 100
+        share = 100 * markup.compress(ratio or 0.0)
         colour = "var(--gb-alarm)" if ratio is not None and ratio > 1 else FEATURE_COLOURS[name]
         over = ' class="gb-num gb-alarm"' if ratio is not None and ratio > 1 else ' class="gb-num"'
         rows.append(

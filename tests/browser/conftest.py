@@ -1,0 +1,118 @@
+"""A real broker, a scripted site on it, the real dashboard, and Chromium in front."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.standin import StandIn
+from tests.support.chromium import chromium, chromium_path
+from tests.support.mosquitto import mosquitto
+from tests.support.ports import free_port, wait_until
+
+TURBINES = ("wt01", "wt02", "wt03")
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A running dashboard with its own free ports."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    log: Path
+
+    def health(self) -> int:
+        """Exit code of ``python -m gustbed_dashboard health``."""
+        command = [sys.executable, "-m", "gustbed_dashboard", "health"]
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, timeout=60, check=False
+        )
+        return done.returncode
+
+
+def start_dashboard(folder: Path, mqtt_port: int) -> Dashboard:
+    """Start the product's entry point against a broker; the edge and the cloud are away."""
+    port, nowhere = free_port(), free_port()
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("GUSTBED_", "AWS_"))},
+        "GUSTBED_DASHBOARD_PORT": str(port),
+        "GUSTBED_MQTT_PORT": str(mqtt_port),
+        "GUSTBED_TURBINES": str(len(TURBINES)),
+        "GUSTBED_EDGE_URL": f"http://127.0.0.1:{nowhere}",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{nowhere}",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    log = folder / "dashboard.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gustbed_dashboard"],
+            env=environment,
+            cwd=folder,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    return Dashboard(f"http://127.0.0.1:{port}", process, environment, log)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("Chromium is missing, so NO page of the dashboard was looked at: install it")
+    with chromium(path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def mqtt_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    folder = tmp_path_factory.mktemp("broker")
+    with mosquitto(folder, anonymous=True, turbines=len(TURBINES)) as broker:
+        yield broker.settings.port
+
+
+@pytest.fixture(scope="session")
+def dashboard(
+    browser: Browser, mqtt_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboard]:
+    running = start_dashboard(tmp_path_factory.mktemp("dashboard"), mqtt_port)
+    try:
+        wait_until(lambda: running.health() == 0, "the dashboard is healthy", timeout=90)
+        yield running
+    finally:
+        running.process.terminate()
+        try:
+            running.process.wait(10)
+        finally:
+            running.process.kill()
+
+
+@pytest.fixture
+def standin(mqtt_port: int) -> Iterator[StandIn]:
+    with StandIn(mqtt_port, TURBINES) as site:
+        yield site
+
+
+@pytest.fixture
+def open_page(browser: Browser, dashboard: Dashboard) -> Iterator[Callable[..., Page]]:
+    """Open an address of the dashboard in a window of its own, wide unless told."""
+    contexts = []
+
+    def go(address: str = "", width: int = 1440) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(45_000)
+        page.goto(f"{dashboard.url}/{address}")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()

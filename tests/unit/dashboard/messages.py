@@ -1,0 +1,60 @@
+"""Messages of a small site, as its twin and edge would send them."""
+
+import numpy as np
+
+from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_protocol.events import AnomalyEvent, Heartbeat, ModelRef, TurbineStatus, Verdict
+from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_protocol.telemetry import Block, Samples, block_from_samples
+from gustbed_protocol.violations import Violation
+
+SITE = "site-1"
+MODEL = ModelRef("turbine-autoencoder", "1.0.0")
+
+
+def block(turbine: str = "wt01", end: float = 100.0, seq: int = 0, boot: str = "b1") -> Block:
+    """Half a second at 20 Hz, level attitude, rps counting up from 0.1."""
+    values = np.zeros((len(CHANNELS), 10))
+    values[CHANNEL_INDEX["qw"]] = 1.0
+    values[CHANNEL_INDEX["rps"]] = np.arange(1, 11) / 10
+    values[CHANNEL_INDEX["voltage"]] = 48.0
+    return block_from_samples(Samples(turbine, boot, seq, end - 0.45, 0.05, values))
+
+
+def verdict(turbine: str = "wt01", t: float = 100.0, score: float | None = 0.4) -> Verdict:
+    """All ratios at the score; a score above 1 is a vibration."""
+    ratios = {} if score is None else dict.fromkeys(FEATURE_NAMES, score)
+    bad = score is not None and score > 1
+    kinds = [Violation.VIBRATION] if bad else []
+    state = "unknown" if score is None else "anomaly" if bad else "ok"
+    return Verdict(turbine, "b1", 0, t, state, score, ratios, kinds, MODEL)
+
+
+def status(turbine: str = "wt01", state: str = "ok", blocks: int = 7) -> TurbineStatus:
+    """A turbine that lost nothing."""
+    kinds = [Violation.VIBRATION] if state == "anomaly" else []
+    return TurbineStatus(turbine, state, blocks, 0, 0, 0, 0.4, kinds)  # type: ignore[arg-type]
+
+
+def heartbeat(t: float = 100.0, *turbines: TurbineStatus) -> Heartbeat:
+    """An edge that is connected to the cloud."""
+    return Heartbeat(SITE, "gustbed-site-1", t, True, MODEL, list(turbines or [status()]))
+
+
+def event(
+    name: str = "e1", opened: float = 90.0, closed: float | None = None, peak: float = 2.0
+) -> AnomalyEvent:
+    """A vibration on wt01."""
+    change = "opened" if closed is None else "closed"
+    return AnomalyEvent(
+        name,
+        SITE,
+        "gustbed-site-1",
+        "wt01",
+        Violation.VIBRATION,
+        opened,
+        closed,
+        peak,
+        MODEL,
+        change,
+    )

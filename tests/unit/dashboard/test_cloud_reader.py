@@ -1,0 +1,132 @@
+"""The cloud may be slow, down or back again; pages never wait for it."""
+
+import threading
+from collections.abc import Callable
+
+from gustbed_cloud.operations import Job, ModelVersion
+from gustbed_dashboard.cloud import CloudReader, Decision
+from gustbed_protocol.errors import GustbedError
+from tests.support.ports import wait_until
+
+MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")
+
+
+class FakeCloud:
+    """Answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.problem: GustbedError | None = None
+        self.decided: list[tuple[str, bool]] = []
+
+    def models(self) -> list[ModelVersion]:
+        if self.problem is not None:
+            raise self.problem
+        return [MODEL]
+
+    def jobs(self) -> list[Job]:
+        return []
+
+    def approve(self, model: ModelVersion, *, rollback: bool) -> None:
+        self.decided.append((model.version, rollback))
+
+    def reject(self, model: ModelVersion) -> None:
+        raise GustbedError("registry: refused", "ask an approver")
+
+
+def reader_of(connect: Callable[[], FakeCloud]) -> CloudReader:
+    return CloudReader(connect)
+
+
+def test_the_last_answer_stays_while_the_cloud_is_down_and_returns_by_itself() -> None:
+    cloud = FakeCloud()
+    reader = reader_of(lambda: cloud)
+    reader.refresh()
+    assert [m.version for m in reader.watch().models] == ["1.1.0"]
+
+    cloud.problem = GustbedError("AWS is not reachable", "start the emulator")
+    reader.refresh()
+    down = reader.watch()
+    assert down.problem == "AWS is not reachable: start the emulator"
+    assert [m.version for m in down.models] == ["1.1.0"]
+
+    cloud.problem = None
+    reader.refresh()
+    assert reader.watch().problem is None
+
+
+def test_a_cloud_that_was_never_there_is_looked_for_again() -> None:
+    attempts: list[int] = []
+
+    def connect() -> FakeCloud:
+        attempts.append(1)
+        if len(attempts) < 2:
+            raise GustbedError("stack gustbed", "not deployed")
+        return FakeCloud()
+
+    reader = reader_of(connect)
+    reader.refresh()
+    assert reader.watch().problem is not None
+    reader.refresh()
+    assert reader.watch().problem is None
+
+
+def test_decisions_are_sent_once_and_a_refusal_is_told() -> None:
+    cloud = FakeCloud()
+    reader = reader_of(lambda: cloud)
+    reader.decide(Decision(MODEL, approve=True, rollback=True))
+    assert reader.watch().deciding == {"arn:1"}
+
+    reader.refresh()
+    reader.refresh()
+    assert cloud.decided == [("1.1.0", True)]
+    assert reader.watch().deciding == frozenset()
+
+    reader.decide(Decision(MODEL, approve=False))
+    reader.refresh()
+    assert reader.watch().refusal == "registry: refused: ask an approver"
+
+
+def test_a_decision_that_finds_no_cloud_is_not_sent_later_by_surprise() -> None:
+    def connect() -> FakeCloud:
+        raise GustbedError("AWS is not reachable")
+
+    reader = reader_of(connect)
+    reader.decide(Decision(MODEL, approve=True))
+    reader.refresh()
+
+    assert reader.watch().refusal == "AWS is not reachable"
+    assert reader.watch().deciding == frozenset()
+
+
+def test_watching_never_waits_for_a_cloud_that_hangs() -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    class Hanging(FakeCloud):
+        def models(self) -> list[ModelVersion]:
+            asked.set()
+            release.wait(20)
+            return [MODEL]
+
+    reader = reader_of(Hanging)
+    reader.start()
+    try:
+        reader.watch()
+        assert asked.wait(10)
+        assert reader.watch().models == []
+        release.set()
+        wait_until(lambda: reader.watch().models, "the answer arrives")
+    finally:
+        release.set()
+        reader.stop()
+
+
+def test_nobody_watching_means_nothing_asked() -> None:
+    connected: list[int] = []
+    reader = reader_of(lambda: connected.append(1) or FakeCloud())  # type: ignore[func-returns-value]
+    reader.start()
+    reader._wake.set()
+    try:
+        wait_until(lambda: not reader._wake.is_set(), "the reader woke")
+        assert connected == []
+    finally:
+        reader.stop()

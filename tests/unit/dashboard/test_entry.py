@@ -1,0 +1,58 @@
+"""The command line's bad days: one line that names the variable, exit code 1."""
+
+import socket
+
+import pytest
+
+from gustbed_dashboard.__main__ import main
+from tests.support.ports import free_port
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GUSTBED_DASHBOARD_PORT", "70000"),
+        ("GUSTBED_EDGE_URL", "ftp://edge"),
+        ("GUSTBED_MQTT_PORT", "many"),
+        ("GUSTBED_SITE", "a/b"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    assert main([]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"gustbed-dashboard: {variable}: ")
+    assert told.count("\n") == 1
+
+
+def test_a_taken_port_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("GUSTBED_DASHBOARD_PORT", str(port))
+
+        assert main([]) == 1
+    told = capsys.readouterr().err
+    assert f"127.0.0.1:{port}" in told
+    assert "GUSTBED_DASHBOARD_PORT" in told
+
+
+def test_health_of_nothing_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GUSTBED_DASHBOARD_PORT", str(free_port()))
+
+    assert main(["health"]) == 1
+    assert "is the dashboard running?" in capsys.readouterr().err
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["dance"])
+    assert exited.value.code == 2
