@@ -27,7 +27,10 @@ class Windows:
 
     def append(self, rows: NDArray[np.intp], values: NDArray[np.floating]) -> None:
         """Add samples (k, channels, n) to k different turbines."""
-        values = values[:, :, -self.window :]
+        if values.shape[2] > self.window:
+            # Only the end counts, and nothing older is adjacent to it any more.
+            values = values[:, :, -self.window :]
+            self._fill[rows] = 0
         count = values.shape[2]
         full = rows[self._fill[rows] + count > self._data.shape[2]]
         if len(full):

@@ -1,0 +1,143 @@
+"""Hysteresis: one event per lasting fault, none for a flicker, continued over a restart."""
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gustbed_edge.events import KINDS, UPDATE_SECONDS, EventTracker, Site
+from gustbed_protocol.events import AnomalyEvent, ModelRef
+from gustbed_protocol.violations import Violation
+
+MODEL = ModelRef("tiny", "1.0.0")
+SITE = Site("s", "gustbed-s", ("wt01", "wt02"))
+OPEN, CLOSE = 3, 4
+VOLTAGE = KINDS.index(Violation.VOLTAGE)
+CALM, FAULT = 0.5, 2.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def tracker(clock: Clock | None = None) -> EventTracker:
+    return EventTracker(SITE, OPEN, CLOSE, clock or Clock())
+
+
+def feed(
+    tracker: EventTracker, *voltages: float, row: int = 0, start: float = 100.0
+) -> list[AnomalyEvent]:
+    changes: list[AnomalyEvent] = []
+    for i, voltage in enumerate(voltages):
+        scores = np.full((1, len(KINDS)), CALM)
+        scores[0, VOLTAGE] = voltage
+        rows, times = np.array([row], dtype=np.intp), np.array([start + i])
+        changes += tracker.update(rows, times, scores, MODEL)
+    return changes
+
+
+def test_a_lasting_fault_is_exactly_one_event() -> None:
+    one = tracker()
+    changes = feed(one, *[CALM] * 5, *[FAULT] * 50, *[CALM] * CLOSE)
+    assert [change.change for change in changes] == ["opened", "closed"]
+    opened, closed = changes
+    assert opened.id == closed.id
+    assert (opened.turbine, opened.kind, opened.model) == ("wt01", Violation.VOLTAGE, MODEL)
+    assert opened.opened == 105.0
+    assert closed.closed == 100.0 + 5 + 50 + CLOSE - 1
+
+
+def test_a_flicker_opens_nothing() -> None:
+    assert feed(tracker(), *([FAULT] * (OPEN - 1) + [CALM]) * 20) == []
+
+
+def test_a_short_recovery_does_not_split_an_event() -> None:
+    changes = feed(tracker(), *[FAULT] * OPEN, *([CALM] * (CLOSE - 1) + [FAULT]) * 10)
+    assert [change.change for change in changes] == ["opened"]
+
+
+def test_a_fault_that_returns_after_closing_is_a_new_event() -> None:
+    one = tracker()
+    changes = feed(one, *[FAULT] * OPEN, *[CALM] * CLOSE, *[FAULT] * OPEN)
+    assert [change.change for change in changes] == ["opened", "closed", "opened"]
+    assert changes[0].id != changes[2].id
+
+
+def test_a_growing_peak_is_told_but_not_more_often_than_the_interval() -> None:
+    clock = Clock()
+    one = tracker(clock)
+    feed(one, *[FAULT] * OPEN)
+    assert feed(one, 5.0, 6.0) == []
+    clock.now += UPDATE_SECONDS
+    (updated,) = feed(one, 7.0)
+    assert (updated.change, updated.peak_score) == ("updated", 7.0)
+    assert feed(one, 9.0) == []
+    (closed,) = feed(one, *[CALM] * CLOSE)
+    assert closed.peak_score == 9.0
+
+
+def test_turbines_and_kinds_do_not_touch_each_other() -> None:
+    one = tracker()
+    scores = np.full((2, len(KINDS)), CALM)
+    scores[0, 0] = scores[1, 2] = FAULT
+    changes: list[AnomalyEvent] = []
+    for t in range(OPEN):
+        rows = np.array([0, 1], dtype=np.intp)
+        changes += one.update(rows, np.array([t, t], dtype=float), scores, MODEL)
+    assert [(c.turbine, c.kind) for c in changes] == [("wt01", KINDS[0]), ("wt02", KINDS[2])]
+    assert one.open_kinds(0) == [KINDS[0]]
+
+
+def test_an_open_event_goes_on_after_a_restart_and_closes() -> None:
+    (opened,) = feed(tracker(), *[FAULT] * OPEN)
+    restarted = tracker()
+    assert restarted.resume([opened]) == []
+    assert feed(restarted, *[FAULT] * 20) == []
+    (closed,) = feed(restarted, *[CALM] * CLOSE)
+    assert (closed.id, closed.change) == (opened.id, "closed")
+
+
+def test_an_open_event_of_a_turbine_that_is_gone_is_closed() -> None:
+    (opened,) = feed(tracker(), *[FAULT] * OPEN)
+    smaller = EventTracker(Site("s", "gustbed-s", ("wt09",)), OPEN, CLOSE, Clock())
+    (closed,) = smaller.resume([opened])
+    assert (closed.id, closed.change, closed.closed) == (opened.id, "closed", 1000.0)
+
+
+def test_two_open_events_for_one_fault_become_one() -> None:
+    (first,) = feed(tracker(), *[FAULT] * OPEN)
+    (second,) = feed(tracker(), *[FAULT] * OPEN)
+    (closed,) = tracker().resume([first, second])
+    assert closed.id == second.id
+
+
+def reference(violated: list[bool]) -> list[tuple[int, str]]:
+    """The rule written down the slow way."""
+    changes: list[tuple[int, str]] = []
+    is_open = False
+    for i in range(len(violated)):
+        last = violated[: i + 1]
+        if not is_open and len(last) >= OPEN and all(last[-OPEN:]):
+            is_open = True
+            changes.append((i, "opened"))
+        elif is_open and len(last) >= CLOSE and not any(last[-CLOSE:]):
+            is_open = False
+            changes.append((i, "closed"))
+    return changes
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 6)), max_size=15))
+def test_hysteresis_equals_its_definition(runs: list[tuple[bool, int]]) -> None:
+    violated = list(itertools.chain.from_iterable([hit] * length for hit, length in runs))
+    one = tracker()
+    seen = []
+    for i, hit in enumerate(violated):
+        changes = feed(one, FAULT if hit else CALM, start=float(i))
+        seen += [(i, change.change) for change in changes]
+    assert seen == reference(violated)

@@ -1,0 +1,71 @@
+"""Uneven records become even blocks."""
+
+import numpy as np
+import pytest
+
+from gustbed_edge.legacy import LegacyReader
+from gustbed_protocol.channels import CHANNEL_INDEX
+from gustbed_protocol.errors import PayloadError
+from gustbed_protocol.legacy import format_record, sample_as_mapping
+from gustbed_protocol.telemetry import Samples
+from tests.support.packages import calm
+
+RPS = CHANNEL_INDEX["rps"]
+
+
+def record(millis: int, rps: float = 1.0) -> bytes:
+    sample = sample_as_mapping(calm(1)[:, 0]) | {"rps": rps}
+    return format_record(millis, 900, sample).encode()
+
+
+def blocks(reader: LegacyReader, *records: bytes) -> list[Samples]:
+    return [block for data in records for block in reader.read(data)]
+
+
+def test_uneven_records_are_read_off_a_straight_line() -> None:
+    reader = LegacyReader("wt01", clock=lambda: 100.0)
+    times = [0, 30, 55, 180, 181, 333, 480, 700]
+    (block,) = blocks(reader, *[record(1000 + t, rps=t / 100) for t in times])
+    assert (block.turbine, block.seq, block.dt, block.t0) == ("wt01", 0, 0.05, 100.0)
+    np.testing.assert_allclose(block.values[RPS], np.arange(0, 500, 50) / 100, atol=0.01)
+
+
+def test_successive_blocks_join() -> None:
+    reader = LegacyReader("wt01")
+    made = blocks(reader, *[record(m, rps=m / 1000) for m in range(0, 5001, 500)])
+    assert [block.seq for block in made] == list(range(10))
+    assert len({block.boot for block in made}) == 1
+    for one, other in zip(made, made[1:], strict=False):
+        assert other.t0 == pytest.approx(one.end + one.dt)
+    joined = np.concatenate([block.values[RPS] for block in made])
+    np.testing.assert_allclose(joined, np.arange(100) * 0.05, atol=0.011)
+
+
+@pytest.mark.parametrize("after", [200, 10_000])
+def test_a_restart_or_a_long_silence_begins_anew(after: int) -> None:
+    reader = LegacyReader("wt01")
+    before = blocks(reader, *[record(m) for m in range(1000, 2000, 50)])
+    later = blocks(reader, *[record(m) for m in range(after, after + 600, 50)])
+    assert later[0].boot != before[0].boot
+    assert later[0].seq == 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"Error: MPU not found", "wrong_fields"),
+        (b"\xff\xfe", "malformed"),
+        (b"x" * 2000, "oversized"),
+        (record(0).replace(b"1.00", b"nan", 1), "non_finite"),
+    ],
+)
+def test_t5_bad_records_are_refused(payload: bytes, reason: str) -> None:
+    with pytest.raises(PayloadError) as refused:
+        LegacyReader("wt01").read(payload)
+    assert refused.value.reason == reason
+
+
+def test_the_same_record_twice_is_harmless() -> None:
+    reader = LegacyReader("wt01")
+    made = blocks(reader, *[record(m) for m in range(0, 1000, 50) for _ in range(2)])
+    assert [block.seq for block in made] == [0, 1]

@@ -1,0 +1,97 @@
+"""The recorder writes before it tells, splits what is large, and keeps what the disk refuses."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gustbed_edge.outbox import Fragment, Outbox
+from gustbed_edge.recorder import MAX_FRAGMENT_BYTES, Recorder
+from gustbed_protocol.events import AnomalyEvent, LogLine, ModelRef, TelemetrySummary
+from gustbed_protocol.violations import Violation
+from tests.support.ports import wait_until
+
+EVENT = AnomalyEvent(
+    "e", "s", "t", "wt01", Violation.ROTATION, 1.0, None, 2.0, ModelRef("m", "1.0.0"), "opened"
+)
+
+
+class FailingOutbox(Outbox):
+    """An outbox on a disk that is full for a while."""
+
+    fails = False
+
+    def record(self, fragments: Sequence[Fragment], events: Sequence[AnomalyEvent] = ()) -> None:
+        if self.fails:
+            raise sqlite3.OperationalError("database or disk is full")
+        super().record(fragments, events)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> FailingOutbox:
+    return FailingOutbox(tmp_path, max_bytes=10**7, max_rows=1000, events_kept=10)
+
+
+def items(box: Outbox, kind: str) -> list[object]:
+    found = []
+    for pending in box.waiting_for(kind, 10**9):
+        found += msgspec.json.decode(b"[" + pending.body + b"]")
+    return found
+
+
+def test_an_event_is_told_only_once_it_is_on_disk(box: FailingOutbox) -> None:
+    on_disk_when_told = []
+    recorder = Recorder(box, lambda event: on_disk_when_told.append(box.open_events() == [event]))
+    recorder.events([EVENT])
+    recorder.write()
+    assert on_disk_when_told == [True]
+
+
+def test_what_the_disk_refuses_is_kept_and_written_later(box: FailingOutbox) -> None:
+    told: list[AnomalyEvent] = []
+    recorder = Recorder(box, told.append)
+    box.fails = True
+    recorder.verdicts([b"1", b"2"])
+    recorder.events([EVENT])
+    recorder.write()
+    recorder.verdicts([b"3"])
+    recorder.write()
+    assert told == []
+    box.fails = False
+    recorder.write()
+    assert items(box, "verdicts") == [1, 2, 3]
+    assert told == [EVENT]
+
+
+def test_large_amounts_are_split_without_losing_any(box: FailingOutbox) -> None:
+    recorder = Recorder(box, lambda _event: None)
+    recorder.verdicts([b'"%0500d"' % i for i in range(500)])
+    recorder.write()
+    pending = box.waiting_for("verdicts", 10**9)
+    assert len(pending) > 1
+    assert all(len(item.body) <= MAX_FRAGMENT_BYTES for item in pending)
+    assert len(items(box, "verdicts")) == 500
+
+
+def test_every_kind_lands_in_its_own_place(box: FailingOutbox) -> None:
+    recorder = Recorder(box, lambda _event: None)
+    recorder.summaries([TelemetrySummary("wt01", 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)])
+    recorder.line(LogLine(1.0, "warning", "hello"))
+    recorder.write()
+    (summary,), (line,) = items(box, "telemetry"), items(box, "logs")
+    assert isinstance(summary, dict)
+    assert summary["turbine"] == "wt01"
+    assert line == {"t": 1.0, "level": "warning", "message": "hello"}
+
+
+def test_an_event_does_not_wait_for_the_next_second(box: FailingOutbox) -> None:
+    told: list[AnomalyEvent] = []
+    recorder = Recorder(box, told.append)
+    recorder.start()
+    recorder.events([EVENT])
+    wait_until(lambda: told, "the event is told")
+    recorder.verdicts([b"9"])
+    recorder.stop()
+    assert items(box, "verdicts") == [9]

@@ -1,0 +1,223 @@
+"""A batch becomes one verdict per block, in order, whatever came in it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gustbed_edge.detector import Detector
+from gustbed_edge.events import EventTracker, Site
+from gustbed_edge.ingest import Ingest
+from gustbed_edge.legacy import LegacyReader
+from gustbed_edge.quarantine import Quarantine
+from gustbed_edge.scoring import Outcome, Received, Scorer
+from gustbed_protocol import codec, legacy, topics
+from gustbed_protocol.telemetry import Samples, block_from_samples
+from tests.support.packages import (
+    BREAKING_VOLTAGE,
+    calm,
+    excited,
+    tiny_graph,
+    tiny_package,
+)
+
+TURBINES = ("wt01", "wt02", "wt03")
+
+
+class Bench:
+    """A scorer, and the turbines that feed it."""
+
+    def __init__(self, folder: Path, package: Any = None, **options: Any) -> None:
+        ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
+        self.tracker = EventTracker(Site("s", "gustbed-s", TURBINES), 4, 10)
+        self.quarantine = Quarantine(folder)
+        self.scorer = Scorer(TURBINES, ingest, self.tracker, self.quarantine, **options)
+        if package is not False:
+            self.scorer.serve(Detector(package or tiny_package()))
+        self.boots = {turbine: str(uuid4()) for turbine in TURBINES}
+        self.seqs = dict.fromkeys(TURBINES, 0)
+        self.ends = dict.fromkeys(TURBINES, time.time() - 1000)
+
+    def block(self, turbine: str, values: NDArray[np.float64]) -> Received:
+        """The turbine's next block."""
+        t0 = self.ends[turbine] + 0.05
+        samples = Samples(turbine, self.boots[turbine], self.seqs[turbine], t0, 0.05, values)
+        self.ends[turbine] = samples.end
+        self.seqs[turbine] += 1
+        payload = codec.encode(block_from_samples(samples))
+        return Received(topics.telemetry("s", turbine), payload, time.monotonic())
+
+    def score(self, *blocks: Received) -> Outcome:
+        """Score a batch."""
+        return self.scorer.score(blocks)
+
+    def state(self, turbine: str) -> str:
+        """A turbine's state in the heartbeat."""
+        return next(s.state for s in self.scorer.status() if s.id == turbine)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    yield Bench(tmp_path)
+
+
+def test_every_block_gets_one_verdict_and_the_first_ones_warm_up(bench: Bench) -> None:
+    states = [bench.score(bench.block("wt01", calm())).verdicts[0].state for _ in range(4)]
+    assert states == ["warming", "ok", "ok", "ok"]
+
+
+def test_a_backlog_of_one_turbine_is_scored_block_by_block_in_order(bench: Bench) -> None:
+    blocks = [bench.block("wt01", calm()) for _ in range(3)]
+    blocks += [bench.block("wt02", calm())]
+    blocks += [bench.block("wt01", excited()) for _ in range(3)]
+    outcome = bench.score(*blocks)
+    of_first = [v for v in outcome.verdicts if v.turbine == "wt01"]
+    assert [v.seq for v in of_first] == list(range(6))
+    assert [v.state for v in of_first] == ["warming", "ok", "ok", "ok", "anomaly", "anomaly"]
+    assert [v.score for v in of_first][1:] == [0.3, 0.3, 1.0, 1.8, 1.8]
+    assert len(outcome.arrived) == len(outcome.verdicts) == 7
+
+
+def test_one_batch_and_many_give_the_same_verdicts(tmp_path: Path) -> None:
+    chance = np.random.default_rng(3)
+    together, apart = Bench(tmp_path), Bench(tmp_path)
+    apart.boots, apart.ends = dict(together.boots), dict(together.ends)
+    values = [(TURBINES[i % 3], calm() * chance.uniform(0.5, 9)) for i in range(60)]
+    once = together.score(*[together.block(*value) for value in values]).verdicts
+    stepwise = [v for value in values for v in apart.score(apart.block(*value)).verdicts]
+    assert sorted(once, key=str) == sorted(stepwise, key=str)
+
+
+def test_a_lost_block_starts_the_warm_up_again(bench: Bench) -> None:
+    bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
+    bench.seqs["wt01"] += 1
+    verdicts = bench.score(*[bench.block("wt01", calm()) for _ in range(2)]).verdicts
+    assert [v.state for v in verdicts] == ["warming", "ok"]
+
+
+def test_a_new_boot_starts_the_warm_up_again_and_others_go_on(bench: Bench) -> None:
+    for turbine in ("wt01", "wt02"):
+        bench.score(*[bench.block(turbine, calm()) for _ in range(3)])
+    bench.boots["wt01"], bench.seqs["wt01"] = "new", 0
+    verdicts = bench.score(bench.block("wt01", calm()), bench.block("wt02", calm())).verdicts
+    assert [v.state for v in verdicts] == ["warming", "ok"]
+
+
+def test_a_pause_without_a_missing_number_starts_the_warm_up_again(bench: Bench) -> None:
+    bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
+    bench.ends["wt01"] += 30
+    assert bench.score(bench.block("wt01", calm())).verdicts[0].state == "warming"
+
+
+def test_a_duplicate_gets_no_second_verdict_and_changes_no_window(bench: Bench) -> None:
+    bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
+    block = bench.block("wt01", excited())
+    assert len(bench.score(block, block).verdicts) == 1
+    assert bench.score(bench.block("wt01", calm())).verdicts[0].score == 1.0
+
+
+def test_t5_bad_payloads_in_a_batch_do_not_touch_the_others(bench: Bench) -> None:
+    topic = topics.telemetry("s", "wt01")
+    bad = [Received(topic, payload, 0.0) for payload in (b"", b"{", b"\xff" * 50)]
+    outcome = bench.score(
+        bad[0], bench.block("wt01", calm()), *bad[1:], bench.block("wt02", calm())
+    )
+    assert [v.turbine for v in outcome.verdicts] == ["wt01", "wt02"]
+    assert bench.quarantine.counts == {"malformed": 3}
+
+
+def test_blocks_of_several_lengths_go_together(bench: Bench) -> None:
+    bench.score(*[bench.block(t, calm(20)) for t in TURBINES])
+    lengths = {"wt01": 3, "wt02": 10, "wt03": 45}
+    outcome = bench.score(*[bench.block(t, excited(n)) for t, n in lengths.items()])
+    scores = {v.turbine: v.score for v in outcome.verdicts}
+    assert scores["wt01"] == pytest.approx((17 * 100 + 3 * 900) / 20 / 500)
+    assert scores["wt03"] == pytest.approx(1.8)
+
+
+def test_t6_a_failing_model_makes_its_turbine_unknown_and_nothing_else(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, tiny_package(model=tiny_graph(breakable=True)))
+    for _ in range(3):
+        bench.score(*[bench.block(turbine, calm()) for turbine in TURBINES])
+    outcome = bench.score(
+        bench.block("wt01", excited(voltage=BREAKING_VOLTAGE)),
+        bench.block("wt02", excited()),
+        bench.block("wt03", calm()),
+    )
+    states = {v.turbine: v.state for v in outcome.verdicts}
+    assert states == {"wt01": "unknown", "wt02": "ok", "wt03": "ok"}
+    unknown = outcome.verdicts[0]
+    assert (unknown.score, unknown.ratios, unknown.violations) == (None, {}, [])
+    assert bench.state("wt01") == "unknown"
+    assert bench.state("wt02") == "ok"
+
+
+def test_t6_without_a_model_verdicts_are_unknown_and_telemetry_goes_on(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, False)
+    verdicts = bench.score(*[bench.block("wt01", calm()) for _ in range(11)]).verdicts
+    assert verdicts[-1].state == "unknown"
+    assert verdicts[-1].model is None
+    assert [s.turbine for s in bench.scorer.take_summaries()] == ["wt01"]
+
+
+def test_unknown_verdicts_neither_open_nor_close_events(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, tiny_package(model=tiny_graph(breakable=True)))
+    bench.score(*[bench.block("wt01", excited()) for _ in range(8)])
+    assert bench.state("wt01") == "anomaly"
+    broken = [bench.block("wt01", excited(voltage=BREAKING_VOLTAGE)) for _ in range(30)]
+    assert bench.score(*broken).events == []
+    assert bench.tracker.open_kinds(0) == ["voltage"]
+
+
+def test_o7_a_swap_leaves_no_block_unscored(bench: Bench) -> None:
+    bench.score(*[bench.block("wt01", calm()) for _ in range(6)])
+    bench.scorer.serve(Detector(tiny_package("1.1.0", window=30)))
+    verdict = bench.score(bench.block("wt01", calm())).verdicts[0]
+    assert verdict.model is not None
+    assert (verdict.state, verdict.model.version) == ("ok", "1.1.0")
+
+
+def test_a_silent_turbine_is_said_to_be_silent(tmp_path: Path) -> None:
+    now = time.monotonic()
+    bench = Bench(tmp_path, monotonic=lambda: now)
+    bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
+    assert bench.state("wt01") == "ok"
+    now += 6
+    assert bench.state("wt01") == "silent"
+
+
+def test_summaries_are_means_since_the_last_ones(bench: Bench) -> None:
+    values = calm()
+    values[10] = [0, 4, 0, 4, 0, 4, 0, 4, 0, 4]
+    bench.score(bench.block("wt01", calm()), bench.block("wt01", excited()))
+    bench.score(bench.block("wt02", values))
+    first, second = bench.scorer.take_summaries()
+    assert (first.turbine, first.voltage, first.rps, first.vibration) == ("wt01", 500.0, 2.0, 0.0)
+    assert (second.turbine, second.vibration) == ("wt02", 4.0)
+    assert bench.scorer.take_summaries() == []
+
+
+def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, legacy=LegacyReader("wt02"))
+    sample = legacy.sample_as_mapping(excited(1)[:, 0])
+    outcome = Outcome([], [], [])
+    for i in range(90):
+        record = legacy.format_record(5000 + 50 * i, 1000, sample).encode()
+        part = bench.score(Received(topics.LEGACY_RAW, record, time.monotonic()))
+        outcome.verdicts.extend(part.verdicts)
+        outcome.events.extend(part.events)
+    assert {v.turbine for v in outcome.verdicts} == {"wt02"}
+    assert [v.seq for v in outcome.verdicts] == list(range(9))
+    assert outcome.verdicts[-1].violations == ["voltage"]
+    assert [event.change for event in outcome.events] == ["opened"]
+
+
+def test_a_bad_record_is_quarantined(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, legacy=LegacyReader("wt02"))
+    assert bench.score(Received(topics.LEGACY_RAW, b"1,2,3", 0.0)).verdicts == []
+    assert bench.quarantine.counts == {"wrong_fields": 1}

@@ -1,0 +1,151 @@
+"""The sender empties the outbox in order, keeps IoT Core's limits, and loses nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from gustbed_edge.outbox import Fragment, Outbox
+from gustbed_edge.sender import CATCH_UP, MESSAGE_BYTES, Sender
+from gustbed_protocol import codec
+from gustbed_protocol.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
+
+LIMIT = 128 * 1024
+
+
+class FakeLink:
+    """A connection that remembers, and may fail."""
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.fails = False
+        self.sent: list[tuple[str, bytes]] = []
+
+    def publish(self, topic: str, payload: bytes, timeout: float) -> bool:
+        assert timeout > 0
+        if self.fails:
+            return False
+        self.sent.append((topic, payload))
+        return True
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path, max_bytes=10**8, max_rows=10**5, events_kept=10)
+
+
+@pytest.fixture
+def link() -> FakeLink:
+    return FakeLink()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sender(box: Outbox, link: FakeLink, clock: Clock) -> Sender:
+    return Sender(
+        box,
+        link,
+        thing="gustbed-s",
+        site="s",
+        verdict_interval=2.0,
+        telemetry_interval=5.0,
+        monotonic=clock,
+    )
+
+
+VERDICT = (
+    b'{"turbine":"wt01","boot":"b","seq":%d,"t":1.0,"state":"ok","score":0.5,'
+    b'"ratios":{"rps":0.5},"violations":[],"model":{"name":"m","version":"1.0.0"},"schema":1}'
+)
+
+
+def test_messages_are_what_the_protocol_says(sender: Sender, box: Outbox, link: FakeLink) -> None:
+    summary = b'{"turbine":"wt01","t":1,"voltage":1,"rps":1,"wind_speed_rps":1,"vibration":1,'
+    box.record(
+        [
+            Fragment("verdicts", VERDICT % 1 + b"," + VERDICT % 2),
+            Fragment("verdicts", VERDICT % 3),
+            Fragment("telemetry", summary + b'"gearboxtemp":1}'),
+            Fragment("logs", b'{"t":1.0,"level":"warning","message":"m"}'),
+        ]
+    )
+    sender.turn()
+    sent = dict(link.sent)
+    verdicts = codec.decoder(VerdictBatch)(sent["device/gustbed-s/verdicts"])
+    assert (verdicts.thing, verdicts.site) == ("gustbed-s", "s")
+    assert [verdict.seq for verdict in verdicts.verdicts] == [1, 2, 3]
+    telemetry = codec.decoder(TelemetryBatch)(sent["device/gustbed-s/telemetry"])
+    assert [summary.turbine for summary in telemetry.turbines] == ["wt01"]
+    logs = codec.decoder(LogBatch)(sent["device/gustbed-s/logs"])
+    assert (logs.type, logs.lines[0].message) == ("log", "m")
+    assert box.waiting == 0
+
+
+def test_events_are_one_batch(sender: Sender, box: Outbox, link: FakeLink) -> None:
+    event = (
+        b'{"id":"%d","site":"s","thing":"gustbed-s","turbine":"wt01","kind":"voltage","opened":1.0,'
+        b'"closed":null,"peak_score":2.0,"model":{"name":"m","version":"1.0.0"},"change":"opened"}'
+    )
+    box.record([Fragment("events", event % 1), Fragment("events", event % 2)])
+    sender.turn()
+    ((topic, payload),) = link.sent
+    assert topic == "device/gustbed-s/events"
+    assert [e.id for e in codec.decoder(EventBatch)(payload).events] == ["1", "2"]
+
+
+def test_each_kind_keeps_its_interval(
+    sender: Sender, box: Outbox, link: FakeLink, clock: Clock
+) -> None:
+    for _ in range(100):
+        box.record([Fragment("verdicts", b"1"), Fragment("telemetry", b"2")])
+        sender.turn()
+        clock.now += 0.5
+    topics = [topic.rsplit("/", 1)[1] for topic, _ in link.sent]
+    assert topics.count("verdicts") == 25
+    assert topics.count("telemetry") == 10
+
+
+def test_a_backlog_is_sent_in_order_and_within_the_size_limit(
+    sender: Sender, box: Outbox, link: FakeLink, clock: Clock
+) -> None:
+    fragments = [Fragment("verdicts", b'"%06d%s"' % (i, b"x" * 20_000)) for i in range(100)]
+    box.record(fragments)
+    turns = 0
+    while box.waiting:
+        before = len(link.sent)
+        sender.turn()
+        assert len(link.sent) - before <= CATCH_UP
+        clock.now += 2
+        turns += 1
+        assert turns < 100
+    assert all(len(payload) <= LIMIT for _, payload in link.sent)
+    joined = b"".join(payload for _, payload in link.sent)
+    positions = [joined.index(b'"%06d' % i) for i in range(100)]
+    assert positions == sorted(positions)
+
+
+def test_t2_what_is_not_acknowledged_stays_and_goes_first(
+    sender: Sender, box: Outbox, link: FakeLink, clock: Clock
+) -> None:
+    box.record([Fragment("verdicts", b"1")])
+    link.fails = True
+    sender.turn()
+    assert box.waiting == 1
+    link.fails = False
+    box.record([Fragment("verdicts", b"2")])
+    sender.turn()
+    assert b"[1,2]" in link.sent[0][1]
+
+
+def test_the_largest_message_fits_iot_core() -> None:
+    assert MESSAGE_BYTES + 1024 < LIMIT

@@ -1,0 +1,88 @@
+"""Loss, duplicates and reordering are told apart, and one bad number does not poison the rest."""
+
+import random
+
+from gustbed_edge.sequence import RETURNS, Arrival, Sequence
+
+
+def counts(sequence: Sequence) -> tuple[int, int, int, int]:
+    return sequence.blocks, sequence.lost, sequence.duplicate, sequence.reordered
+
+
+def observe(sequence: Sequence, *numbers: int, boot: str = "a") -> list[Arrival]:
+    return [sequence.observe(boot, number) for number in numbers]
+
+
+def test_t1_the_edge_counts_loss_duplicates_and_reordering() -> None:
+    sequence = Sequence()
+    arrivals = observe(sequence, 0, 1, 4, 3, 4, 5)
+    assert arrivals == [
+        Arrival.GAP,
+        Arrival.NEXT,
+        Arrival.GAP,
+        Arrival.STALE,
+        Arrival.STALE,
+        Arrival.NEXT,
+    ]
+    assert counts(sequence) == (6, 1, 1, 1)
+
+
+def test_an_edge_that_starts_late_has_lost_nothing() -> None:
+    sequence = Sequence()
+    observe(sequence, 1000, 1001)
+    assert counts(sequence) == (2, 0, 0, 0)
+
+
+def test_blocks_of_a_new_boot_that_never_came_are_lost() -> None:
+    sequence = Sequence()
+    observe(sequence, 7, 8)
+    assert observe(sequence, 2, 3, boot="b") == [Arrival.GAP, Arrival.NEXT]
+    assert sequence.lost == 2
+
+
+def test_a_late_block_of_the_boot_before_changes_nothing() -> None:
+    sequence = Sequence()
+    observe(sequence, 0, 1)
+    observe(sequence, 0, boot="b")
+    assert observe(sequence, 2) == [Arrival.STALE]
+    assert observe(sequence, 1, boot="b") == [Arrival.NEXT]
+
+
+def test_a_single_stray_boot_does_not_shut_the_real_one_out() -> None:
+    sequence = Sequence()
+    observe(sequence, 0, 1)
+    observe(sequence, 0, boot="stray")
+    arrivals = observe(sequence, *range(2, 2 + RETURNS + 1))
+    assert arrivals[-2:] == [Arrival.GAP, Arrival.NEXT]
+
+
+def test_two_sources_that_alternate_do_not_flap() -> None:
+    sequence = Sequence()
+    observe(sequence, 0, boot="old")
+    observe(sequence, 0, boot="new")
+    arrivals = []
+    for number in range(1, 20):
+        observe(sequence, number, boot="old")
+        arrivals += observe(sequence, number, boot="new")
+    assert set(arrivals) == {Arrival.NEXT}
+
+
+def test_a_number_far_ahead_does_not_make_all_that_follow_stale() -> None:
+    sequence = Sequence()
+    observe(sequence, 0, 1, 10**12)
+    assert observe(sequence, 2, 3, 4) == [Arrival.STALE, Arrival.GAP, Arrival.NEXT]
+
+
+def test_lost_is_what_never_came_in_any_shuffled_stream() -> None:
+    chance = random.Random(5)
+    for _ in range(50):
+        sent = list(range(200))
+        kept = [number for number in sent if number == 0 or chance.random() > 0.1]
+        kept += chance.choices(kept, k=10)
+        kept = sorted(kept, key=lambda number: number + chance.random() * 20)
+        kept.remove(0)
+        sequence = Sequence()
+        observe(sequence, 0, *kept)
+        assert sequence.lost == max(kept) + 1 - len({0, *kept})
+        assert sequence.duplicate + sequence.reordered < sequence.blocks
+        assert sequence.duplicate == len(kept) + 1 - len({0, *kept})
