@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,14 @@ class LocalCloud:
     def start_emulator(self) -> None:
         """Start it and wait until it answers, MQTT included."""
         self.emulator = self._start("emulator")
-        wait_until(lambda: self._answers(f"{self.url}/_ministack/ready"), "the emulator is ready")
+        ready = f"{self.url}/_ministack/ready"
+        wait_until(lambda: self._answers(ready, "emulator"), "the emulator is ready")
 
     def start_registry(self) -> None:
         """Start it and wait until it answers."""
         self.registry = self._start("registry")
         address = f"http://127.0.0.1:{self.registry_port}/health"
-        wait_until(lambda: self._answers(address), "the registry is ready")
+        wait_until(lambda: self._answers(address, "registry"), "the registry is ready")
 
     def stop(self, sig: int = signal.SIGTERM) -> None:
         """Stop what runs of both."""
@@ -126,12 +128,12 @@ class LocalCloud:
                 stderr=log,
             )
 
-    def _answers(self, url: str) -> bool:
-        for process, name in ((self.emulator, "emulator"), (self.registry, "registry")):
-            if process is not None and process.poll() is not None:
-                raise AssertionError(f"the {name} ended: {self.log(name)}")
+    def _answers(self, url: str, name: str) -> bool:
+        process = self.emulator if name == "emulator" else self.registry
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"the {name} ended: {self.log(name)}")
         try:
-            with urllib.request.urlopen(url, timeout=1) as answer:
+            with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -166,6 +168,46 @@ def local_cloud(folder: Path, *, deploy: bool = True) -> Iterator[LocalCloud]:
             yield cloud
         finally:
             cloud.stop()
+
+
+@dataclass
+class Mailbox:
+    """A queue that is subscribed to the alert topic. ``notices`` holds what has arrived."""
+
+    sqs: Any
+    url: str
+    notices: list[dict[str, Any]] = field(default_factory=list)
+
+    def fetch(self) -> list[dict[str, Any]]:
+        """Take in what has arrived since; returns all notices."""
+        answer = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            self.notices.append(json.loads(message["Body"]))
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return self.notices
+
+
+@contextmanager
+def alert_mailbox(sqs: Any, sns: Any, topic: str) -> Iterator[Mailbox]:
+    """Subscribe to alerts, by boto3 clients and the topic's ARN, as a mail address would be."""
+    url = sqs.create_queue(QueueName=f"mailbox-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    arn = attributes["QueueArn"]
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    try:
+        yield Mailbox(sqs, url)
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        sqs.delete_queue(QueueUrl=url)
 
 
 @dataclass(frozen=True)
@@ -221,6 +263,8 @@ class Device:
             client_id=client_id or identity.thing,
             clean_session=True,
             keep_alive_secs=30,
+            reconnect_min_timeout_secs=1,
+            reconnect_max_timeout_secs=2,
             on_connection_interrupted=self._interrupted,
         )
 
@@ -229,7 +273,9 @@ class Device:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.disconnect().result(10)
+        # A connection that was cut has nobody to say goodbye to.
+        with suppress(*([TimeoutError] if self.interrupted else [])):
+            self._connection.disconnect().result(3)
 
     def publish(self, topic: str, content: Mapping[str, Any] | bytes) -> None:
         """Publish at QoS 1; returns once the cloud has acknowledged."""

@@ -2,12 +2,13 @@
 
 Left alone, MiniStack lets a device connect without a certificate, binds its MQTT listener to
 every interface and saves its state only when it is stopped politely. It runs in an environment
-of its own (it pins botocore), hence nothing of Gustbed is imported here.
+of its own (it pins botocore), hence nothing of Gustbed's packages is imported here.
 """
 
 import asyncio
 import contextlib
 import importlib
+import json
 import os
 import signal
 import socket
@@ -19,24 +20,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lasting import Message, MessageJournal, Snapshots
+
 ACCOUNT = "000000000000"
-SAVE_EVERY = 3.0
-"""Seconds between two saves of one service's state."""
+SAVE_EVERY = 1.0
+"""Seconds between two snapshots of the state."""
 SAVE_SHARE = 0.02
-"""At most this share of the time goes into saving, however large a state has grown."""
+"""At most this share of the time goes into snapshots, however large the state has grown."""
+KEPT_LINES = 20_000
+"""Lines that a log stream may hold here: the emulator keeps logs in memory."""
+DEVICE_TOPICS = "device/"
 GRACE = 2.0
 """Seconds that open requests get when the emulator stops."""
 REQUIRED = {
-    "ministack.app": ("app", "_build_persistence_save_dict"),
-    "ministack.core.persistence": ("save_all", "PERSIST_STATE"),
+    "ministack.app": ("app", "save_all", "_build_persistence_save_dict"),
+    "ministack.core.persistence": ("_json_default", "_state_format_version"),
+    "ministack.services.cloudwatch_logs": ("_log_groups", "_log_events_lock"),
     "ministack.services.iot": (
+        "_evaluate_topic_rules",
+        "_topic_rules",
         "_mtls_build_ssl_context",
         "_MtlsAcceptor",
         "mtls_is_listening",
-        "mtls_start",
     ),
 }
 """MiniStack's internals that this launcher leans on."""
+
+
+Route = Callable[[str, str, str, bytes, str | None], Coroutine[Any, Any, None]]
 
 
 class LauncherError(Exception):
@@ -101,8 +112,7 @@ def require_free_ports(settings: Settings) -> None:
 def require_data_dir(settings: Settings) -> None:
     """Make the data folder. Raises ``LauncherError`` if it cannot be written."""
     try:
-        for name in ("state", "s3"):
-            (settings.data_dir / name).mkdir(parents=True, exist_ok=True)
+        (settings.data_dir / "s3").mkdir(parents=True, exist_ok=True)
         probe = settings.data_dir / ".writable"
         probe.write_bytes(b"")
         probe.unlink()
@@ -187,30 +197,74 @@ def bind_mqtt_to(host: str, iot: Any, loop: asyncio.AbstractEventLoop) -> None:
     setattr(loop, "create_server", create_server)  # noqa: B010 - mypy refuses the assignment
 
 
-async def save_forever(app: Any, persistence: Any) -> None:
-    """Save every service's state every few seconds, the slow ones less often."""
-    due: dict[str, float] = {}
+def state_writer(persistence: Any) -> Callable[[str, Any], bytes]:
+    """Return MiniStack's way of writing a service's state."""
+
+    def serialise(name: str, state: Any) -> bytes:
+        content = {
+            "__ministack_format__": persistence._state_format_version(name),
+            "payload": state,
+        }
+        return json.dumps(content, default=persistence._json_default).encode()
+
+    return serialise
+
+
+async def save_forever(app: Any, logs: Any, snapshots: Snapshots, messages: MessageJournal) -> None:
+    """Take a snapshot every few seconds."""
+    pause = SAVE_EVERY
     while True:
-        await asyncio.sleep(SAVE_EVERY / 3)
-        for name, get_state in app._build_persistence_save_dict().items():
-            started = time.monotonic()
-            if started < due.get(name, 0.0):
-                continue
-            # On the loop, so that no request changes the state while it is being written.
-            persistence.save_all({name: get_state})
-            took = time.monotonic() - started
-            due[name] = started + max(SAVE_EVERY, took / SAVE_SHARE)
-            await asyncio.sleep(0)
+        await asyncio.sleep(pause)
+        started = time.monotonic()
+        trim_logs(logs)
+        messages.rotate()
+        # On the loop, so that no request changes the state while it is being written.
+        if snapshots.take(app._build_persistence_save_dict()):
+            messages.forget()
+        pause = max(SAVE_EVERY, (time.monotonic() - started) / SAVE_SHARE)
 
 
-async def watch_listener(iot: Any, port: int, ready: asyncio.Event, timeout: float = 30.0) -> None:
-    """Raise ``LauncherError`` unless the MQTT listener comes up in time."""
+def trim_logs(logs: Any) -> None:
+    """Drop the oldest lines of streams that have grown too long."""
+    for _, group in logs._log_groups.all_items():
+        for stream in group.get("streams", {}).values():
+            if len(stream["events"]) > KEPT_LINES:
+                with logs._log_events_lock:
+                    del stream["events"][:-KEPT_LINES]
+
+
+def keep_messages(iot: Any, messages: MessageJournal) -> Route:
+    """Journal what devices publish before it is acknowledged. Returns the way to the rules."""
+    route: Route = iot._evaluate_topic_rules
+
+    async def keep_and_route(
+        account: str, region: str, topic: str, payload: bytes, client: str | None = None
+    ) -> None:
+        if topic.startswith(DEVICE_TOPICS):
+            messages.append(Message(account, region, topic, payload, client))
+        await route(account, region, topic, payload, client)
+
+    iot._evaluate_topic_rules = keep_and_route
+    return route
+
+
+async def route_left(iot: Any, route: Route, messages: MessageJournal) -> None:
+    """Route what a crash left, once there are rules: the stack may be lost too."""
+    left = list(messages.messages())
+    while left and not iot._topic_rules.all_items():
+        await asyncio.sleep(SAVE_EVERY)
+    for message in left:
+        await route(message.account, message.region, message.topic, message.payload, message.client)
+    messages.routed = True
+
+
+async def until_listening(iot: Any, port: int, timeout: float = 30.0) -> None:
+    """Return once MQTT is served. Raises ``LauncherError`` if that takes too long."""
     deadline = time.monotonic() + timeout
     while not iot.mtls_is_listening():
         if time.monotonic() > deadline:
             raise LauncherError(f"port {port}: the MQTT listener did not start: see the log above")
         await asyncio.sleep(0.05)
-    ready.set()
 
 
 async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
@@ -223,35 +277,39 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
     config.loglevel = os.environ["LOG_LEVEL"]
 
     app, iot = modules["ministack.app"], modules["ministack.services.iot"]
+    logs = modules["ministack.services.cloudwatch_logs"]
+    snapshots = Snapshots(settings.data_dir, state_writer(modules["ministack.core.persistence"]))
+    messages = MessageJournal(settings.data_dir / "messages")
+    app.save_all = snapshots.take
     loop = asyncio.get_running_loop()
     require_client_certificates(iot)
     bind_mqtt_to(settings.host, iot, loop)
 
-    stop, ready = asyncio.Event(), asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = asyncio.create_task(hypercorn.serve(app.app, config, shutdown_trigger=stop.wait))
-    watch = asyncio.create_task(watch_listener(iot, settings.mtls_port, ready))
-    saver = asyncio.create_task(save_forever(app, modules["ministack.core.persistence"]))
-    try:
-        await asyncio.wait({server, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if ready.is_set():
-            print(
-                f"gustbed-emulator: AWS APIs on http://{settings.host}:{settings.port}, "
-                f"MQTT on {settings.host}:{settings.mtls_port}, state in {settings.data_dir}",
-                flush=True,
-            )
-        elif watch.done():
-            stop.set()
-        await asyncio.wait({server, saver}, return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-    finally:
-        saver.cancel()
-        watch.cancel()
-        await server
-    for task in (watch, saver):
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+
+    async def attend() -> None:
+        await until_listening(iot, settings.mtls_port)
+        route = keep_messages(iot, messages)
+        print(
+            f"gustbed-emulator: AWS APIs on http://{settings.host}:{settings.port}, "
+            f"MQTT on {settings.host}:{settings.mtls_port}, state in {settings.data_dir}",
+            flush=True,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(route_left(iot, route, messages))
+            tasks.create_task(save_forever(app, logs, snapshots, messages))
+
+    attendant = asyncio.create_task(attend())
+    await asyncio.wait({server, attendant}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    attendant.cancel()
+    await server
+    with contextlib.suppress(asyncio.CancelledError):
+        await attendant
+    messages.clear()
 
 
 def main() -> int:
