@@ -1,0 +1,125 @@
+"""What a running container may do, and what it may see."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.compose import Compose, docker, image_of
+
+pytestmark = pytest.mark.docker
+
+SERVICES = {
+    "broker",
+    "twin",
+    "edge",
+    "emulator",
+    "registry",
+    "provisioner",
+    "dashboard",
+}
+PROCESS_STATUS = ("cat", "/proc/1/status")
+
+
+def process_status(fleet: Compose, service: str) -> dict[str, str]:
+    lines = fleet.execute(service, *PROCESS_STATUS).splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def mounts(container: Any) -> dict[str, str]:
+    """Volumes of a container by the place where they are mounted."""
+    return {mount["Destination"]: mount["Name"] for mount in container["Mounts"]}
+
+
+def test_every_service_runs_and_is_healthy(fleet: Compose) -> None:
+    containers = fleet.containers()
+    assert set(containers) == SERVICES
+    health = {name: c["State"]["Health"]["Status"] for name, c in containers.items()}
+    assert set(health.values()) == {"healthy"}, health
+
+
+def test_s3_containers_run_as_non_root_with_a_read_only_root_and_no_capabilities(
+    fleet: Compose,
+) -> None:
+    for service, container in fleet.containers().items():
+        status = process_status(fleet, service)
+        assert set(status["Uid"].split()) == {"10001"}, service
+        assert set(status["Gid"].split()) == {"10001"}, service
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[kind], 16) == 0, (service, kind)
+        assert status["NoNewPrivs"] == "1", service
+        assert container["HostConfig"]["ReadonlyRootfs"], service
+        assert not container["HostConfig"]["Privileged"], service
+        said = fleet.execute(service, "sh", "-c", "touch /probe 2>&1 || echo refused")
+        assert "refused" in said, service
+
+
+def test_s3_init_runs_under_the_same_limits_and_ends_well(fleet: Compose) -> None:
+    init = fleet.containers(all_of_them=True)["init"]
+    assert init["State"]["ExitCode"] == 0
+    limits = init["HostConfig"]
+    assert limits["ReadonlyRootfs"]
+    assert limits["CapDrop"] == ["ALL"]
+    assert limits["NetworkMode"] == "none"
+    assert init["Config"]["User"] == "10001:10001"
+
+
+def test_ports_are_published_on_the_loopback_only(fleet: Compose) -> None:
+    published = [
+        (service, binding["HostIp"])
+        for service, container in fleet.containers().items()
+        for bindings in container["NetworkSettings"]["Ports"].values()
+        for binding in bindings or []
+    ]
+    assert len(published) == 6
+    assert {address for _, address in published} == {"127.0.0.1"}
+
+
+def test_s4_each_client_of_the_broker_holds_only_its_own_passwords(fleet: Compose) -> None:
+    def held(service: str) -> set[str]:
+        return set(fleet.execute(service, "ls", "/run/gustbed/credentials").split())
+
+    turbines = {f"wt{i:02d}.password" for i in range(1, 7)}
+    assert held("edge") == {"edge.password"}
+    assert held("dashboard") == {"operator.password"}
+    assert held("twin") == turbines | {"twin.password"}
+
+
+def test_s1_the_edges_private_key_is_mounted_nowhere_else(fleet: Compose) -> None:
+    containers = fleet.containers(all_of_them=True)
+    private = mounts(containers["edge"])["/var/lib/gustbed/edge"]
+    holders = {name for name, c in containers.items() if private in mounts(c).values()}
+    assert holders == {"edge"}
+    mode = fleet.execute("edge", "stat", "-c", "%a", "/var/lib/gustbed/edge/private-key.pem")
+    assert mode.strip() == "600"
+
+
+def test_s4_no_password_is_in_a_containers_environment_or_command_line(fleet: Compose) -> None:
+    secrets = [
+        fleet.execute(service, "cat", f"/run/gustbed/credentials/{user}.password").strip()
+        for service, user in (("edge", "edge"), ("dashboard", "operator"), ("twin", "wt01"))
+    ]
+    assert all(len(secret) > 20 for secret in secrets)
+    containers = fleet.containers(all_of_them=True)
+    said = json.dumps(list(containers.values())) + fleet.run("logs", "--no-color")
+    said += "".join(docker("top", c["Id"]) for c in fleet.containers().values())
+    assert not [secret for secret in secrets if secret in said]
+
+
+def test_a_stop_is_clean_and_a_start_brings_the_same_edge_back(fleet: Compose) -> None:
+    def key() -> str:
+        return fleet.execute("edge", "sha256sum", "/var/lib/gustbed/edge/private-key.pem")
+
+    before = key()
+    fleet.run("stop", "--timeout", "5")
+    codes = {n: c["State"]["ExitCode"] for n, c in fleet.containers(all_of_them=True).items()}
+    assert set(codes.values()) == {0}, codes  # 137 would be a SIGKILL after 5 s
+    fleet.run("up", "--detach", "--wait", "--wait-timeout", "120")
+    assert key() == before
+
+
+def test_the_images_in_use_are_the_ones_built(fleet: Compose) -> None:
+    built = [service for service in SERVICES if service != "broker"]
+    for service in built:
+        image = json.loads(docker("image", "inspect", image_of(service)))[0]
+        assert fleet.containers()[service]["Image"] == image["Id"], service

@@ -1,0 +1,147 @@
+"""What is in the images: what is pinned, no tools, no secrets."""
+
+import io
+import json
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from typing import IO
+
+import pytest
+
+from gustbed_cli.fleet import ROOT
+from tests.support.compose import docker
+
+pytestmark = pytest.mark.docker
+
+IMAGES = [
+    f"gustbed/{n}:latest" for n in ("edge", "twin", "broker", "cloud", "dashboard", "emulator")
+]
+PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
+AWS_KEY_ID = re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b")
+SECRET_NAME = re.compile(
+    r"(\.password|/broker/passwd|private-key\.pem|/id_(rsa|ecdsa|ed25519)|\.p12|/\.env|/\.aws/.*"
+    r"|run/secrets/.+)$"
+)
+LARGEST_SCANNED = 4 * 1024 * 1024
+THIRD_PARTY = ("/site-packages/", "/usr/lib/", "/usr/share/")
+"""Libraries carry published keys for their own self-tests; our files must hold none."""
+OURS = "/site-packages/gustbed_"
+
+NOT_ON_THE_EDGE = ("torch", "boto3", "botocore", "streamlit", "pandas", "pip", "setuptools")
+
+
+def secrets_in(layer: IO[bytes]) -> Iterator[str]:
+    """Say which files of a layer are, or hold, a secret."""
+    with tarfile.open(fileobj=layer) as files:
+        for member in files:
+            path = f"/{member.name}"
+            if not member.isfile():
+                continue
+            if SECRET_NAME.search(path):
+                yield f"{path}: by its name"
+            third_party = OURS not in path and any(place in path for place in THIRD_PARTY)
+            if third_party or member.size > LARGEST_SCANNED:
+                continue
+            handle = files.extractfile(member)
+            content = handle.read() if handle else b""
+            if PRIVATE_KEY.search(content):
+                yield f"{path}: a private key"
+            if AWS_KEY_ID.search(content):
+                yield f"{path}: an AWS access key"
+
+
+def layers_of(images: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Every layer of the images, once, as name and tar stream."""
+    with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saving:
+        assert saving.stdout is not None
+        with tarfile.open(fileobj=saving.stdout, mode="r|") as archive:
+            for member in archive:
+                is_layer = member.name.endswith("layer.tar") or member.name.startswith("blobs/")
+                if not member.isfile() or not is_layer:
+                    continue
+                handle = archive.extractfile(member)
+                content = handle.read() if handle else b""
+                if content[257:262] == b"ustar":
+                    yield member.name, io.BytesIO(content)
+        assert saving.wait(60) == 0
+
+
+def test_s4_no_secret_is_in_an_image_layer(images: None) -> None:
+    scanned, found = 0, []
+    for name, layer in layers_of(IMAGES):
+        scanned += 1
+        found += [f"{name}: {secret}" for secret in secrets_in(layer)]
+    assert scanned > len(IMAGES)
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("var/lib/gustbed/credentials/edge.password", b"x"),
+        ("etc/app.conf", b"-----BEGIN EC PRIVATE KEY-----\n" + b"A" * 64),
+        ("opt/gustbed/lib/python3.11/site-packages/gustbed_edge/x.py", b"'AKIA" + b"A" * 16 + b"'"),
+        ("run/secrets/ca", b"x"),
+    ],
+)
+def test_s4_the_search_finds_a_planted_secret(path: str, content: bytes) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as layer:
+        member = tarfile.TarInfo(path)
+        member.size = len(content)
+        layer.addfile(member, io.BytesIO(content))
+    buffer.seek(0)
+    assert list(secrets_in(buffer))
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_s4_an_images_history_tells_no_secret(images: None, image: str) -> None:
+    history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
+    assert "COPY" in history
+    assert not re.search(
+        r"(?i)(password|token|secret)\s*=|AKIA|BEGIN CERTIFICATE|://[^/\s]+@", history
+    )
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_s3_an_image_names_an_ordinary_user_and_a_health_check(images: None, image: str) -> None:
+    config = json.loads(docker("image", "inspect", image))[0]["Config"]
+    assert config["User"] == "10001:10001"
+    assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+    # The broker's files are written once: that image runs no service.
+    expected = "NONE" if image.startswith("gustbed/broker") else "CMD"
+    assert config["Healthcheck"]["Test"][0] == expected
+
+
+def test_the_edge_image_holds_the_edge_and_no_more(images: None) -> None:
+    script = (
+        "import importlib.util as u, shutil, sys, gustbed_edge, gustbed_protocol\n"
+        f"print([m for m in {NOT_ON_THE_EDGE!r} if u.find_spec(m)])\n"
+        "print([t for t in ('gcc', 'cc', 'make', 'git', 'curl') if shutil.which(t)])"
+    )
+    said = docker("run", "--rm", "--entrypoint", "python", "gustbed/edge:latest", "-c", script)
+    assert said.splitlines() == ["[]", "[]"]
+
+
+@pytest.mark.parametrize(
+    ("image", "lock"),
+    [(i, "emulator.lock" if "emulator" in i else "requirements.lock") for i in IMAGES],
+)
+def test_an_image_holds_the_versions_of_the_lock(images: None, image: str, lock: str) -> None:
+    script = (
+        "import importlib.metadata as m\n"
+        "for d in m.distributions(): print(d.metadata['Name'] + '==' + d.version)"
+    )
+    said = docker("run", "--rm", "--entrypoint", "python", image, "-c", script)
+    installed = {_normal(line) for line in said.splitlines()}
+    pinned = {_normal(line) for line in (ROOT / "requirements" / lock).read_text().splitlines()}
+    loose = {p for p in installed - pinned if not p.startswith("gustbed-")}
+    assert len(installed) > 3
+    assert not loose
+
+
+def _normal(requirement: str) -> str:
+    name, _, version = requirement.partition("==")
+    return f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"
