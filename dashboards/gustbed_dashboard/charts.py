@@ -34,7 +34,10 @@ _CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Lines over the last ``seconds``. ``low`` and ``high`` bound the fixed vertical domain."""
+    """Lines over the last ``seconds``. ``low`` and ``high`` bound the fixed vertical domain.
+
+    ``ticks`` makes the scale logarithmic above 1 and linear below, marked at these values.
+    """
 
     colours: Mapping[str, str]
     unit: str
@@ -42,6 +45,7 @@ class LineChart:
     low: float
     high: float
     threshold: float | None = None
+    ticks: tuple[float, ...] = ()
     height: int = 170
 
 
@@ -62,16 +66,26 @@ def specification(chart: LineChart) -> dict[str, Any]:
     )
     y = alt.Y(
         f"{VALUE}:Q",
-        scale=alt.Scale(domain=[chart.low, chart.high], nice=False, clamp=True),
-        axis=alt.Axis(title=None, tickCount=4, labelPadding=8),
+        scale=alt.Scale(
+            domain=[chart.low, chart.high],
+            nice=False,
+            clamp=True,
+            type="symlog" if chart.ticks else "linear",
+        ),
+        axis=alt.Axis(
+            title=None,
+            labelPadding=8,
+            **({"values": list(chart.ticks)} if chart.ticks else {"tickCount": 4}),
+        ),
     )
     colour = alt.Color(
         f"{SERIES}:N",
         scale=alt.Scale(domain=names, range=list(chart.colours.values())),
         legend=None,
     )
+    source = alt.NamedData(name="source")
     lines = (
-        alt.Chart()
+        alt.Chart(source)
         .mark_line(strokeWidth=1.6, strokeJoin="round", clip=True)
         .encode(
             x=x,
@@ -86,12 +100,12 @@ def specification(chart: LineChart) -> dict[str, Any]:
     )
     layers: list[alt.Chart] = [lines]
     if chart.threshold is not None:
-        rule = alt.Chart().mark_rule(color=MUTED, strokeDash=[4, 4], clip=True)
+        rule = alt.Chart(source).mark_rule(color=MUTED, strokeDash=[4, 4], clip=True)
         layers.append(rule.encode(y=alt.datum(chart.threshold)))
     drawn = alt.layer(*layers, height=chart.height)
     spec: dict[str, Any] = {**drawn.to_dict(), "config": _CONFIG, "padding": 0}
-    for key in ("data", "datasets"):
-        spec.pop(key, None)
+    # Without a name for it, Streamlit puts its data at the top, where every layer finds it.
+    del spec["data"]
     return spec
 
 

@@ -217,7 +217,6 @@ def _event(event: AnomalyEvent, now: float, zone: tzinfo | None) -> str:
     is_open = event.closed is None
     lasted = (event.closed if event.closed is not None else now) - event.opened
     state = status("alarm", "alert", "Open") if is_open else status("quiet", "check", "Closed")
-    verb = "for" if is_open else "after"
     return (
         f'<div class="gb-event" data-event="{text(event.id, 80)}"'
         f' data-open="{str(is_open).lower()}" data-turbine="{text(event.turbine)}"'
@@ -225,7 +224,7 @@ def _event(event: AnomalyEvent, now: float, zone: tzinfo | None) -> str:
         f'<div class="gb-event-top"><span class="gb-name">{text(event.turbine)}</span>'
         f"<span>{KIND_WORDS[event.kind]}</span>{state}</div>"
         f'<div class="gb-sub">{words.clock(event.opened, zone)}'
-        f" · {verb} {words.duration(lasted)} · peak {words.number(event.peak_score)}"
+        f" · {words.duration(lasted)} · peak {words.number(event.peak_score)}"
         f" · model {text(event.model.version, 24)}</div></div>"
     )
 

@@ -134,10 +134,9 @@ def test_the_turbine_page_draws_its_signals_and_follows_a_card(
     expect(charts).to_have_count(6)
     for panel in ("Wind and rotor", "Generator voltage", "Attitude", "Vibration", "Temperature"):
         expect(page.get_by_role("heading", name=panel)).to_be_visible()
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every("
-        "c => c.querySelector('canvas, svg'))"
-    )
+    lines = [charts.nth(i).locator(".mark-line path") for i in range(6)]
+    for drawn, expected in zip(lines, (6, 2, 1, 3, 1, 2), strict=True):
+        expect(drawn).to_have_count(expected)
     roll = page.locator('.gb-bar[data-feature="roll"] .gb-alarm')
     expect(roll).to_be_visible()
     expect(page.locator('.gb-event[data-turbine="wt03"]').first).to_be_visible()

@@ -23,19 +23,20 @@ def page() -> None:
     """The faults page."""
     left, right = st.columns([1, 1.5], gap="large")
     names = [turbine.id for turbine in resources.hub().snapshot().turbines]
-    with left:
+    with left, st.container(border=True, key="panel-form"):
         draw(markup.section("Inject a fault"))
-        choose = st.pills if len(names) <= MAX_PILLS else None
-        turbines: list[str] = (
-            choose("Turbines", names, selection_mode="multi", key="fault-turbines")
-            if choose is not None
-            else st.multiselect("Turbines", names, key="fault-turbines")
-        )
+        turbines = _choose(names)
         fault_form(turbines, key="fault")
         if not turbines:
             draw('<div class="gb-sub">Choose one or more turbines first.</div>')
     with right:
         _live()
+
+
+def _choose(names: list[str]) -> list[str]:
+    if len(names) <= MAX_PILLS:
+        return st.pills("Turbines", names, selection_mode="multi", key="fault-turbines")
+    return st.multiselect("Turbines", names, key="fault-turbines")
 
 
 @st.fragment(run_every=1)

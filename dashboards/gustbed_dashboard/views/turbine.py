@@ -1,6 +1,5 @@
 """One turbine: its signals, its score by feature, its events."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +17,8 @@ from gustbed_protocol.features import FEATURE_NAMES
 
 PERIODS = {"1 min": 60, "2 min": 120, "5 min": 300}
 MAX_PILLS = 12
+EVENTS_SHOWN = 8
+SCORE_TICKS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 10_000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,13 @@ def _live(name: str, seconds: int) -> None:
     draw(_title(turbine, site))
     age, scores = hub.scores(name, seconds)
     _score_row(turbine, age, scores, seconds)
-    _signal_panels(hub.signals(name, seconds), seconds)
-    draw(markup.section("Events", name))
-    own = [event for event in site.events if event.turbine == name]
-    empty = f"No anomaly on {name} in the last day."
-    draw(markup.events(own, site.now, resources.viewer_zone(), limit=12, empty=empty))
+    columns = st.columns(2, gap="medium")
+    signals = hub.signals(name, seconds)
+    for place, panel in enumerate(PANELS):
+        with columns[place % 2], st.container(border=True, key=f"panel-{place}"):
+            _signal_panel(panel, signals, seconds)
+    with columns[len(PANELS) % 2]:
+        _events(name, site)
 
 
 def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
@@ -136,21 +139,19 @@ def _score_row(
     with right, st.container(border=True, key="panel-score", height="stretch"):
         draw(markup.section("Score over time", "× threshold"))
         peak = float(np.nanmax(scores[:, 1:], initial=0.0)) if scores.size else 0.0
+        top = words.nice_ceiling(peak, 2.0)
         chart = charts.LineChart(
             {FEATURE_WORDS[name]: colour for name, colour in FEATURE_COLOURS.items()},
             "× threshold",
             seconds,
             0.0,
-            _score_top(peak),
+            top,
             threshold=1.0,
+            ticks=tuple(tick for tick in SCORE_TICKS if tick <= top),
             height=190,
         )
         named = {FEATURE_WORDS[name]: column for name, column in by_feature.items()}
         _chart(chart, age, named, f"score by feature of {turbine.id}")
-
-
-def _score_top(peak: float) -> float:
-    return max(2.0, math.ceil(peak)) if peak < 10 else words.nice_ceiling(peak, 10.0)
 
 
 def bars(ratios: Mapping[str, float | None]) -> str:
@@ -169,11 +170,11 @@ def bars(ratios: Mapping[str, float | None]) -> str:
     return f'<div class="gb-bars">{"".join(rows)}</div>'
 
 
-def _signal_panels(signals: Signals, seconds: int) -> None:
-    columns = st.columns(2, gap="medium")
-    for place, panel in enumerate(PANELS):
-        with columns[place % 2], st.container(border=True, key=f"panel-{place}"):
-            _signal_panel(panel, signals, seconds)
+def _events(name: str, site: SiteSnapshot) -> None:
+    draw(markup.section("Events", name))
+    own = [event for event in site.events if event.turbine == name]
+    empty = f"No anomaly on {name} in the last day."
+    draw(markup.events(own, site.now, resources.viewer_zone(), limit=EVENTS_SHOWN, empty=empty))
 
 
 def _signal_panel(panel: Panel, signals: Signals, seconds: int) -> None:

@@ -95,6 +95,7 @@ def test_the_specification_holds_no_data_and_a_fixed_domain() -> None:
     assert first == second
     assert "data" not in first
     assert "datasets" not in first
+    assert all("data" not in layer for layer in first["layer"])
     encoding = first["layer"][0]["encoding"]
     assert encoding["x"]["scale"]["domain"] == [-120, 0]
     assert encoding["y"]["scale"]["domain"] == [0.0, 4.0]
