@@ -5,7 +5,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -126,13 +126,20 @@ class Turbines:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def send(self, turbine: str, values: NDArray[np.float64], **changes: Any) -> None:
+    def send(
+        self,
+        sender: str,
+        values: NDArray[np.float64],
+        *,
+        encoding: codec.Encoding = codec.Encoding.JSON,
+        **changes: Any,
+    ) -> None:
         """Publish one block of a turbine, its fields as given by ``changes``."""
-        seq = self.sent[turbine]
-        self.sent[turbine] = seq + 1
-        samples = Samples(turbine, self.boot, seq, time.time() - 0.45, 0.05, values)
+        seq = self.sent[sender]
+        self.sent[sender] = seq + 1
+        samples = Samples(sender, self.boot, seq, time.time() - 0.45, 0.05, values)
         block = asdict(block_from_samples(samples)) | changes
-        self.raw(turbine, codec.encode(block))
+        self.raw(sender, codec.encode(block, encoding))
 
     def raw(self, turbine: str, payload: bytes) -> None:
         """Publish anything as a turbine's telemetry."""
@@ -188,14 +195,16 @@ class Rollout:
         )
         return Signature.from_bytes(answer["Signature"], self.key_id)
 
-    def create(self, release: Release, archive: bytes, **changes: Any) -> str:
+    def create(
+        self, release: Release, archive: bytes, changes: Mapping[str, Any] | None = None
+    ) -> str:
         """Create a job; ``changes`` replace parts of the document. Returns its id."""
         job = f"test-{uuid4()}"
         key = f"releases/{job}/package.tar.gz"
         boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=archive)
         region = boto3.session.Session().region_name or ""
         url = presigned_placeholder(self.bucket, key, region)
-        document = asdict(JobDocument(release, url, self.sign(release))) | changes
+        document = asdict(JobDocument(release, url, self.sign(release))) | dict(changes or {})
         iot = boto3.client("iot")
         iot.create_job(
             jobId=job,
@@ -205,10 +214,9 @@ class Rollout:
         )
         return job
 
-    def install(self, package: Package, **changes: Any) -> str:
+    def install(self, package: Package) -> str:
         """Sign a package and create its job."""
-        release, archive = self.release(package)
-        return self.create(release, archive, **changes)
+        return self.create(*self.release(package))
 
     def execution(self, job: str) -> Any:
         """The job's execution on the thing."""

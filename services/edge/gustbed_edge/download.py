@@ -82,6 +82,7 @@ def _attempt(url: str, size: int, sha256: str, folder: Path, deadline: float) ->
                         raise PackageError("download_failed", f"not done in {TOTAL_SECONDS:.0f} s")
                     digest.update(chunk)
                     file.write(chunk)
+                cut_off = bool(answer.length)
         except urllib.error.HTTPError as error:
             with error:
                 reason = f"HTTP {error.code} {error.reason}"
@@ -92,8 +93,10 @@ def _attempt(url: str, size: int, sha256: str, folder: Path, deadline: float) ->
             raise _UnreachableError(str(error)) from error
         except ConnectionError as error:
             raise _UnreachableError(str(error)) from error
+        if cut_off:
+            raise _UnreachableError(f"cut off after {received} of {size} bytes")
         if received < size:
-            raise _UnreachableError(f"{received} of {size} bytes")
+            raise PackageError("wrong_size", f"{received} bytes, the release says {size}")
         if digest.hexdigest() != sha256:
             raise PackageError("wrong_digest", "the package is not the one that was signed")
         file.seek(0)

@@ -1,5 +1,7 @@
 """Uneven records become even blocks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_successive_blocks_join() -> None:
     made = blocks(reader, *[record(m, rps=m / 1000) for m in range(0, 5001, 500)])
     assert [block.seq for block in made] == list(range(10))
     assert len({block.boot for block in made}) == 1
-    for one, other in zip(made, made[1:], strict=False):
+    for one, other in pairwise(made):
         assert other.t0 == pytest.approx(one.end + one.dt)
     joined = np.concatenate([block.values[RPS] for block in made])
     np.testing.assert_allclose(joined, np.arange(100) * 0.05, atol=0.011)

@@ -1,7 +1,6 @@
 """A batch becomes one verdict per block, in order, whatever came in it."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -62,8 +61,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    yield Bench(tmp_path)
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
 def test_every_block_gets_one_verdict_and_the_first_ones_warm_up(bench: Bench) -> None:

@@ -1,0 +1,236 @@
+"""The edge and the emulated cloud with the real stack: mutual TLS, uplink, jobs."""
+
+import json
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+
+from gustbed_cloud.outputs import stack_outputs
+from gustbed_protocol.jobs import Signature
+from gustbed_protocol.settings import SiteSettings
+from tests.support.cloud import STACK, LocalCloud
+from tests.support.edge import Rollout, RunningEdge, Turbines, running_edge
+from tests.support.mosquitto import Broker
+from tests.support.packages import SigningKey, calm, excited, tiny_package
+from tests.support.ports import wait_until
+
+TURBINES = ("wt01", "wt02")
+
+
+class Place:
+    """One edge's folders, its thing and its turbines, enrolled in the cloud."""
+
+    def __init__(self, folder: Path, broker: Broker, cloud: LocalCloud, site: str) -> None:
+        self.folder = folder
+        self.broker = broker
+        self.cloud = cloud
+        # The broker knows one site only; the cloud may know many.
+        self.site = SiteSettings(turbines=2, site=site)
+        outputs = stack_outputs(boto3.session.Session(), STACK)
+        self.group = outputs.log_group_name
+        self.rollout = Rollout(
+            outputs.artifact_bucket, outputs.signing_key_id, self.site.thing, folder
+        )
+
+    @contextmanager
+    def edge(self, **changes: Any) -> Iterator[RunningEdge]:
+        """Run the edge."""
+        options = {"enrol_dir": self.cloud.enrol_dir} | changes
+        with running_edge(self.folder, self.broker.settings, self.site, **options) as running:
+            yield running
+
+    @contextmanager
+    def turbines(self) -> Iterator[Turbines]:
+        """Run its turbines."""
+        with Turbines(self.broker.settings, self.site, TURBINES) as running:
+            yield running
+
+    def enrol(self) -> None:
+        """Let the cloud answer the edge's request."""
+        request = self.cloud.enrol_dir / self.site.thing / "request.csr"
+        wait_until(request.exists, "the edge asks")
+        done = self.cloud.run("enrol", self.site.thing)
+        assert done.returncode == 0, done.stderr
+
+    def logged(self, kind: str) -> list[Any]:
+        """What has come to CloudWatch Logs from this thing."""
+        stream = f"{self.site.thing}/{kind}"
+        pages = boto3.client("logs").get_paginator("filter_log_events")
+        return [
+            json.loads(event["message"])
+            for page in pages.paginate(logGroupName=self.group)
+            for event in page["events"]
+            if event["logStreamName"] == stream
+        ]
+
+    def changes(self, edge: RunningEdge) -> list[Any]:
+        """Changes of this edge's events that have come to CloudWatch Logs."""
+        known = {event["id"] for event in edge.events()}
+        return [change for change in self.logged("events") if change["id"] in known]
+
+    def numbers(self, turbines: Turbines, turbine: str) -> list[int]:
+        """Numbers of the blocks whose verdicts have come, as they came, each once."""
+        verdicts = self.verdicts(turbines, turbine)
+        return list(dict.fromkeys(verdict["seq"] for verdict in verdicts))
+
+    def verdicts(self, turbines: Turbines, turbine: str) -> list[Any]:
+        """Verdicts that have come on the blocks of one turbine."""
+        wanted = (turbine, turbines.boot)
+        return [v for v in self.logged("verdicts") if (v["turbine"], v["boot"]) == wanted]
+
+
+def connected(edge: RunningEdge) -> bool:
+    return bool(edge.get("/status")["connected"])
+
+
+def version(edge: RunningEdge) -> str:
+    return str(edge.get("/status")["model"]["version"])
+
+
+@pytest.fixture
+def place(tmp_path: Path, broker: Broker, cloud: LocalCloud) -> Place:
+    return Place(tmp_path, broker, cloud, "site-1")
+
+
+def test_the_site_works_before_enrolment_and_what_it_saw_arrives_after(place: Place) -> None:
+    with place.edge() as edge, place.turbines() as turbines:
+        turbines.values["wt02"] = excited()
+        wait_until(lambda: edge.events(), "an event opens without a cloud")
+        assert not connected(edge)
+        assert edge.get("/health")["status"] == "ok"
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+        wait_until(lambda: place.changes(edge), "the event reaches the cloud")
+        wait_until(lambda: place.logged("telemetry"), "and so do summaries")
+        turbines.values["wt02"] = calm()
+        wait_until(lambda: len(place.changes(edge)) == 2, "the closing reaches the cloud")
+        wait_until(lambda: 0 in place.numbers(turbines, "wt01"), "so does the first verdict")
+        opened, closed = place.changes(edge)
+    assert opened["id"] == closed["id"]
+    assert (opened["turbine"], opened["kind"], opened["change"]) == ("wt02", "voltage", "opened")
+    assert closed["change"] == "closed"
+
+
+def test_s1_the_private_key_never_left_the_edge(place: Place) -> None:
+    with place.edge() as edge:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+    key = place.folder / "edge" / "private-key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    secret = key.read_bytes().splitlines()[1]
+    elsewhere = [place.cloud.folder, place.folder / "enrol"]
+    files = [path for folder in elsewhere for path in folder.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if secret in path.read_bytes()]
+
+
+def test_t2_a_cloud_outage_loses_no_verdict_and_no_event(place: Place) -> None:
+    with place.edge() as edge, place.turbines() as turbines:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+        wait_until(lambda: place.logged("verdicts"), "verdicts arrive")
+        place.cloud.stop()
+        wait_until(lambda: not connected(edge), "the cloud is missed")
+        turbines.values["wt01"] = excited()
+        wait_until(lambda: edge.events(), "an event opens meanwhile")
+        turbines.values["wt01"] = calm()
+        wait_until(lambda: edge.events()[0]["closed"], "and closes")
+        place.cloud.start_emulator()
+        wait_until(lambda: connected(edge), "the edge connects again")
+        targets = dict(turbines.sent)
+        for turbine, target in targets.items():
+            wait_until(
+                lambda t=turbine, n=target: len(place.numbers(turbines, t)) >= n,
+                "everything has come",
+                60,
+            )
+        wait_until(lambda: len(place.changes(edge)) == 2, "both changes have come")
+    for turbine, target in targets.items():
+        assert place.numbers(turbines, turbine)[:target] == list(range(target))
+
+
+def test_a_new_certificate_is_taken_up(place: Place) -> None:
+    with place.edge() as edge:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+        folder = place.cloud.enrol_dir / place.site.thing
+        before = (folder / "certificate.pem").read_bytes()
+        (folder / "certificate.pem").unlink()
+        place.enrol()
+        assert (folder / "certificate.pem").read_bytes() != before
+        job = place.rollout.install(tiny_package("1.0.1"))
+        assert place.rollout.ended(job)[0] == "SUCCEEDED"
+        assert connected(edge)
+
+
+def test_o7_an_update_succeeds_and_no_block_goes_unscored(place: Place) -> None:
+    with place.edge() as edge, place.turbines() as turbines:
+        place.enrol()
+        wait_until(lambda: edge.turbine("wt01")["state"] == "ok", "wt01 is scored")
+        for number in ("1.1.0", "1.2.0", "1.10.0"):
+            status, details = place.rollout.ended(place.rollout.install(tiny_package(number)))
+            assert (status, details) == ("SUCCEEDED", {"name": "tiny", "version": number})
+            assert version(edge) == number
+        target = turbines.sent["wt01"] + 5
+        wait_until(lambda: len(place.numbers(turbines, "wt01")) >= target, "all have come")
+    verdicts = [v for v in place.verdicts(turbines, "wt01") if v["seq"] < target]
+    by_number = {v["seq"]: v for v in verdicts}
+    assert sorted(by_number) == list(range(target))
+    states = [by_number[number]["state"] for number in range(target)]
+    assert states == ["warming"] + ["ok"] * (target - 1)
+    assert {v["model"]["version"] for v in verdicts} == {"1.0.0", "1.1.0", "1.2.0", "1.10.0"}
+
+
+def test_o8_an_edge_that_was_away_updates_when_it_returns_and_keeps_it(place: Place) -> None:
+    with place.edge() as edge:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+    job = place.rollout.install(tiny_package("1.1.0"))
+    with place.edge() as edge:
+        assert place.rollout.ended(job)[0] == "SUCCEEDED"
+        assert version(edge) == "1.1.0"
+    place.cloud.stop()
+    try:
+        with place.edge() as edge:
+            assert version(edge) == "1.1.0"
+            assert not connected(edge)
+    finally:
+        place.cloud.start_emulator()
+
+
+def test_o2_o3_o4_what_must_not_serve_is_refused_with_its_reason(place: Place) -> None:
+    rollout = place.rollout
+    with place.edge() as edge:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+        assert rollout.ended(rollout.install(tiny_package("1.5.0")))[0] == "SUCCEEDED"
+        good, archive = rollout.release(tiny_package("1.6.0"))
+        stranger = SigningKey(rollout.key_id).sign(good)
+        old, old_archive = rollout.release(tiny_package("1.4.0"))
+        golden = tiny_package("1.6.0")
+        golden = replace(golden, golden_ratios=golden.golden_ratios + np.float32(1))
+        cases = {
+            "unsigned": (good, archive, {"signature": asdict(Signature("", rollout.key_id))}),
+            "bad_signature": (good, archive, {"signature": asdict(stranger)}),
+            "wrong_digest": (good, bytes([archive[0] ^ 1]) + archive[1:], {}),
+            "wrong_size": (good, archive + b"more", {}),
+            "wrong_size ": (good, archive[:-10], {}),
+            "not_newer": (old, old_archive, {}),
+            "golden_mismatch": (*rollout.release(golden), {}),
+            "bad_document": (good, archive, {"release": "1.6.0"}),
+        }
+        for reason, (release, content, changes) in cases.items():
+            status, details = rollout.ended(rollout.create(release, content, changes))
+            assert (status, details["reason"]) == ("FAILED", reason.strip())
+            assert details["detail"]
+        assert version(edge) == "1.5.0"
+        back, back_archive = rollout.release(tiny_package("1.4.0"), rollback=True)
+        assert rollout.ended(rollout.create(back, back_archive))[0] == "SUCCEEDED"
+        assert version(edge) == "1.4.0"

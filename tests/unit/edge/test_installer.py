@@ -1,0 +1,292 @@
+"""An update either passes every check and serves, or changes nothing and says why."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gustbed_edge.detector import Detector
+from gustbed_edge.installer import Installer, Limits
+from gustbed_edge.models import ModelStore, load_factory, load_serving
+from gustbed_edge.trust import Keys
+from gustbed_protocol.jobs import JobDocument, Signature
+from gustbed_protocol.package import MAX_PACKAGE_BYTES, Package, PackageError
+from tests.support.packages import (
+    Signed,
+    SigningKey,
+    sign_package,
+    tiny_graph,
+    tiny_package,
+    write_factory,
+)
+
+KEY = SigningKey("k1")
+
+
+class Site:
+    """An edge's disk and an artifact store, without the network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys: Keys = {"k1": KEY.private.public_key()}
+        self.swapped: list[str] = []
+        self.downloads = 0
+        self.served: bytes = b""
+        own = SigningKey("factory")
+        signed = sign_package(tiny_package("1.0.0"), own, folder / "packages")
+        self.factory = write_factory(folder / "factory", signed, own)
+        self.start()
+
+    def start(self, **changes: Any) -> None:
+        """Start, or restart."""
+        store = ModelStore(self.folder / "models")
+        self.serving = load_serving(store, self.keys, self.factory)
+        options: dict[str, Any] = {
+            "serving": self.serving,
+            "keys": lambda: self.keys,
+            "swap": self.swap,
+            "limits": Limits(6, 5.0),
+            "scratch": self.folder,
+            "fetch": self.fetch,
+        }
+        self.store = store
+        self.installer = Installer(store, **(options | changes))
+
+    def swap(self, detector: Detector) -> None:
+        self.swapped.append(detector.model.version)
+
+    def fetch(self, _url: str, _size: int, _sha256: str, _folder: Path) -> bytes:
+        self.downloads += 1
+        return self.served
+
+    def order(self, signed: Signed, **changes: Any) -> dict[str, Any]:
+        """The job document of a package, which is put up for download."""
+        self.served = signed.archive
+        document = JobDocument(signed.release, "https://store/x", signed.signature)
+        return asdict(document) | changes
+
+    def package(self, version: str, **options: Any) -> Signed:
+        """A signed package."""
+        return sign_package(tiny_package(version, **options), KEY, self.folder / "packages")
+
+    def install(self, signed: Signed, job: str = "job", **changes: Any) -> None:
+        self.installer.install(job, self.order(signed, **changes), lambda _text: None)
+
+    def refusal(self, signed: Signed, **changes: Any) -> str:
+        """The reason of a refusal, which must have changed nothing."""
+        before, swapped = self.store.committed(), list(self.swapped)
+        with pytest.raises(PackageError) as refused:
+            self.install(signed, **changes)
+        assert self.store.committed() == before
+        assert self.swapped == swapped
+        return refused.value.reason
+
+    def serves(self) -> str | None:
+        """The version that serves after a restart."""
+        self.start()
+        return self.serving.release.version if self.serving else None
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_an_update_serves_and_is_committed(site: Site) -> None:
+    site.install(site.package("1.1.0"))
+    assert site.swapped == ["1.1.0"]
+    assert site.serves() == "1.1.0"
+
+
+def test_o6_updates_two_and_three_work_as_the_first_did(site: Site) -> None:
+    for version in ("1.1.0", "1.2.0", "1.10.0"):
+        site.install(site.package(version))
+    assert site.swapped == ["1.1.0", "1.2.0", "1.10.0"]
+    assert site.serves() == "1.10.0"
+
+
+def test_progress_names_the_version_and_the_step(site: Site) -> None:
+    steps: list[str] = []
+    site.installer.install("job", site.order(site.package("1.1.0")), steps.append)
+    assert [step.split(": ") for step in steps] == [
+        ["tiny 1.1.0", step] for step in ("checking", "downloading", "testing", "installing")
+    ]
+
+
+def test_o2_a_wrongly_signed_package_is_refused_before_it_is_downloaded(site: Site) -> None:
+    signed = site.package("1.1.0")
+    unsigned = asdict(Signature("", "k1"))
+    stranger = asdict(SigningKey("k1").sign(signed.release))
+    unknown = asdict(SigningKey("k9").sign(signed.release))
+    assert site.refusal(signed, signature=unsigned) == "unsigned"
+    assert site.refusal(signed, signature=stranger) == "bad_signature"
+    assert site.refusal(signed, signature=unknown) == "unknown_key"
+    assert site.downloads == 0
+
+
+def test_o2_a_changed_release_is_refused(site: Site) -> None:
+    signed = site.package("1.1.0")
+    for change in ({"version": "1.2.0"}, {"rollback": True}, {"size": 5}, {"sha256": "0" * 64}):
+        changed = asdict(replace(signed.release, **change))  # type: ignore[arg-type]
+        assert site.refusal(signed, release=changed) == "bad_signature"
+
+
+def test_o2_an_oversized_package_is_refused(site: Site) -> None:
+    package = tiny_package("1.1.0")
+    size = MAX_PACKAGE_BYTES + 1
+    signed = sign_package(package, KEY, site.folder / "packages", size=size)
+    assert site.refusal(signed) == "oversized"
+    assert site.downloads == 0
+
+
+def test_o2_what_was_downloaded_must_be_what_was_signed(site: Site) -> None:
+    signed = site.package("1.1.0")
+    other = site.package("1.2.0")
+    document = site.order(signed)
+    site.served = other.archive
+    with pytest.raises(PackageError) as refused:
+        site.installer.install("job", document, lambda _text: None)
+    assert refused.value.reason in ("wrong_size", "wrong_digest")
+
+
+def test_o3_an_older_version_is_refused_also_after_a_restart(site: Site) -> None:
+    site.install(site.package("1.2.0"))
+    assert site.refusal(site.package("1.1.0")) == "not_newer"
+    site.start()
+    assert site.refusal(site.package("1.1.9")) == "not_newer"
+    assert site.refusal(site.package("1.0.0")) == "not_newer"
+
+
+def test_o3_a_signed_rollback_is_followed(site: Site) -> None:
+    site.install(site.package("1.2.0"))
+    package = tiny_package("1.1.0")
+    rollback = sign_package(package, KEY, site.folder / "packages", rollback=True)
+    site.install(rollback)
+    assert site.serves() == "1.1.0"
+
+
+def test_the_factory_models_version_counts_as_installed(site: Site) -> None:
+    assert site.refusal(site.package("0.9.0")) == "not_newer"
+
+
+def test_the_same_version_with_other_content_is_refused(site: Site) -> None:
+    site.install(site.package("1.1.0"))
+    other = site.package("1.1.0", thresholds=dict.fromkeys(tiny_package().manifest.thresholds, 1.0))
+    assert site.refusal(other) == "not_newer"
+
+
+def test_o6_what_serves_already_is_a_success_without_another_swap(site: Site) -> None:
+    signed = site.package("1.1.0")
+    site.install(signed)
+    site.start()
+    site.install(signed, job="another")
+    assert site.swapped == ["1.1.0"]
+    assert site.downloads == 1
+
+
+def test_a_committed_model_that_broke_may_be_installed_again(site: Site) -> None:
+    signed = site.package("1.1.0")
+    site.install(signed)
+    shutil.rmtree(site.folder / "models" / "tiny-1.1.0")
+    assert site.serves() == "1.0.0"
+    assert site.refusal(site.package("1.0.5")) == "not_newer"
+    site.install(signed)
+    assert site.serves() == "1.1.0"
+
+
+def test_another_models_package_is_refused(site: Site) -> None:
+    assert site.refusal(site.package("1.1.0", name="other")) == "wrong_model"
+
+
+def test_a_model_for_another_sample_rate_is_refused(site: Site) -> None:
+    assert site.refusal(site.package("1.1.0", rate=10.0)) == "wrong_rate"
+
+
+def altered(package: Package, **changes: Any) -> Package:
+    return replace(package, manifest=replace(package.manifest, **changes))
+
+
+def test_a_package_for_other_features_is_refused(site: Site) -> None:
+    package = tiny_package("1.1.0")
+    features = list(reversed(package.manifest.features))
+    signed = sign_package(altered(package, features=features), KEY, site.folder / "packages")
+    assert site.refusal(signed) == "wrong_features"
+
+
+def test_o4_a_model_that_misses_its_golden_outputs_is_refused(site: Site) -> None:
+    package = replace(tiny_package("1.1.0"), model=tiny_graph(dict.fromkeys(THRESHOLDS, 3.0)))
+    signed = sign_package(package, KEY, site.folder / "packages")
+    assert site.refusal(signed) == "golden_mismatch"
+    assert site.serves() == "1.0.0"
+
+
+THRESHOLDS = tiny_package().manifest.thresholds
+
+
+def test_o4_a_model_that_is_too_slow_is_refused(site: Site) -> None:
+    site.start(limits=Limits(6, 1e-7))
+    assert site.refusal(site.package("1.1.0")) == "too_slow"
+
+
+def test_o1_a_pointer_that_cannot_be_written_brings_the_old_model_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(site.store, "commit", full)
+    with pytest.raises(PackageError) as refused:
+        site.install(site.package("1.1.0"))
+    assert refused.value.reason == "storage"
+    assert site.swapped == ["1.1.0", "1.0.0"]
+    assert site.serves() == "1.0.0"
+
+
+def test_a_scoring_thread_that_does_not_swap_leaves_the_old_model(site: Site) -> None:
+    def stuck(_detector: Detector) -> None:
+        raise TimeoutError("stuck")
+
+    site.start(swap=stuck)
+    assert site.refusal(site.package("1.1.0")) == "not_swapped"
+    assert site.serves() == "1.0.0"
+
+
+def test_a_first_model_on_an_edge_without_any_is_taken(site: Site) -> None:
+    site.factory = site.folder / "nowhere"
+    site.start()
+    site.install(site.package("0.1.0"))
+    assert site.serves() == "0.1.0"
+
+
+BAD_DOCUMENTS: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
+    "no object": ("bad_document", lambda _d: [1, 2]),
+    "nothing": ("bad_document", lambda _d: None),
+    "no release": ("bad_document", lambda d: {k: v for k, v in d.items() if k != "release"}),
+    "text for size": ("bad_document", lambda d: d | {"release": d["release"] | {"size": "5"}}),
+    "number for url": ("bad_document", lambda d: d | {"url": 5}),
+    "other operation": ("wrong_operation", lambda d: d | {"operation": "rm -rf /"}),
+    "other schema": ("wrong_schema", lambda d: d | {"schema": 9}),
+    "path for name": ("bad_name", lambda d: d | {"release": d["release"] | {"name": "../x"}}),
+    "word for version": ("bad_version", lambda d: d | {"release": d["release"] | {"version": "v"}}),
+    "negative size": ("oversized", lambda d: d | {"release": d["release"] | {"size": -1}}),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DOCUMENTS)
+def test_s5_a_bad_document_is_refused_with_its_reason(case: str, site: Site) -> None:
+    reason, change = BAD_DOCUMENTS[case]
+    document = change(site.order(site.package("1.1.0")))
+    with pytest.raises(PackageError) as refused:
+        site.installer.install("job", document, lambda _text: None)
+    assert refused.value.reason == reason
+    assert site.downloads == 0
+
+
+def test_the_factory_key_does_not_sign_updates(site: Site) -> None:
+    own = SigningKey("factory")
+    signed = sign_package(tiny_package("1.1.0"), own, site.folder / "packages")
+    assert site.refusal(signed) == "unknown_key"
+    assert load_factory(site.factory).release.version == "1.0.0"
