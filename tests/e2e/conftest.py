@@ -28,3 +28,10 @@ def fleet(
         pytest.skip("no Docker engine answers: the fleet was not run in containers")
     with running(request.param, tmp_path_factory.mktemp(f"a {request.param} fleet")) as up:
         yield up
+
+
+@pytest.fixture(scope="session")
+def own_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
+    """A process fleet that tests may maltreat, as long as they wait until it has healed."""
+    with running("process", tmp_path_factory.mktemp("own")) as up:
+        yield up

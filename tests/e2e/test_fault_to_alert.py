@@ -1,13 +1,12 @@
 """From a gust of wind to an alert, through every real part."""
 
-import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.fleet import RunningFleet
+from tests.support.cloud import Mailbox, alert_mailbox
+from tests.support.fleet import RunningFleet, logged
 from tests.support.ports import wait_until
 
 EVENT_WITHIN = 15.0
@@ -15,54 +14,20 @@ CLOUD_WITHIN = 30.0
 
 
 @pytest.fixture(scope="module")
-def alerts(fleet: RunningFleet) -> Iterator["Alerts"]:
-    """Everything published on the alert topic since the fixture was made."""
-    yield Alerts(fleet)
-
-
-class Alerts:
-    """A queue subscribed to the alert topic, as a pager would be."""
-
-    def __init__(self, fleet: RunningFleet) -> None:
-        outputs = fleet.aws("cloudformation").describe_stacks(StackName="gustbed")
-        values = {o["OutputKey"]: o["OutputValue"] for o in outputs["Stacks"][0]["Outputs"]}
-        self._sqs = fleet.aws("sqs")
-        self._queue = self._sqs.create_queue(QueueName=f"pager-{time.time_ns()}")["QueueUrl"]
-        attributes = self._sqs.get_queue_attributes(
-            QueueUrl=self._queue, AttributeNames=["QueueArn"]
-        )
-        fleet.aws("sns").subscribe(
-            TopicArn=values["AlertTopicArn"],
-            Protocol="sqs",
-            Endpoint=attributes["Attributes"]["QueueArn"],
-        )
-        self._seen: list[str] = []
-
-    def texts(self) -> list[str]:
-        """Bodies of all alerts so far."""
-        got = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
-        for message in got.get("Messages", []):
-            self._seen.append(message["Body"])
-            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return self._seen
-
-
-def logged_events(fleet: RunningFleet) -> list[Any]:
-    """Event changes in CloudWatch Logs."""
-    logs = fleet.aws("logs")
-    found = logs.filter_log_events(logGroupName="/gustbed/fleet")["events"]
-    return [
-        json.loads(event["message"])
-        for event in found
-        if event["logStreamName"].endswith("/events")
-    ]
+def alerts(fleet: RunningFleet) -> Iterator[Mailbox]:
+    """Everything published on the alert topic from now on, as a pager would get it."""
+    stack = fleet.aws("cloudformation").describe_stacks(StackName="gustbed")["Stacks"][0]
+    outputs = {row["OutputKey"]: row["OutputValue"] for row in stack["Outputs"]}
+    topic = outputs["AlertTopicArn"]
+    with alert_mailbox(fleet.aws("sqs"), fleet.aws("sns"), topic) as mailbox:
+        yield mailbox
 
 
 @pytest.mark.parametrize(
     ("turbine", "kind"), [("wt02", "vibration"), ("wt03", "rotation"), ("wt05", "voltage")]
 )
 def test_a_fault_opens_one_event_of_its_kind_reaches_the_cloud_and_closes(
-    fleet: RunningFleet, alerts: Alerts, turbine: str, kind: str
+    fleet: RunningFleet, alerts: Mailbox, turbine: str, kind: str
 ) -> None:
     wait_until(lambda: fleet.turbines()[turbine]["state"] == "ok", f"{turbine} is ok", 60)
     before = {event["id"] for event in fleet.events()}
@@ -77,11 +42,11 @@ def test_a_fault_opens_one_event_of_its_kind_reaches_the_cloud_and_closes(
     assert event["peak_score"] > 1
 
     def reached_logs() -> bool:
-        return any(e.get("id") == event["id"] for e in logged_events(fleet))
+        return any(row["id"] == event["id"] for row in logged(fleet, "events"))
 
     wait_until(reached_logs, "the event is in CloudWatch Logs", CLOUD_WITHIN)
     wait_until(
-        lambda: any(event["id"] in text for text in alerts.texts()),
+        lambda: any(event["id"] in notice["Message"] for notice in alerts.fetch()),
         "the alert was published on SNS",
         CLOUD_WITHIN,
     )

@@ -4,35 +4,14 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from gustbed_cli.runtime.supervisor import read_state
-from tests.support.fleet import RunningFleet, describe, running
+from tests.support.fleet import RunningFleet, describe, pid_of, running, scored
 from tests.support.ports import wait_until
-
-
-@pytest.fixture(scope="module")
-def own_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
-    """A process fleet that these tests may maltreat."""
-    with running("process", tmp_path_factory.mktemp("own")) as up:
-        yield up
-
-
-def pid_of(fleet: RunningFleet, service: str) -> int:
-    state = read_state(fleet.home)
-    assert state is not None
-    (pid,) = (p.pid for p in state.processes if p.name == service)
-    assert pid is not None
-    return pid
-
-
-def scored(fleet: RunningFleet) -> bool:
-    turbines = fleet.turbines()
-    return bool(turbines) and all(t["state"] == "ok" for t in turbines.values())
 
 
 def test_up_twice_starts_nothing_twice(own_fleet: RunningFleet) -> None:
@@ -74,7 +53,7 @@ def test_s4_no_password_stands_in_a_log_or_a_process_listing(own_fleet: RunningF
     secrets = [p.read_text().strip() for p in (own_fleet.home / "credentials").iterdir()]
     keys = [
         line
-        for path in (own_fleet.home / "edge").rglob("*.key")
+        for path in (own_fleet.home / "edge").rglob("*key*.pem")
         for line in path.read_text().splitlines()
         if line and not line.startswith("-----")
     ]

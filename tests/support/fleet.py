@@ -1,4 +1,4 @@
-"""A whole fleet on free ports and a home of its own, driven by its command line as a person would."""
+"""A whole fleet on free ports with a home of its own, driven by its command line."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 
 from gustbed_cli.fleet import ROOT, PlaceSettings, target_variables
+from gustbed_cli.runtime.supervisor import read_state
 from tests.support.ports import free_port
 
 PORTS = ("MQTT", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
@@ -109,3 +110,29 @@ def running(runtime: str, home: Path, **variables: str) -> Iterator[RunningFleet
         yield fleet
     finally:
         fleet.run("down")
+
+
+def pid_of(fleet: RunningFleet, service: str) -> int:
+    """Process id of a service of a process fleet."""
+    state = read_state(fleet.home)
+    assert state is not None
+    (pid,) = (process.pid for process in state.processes if process.name == service)
+    assert pid is not None
+    return pid
+
+
+def scored(fleet: RunningFleet) -> bool:
+    """Whether every turbine has a good verdict."""
+    turbines = fleet.turbines()
+    return bool(turbines) and all(t["state"] == "ok" for t in turbines.values())
+
+
+def logged(fleet: RunningFleet, kind: str) -> list[Any]:
+    """Everything of one uplink kind in CloudWatch Logs, oldest first."""
+    pages = fleet.aws("logs").get_paginator("filter_log_events")
+    return [
+        json.loads(event["message"])
+        for page in pages.paginate(logGroupName="/gustbed/fleet")
+        for event in page["events"]
+        if event["logStreamName"].endswith(f"/{kind}")
+    ]

@@ -1,0 +1,35 @@
+"""The operator's view of a real fleet, in a real browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.chromium import chromium, chromium_path
+from tests.support.fleet import RunningFleet
+from tests.support.ports import wait_until
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("Chromium is missing, so the fleet's dashboard was not looked at: install it")
+    with chromium(path) as browser:
+        yield browser.new_page(viewport={"width": 1440, "height": 900})
+
+
+@pytest.mark.browser
+def test_a_fault_shows_on_the_fleet_page_and_goes_away_without_a_reload(
+    fleet: RunningFleet, page: Page
+) -> None:
+    wait_until(lambda: fleet.turbines()["wt06"]["state"] == "ok", "wt06 is ok", 60)
+    page.goto(fleet.dashboard_url)
+    card = page.locator(".gb-card", has_text="wt06")
+    expect(card).to_contain_text("Normal", timeout=30_000)
+    page.evaluate("window.sameDocument = true")
+    fleet.cli("fault", "inject", "wt06", "voltage", "--severity", "0.9")
+    expect(card).to_contain_text("Anomaly", timeout=30_000)
+    fleet.cli("fault", "clear", "wt06")
+    expect(card).to_contain_text("Normal", timeout=60_000)
+    assert page.evaluate("window.sameDocument") is True
