@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from gustbed_cloud.aws import open_session
-from gustbed_cloud.deploy import deploy
+from gustbed_cloud.deploy import deploy, make_plan
 from gustbed_cloud.enrol import common_answer, enrol
 from gustbed_cloud.health import check
 from gustbed_cloud.outputs import stack_outputs
@@ -58,13 +58,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
-    deploy(
-        open_session(),
-        settings.stack,
-        settings.cloud_dir,
-        sagemaker_endpoint=load(EndpointSettings).sagemaker,
-        say=_say,
-    )
+    session = open_session()
+    endpoint = load(EndpointSettings).sagemaker
+    plan = make_plan(session, settings.stack, settings.cloud_dir, endpoint)
+    if not deploy(session, plan, say=_say).changed:
+        _say(f"stack {settings.stack}: up to date")
 
 
 def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -9,9 +10,6 @@ from botocore import exceptions as aws
 from botocore.config import Config
 
 from gustbed_protocol.errors import GustbedError
-
-Session = Any
-"""``boto3.session.Session``; boto3 comes without types."""
 
 _CONFIG = Config(
     connect_timeout=3,
@@ -41,6 +39,25 @@ _SET_CREDENTIALS = (
 )
 
 
+@dataclass(frozen=True)
+class Session:
+    """The standard AWS configuration, and the clients made from it so far: making one is slow."""
+
+    boto: Any
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def region_name(self) -> str:
+        """The region that everything is in."""
+        return str(self.boto.region_name)
+
+    def client(self, service: str) -> Any:
+        """Return a client that fails soon rather than hangs."""
+        if service not in self._clients:
+            self._clients[service] = self.boto.client(service, config=_CONFIG)
+        return self._clients[service]
+
+
 def open_session() -> Session:
     """Open a session from the standard AWS configuration. Raises ``GustbedError``."""
     with readable_errors():
@@ -49,12 +66,7 @@ def open_session() -> Session:
             raise aws.NoRegionError
         if session.get_credentials() is None:
             raise aws.NoCredentialsError
-        return session
-
-
-def client(session: Session, service: str) -> Any:
-    """Return a client that fails soon rather than hangs."""
-    return session.client(service, config=_CONFIG)
+        return Session(session)
 
 
 def error_code(error: aws.ClientError) -> str:

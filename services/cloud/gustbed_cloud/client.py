@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gustbed_cloud.aws import Session, client, open_session
+from gustbed_cloud.aws import Session, open_session
 from gustbed_cloud.outputs import Outputs, stack_outputs
 from gustbed_cloud.settings import CloudSettings
 from gustbed_protocol.settings import load
@@ -18,7 +18,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client."""
-        return client(self.session, service)
+        return self.session.client(service)
 
 
 def connect(stack: str | None = None) -> Cloud:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gustbed_cloud.aws import Session, client, error_code, readable_errors
+from gustbed_cloud.aws import Session, error_code, readable_errors
 from gustbed_cloud.bundle import FUNCTIONS, Bundle, bundle
 from gustbed_cloud.outputs import Outputs, describe, from_description
 from gustbed_protocol.errors import GustbedError
@@ -37,54 +37,59 @@ class Plan:
         content = json.dumps([self.template, self.parameters], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
+    def request(self) -> dict[str, Any]:
+        """What CloudFormation is asked."""
+        return {
+            "StackName": self.stack,
+            "TemplateBody": self.template,
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value}
+                for key, value in self.parameters.items()
+            ],
+            "Capabilities": ["CAPABILITY_IAM"],
+            "Tags": [{"Key": CONTENT_TAG, "Value": self.digest}],
+        }
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The stack as it is now, and whether that took any change."""
+
+    outputs: Outputs
+    changed: bool
+
 
 @readable_errors()
-def deploy(
-    session: Session,
-    stack: str,
-    cloud_dir: Path,
-    *,
-    sagemaker_endpoint: str = "",
-    say: Say = print,
-) -> Outputs:
+def deploy(session: Session, plan: Plan, *, say: Say = print) -> Deployed:
     """Create or update the stack and wait for it. Raises ``GustbedError`` with AWS's reason."""
-    plan = make_plan(session, stack, cloud_dir, sagemaker_endpoint)
-    cloudformation = client(session, "cloudformation")
+    stack = plan.stack
+    cloudformation = session.client("cloudformation")
     described = settle(cloudformation, stack, say)
     if described is not None and is_deployed(described, plan):
-        say(f"stack {stack}: up to date")
-        return from_description(described)
+        return Deployed(from_description(described), changed=False)
     upload(session, plan, say)
-    request = {
-        "StackName": stack,
-        "TemplateBody": plan.template,
-        "Parameters": [
-            {"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()
-        ],
-        "Capabilities": ["CAPABILITY_IAM"],
-        "Tags": [{"Key": CONTENT_TAG, "Value": plan.digest}],
-    }
     told = {event["EventId"] for event in events(cloudformation, stack)}
     if described is None:
         say(f"stack {stack}: creating")
-        cloudformation.create_stack(**request)
+        cloudformation.create_stack(**plan.request())
     else:
         say(f"stack {stack}: updating")
         try:
-            cloudformation.update_stack(**request)
+            cloudformation.update_stack(**plan.request())
         except cloudformation.exceptions.ClientError as error:
             if "No updates are to be performed" not in str(error):
                 raise
-            return from_description(described)
+            return Deployed(from_description(described), changed=False)
     described = wait(cloudformation, stack, say, told)
     if described is None or described["StackStatus"] not in _GOOD:
         status = described["StackStatus"] if described else "gone"
         raise GustbedError(f"stack {stack} is {status}", first_failure(cloudformation, stack))
     say(f"stack {stack}: deployed")
-    return from_description(described)
+    return Deployed(from_description(described), changed=True)
 
 
-def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint: str) -> Plan:
+@readable_errors()
+def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint: str = "") -> Plan:
     """Read template and functions. Raises ``GustbedError`` naming a missing file."""
     path = cloud_dir / "stack.yaml"
     try:
@@ -92,7 +97,7 @@ def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint:
     except OSError as error:
         raise GustbedError(f"{path}: {error.strerror}", "set GUSTBED_CLOUD_DIR") from error
     bundles = tuple(bundle(name, cloud_dir) for name in FUNCTIONS)
-    account = client(session, "sts").get_caller_identity()["Account"]
+    account = session.client("sts").get_caller_identity()["Account"]
     parameters = {
         "CodeBucket": code_bucket(stack, account, session.region_name),
         "SageMakerEndpoint": sagemaker_endpoint,
@@ -114,7 +119,7 @@ def is_deployed(described: dict[str, Any], plan: Plan) -> bool:
 
 def upload(session: Session, plan: Plan, say: Say) -> None:
     """Put the functions' archives where CloudFormation finds them."""
-    s3 = client(session, "s3")
+    s3 = session.client("s3")
     bucket = plan.parameters["CodeBucket"]
     ensure_bucket(s3, bucket, session.region_name)
     present = {

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from gustbed_cloud.aws import Session, client, readable_errors
+from gustbed_cloud.aws import Session, readable_errors
 from gustbed_cloud.outputs import Outputs
 from gustbed_cloud.settings import IotSettings
 from gustbed_protocol import topics
@@ -48,7 +48,7 @@ def common_answer(session: Session, outputs: Outputs, iot_settings: IotSettings)
     endpoint = json.dumps({"host": host, "port": iot_settings.port}).encode()
     ca = _fetch_ca(iot_settings.ca_url) if iot_settings.ca_url else None
     key_id = outputs.signing_key_id
-    der = client(session, "kms").get_public_key(KeyId=key_id)["PublicKey"]
+    der = session.client("kms").get_public_key(KeyId=key_id)["PublicKey"]
     pem = serialization.load_der_public_key(der).public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -64,7 +64,7 @@ def enrol(session: Session, outputs: Outputs, common: Common, enrol_dir: Path, t
     """
     folder = enrol_dir / _thing_name(thing)
     request = read_request(folder / REQUEST)
-    iot = client(session, "iot")
+    iot = session.client("iot")
     arn = _active_certificate(iot, folder / CERTIFICATE, request)
     pem: bytes | None = None
     if arn is None:
@@ -85,6 +85,15 @@ def requests(enrol_dir: Path) -> Iterator[str]:
     """Yield the things that have asked."""
     for path in sorted(enrol_dir.glob(f"*/{REQUEST}")):
         yield path.parent.name
+
+
+def is_answered(enrol_dir: Path, thing: str) -> bool:
+    """Whether an answer newer than the request lies beside it; the cloud is not asked."""
+    request, certificate = enrol_dir / thing / REQUEST, enrol_dir / thing / CERTIFICATE
+    try:
+        return certificate.stat().st_mtime_ns >= request.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def read_request(path: Path) -> x509.CertificateSigningRequest:
@@ -194,7 +203,7 @@ def _active_certificate(
 
 
 def _endpoint_host(session: Session) -> str:
-    found = client(session, "iot").describe_endpoint(endpointType="iot:Data-ATS")
+    found = session.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
     return str(found["endpointAddress"])
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from gustbed_cloud.aws import Session, client, readable_errors
+from gustbed_cloud.aws import Session, readable_errors
 from gustbed_cloud.enrol import CERTIFICATE, requests
 from gustbed_cloud.outputs import describe, stack_outputs
 from gustbed_protocol.errors import GustbedError
@@ -16,7 +16,7 @@ def check(session: Session, stack: str, enrol_dir: Path) -> dict[str, Any]:
     In order means: deployed, and every edge that asked to be enrolled has its certificate.
     """
     outputs = stack_outputs(session, stack)
-    described = describe(client(session, "cloudformation"), stack) or {}
+    described = describe(session.client("cloudformation"), stack) or {}
     waiting = [
         thing for thing in requests(enrol_dir) if not (enrol_dir / thing / CERTIFICATE).exists()
     ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gustbed_cloud.aws import Session, client, readable_errors
+from gustbed_cloud.aws import Session, readable_errors
 from gustbed_protocol.errors import GustbedError
 
 
@@ -23,12 +23,13 @@ class Outputs:
     dead_letter_queue_url: str
     dashboard_name: str
     model_package_group_prefix: str
+    model_packager_name: str
 
 
 @readable_errors()
 def stack_outputs(session: Session, stack: str) -> Outputs:
     """Read the outputs. Raises ``GustbedError`` if the stack is not deployed."""
-    described = describe(client(session, "cloudformation"), stack)
+    described = describe(session.client("cloudformation"), stack)
     if described is None:
         raise GustbedError(f"stack {stack}", "not deployed: run `gustbed-cloud deploy`")
     return from_description(described)

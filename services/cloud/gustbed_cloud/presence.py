@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from gustbed_cloud.aws import Session, client, error_code, readable_errors
+from gustbed_cloud.aws import Session, error_code, readable_errors
 
 _GONE = ("NotFound", "NoSuch", "NonExistent", "404", "DoesNotExist")
 Check = Callable[[Any, str], object]
@@ -40,14 +40,14 @@ CHECKS: dict[str, tuple[str, Check]] = {
 @readable_errors()
 def missing_resource(session: Session, stack: str) -> str | None:
     """Return the logical name of a resource that is gone, or None."""
-    cloudformation = client(session, "cloudformation")
+    cloudformation = session.client("cloudformation")
     clients: dict[str, Any] = {}
     for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
         if resource["ResourceType"] not in CHECKS:
             continue
         service, check = CHECKS[resource["ResourceType"]]
         if service not in clients:
-            clients[service] = client(session, service)
+            clients[service] = session.client(service)
         if not _there(check, clients[service], resource["PhysicalResourceId"]):
             return str(resource["LogicalResourceId"])
     return None

@@ -5,17 +5,23 @@ stack is deployed and every edge that asked is enrolled again, without a person 
 """
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gustbed_cloud.aws import Session
-from gustbed_cloud.deploy import Say, deploy
-from gustbed_cloud.enrol import common_answer, enrol, requests
+from gustbed_cloud.client import Cloud
+from gustbed_cloud.deploy import Plan, Say, deploy, make_plan
+from gustbed_cloud.enrol import common_answer, enrol, is_answered, requests
 from gustbed_cloud.outputs import Outputs
 from gustbed_cloud.presence import missing_resource
+from gustbed_cloud.rollouts import launch_lost
 from gustbed_cloud.settings import CloudSettings, IotSettings
 from gustbed_cloud.teardown import destroy
 from gustbed_protocol.errors import GustbedError
+
+THOROUGH_EVERY = 30.0
+"""Seconds between two looks at everything; between them only at what is missing."""
 
 
 @dataclass
@@ -27,17 +33,30 @@ class Provisioner:
     iot: IotSettings
     sagemaker_endpoint: str
     say: Say
+    _session: Session | None = field(default=None, init=False)
+    _plan: Plan | None = field(default=None, init=False)
     _said: str = field(default="", init=False)
 
-    def converge(self) -> Outputs:
-        """Deploy and enrol what is not. Raises ``GustbedError``; requests fail one by one."""
-        session = self.open_session()
-        outputs = self._deployed(session)
+    def converge(self, *, thorough: bool = True) -> Outputs:
+        """Deploy and enrol what is not.
+
+        ``thorough`` also checks what looks right. Raises ``GustbedError``; one bad request does
+        not keep the others waiting.
+        """
+        session, outputs, changed = self._deployed(thorough)
+        enrol_dir = self.settings.enrol_dir
+        things = [
+            thing
+            for thing in requests(enrol_dir)
+            if thorough or changed or not is_answered(enrol_dir, thing)
+        ]
+        if not things:
+            return outputs
         common = common_answer(session, outputs, self.iot)
         refused: list[GustbedError] = []
-        for thing in requests(self.settings.enrol_dir):
+        for thing in things:
             try:
-                if enrol(session, outputs, common, self.settings.enrol_dir, thing):
+                if enrol(session, outputs, common, enrol_dir, thing):
                     self.say(f"thing {thing}: enrolled")
             except GustbedError as error:
                 refused.append(error)
@@ -45,18 +64,15 @@ class Provisioner:
             raise refused[0]
         return outputs
 
-    def _deployed(self, session: Session) -> Outputs:
-        stack, cloud_dir = self.settings.stack, self.settings.cloud_dir
-        outputs = deploy(
-            session,
-            stack,
-            cloud_dir,
-            sagemaker_endpoint=self.sagemaker_endpoint,
-            say=self._say_news,
-        )
-        missing = missing_resource(session, stack)
+    def _deployed(self, thorough: bool) -> tuple[Session, Outputs, bool]:
+        session = self._session = self._session or self.open_session()
+        stack = self.settings.stack
+        if self._plan is None:
+            self._plan = make_plan(session, stack, self.settings.cloud_dir, self.sagemaker_endpoint)
+        deployed = deploy(session, self._plan, say=self.say)
+        missing = missing_resource(session, stack) if thorough else None
         if missing is None:
-            return outputs
+            return session, deployed.outputs, deployed.changed
         if not self.settings.rebuild:
             raise GustbedError(
                 f"stack {stack}: {missing} is gone",
@@ -64,21 +80,29 @@ class Provisioner:
             )
         self.say(f"stack {stack}: {missing} is gone: making it anew")
         destroy(session, stack, say=self.say)
-        return self._deployed(session)
-
-    def _say_news(self, line: str) -> None:
-        if "up to date" not in line:
-            self.say(line)
+        return self._deployed(thorough)
 
     def watch(self, stop: threading.Event, every: float) -> None:
         """Converge every so many seconds until told to stop."""
+        thorough_at = 0.0
         while not stop.is_set():
+            thorough = time.monotonic() >= thorough_at
             try:
-                self.converge()
+                outputs = self.converge(thorough=thorough)
                 self._note("cloud is as it should be")
+                if thorough:
+                    self._launch_lost(outputs)
+                    thorough_at = time.monotonic() + THOROUGH_EVERY
             except GustbedError as error:
                 self._note(str(error))
+                # Whoever failed may come back with another state.
+                thorough_at = 0.0
             stop.wait(every)
+
+    def _launch_lost(self, outputs: Outputs) -> None:
+        if self.settings.rebuild and self._session is not None:
+            for model in launch_lost(Cloud(self._session, outputs), time.time()):
+                self.say(f"model {model.name} {model.version}: its rollout was lost: starting it")
 
     def _note(self, line: str) -> None:
         if line != self._said:

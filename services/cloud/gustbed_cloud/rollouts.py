@@ -1,12 +1,16 @@
 """Rollouts: AWS IoT Jobs on the fleet's thing group, and how they stand on every edge."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
+from gustbed_cloud.models import ModelVersion, list_models
 
+LATE, TOO_LATE = 20.0, 24 * 3600.0
+"""Seconds after an approval between which a missing job means that the rollout was lost."""
 _TELLING = {"IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT"}
 """Statuses under which an edge may have said more."""
 
@@ -38,6 +42,28 @@ class Job:
     created: float | None
     completed: float | None
     executions: tuple[Execution, ...]
+
+
+@readable_errors()
+def launch_lost(cloud: Cloud, now: float) -> list[ModelVersion]:
+    """Start the rollouts of approved versions whose announcement was lost; return them.
+
+    Harmless when nothing was: a release's job is created once.
+    """
+    overdue = [
+        model
+        for model in list_models(cloud)
+        if model.status == "Approved" and LATE <= now - (model.changed or 0.0) <= TOO_LATE
+    ]
+    rolled = {(job.name, job.version) for job in list_jobs(cloud)} if overdue else set()
+    lost = [model for model in overdue if (model.name, model.version) not in rolled]
+    for model in lost:
+        cloud.client("lambda").invoke(
+            FunctionName=cloud.outputs.model_packager_name,
+            InvocationType="Event",
+            Payload=json.dumps({"detail": {"ModelPackageArn": model.arn}}),
+        )
+    return lost
 
 
 @readable_errors()

@@ -24,7 +24,7 @@ class CloudSettings(BaseSettings):
     )
 
     rebuild: bool = Field(
-        False, description="whether a stack that lost parts may be destroyed and made anew"
+        False, description="whether a stack that lost parts, or a lost rollout, may be made anew"
     )
 
     @field_validator("stack")

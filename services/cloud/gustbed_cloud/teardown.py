@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gustbed_cloud.aws import Session, client, error_code, readable_errors
+from gustbed_cloud.aws import Session, error_code, readable_errors
 from gustbed_cloud.deploy import Say, code_bucket, first_failure, wait
 from gustbed_cloud.enrol import remove_certificate
 from gustbed_cloud.outputs import Outputs, describe, from_description
@@ -12,16 +12,16 @@ from gustbed_protocol.errors import GustbedError
 @readable_errors()
 def destroy(session: Session, stack: str, *, say: Say = print) -> None:
     """Delete everything that ``deploy`` and ``enrol`` made. Raises ``GustbedError``."""
-    cloudformation = client(session, "cloudformation")
+    cloudformation = session.client("cloudformation")
     described = describe(cloudformation, stack)
-    s3 = client(session, "s3")
+    s3 = session.client("s3")
     if described is not None:
         try:
             outputs: Outputs | None = from_description(described)
         except GustbedError:
             outputs = None  # a stack that failed early has none
         if outputs is not None:
-            _remove_things(client(session, "iot"), outputs, say)
+            _remove_things(session.client("iot"), outputs, say)
             _empty(s3, outputs.artifact_bucket, say)
         cloudformation.delete_stack(StackName=stack)
         left = wait(cloudformation, stack, say)
@@ -29,7 +29,7 @@ def destroy(session: Session, stack: str, *, say: Say = print) -> None:
             raise GustbedError(
                 f"stack {stack} is {left['StackStatus']}", first_failure(cloudformation, stack)
             )
-    account = client(session, "sts").get_caller_identity()["Account"]
+    account = session.client("sts").get_caller_identity()["Account"]
     bucket = code_bucket(stack, account, session.region_name)
     if _empty(s3, bucket, say):
         s3.delete_bucket(Bucket=bucket)

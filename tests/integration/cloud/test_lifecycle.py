@@ -14,6 +14,7 @@ import pytest
 
 from gustbed_cloud import operations
 from gustbed_cloud.bundle import FUNCTIONS
+from gustbed_cloud.rollouts import LATE, launch_lost
 from gustbed_protocol.codec import encode
 from gustbed_protocol.events import LogBatch, LogLine
 from gustbed_protocol.package import write_package
@@ -264,3 +265,17 @@ def test_missing_credentials_are_one_line_that_names_the_variable(tmp_path: Path
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "AWS_PROFILE" in done.stderr
+
+
+def test_t4_lost_rollout_is_started_again(own: LocalCloud, tmp_path: Path) -> None:
+    enrolled(own, "gustbed-site-1")
+    client = own.connect()
+    events = client.client("events")
+    events.disable_rule(Name="gustbed-model-approved")
+    register(client, tmp_path, "1.1.0")
+    operations.approve_model(client, "tiny", "1.1.0")
+    approved = time.time()
+    assert launch_lost(client, approved) == []
+    assert [model.version for model in launch_lost(client, approved + LATE + 5)] == ["1.1.0"]
+    wait_until(lambda: operations.list_jobs(client), "the job exists")
+    assert launch_lost(client, approved + LATE + 10) == []
