@@ -85,7 +85,7 @@ def readable_errors() -> Iterator[None]:
         raise GustbedError(f"AWS credentials: {error}", _SET_CREDENTIALS) from error
     except aws.NoRegionError as error:
         raise GustbedError("AWS_REGION: not set", "set it, or a region in your profile") from error
-    except (aws.HTTPClientError, aws.EndpointConnectionError) as error:
+    except (aws.ConnectionError, aws.HTTPClientError) as error:
         raise GustbedError(
             f"AWS is not reachable: {error}",
             "check AWS_ENDPOINT_URL, and that the emulator or the network is up",

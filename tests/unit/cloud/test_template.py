@@ -1,0 +1,190 @@
+"""The stack: least privilege, no message lost without a trace, clean for cfn-lint."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gustbed_cloud.bundle import FUNCTIONS, bundle
+from gustbed_cloud.outputs import Outputs
+from gustbed_protocol.topics import UPLINK_KINDS
+from tests.unit.cloud.functions import CLOUD
+
+THING = "${!iot:Connection.Thing.ThingName}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as their arguments."""
+
+
+def _argument(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_multi_constructor("!", _argument)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    text = (CLOUD / "stack.yaml").read_text(encoding="utf-8")
+    return dict(yaml.load(text, Loader=_Loader))  # noqa: S506 - a SafeLoader
+
+
+def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    resources = template["Resources"]
+    return {name: r["Properties"] for name, r in resources.items() if r["Type"] == kind}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def test_template_is_clean_for_cfn_lint() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "cfn-lint", CLOUD / "stack.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_template_fits_into_a_request() -> None:
+    assert (CLOUD / "stack.yaml").stat().st_size < 51_200
+
+
+def test_s1_device_policy_names_only_the_thing_itself(template: dict[str, Any]) -> None:
+    (policy,) = of_type(template, "AWS::IoT::Policy").values()
+    for statement in policy["PolicyDocument"]["Statement"]:
+        (action,) = as_list(statement["Action"])
+        assert statement["Effect"] == "Allow"
+        for resource in as_list(statement["Resource"]):
+            place = resource.rpartition("${AWS::AccountId}:")[2]
+            kind, _, name = place.partition("/")
+            assert (
+                kind
+                == {
+                    "iot:Connect": "client",
+                    "iot:Publish": "topic",
+                    "iot:Subscribe": "topicfilter",
+                    "iot:Receive": "topic",
+                }[action]
+            )
+            levels = name.split("/")
+            assert THING in levels
+            assert "*" not in "/".join(levels[: levels.index(THING) + 1])
+
+
+def test_s1_device_may_publish_its_uplink_and_its_jobs_only(template: dict[str, Any]) -> None:
+    (policy,) = of_type(template, "AWS::IoT::Policy").values()
+    (publish,) = (s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "iot:Publish")
+    topics = {r.rpartition("topic/")[2].replace(THING, "T") for r in publish["Resource"]}
+    jobs = {"get", "start-next", "*/get", "*/update"}
+    assert topics == {f"device/T/{kind}" for kind in UPLINK_KINDS} | {
+        f"$aws/things/T/jobs/{verb}" for verb in jobs
+    }
+
+
+def test_connecting_needs_the_certificate_to_be_attached(template: dict[str, Any]) -> None:
+    (policy,) = of_type(template, "AWS::IoT::Policy").values()
+    (connect,) = (s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "iot:Connect")
+    assert connect["Condition"] == {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
+
+
+def test_no_role_may_do_anything_to_anything(template: dict[str, Any]) -> None:
+    found = list(statements(template))
+    assert found
+    for name, statement in found:
+        assert statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"]):
+            assert "*" not in action, (name, action)
+        for resource in as_list(statement["Resource"]):
+            assert resource != "*", (name, statement)
+            assert resource.strip("*") == resource or ":" in resource or "/" in resource
+
+
+def test_each_function_has_a_role_and_log_group_of_its_own(template: dict[str, Any]) -> None:
+    functions = of_type(template, "AWS::Lambda::Function")
+    assert len(functions) == len(FUNCTIONS)
+    assert len({f["Role"] for f in functions.values()}) == len(functions)
+    groups = {g["LogGroupName"] for g in of_type(template, "AWS::Logs::LogGroup").values()}
+    for function in functions.values():
+        assert function["Timeout"] == 30
+        assert f"/aws/lambda/{function['FunctionName']}" in groups
+
+
+def test_whatever_fails_goes_to_the_dead_letters(template: dict[str, Any]) -> None:
+    rules = of_type(template, "AWS::IoT::TopicRule")
+    assert rules
+    for rule in rules.values():
+        error = rule["TopicRulePayload"]["ErrorAction"]["Sqs"]["QueueUrl"]
+        assert error == "DeadLetterQueue"
+    for name, queue in of_type(template, "AWS::SQS::Queue").items():
+        assert name == "DeadLetterQueue" or "DeadLetterQueue" in str(queue["RedrivePolicy"])
+    fed = {s["FunctionName"] for s in of_type(template, "AWS::Lambda::EventSourceMapping").values()}
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        assert name in fed or "DeadLetterQueue" in str(function["DeadLetterConfig"])
+
+
+def test_artifact_bucket_is_private_encrypted_and_versioned(template: dict[str, Any]) -> None:
+    (bucket,) = of_type(template, "AWS::S3::Bucket").values()
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert bucket["BucketEncryption"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_dashboard_shows_what_was_promised(template: dict[str, Any]) -> None:
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    body = json.loads(dashboard["DashboardBody"])
+    titles = " ".join(widget["properties"]["title"].lower() for widget in body["widgets"])
+    for word in ("voltage", "rotation", "vibration", "anomalies", "per thing"):
+        assert word in titles
+    for widget in body["widgets"]:
+        assert widget["properties"]["query"].startswith("SOURCE ")
+        assert "THING_PATTERN" in widget["properties"]["query"]
+
+
+def test_outputs_are_those_that_the_tools_read(template: dict[str, Any]) -> None:
+    names = {"".join(w.capitalize() for w in f.split("_")) for f in Outputs.__dataclass_fields__}
+    assert names == set(template["Outputs"])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_bundle_is_reproducible_and_needs_nothing_but_python(name: str, tmp_path: Path) -> None:
+    first = bundle(name, CLOUD)
+    assert first == bundle(name, CLOUD)
+    path = tmp_path / "function.zip"
+    path.write_bytes(first.data)
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import handler; handler.handler"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_bundle_changes_with_its_source(tmp_path: Path) -> None:
+    folder = tmp_path / "functions" / "alert"
+    folder.mkdir(parents=True)
+    text = (CLOUD / "functions" / "alert" / "handler.py").read_text()
+    (folder / "handler.py").write_text(text + "\n# changed\n")
+    assert bundle("alert", tmp_path).key != bundle("alert", CLOUD).key
