@@ -90,13 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--name", default="windturbine")
     train.add_argument("--version", default="1.0.0", metavar="X.Y.Z")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--epochs", type=_count, default=15)
+    train.add_argument("--epochs", type=_count, default=20)
     train.add_argument("--hours", type=_positive, help="use at most this much of each recording")
     train.add_argument(
-        "--false-per-hour", type=_positive, default=1e-4, help="aim, per turbine and feature"
+        "--false-per-hour", type=_positive, default=3e-4, help="aim, per turbine and feature"
     )
     train.add_argument(
-        "--margin", type=_positive, default=1.1, help="threshold over the largest normal score"
+        "--margin", type=_positive, default=1.25, help="threshold over the largest normal score"
     )
 
     evaluate = commands.add_parser("evaluate", help="test a package on labelled recordings")

@@ -17,8 +17,8 @@ from gustbed_training.recordings import SAMPLE_RATE_HZ, Recording
 from gustbed_training.scoring import Scorer
 from gustbed_training.windows import STEP, features_of, whole, window_ends
 
-SETTLE_S = 15.0
-"""A window's length, the edge's closing hysteresis and some seconds of the rotor's inertia."""
+SETTLE_S = 25.0
+"""A window's length, the closing hysteresis, and what a seized rotor needs to run up again."""
 
 
 @dataclass

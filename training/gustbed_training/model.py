@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_training.heads import AutoencoderHead, ConditionalHead, Head
 from gustbed_training.wavelet import noise_sigma, transform, universal_threshold
 from gustbed_training.windows import WINDOW
 
@@ -24,7 +25,8 @@ CAUSE = 2
 """Leading rotor blocks that are given, not reconstructed: inertia carries in what came before."""
 LAG = 2
 """Trailing voltage blocks that are not judged: the rotor's counter has not caught up with them."""
-ATTITUDE = slice(0, 3)
+ANGLES = 3
+"""Roll, pitch and yaw lead the features."""
 WIND, ROTOR, VOLTAGE = (FEATURE_NAMES.index(n) for n in ("wind_speed_rps", "rps", "voltage"))
 
 
@@ -69,72 +71,10 @@ class Denoise(nn.Module):
         return kept @ self.matrix.T
 
 
-class ConditionalHead(nn.Module):
-    """Reconstructs a target from its condition and returns the standardised error.
-
-    The linear part extrapolates; the correction saturates, so that conditions outside the training
-    range cannot blow it up. Errors are scaled by what is usual for the condition, and decorrelated
-    along the window, for inertia makes neighbouring errors alike.
-    """
-
-    def __init__(self, condition: int, target: int, hidden: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(condition, target)
-        self.hidden = nn.Linear(condition, hidden)
-        self.correct = nn.Linear(hidden, target)
-        self.log_scale = nn.Linear(hidden, 1)
-        self.whiten = nn.Parameter(torch.zeros(target, target))
-        self.log_precision = nn.Parameter(torch.zeros(target))
-        nn.init.zeros_(self.correct.weight)
-        nn.init.zeros_(self.correct.bias)
-        nn.init.zeros_(self.log_scale.weight)
-        nn.init.zeros_(self.log_scale.bias)
-
-    def forward(self, condition: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Errors (n, target) and their log scale (n, 1)."""
-        hidden = torch.tanh(self.hidden(condition))
-        residual = target - self.linear(condition) - self.correct(hidden)
-        log_scale = self.log_scale(hidden)
-        unmixed = residual + residual @ torch.tril(self.whiten, -1).T
-        return unmixed * torch.exp(self.log_precision - log_scale), log_scale
-
-    def loss(self, condition: Tensor, target: Tensor) -> Tensor:
-        """Gaussian negative log likelihood, up to a constant."""
-        error, log_scale = self(condition, target)
-        volume = log_scale.mean() - self.log_precision.mean()
-        return 0.5 * error.square().mean() + volume
-
-
-class AttitudeHead(nn.Module):
-    """Reconstructs roll, pitch and yaw through a bottleneck: slow sway passes, shaking does not."""
-
-    def __init__(self, condition: int, latent: int, hidden: int) -> None:
-        super().__init__()
-        self.angles = ATTITUDE.stop - ATTITUDE.start
-        self.encode = nn.Linear(self.angles * WINDOW, latent)
-        self.decode = nn.Linear(latent, self.angles * WINDOW)
-        self.hidden = nn.Linear(condition, hidden)
-        self.log_scale = nn.Linear(hidden, self.angles)
-        nn.init.zeros_(self.log_scale.weight)
-        nn.init.zeros_(self.log_scale.bias)
-
-    def forward(self, condition: Tensor, attitude: Tensor) -> tuple[Tensor, Tensor]:
-        """Errors (n, angles, time) and their log scale (n, angles)."""
-        latent = torch.tanh(self.encode(attitude.flatten(1)))
-        residual = attitude - self.decode(latent).reshape(-1, self.angles, WINDOW)
-        log_scale = self.log_scale(torch.tanh(self.hidden(condition)))
-        return residual * torch.exp(-log_scale)[:, :, None], log_scale
-
-    def loss(self, condition: Tensor, attitude: Tensor) -> Tensor:
-        """Gaussian negative log likelihood, up to a constant."""
-        error, log_scale = self(condition, attitude)
-        return 0.5 * error.square().mean() + log_scale.mean()
-
-
 class TurbineModel(nn.Module):
     """Windows (n, features, time) to scores and ratios, both (n, features)."""
 
-    def __init__(self, measured: Statistics, hidden: int = 16, latent: int = 8) -> None:
+    def __init__(self, measured: Statistics, hidden: int = 32, latent: int = 8) -> None:
         super().__init__()
         self.mean: Tensor
         self.std: Tensor
@@ -144,55 +84,45 @@ class TurbineModel(nn.Module):
         self.register_buffer("threshold", torch.ones(len(FEATURE_NAMES)))
         # Normalising first gives the same numbers as denoising first, and keeps more digits.
         self.denoise = Denoise(measured.noise / measured.std)
-        self.rotation = ConditionalHead(BLOCKS + CAUSE, BLOCKS - CAUSE, hidden)
-        self.voltage = ConditionalHead(BLOCKS, BLOCKS - LAG, hidden)
-        self.attitude = AttitudeHead(2 * BLOCKS, latent, hidden)
+        zero = -measured.mean / measured.std
+        self.rotation = ConditionalHead(3 * BLOCKS + CAUSE, BLOCKS - CAUSE, hidden, zero[ROTOR])
+        self.voltage = ConditionalHead(BLOCKS, BLOCKS - LAG, hidden, zero[VOLTAGE])
+        self.attitude = AutoencoderHead(2 * BLOCKS, ANGLES, WINDOW, hidden, latent)
 
     def prepare(self, windows: Tensor) -> Tensor:
         """Normalise and denoise."""
         prepared: Tensor = self.denoise((windows - self.mean) / self.std)
         return prepared
 
-    def loss(self, prepared: Tensor) -> Tensor:
-        """Of prepared windows: the heads' losses together, which share no weights."""
-        wind, rotor, voltage = _block_means(prepared)
-        attitude = self.attitude.loss(torch.cat((wind, rotor), 1), prepared[:, ATTITUDE])
-        total: Tensor = (
-            self.rotation.loss(*_rotation_terms(wind, rotor))
-            + self.voltage.loss(*_voltage_terms(rotor, voltage))
-            + attitude
+    def heads(self, prepared: Tensor) -> tuple[tuple[Head, Tensor, Tensor], ...]:
+        """Every head with what it is given and what it must explain, in order of the features.
+
+        Heads share no weights.
+        """
+        wind, rotor, voltage = _slow(prepared)
+        before = rotor[:, :CAUSE]
+        # The torque on a rotor has terms of wind squared and of wind times rotor speed.
+        torque = torch.cat((wind, before, wind.square(), wind * before[:, -1:]), 1)
+        return (
+            (self.attitude, torch.cat((wind, rotor), 1), prepared[:, :ANGLES]),
+            (self.rotation, torque, rotor[:, CAUSE:]),
+            (self.voltage, rotor, voltage[:, :-LAG]),
         )
-        return total
 
     def score(self, prepared: Tensor) -> Tensor:
-        """Root mean square of the standardised errors; for the wind, its distance from usual."""
-        wind, rotor, voltage = _block_means(prepared)
-        attitude, _ = self.attitude(torch.cat((wind, rotor), 1), prepared[:, ATTITUDE])
-        scores = (
-            _rms(attitude),
-            wind.mean(1, keepdim=True).abs(),
-            _rms(self.rotation(*_rotation_terms(wind, rotor))[0])[:, None],
-            _rms(self.voltage(*_voltage_terms(rotor, voltage))[0])[:, None],
+        """Scores of prepared windows; the wind's is its distance from the usual."""
+        attitude, rotation, voltage = (
+            head.score(condition, target) for head, condition, target in self.heads(prepared)
         )
-        return torch.cat(scores, 1)
+        wind = _slow(prepared)[0].mean(1, keepdim=True).abs()
+        return torch.cat((attitude, wind, rotation, voltage), 1)
 
     def forward(self, window: Tensor) -> tuple[Tensor, Tensor]:
         score = self.score(self.prepare(window))
         return score, score / self.threshold
 
 
-def _block_means(prepared: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    blocks = prepared[:, WIND:].reshape(-1, len(FEATURE_NAMES) - WIND, BLOCKS, BLOCK).mean(3)
-    return blocks[:, 0], blocks[:, ROTOR - WIND], blocks[:, VOLTAGE - WIND]
-
-
-def _rms(error: Tensor) -> Tensor:
-    return error.square().mean(-1).sqrt()
-
-
-def _rotation_terms(wind: Tensor, rotor: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.cat((wind, rotor[:, :CAUSE]), 1), rotor[:, CAUSE:]
-
-
-def _voltage_terms(rotor: Tensor, voltage: Tensor) -> tuple[Tensor, Tensor]:
-    return rotor, voltage[:, :-LAG]
+def _slow(prepared: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Block means of wind, rotor and voltage, each (n, blocks)."""
+    blocks = prepared[:, ANGLES:].reshape(-1, len(FEATURE_NAMES) - ANGLES, BLOCKS, BLOCK).mean(3)
+    return blocks[:, WIND - ANGLES], blocks[:, ROTOR - ANGLES], blocks[:, VOLTAGE - ANGLES]

@@ -12,8 +12,8 @@ FAULT_S = 90.0
 """How long an injected fault lasts."""
 PAUSE_S = 60.0
 _TURBINES = 6
-_WINDS = (1.2, 1.4, 1.6, 1.85, 2.0, 2.15, 2.3, 2.5, 2.75, 3.0, 3.2)
-_TURBULENCES = (0.15, 0.1, 0.2)
+_WINDS = (0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.15, 2.3, 2.5, 2.75, 3.0, 3.3, 3.7)
+_TURBULENCES = (0.15, 0.1, 0.25)
 _OTHER_SEEDS = 1000
 """Seeds of a role differ from every other role's."""
 
@@ -54,7 +54,7 @@ PROFILES: dict[str, Profile] = {
         Profile(
             "default",
             (
-                *_grid("train", _OTHER_SEEDS, 0.15, every_turbulence=True),
+                *_grid("train", _OTHER_SEEDS, 0.12, every_turbulence=True),
                 *_grid("calibrate", 2 * _OTHER_SEEDS, 0.5, every_turbulence=False),
                 _faulty(3 * _OTHER_SEEDS, 1.9, _TURBINES, SEVERITIES),
             ),

@@ -8,6 +8,7 @@ Only the channels that engineered features need must be there; others are ignore
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +203,7 @@ def _stretches(
         )
     cuts = np.flatnonzero(np.abs(steps - usual) > 0.5 * usual) + 1
     edges = [0, *(int(cut) for cut in cuts), length]
-    yield from zip(edges[:-1], edges[1:], strict=True)
+    yield from pairwise(edges)
 
 
 def _first_line(error: Exception) -> str:

@@ -12,8 +12,9 @@ from gustbed_training.events import OPEN_AFTER
 
 _BLOCK = 60
 """Verdicts per block: scores this far apart count as independent."""
-_TAIL = 0.1
-"""Share of the blocks whose peaks the tail is fitted to."""
+_TAIL = 0.02
+"""Share of the blocks whose peaks the tail is fitted to, if that leaves enough of them."""
+_FEWEST_PEAKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Target:
     ``margin`` multiplies the largest sustained score of the held-out data: no threshold is below.
     """
 
-    false_per_hour: float = 1e-4
-    margin: float = 1.1
+    false_per_hour: float = 3e-4
+    margin: float = 1.25
 
 
 def threshold(
@@ -36,16 +37,18 @@ def threshold(
     neighbours. The peaks of its blocks are taken to have an exponential tail.
     """
     peaks = _block_peaks(scores)
-    if len(peaks) < 2 / _TAIL:
+    if len(peaks) < 2 * _FEWEST_PEAKS:
+        hours = 2 * _FEWEST_PEAKS * _BLOCK / verdicts_per_hour
         raise GustbedError(
-            f"{len(peaks)} blocks of held-out data cannot set a threshold",
-            f"give at least {2 / _TAIL * _BLOCK / verdicts_per_hour:.2f} turbine-hours "
-            "of held-out normal data",
+            f"{len(peaks) * _BLOCK / verdicts_per_hour:.2f} turbine-hours of held-out normal data "
+            "cannot set a threshold",
+            f"give at least {hours:.2f}",
         )
-    start = float(np.quantile(peaks, 1 - _TAIL))
+    tail = max(_TAIL, _FEWEST_PEAKS / len(peaks))
+    start = float(np.quantile(peaks, 1 - tail))
     excess = float((peaks[peaks > start] - start).mean()) if (peaks > start).any() else 0.0
     blocks_per_hour = verdicts_per_hour / _BLOCK
-    by_tail = start + excess * float(np.log(_TAIL * blocks_per_hour / target.false_per_hour))
+    by_tail = start + excess * float(np.log(tail * blocks_per_hour / target.false_per_hour))
     return max(by_tail, target.margin * float(peaks.max()))
 
 
