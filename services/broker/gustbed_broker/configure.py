@@ -48,6 +48,8 @@ def _config(files: BrokerFiles, folder: Path, data: Path) -> str:
         "persistent_client_expiration 7d",
         f"max_packet_size {MAX_PACKET_BYTES}",
         "max_queued_messages 10000",
+        # Or small messages wait up to 40 ms for the acknowledgement of those before them.
+        "set_tcp_nodelay true",
         "log_dest stdout",
         "log_type error",
         "log_type warning",

@@ -64,6 +64,7 @@ class _Round:
 
     rows: NDArray[np.intp]
     samples: list[Samples]
+    ends: list[float]
     arrived: list[float]
     ready: NDArray[np.bool_]
     windows: NDArray[np.float32]
@@ -183,8 +184,11 @@ class Scorer:
         return rounds
 
     def _take(self, members: list[tuple[int, Samples, float]]) -> _Round:
-        kept = []
-        restarted = []
+        rows: list[int] = []
+        restarted: list[int] = []
+        kept: list[Samples] = []
+        ends: list[float] = []
+        times: list[float] = []
         for row, samples, arrived in members:
             state = self._states[row]
             arrival = state.sequence.observe(samples.boot, samples.seq)
@@ -195,19 +199,21 @@ class Scorer:
             if arrival is Arrival.GAP or abs(step) > CLOCK_STEP_SECONDS:
                 restarted.append(row)
             state.last_end = samples.end
-            kept.append((row, samples, arrived))
-        rows = np.array([row for row, _, _ in kept], dtype=np.intp)
+            rows.append(row)
+            kept.append(samples)
+            ends.append(state.last_end)
+            times.append(arrived)
+        index = np.array(rows, dtype=np.intp)
         ready = np.zeros(0, dtype=bool)
         windows = np.zeros((0, len(CHANNELS), self._windows.window), dtype=np.float32)
         if kept:
             self._windows.restart(np.array(restarted, dtype=np.intp))
-            values = np.stack([samples.values for _, samples, _ in kept])
-            self._windows.append(rows, values)
-            ends = np.array([samples.end for _, samples, _ in kept])
-            self._summaries.add(rows, values, ends)
-            ready = self._windows.ready(rows)
-            windows = self._windows.latest(rows[ready])
-        return _Round(rows, [s for _, s, _ in kept], [a for _, _, a in kept], ready, windows)
+            values = np.stack([samples.values for samples in kept])
+            self._windows.append(index, values)
+            self._summaries.add(index, values, np.array(ends))
+            ready = self._windows.ready(index)
+            windows = self._windows.latest(index[ready])
+        return _Round(index, kept, ends, times, ready, windows)
 
     def _ratios(self, rounds: list[_Round]) -> NDArray[np.float32]:
         if not rounds:
@@ -222,7 +228,7 @@ class Scorer:
         # (n, kinds): the largest ratio of the features that speak for each kind.
         by_kind = np.where(self._masks, ratios[:, None, :], -np.inf).max(axis=2, initial=-np.inf)
         rows = part.rows[part.ready]
-        ends = np.array([samples.end for samples in part.samples])
+        ends = np.array(part.ends)
         if self.detector is not None and scored.any():
             outcome.events.extend(
                 self._tracker.update(
@@ -241,13 +247,15 @@ class Scorer:
                     values, kinds = rounded[position], violated[position]
                 state = "unknown" if values is None else "anomaly" if any(kinds) else "ok"
                 position += 1
-            outcome.verdicts.append(self._verdict(part.rows[i], samples, state, values, kinds))
-            outcome.arrived.append(part.arrived[i])
+            row, end = int(part.rows[i]), part.ends[i]
+            outcome.verdicts.append(self._verdict(row, samples, end, state, values, kinds))
+        outcome.arrived.extend(part.arrived)
 
     def _verdict(
         self,
         row: int,
         samples: Samples,
+        end: float,
         state: State,
         ratios: list[float] | None,
         kinds: list[bool],
@@ -259,7 +267,7 @@ class Scorer:
             turbine=samples.turbine,
             boot=samples.boot,
             seq=samples.seq,
-            t=samples.end,
+            t=end,
             state=state,
             score=score,
             ratios=dict(zip(FEATURE_NAMES, ratios, strict=True)) if ratios else {},
