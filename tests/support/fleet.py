@@ -110,6 +110,22 @@ def running(runtime: str, home: Path, **variables: str) -> Iterator[RunningFleet
         yield fleet
     finally:
         fleet.run("down")
+        if runtime == "docker":
+            _remove_volumes(fleet.environment["COMPOSE_PROJECT_NAME"])
+
+
+def _remove_volumes(project: str) -> None:
+    mine = [
+        "docker",
+        "volume",
+        "ls",
+        "-q",
+        "--filter",
+        f"label=com.docker.compose.project={project}",
+    ]
+    volumes = subprocess.run(mine, capture_output=True, text=True, check=False).stdout.split()
+    if volumes:
+        subprocess.run(["docker", "volume", "rm", *volumes], capture_output=True, check=False)
 
 
 def pid_of(fleet: RunningFleet, service: str) -> int:
