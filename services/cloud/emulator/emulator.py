@@ -27,7 +27,7 @@ SAVE_EVERY = 1.0
 """Seconds between two snapshots of the state."""
 SAVE_SHARE = 0.02
 """At most this share of the time goes into snapshots, however large the state has grown."""
-KEPT_LINES = 20_000
+KEPT_LINES = 10_000
 """Lines that a log stream may hold here: the emulator keeps logs in memory."""
 DEVICE_TOPICS = "device/"
 GRACE = 2.0

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.support.cloud import (
     STACK,
     Device,
     LocalCloud,
+    ask_to_enrol,
     enrolled,
     local_cloud,
     stop_process,
@@ -41,9 +43,11 @@ def own(tmp_path: Path) -> Iterator[LocalCloud]:
         yield running
 
 
-def register(client: operations.Cloud, folder: Path, version: str) -> operations.ModelVersion:
+def register(
+    client: operations.Cloud, folder: Path, version: str, name: str = "tiny"
+) -> operations.ModelVersion:
     path = folder / f"{version}.tar.gz"
-    write_package(tiny_package(version), path)
+    write_package(tiny_package(version, name=name), path)
     return operations.register_model(client, path)
 
 
@@ -52,7 +56,7 @@ def said(client: operations.Cloud, text: str) -> bool:
     return any(line.content.get("message") == text for line in lines)
 
 
-def test_stack_deployed_twice_changes_nothing(own: LocalCloud) -> None:
+def test_stack_deployed_twice_changes_nothing(cloud: LocalCloud) -> None:
     formation = boto3.client("cloudformation")
 
     def history() -> list[str]:
@@ -60,7 +64,7 @@ def test_stack_deployed_twice_changes_nothing(own: LocalCloud) -> None:
         return [event["EventId"] for event in events]
 
     before = history()
-    done = own.run("deploy")
+    done = cloud.run("deploy")
     assert (done.returncode, "up to date" in done.stdout) == (0, True), done.stderr
     assert history() == before
 
@@ -118,28 +122,29 @@ def test_destroy_takes_everything_down(own: LocalCloud, tmp_path: Path) -> None:
 
 
 def test_registry_survives_a_restart_with_the_same_versions(
-    own: LocalCloud, tmp_path: Path
+    cloud: LocalCloud, tmp_path: Path
 ) -> None:
-    client = own.connect()
+    client = cloud.connect()
     for version in ("1.0.0", "1.1.0"):
-        register(client, tmp_path, version)
-    operations.reject_model(client, "tiny", "1.0.0")
+        register(client, tmp_path, version, "lasting")
+    operations.reject_model(client, "lasting", "1.0.0")
     before = operations.list_models(client)
-    stop_process(own.registry, signal.SIGKILL)
-    own.start_registry()
+    stop_process(cloud.registry, signal.SIGKILL)
+    cloud.start_registry()
     assert operations.list_models(client) == before
-    register(client, tmp_path, "1.2.0")
-    arns = [model.arn.rpartition("/")[2] for model in operations.list_models(client)]
+    register(client, tmp_path, "1.2.0", "lasting")
+    arns = [model.arn.rpartition("/")[2] for model in operations.list_models(client, "lasting")]
     assert arns == ["3", "2", "1"]
 
 
-def test_registry_drops_a_line_that_a_crash_has_cut(own: LocalCloud, tmp_path: Path) -> None:
-    register(own.connect(), tmp_path, "1.0.0")
-    stop_process(own.registry, signal.SIGKILL)
-    with (own.folder / "registry" / "journal.jsonl").open("ab") as journal:
+def test_registry_drops_a_line_that_a_crash_has_cut(cloud: LocalCloud, tmp_path: Path) -> None:
+    client = cloud.connect()
+    register(client, tmp_path, "1.0.0", "cut")
+    stop_process(cloud.registry, signal.SIGKILL)
+    with (cloud.folder / "registry" / "journal.jsonl").open("ab") as journal:
         journal.write(b'{"at": "2026-01-01T00:00:00+00:00", "action": "Crea')
-    own.start_registry()
-    assert [model.version for model in operations.list_models(own.connect())] == ["1.0.0"]
+    cloud.start_registry()
+    assert [model.version for model in operations.list_models(client, "cut")] == ["1.0.0"]
 
 
 def test_approval_reaches_an_emulator_that_was_down(own: LocalCloud, tmp_path: Path) -> None:
@@ -184,6 +189,34 @@ def test_t4_provisioner_heals_a_killed_and_a_wiped_emulator(own: LocalCloud) -> 
     with Device(identity):
         pass
     assert own.run("health").returncode == 0
+
+
+def test_watching_provisioner_serves_who_comes_late_and_stops_within_five_seconds(
+    tmp_path: Path,
+) -> None:
+    with local_cloud(tmp_path, deploy=False) as own:
+        stop_process(own.emulator)
+        with (tmp_path / "provisioner.log").open("wb") as log:
+            watcher = subprocess.Popen(
+                [sys.executable, "-m", "gustbed_cloud", "provision", "--watch", "--every", "0.2"],
+                env={**os.environ, **own.environment},
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            wait_until(lambda: "AWS_ENDPOINT_URL" in own.log("provisioner"), "it says what lacks")
+            own.start_emulator()
+            identity = ask_to_enrol(own, "gustbed-site-1")
+            wait_until(lambda: (identity.folder / "certificate.pem").exists(), "the edge is in")
+            with Device(identity):
+                pass
+            later = ask_to_enrol(own, "gustbed-site-2")
+            wait_until(lambda: (later.folder / "certificate.pem").exists(), "the next edge is in")
+            watcher.send_signal(signal.SIGTERM)
+            assert watcher.wait(5) == 0
+        finally:
+            stop_process(watcher)
+        assert "Traceback" not in own.log("provisioner")
 
 
 def test_t4_provisioner_remakes_a_stack_that_lost_a_part(own: LocalCloud) -> None:
@@ -237,14 +270,14 @@ def test_taken_port_is_named_in_one_line(tmp_path: Path, script: str, variable: 
     assert variable in done.stderr
 
 
-def test_only_the_given_address_is_bound(own: LocalCloud) -> None:
+def test_only_the_given_address_is_bound(cloud: LocalCloud) -> None:
     listening = {
         line.split()[1]
         for table in ("/proc/net/tcp", "/proc/net/tcp6")
         for line in Path(table).read_text().splitlines()[1:]
         if line.split()[3] == "0A"
     }
-    for port in (own.port, own.mtls_port, own.registry_port):
+    for port in (cloud.port, cloud.mtls_port, cloud.registry_port):
         assert {entry for entry in listening if entry.endswith(f":{port:04X}")} == {
             f"0100007F:{port:04X}"
         }

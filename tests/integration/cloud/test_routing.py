@@ -113,7 +113,8 @@ def test_p3_record_of_the_reference_systems_is_kept(
 
 
 @pytest.mark.parametrize(
-    "payload", [b'{"events": 5}', b'{"unrelated": true}', b'{"events": [1, 2]}']
+    "payload",
+    [b"not json", b"\xff\x00", b'{"events": 5}', b'{"unrelated": true}', b'{"events": [1, 2]}'],
 )
 def test_malformed_batch_is_kept_apart_with_a_reason(
     device: Device, client: operations.Cloud, payload: bytes

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cloud.functions import CLOUD
+from tests.unit.cloud.functions import CLOUD, load_file
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -148,3 +148,40 @@ def test_damaged_registry_journal_names_file_and_line(tmp_path: Path) -> None:
     path.write_bytes(b'{"n": 1}\n{"n"\n{"n": 3}\n')
     with pytest.raises(JournalError, match=r"journal\.jsonl: line 2"):
         list(Journal(path).entries())
+
+
+@pytest.fixture
+def emulator() -> Any:
+    return load_file("gustbed_emulator_script", CLOUD / "emulator" / "emulator.py")
+
+
+def test_emulator_refuses_a_ministack_whose_internals_have_changed(
+    emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "REQUIRED", {"json": ("loads", "no_longer_there")})
+    with pytest.raises(emulator.LauncherError, match=r"json\.no_longer_there is gone"):
+        emulator.import_ministack()
+    monkeypatch.setattr(emulator, "REQUIRED", {"no_such_module": ()})
+    with pytest.raises(emulator.LauncherError, match="no_such_module cannot be imported"):
+        emulator.import_ministack()
+
+
+@pytest.mark.parametrize("value", ["0", "70000", "-1", "http", "4566 "])
+def test_emulator_port_that_is_none_names_its_variable(emulator: Any, value: str) -> None:
+    with pytest.raises(emulator.LauncherError, match="GUSTBED_EMULATOR_MTLS_PORT"):
+        emulator.read_settings({"GUSTBED_EMULATOR_MTLS_PORT": value})
+
+
+def test_emulator_folder_that_cannot_be_made_is_named(emulator: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    settings = emulator.read_settings({"GUSTBED_EMULATOR_DATA_DIR": str(tmp_path / "file" / "x")})
+    with pytest.raises(emulator.LauncherError, match="GUSTBED_EMULATOR_DATA_DIR"):
+        emulator.require_data_dir(settings)
+
+
+def test_emulator_is_advertised_by_a_name_that_devices_can_reach(emulator: Any) -> None:
+    assert emulator.read_settings({}).advertised == "127.0.0.1"
+    everywhere = {"GUSTBED_EMULATOR_HOST": "0.0.0.0"}  # noqa: S104
+    assert emulator.read_settings(everywhere).advertised not in ("0.0.0.0", "")  # noqa: S104
+    named = {**everywhere, "GUSTBED_EMULATOR_NAME": "emulator"}
+    assert emulator.read_settings(named).advertised == "emulator"
