@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.standin import StandIn
-from tests.support.chromium import chromium, chromium_path
+from tests.support.chromium import chromium, chromium_path, visit
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
 
@@ -110,7 +110,7 @@ def open_page(browser: Browser, dashboard: Dashboard) -> Iterator[Callable[..., 
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(45_000)
-        page.goto(f"{dashboard.url}/{address}")
+        visit(page, f"{dashboard.url}/{address}")
         return page
 
     yield go

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gustbed_protocol import topics
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
@@ -25,6 +26,7 @@ from gustbed_protocol.events import (
     ServiceState,
     TurbineStatus,
     Verdict,
+    VerdictState,
 )
 from gustbed_protocol.features import FEATURE_NAMES
 from gustbed_protocol.mqtt import Message, Session
@@ -125,7 +127,7 @@ class StandIn:
         for kind in kinds:
             ratios |= {f: self._random.uniform(1.7, 2.6) for f in FEATURES_OF[kind]}
         score = max(ratios.values())
-        state = "anomaly" if kinds else "ok"
+        state: VerdictState = "anomaly" if kinds else "ok"
         ordered = sorted(kinds)
         verdict = Verdict(name, self._boot, self._seq, now, state, score, ratios, ordered, MODEL)
         self._session.publish(Message(topics.verdict(self.site, name), encode(verdict)))
@@ -182,8 +184,8 @@ class StandIn:
         roll, pitch, yaw = (shake * noise[4], shake * noise[5], 0.08 * np.sin(phase / 2))
         values = np.zeros((len(CHANNELS), SAMPLES))
 
-        def put(channel: str, series: object) -> None:
-            values[CHANNEL_INDEX[channel]] = series
+        def put(channel: str, series: ArrayLike) -> None:
+            values[CHANNEL_INDEX[channel]] = np.asarray(series)
 
         cr, sr, cp, sp = np.cos(roll / 2), np.sin(roll / 2), np.cos(pitch / 2), np.sin(pitch / 2)
         cy, sy = np.cos(yaw / 2), np.sin(yaw / 2)

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import TURBINES, start_dashboard
 from tests.browser.standin import StandIn
+from tests.support.chromium import visit
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
 
@@ -22,7 +23,7 @@ def test_no_broker_is_one_line_and_the_page_recovers_when_it_comes(
     try:
         wait_until(lambda: dashboard.health() == 0, "the dashboard is healthy", timeout=90)
         page = browser.new_page()
-        page.goto(dashboard.url)
+        visit(page, dashboard.url)
         expect(page.locator(".gb-banner")).to_contain_text(
             f"site broker 127.0.0.1:{port}", timeout=45_000
         )

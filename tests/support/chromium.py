@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 FLAGS = (
     "--no-sandbox",
@@ -16,6 +17,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
+"""Chromium drops its connections when an interface comes or goes, as Docker's do all the time."""
 
 
 def chromium_path() -> str | None:
@@ -33,3 +37,25 @@ def chromium(path: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def visit(page: Page, url: str, attempts: int = 5) -> None:
+    """Open an address whole; try again when this machine's network changed in between."""
+    for attempt in range(attempts):
+        lost: list[str] = []
+
+        def note(request: Request, lost: list[str] = lost) -> None:
+            if NETWORK_CHANGED in (request.failure or ""):
+                lost.append(request.url)
+
+        page.on("requestfailed", note)
+        try:
+            page.goto(url, wait_until="networkidle")
+        except PlaywrightError as error:
+            if NETWORK_CHANGED not in str(error) or attempt == attempts - 1:
+                raise
+            lost.append(url)
+        finally:
+            page.remove_listener("requestfailed", note)
+        if not lost:
+            return

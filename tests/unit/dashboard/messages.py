@@ -3,7 +3,15 @@
 import numpy as np
 
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.events import AnomalyEvent, Heartbeat, ModelRef, TurbineStatus, Verdict
+from gustbed_protocol.events import (
+    AnomalyEvent,
+    EventChange,
+    Heartbeat,
+    ModelRef,
+    TurbineStatus,
+    Verdict,
+    VerdictState,
+)
 from gustbed_protocol.features import FEATURE_NAMES
 from gustbed_protocol.telemetry import Block, Samples, block_from_samples
 from gustbed_protocol.violations import Violation
@@ -26,14 +34,14 @@ def verdict(turbine: str = "wt01", t: float = 100.0, score: float | None = 0.4) 
     ratios = {} if score is None else dict.fromkeys(FEATURE_NAMES, score)
     bad = score is not None and score > 1
     kinds = [Violation.VIBRATION] if bad else []
-    state = "unknown" if score is None else "anomaly" if bad else "ok"
+    state: VerdictState = "unknown" if score is None else "anomaly" if bad else "ok"
     return Verdict(turbine, "b1", 0, t, state, score, ratios, kinds, MODEL)
 
 
-def status(turbine: str = "wt01", state: str = "ok", blocks: int = 7) -> TurbineStatus:
+def status(turbine: str = "wt01", state: VerdictState = "ok", blocks: int = 7) -> TurbineStatus:
     """A turbine that lost nothing."""
     kinds = [Violation.VIBRATION] if state == "anomaly" else []
-    return TurbineStatus(turbine, state, blocks, 0, 0, 0, 0.4, kinds)  # type: ignore[arg-type]
+    return TurbineStatus(turbine, state, blocks, 0, 0, 0, 0.4, kinds)
 
 
 def heartbeat(t: float = 100.0, *turbines: TurbineStatus) -> Heartbeat:
@@ -45,7 +53,7 @@ def event(
     name: str = "e1", opened: float = 90.0, closed: float | None = None, peak: float = 2.0
 ) -> AnomalyEvent:
     """A vibration on wt01."""
-    change = "opened" if closed is None else "closed"
+    change: EventChange = "opened" if closed is None else "closed"
     return AnomalyEvent(
         name,
         SITE,

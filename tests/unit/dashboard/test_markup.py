@@ -64,6 +64,15 @@ def test_a_card_names_its_state_and_its_violation_in_words() -> None:
     assert "data-violation" not in card.replace('data-violation="vibration"', "", 1)
 
 
+def test_a_large_fleet_is_tiles_that_also_say_their_state() -> None:
+    state = SiteState(SITE, [f"wt{i:03d}" for i in range(200)])
+
+    tiles = markup.tiles(take(state, 100.0, None).turbines)
+
+    assert tiles.count('class="gb-tile ') == 200
+    assert tiles.count('title="Waiting"') == 200
+
+
 def test_the_threshold_is_at_half_height_and_no_score_leaves_the_picture() -> None:
     ratios = [0.0, 0.5, 1.0, 2.0, 50.0, 1e9]
     heights = [markup.compress(ratio) for ratio in ratios]
