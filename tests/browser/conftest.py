@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,19 +36,24 @@ class Dashboard:
         return done.returncode
 
 
-def start_dashboard(folder: Path, mqtt_port: int) -> Dashboard:
-    """Start the product's entry point against a broker; the edge and the cloud are away."""
+def start_dashboard(
+    folder: Path, mqtt_port: int, cloud: Mapping[str, str] | None = None
+) -> Dashboard:
+    """Start the product's entry point against a broker; the edge is away, as is a cloud of None."""
     port, nowhere = free_port(), free_port()
+    away = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{nowhere}",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("GUSTBED_", "AWS_"))},
         "GUSTBED_DASHBOARD_PORT": str(port),
         "GUSTBED_MQTT_PORT": str(mqtt_port),
         "GUSTBED_TURBINES": str(len(TURBINES)),
         "GUSTBED_EDGE_URL": f"http://127.0.0.1:{nowhere}",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{nowhere}",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **(away if cloud is None else cloud),
     }
     log = folder / "dashboard.log"
     with log.open("wb") as out:
