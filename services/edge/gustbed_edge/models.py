@@ -77,10 +77,13 @@ class ModelStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        # What a killed update left half written is nobody's.
-        for leftover in folder.glob(".*"):
-            _remove(leftover)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # What a killed update left half written is nobody's.
+            for leftover in folder.glob(".*"):
+                _remove(leftover)
+        except OSError as error:
+            raise GustbedError(f"{error.filename}: {error.strerror}", "make it writable") from error
 
     def committed(self) -> Committed:
         """Read the pointer. An unreadable one counts as empty, and is logged."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import AnomalyEvent
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ def _open(path: Path) -> sqlite3.Connection:
         return _connect(path)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
-            raise
+            raise GustbedError(f"{path}: {error}", "make it and its folder writable") from error
         # A gateway that nobody visits must start again without a person; the file is kept.
         aside = path.with_suffix(f".corrupt-{int(time.time())}")
         log.error("%s: %s; kept as %s, starting a new one", path, error, aside.name)  # noqa: TRY400

@@ -51,6 +51,7 @@ class Pipeline:
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._next: Detector | None = None
         self._swapped = threading.Event()
+        self._swapping = threading.Lock()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="scoring", daemon=True)
 
@@ -75,9 +76,13 @@ class Pipeline:
         """
         self._swapped.clear()
         self._next = detector
-        if not self._swapped.wait(SWAP_TIMEOUT):
+        if self._swapped.wait(SWAP_TIMEOUT):
+            return
+        with self._swapping:
+            if self._swapped.is_set():
+                return
             self._next = None
-            raise TimeoutError("the scoring thread did not take the new model")
+        raise TimeoutError("the scoring thread did not take the new model")
 
     def latency(self) -> dict[str, float]:
         """Seconds from a block's arrival to its verdict's publication, over the latest blocks."""
@@ -91,9 +96,9 @@ class Pipeline:
         summary_due = time.monotonic() + self._telemetry_interval
         while not (self._stopping and not len(self._intake)):
             self.last_turn = time.monotonic()
-            self._take_swap()
             batch = self._intake.take(IDLE_SECONDS, self._grace, len(self._topics))
             try:
+                self._take_swap()
                 if batch:
                     self._tell(self._scorer.score(batch))
                 if time.monotonic() >= summary_due:
@@ -105,10 +110,12 @@ class Pipeline:
                 log.exception("a batch of %d payloads failed", len(batch))
 
     def _take_swap(self) -> None:
-        detector, self._next = self._next, None
-        if detector is not None:
-            self._scorer.serve(detector)
-            self._swapped.set()
+        # Under the lock, so that a swap is either given up or made, never both.
+        with self._swapping:
+            detector, self._next = self._next, None
+            if detector is not None:
+                self._scorer.serve(detector)
+                self._swapped.set()
 
     def _tell(self, outcome: Outcome) -> None:
         self._recorder.events(outcome.events)

@@ -18,6 +18,7 @@ MESSAGE_BYTES = 100 * 1024
 """Of items in one message: below IoT Core's 128 KiB, with room for the envelope."""
 CATCH_UP = 4
 """Messages per kind and turn while there is a backlog; in steady state it is one."""
+TURN_SECONDS = 1.0
 ACK_SECONDS = 20.0
 LAST_ACK_SECONDS = 0.5
 """While stopping."""
@@ -93,17 +94,13 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._wake.wait(self._pause())
+            self._wake.wait(TURN_SECONDS)
             self._wake.clear()
             if self._link.connected:
                 try:
                     self.turn()
                 except sqlite3.Error as error:
                     log.error("cannot use the outbox: %s", error)  # noqa: TRY400
-
-    def _pause(self) -> float:
-        soonest = min(kind.due for kind in self._kinds) - self._monotonic()
-        return min(1.0, max(0.05, soonest))
 
     def _send(self, kind: _Kind) -> bool:
         """Send up to ``CATCH_UP`` messages; whether anything was sent."""

@@ -57,6 +57,7 @@ class CloudLink:
         self._client: Any = None
         self._answer: Answer | None = None
         self._complaint = ""
+        self._request = data_dir / "no-request-yet"
         self._thread = threading.Thread(target=self._watch, name="uplink", daemon=True)
 
     @property
@@ -104,7 +105,8 @@ class CloudLink:
             self._stop.wait(WATCH_SECONDS)
 
     def _look(self) -> None:
-        ensure_identity(self._data_dir, self._enrol_dir, self._thing)
+        if not self._request.exists():
+            self._request = ensure_identity(self._data_dir, self._enrol_dir, self._thing)
         answer = self._enrolment.answer()
         if answer is None:
             self._complain(f"not enrolled yet: waiting for an answer in {self._enrolment.folder}")

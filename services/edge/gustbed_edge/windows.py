@@ -6,12 +6,14 @@ from numpy.typing import NDArray
 
 SPARE = 8
 """Capacity over window: how rarely the buffers are moved down."""
+KEPT = 4
+"""Windows of history that moving down keeps, for a next model that looks further back."""
 
 
 class Windows:
     """Sample buffers of all turbines: (turbines, channels, capacity), oldest sample first.
 
-    Appending writes behind the last sample; a full row is moved down to its last window, which
+    Appending writes behind the last sample; a full row is moved down to its latest part, which
     happens once in many blocks. So every window is contiguous and in time order.
     """
 
@@ -20,6 +22,7 @@ class Windows:
         self._data = np.zeros((turbines, channels, window * SPARE), dtype=np.float32)
         self._fill = np.zeros(turbines, dtype=np.intp)
         self._views = sliding_window_view(self._data, window, axis=2)
+        self._history = sliding_window_view(self._data, window * KEPT, axis=2)
 
     def restart(self, rows: NDArray[np.intp]) -> None:
         """Forget what these turbines sent: their window warms up again."""
@@ -34,10 +37,9 @@ class Windows:
         count = values.shape[2]
         full = rows[self._fill[rows] + count > self._data.shape[2]]
         if len(full):
-            self._data[full, :, : self.window] = self._views[
-                full, :, self._fill[full] - self.window
-            ]
-            self._fill[full] = self.window
+            kept = self.window * KEPT
+            self._data[full, :, :kept] = self._history[full, :, self._fill[full] - kept]
+            self._fill[full] = kept
         target = sliding_window_view(self._data, count, axis=2, writeable=True)
         target[rows, :, self._fill[rows]] = values
         self._fill[rows] += count
@@ -58,7 +60,7 @@ class Windows:
         other = Windows(turbines, channels, window)
         for row in range(turbines):
             fill = int(self._fill[row])
-            kept = min(fill, window)
+            kept = min(fill, window * KEPT)
             other._data[row, :, :kept] = self._data[row, :, fill - kept : fill]
             other._fill[row] = kept
         return other

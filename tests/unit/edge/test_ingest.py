@@ -125,6 +125,14 @@ def test_the_quarantine_is_bounded_and_counts_everything(tmp_path: Path) -> None
     assert all(json.loads(line) for line in (tmp_path / FILE).read_text().splitlines())
 
 
+def test_a_flood_within_a_second_is_counted_but_not_all_written(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path, clock=lambda: NOW)
+    for _ in range(3 * MAX_PER_SECOND):
+        quarantine.reject(TOPIC, b"x", PayloadError("malformed", "why"))
+    assert quarantine.counts["malformed"] == 3 * MAX_PER_SECOND
+    assert len((tmp_path / FILE).read_text().splitlines()) == MAX_PER_SECOND
+
+
 def test_a_full_disk_does_not_stop_ingest(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path / "missing", clock=lambda: NOW)
     quarantine.reject(TOPIC, b"x", PayloadError("malformed", "why"))

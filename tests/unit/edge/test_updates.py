@@ -141,6 +141,15 @@ def test_o5_the_report_follows_also_after_a_restart(edge: Edge, jobs: FakeJobs) 
     assert jobs.reports[0].status == "SUCCEEDED"
 
 
+def test_o5_the_report_does_not_wait_for_the_job_to_be_delivered_again(
+    edge: Edge, jobs: FakeJobs
+) -> None:
+    edge.journal.record(Outcome("z", 1, "SUCCEEDED", {}))
+    jobs.queue = []
+    edge.turn()
+    assert [key(report) for report in jobs.reports] == [("z", 1)]
+
+
 def test_o6_a_job_delivered_again_is_reported_again_but_not_executed(
     edge: Edge, jobs: FakeJobs
 ) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_edge.windows import SPARE, Windows
+from gustbed_edge.windows import KEPT, SPARE, Windows
 
 TURBINES, CHANNELS, WINDOW = 4, 3, 7
 STEPS = st.lists(
@@ -67,3 +67,22 @@ def test_a_window_that_is_handed_out_does_not_change_afterwards() -> None:
     for _ in range(4 * SPARE):
         windows.append(rows, np.full((1, 1, 3), 9.0))
     assert (taken == 1).all()
+
+
+def test_a_longer_window_finds_its_history_after_any_number_of_blocks() -> None:
+    windows = Windows(1, 1, WINDOW)
+    rows = np.array([0], dtype=np.intp)
+    longer = WINDOW * KEPT
+    for step in range(100):
+        windows.append(rows, np.full((1, 1, 3), float(step)))
+        if (step + 1) * 3 >= longer:
+            assert windows.resized(longer).ready(rows).all()
+
+
+def test_a_long_stream_stays_in_order_when_the_buffer_is_moved_down() -> None:
+    windows = Windows(2, 1, WINDOW)
+    rows = np.array([1], dtype=np.intp)
+    for end in range(3, 6 * WINDOW * SPARE, 3):
+        windows.append(rows, np.arange(end - 3, end, dtype=float).reshape(1, 1, 3))
+        if end >= WINDOW:
+            assert windows.latest(rows)[0, 0].tolist() == list(range(end - WINDOW, end))
