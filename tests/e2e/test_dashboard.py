@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.chromium import chromium, chromium_path
+from tests.support.chromium import chromium, chromium_path, visit
 from tests.support.fleet import RunningFleet
 from tests.support.ports import wait_until
 
@@ -24,8 +24,8 @@ def test_a_fault_shows_on_the_fleet_page_and_goes_away_without_a_reload(
     fleet: RunningFleet, page: Page
 ) -> None:
     wait_until(lambda: fleet.turbines()["wt06"]["state"] == "ok", "wt06 is ok", 60)
-    page.goto(fleet.dashboard_url)
-    card = page.locator(".gb-card", has_text="wt06")
+    visit(page, fleet.dashboard_url)
+    card = page.locator('.gb-card[data-turbine="wt06"]')
     expect(card).to_contain_text("Normal", timeout=30_000)
     page.evaluate("window.sameDocument = true")
     fleet.cli("fault", "inject", "wt06", "voltage", "--severity", "0.9")

@@ -1,5 +1,6 @@
 """AWS sessions and clients, and AWS's failures as errors that a person can mend."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,7 +62,8 @@ class Session:
 def open_session() -> Session:
     """Open a session from the standard AWS configuration. Raises ``GustbedError``."""
     with readable_errors():
-        session = boto3.session.Session()
+        # boto3 reads only AWS_DEFAULT_REGION; every other SDK, and Lambda, says AWS_REGION.
+        session = boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
         if session.region_name is None:
             raise aws.NoRegionError
         if session.get_credentials() is None:
