@@ -37,8 +37,9 @@ def _make_dataset(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from gustbed_protocol.package import check_name, version_key, write_package
     from gustbed_training.datasets import cached
-    from gustbed_training.pipeline import Identity, build, load
+    from gustbed_training.pipeline import Identity, build
     from gustbed_training.profiles import profile
+    from gustbed_training.shares import load
     from gustbed_training.thresholds import Target
     from gustbed_training.train import Plan
 
@@ -56,14 +57,25 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from gustbed_training.baseline import pca_scorer
     from gustbed_training.evaluate import evaluate
-    from gustbed_training.pipeline import evaluation_recordings
     from gustbed_training.report import as_json, as_table
     from gustbed_training.scoring import load_package, scorer
+    from gustbed_training.shares import for_evaluation, load
+    from gustbed_training.thresholds import Target
 
     package = load_package(options.model)
-    result = evaluate(evaluation_recordings(options.data), scorer(package.model))
-    print(json.dumps(as_json(result), indent=2) if options.json else as_table(result))
+    title = f"{package.manifest.name} {package.manifest.version}"
+    results = {title: evaluate(for_evaluation(options.data), scorer(package.model))}
+    if options.baseline:
+        score = pca_scorer(load(options.baseline), Target())
+        results["principal components"] = evaluate(for_evaluation(options.data), score)
+    if options.json:
+        first, *others = results.values()
+        value = {"model": title} | as_json(first) | {"baseline": [as_json(o) for o in others]}
+        print(json.dumps(value, indent=2))
+    else:
+        print("\n\n".join(f"{name}\n{as_table(result)}" for name, result in results.items()))
 
 
 def _factory(options: argparse.Namespace) -> None:
@@ -103,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(function=_evaluate)
     evaluate.add_argument("--model", type=Path, required=True, metavar="PACKAGE.tar.gz")
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR|FILE")
+    evaluate.add_argument(
+        "--baseline", type=Path, metavar="DIR", help="also judge principal components of this data"
+    )
     evaluate.add_argument("--json", action="store_true")
 
     factory = commands.add_parser("factory", help="make the model that the edge ships with")

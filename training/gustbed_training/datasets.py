@@ -21,6 +21,7 @@ from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.violations import Violation
 
 Role = Literal["train", "calibrate", "test", "fault"]
+_ROLES: tuple[Role, ...] = ("train", "calibrate", "test", "fault")
 DESCRIPTION = "profile.json"
 CACHE = Path(".gustbed") / "datasets"
 
@@ -107,10 +108,15 @@ def make(profile: Profile, folder: Path, say: Callable[[str], None]) -> None:
 def role_of(file: Path, folder: Path) -> Role:
     """Role of a recording by the folder it lies in; recordings of one's own train the model."""
     top = file.relative_to(folder).parts[0] if file != folder else ""
-    for role in ("calibrate", "test", "fault"):
-        if top.startswith(f"{role}-"):
-            return role  # type: ignore[return-value]
-    return "train"
+    return next((role for role in _ROLES if top.startswith(f"{role}-")), "train")
+
+
+def check_complete(folder: Path) -> None:
+    """Raise ``GustbedError`` if the folder holds a dataset that was not finished."""
+    if not folder.is_dir() or (folder / DESCRIPTION).is_file():
+        return
+    if any(entry.name.startswith(f"{role}-") for entry in folder.iterdir() for role in _ROLES):
+        raise GustbedError(f"{folder}: the dataset is unfinished", "run make-dataset on it again")
 
 
 def _twin_sources() -> Iterable[Path]:
@@ -123,7 +129,7 @@ def _twin_sources() -> Iterable[Path]:
 def _simulate(run: Run, folder: Path) -> None:
     if folder.is_dir():
         return
-    unfinished = folder.with_name(f".{folder.name}.part")
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     command = [
         sys.executable, "-m", "gustbed_twin", "generate",
@@ -138,7 +144,13 @@ def _simulate(run: Run, folder: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise GustbedError(f"the twin failed to simulate {run.folder}", last)
-    os.replace(unfinished, folder)  # noqa: PTH105  (atomic, and replaces)
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if not folder.is_dir():
+            raise
+        # Another process was quicker; the same run gives the same files.
 
 
 def _argument(fault: Fault) -> str:

@@ -97,10 +97,11 @@ def evaluate(recordings: Iterable[Recording], score: Scorer) -> Evaluation:
 
 def violating(ratios: NDArray[np.float32]) -> dict[Violation, NDArray[np.bool_]]:
     """Which verdicts accuse the turbine of which kind, as the edge decides."""
-    return {
-        kind: (ratios[:, [FEATURE_NAMES.index(name) for name in names]] > 1).any(axis=1)
-        for kind, names in FEATURES_OF.items()
+    over = ratios > 1
+    columns = {
+        kind: [FEATURE_NAMES.index(name) for name in names] for kind, names in FEATURES_OF.items()
     }
+    return {kind: np.any(over[:, chosen], axis=1) for kind, chosen in columns.items()}
 
 
 def _add(result: Evaluation, recording: Recording, ratios: NDArray[np.float32]) -> None:

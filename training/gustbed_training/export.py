@@ -1,7 +1,8 @@
 """From PyTorch to one ONNX graph."""
 
-import io
+import tempfile
 import warnings
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -13,8 +14,8 @@ _OPSET = 17
 
 def to_onnx(model: nn.Module, features: int, window: int) -> bytes:
     """Export with any batch size: ``window`` (n, features, window) to ``score`` and ``ratio``."""
-    written = io.BytesIO()
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        written = Path(folder) / "model.onnx"
         # The newer exporter needs onnxscript and gains nothing for matrix products.
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -27,4 +28,4 @@ def to_onnx(model: nn.Module, features: int, window: int) -> bytes:
             opset_version=_OPSET,
             dynamo=False,
         )
-    return written.getvalue()
+        return written.read_bytes()

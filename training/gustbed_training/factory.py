@@ -16,8 +16,9 @@ from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.jobs import PACKAGE_FILE, Release, Signature
 from gustbed_protocol.package import sha256, write_package
 from gustbed_training.datasets import cached
-from gustbed_training.pipeline import Identity, build, load
+from gustbed_training.pipeline import Identity, build
 from gustbed_training.profiles import profile
+from gustbed_training.shares import load
 from gustbed_training.thresholds import Target
 from gustbed_training.train import Plan
 

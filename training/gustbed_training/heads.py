@@ -95,7 +95,8 @@ class AutoencoderHead(Head):
 
     def _error(self, target: Tensor) -> Tensor:
         latent = torch.tanh(self.encode(target.flatten(1)))
-        return target - self.decode(latent).reshape(-1, self.signals, self.length)
+        decoded: Tensor = self.decode(latent).reshape(-1, self.signals, self.length)
+        return target - decoded
 
 
 def _perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -7,7 +7,7 @@ Only the channels that engineered features need must be there; others are ignore
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,9 +50,14 @@ class Recording:
         return int(self.values.shape[1])
 
     @property
-    def hours(self) -> float:
-        """Duration."""
-        return self.samples / SAMPLE_RATE_HZ / 3600
+    def faulty(self) -> bool:
+        """Whether a fault is labelled anywhere."""
+        return any(bool(column.any()) for column in self.severity.values())
+
+
+def as_printed(recording: Recording) -> Recording:
+    """The recording as the firmware's text record would have given it: with two decimals."""
+    return replace(recording, values=np.round(recording.values, 2))
 
 
 def label_column(kind: Violation) -> str:
@@ -66,7 +71,12 @@ def recording_files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise GustbedError(f"{folder}: no such folder", "name a folder of recordings, or a file")
-    files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
     if not files:
         raise GustbedError(f"{folder}: no .parquet or .csv recording", "check the path")
     return files

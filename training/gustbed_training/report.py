@@ -64,3 +64,28 @@ def as_table(result: Evaluation) -> str:
             f"{found.exactly_one:>10}{found.cross_talk:>11}{middle:>10}{largest:>10}"
         )
     return "\n".join(lines)
+
+
+def as_metrics(result: Evaluation) -> dict[str, float]:
+    """The few numbers that a package's manifest carries, all severities together."""
+    metrics = {
+        "test_turbine_hours": round(result.turbine_hours, 3),
+        "false_events_per_turbine_day": round(result.false_events_per_turbine_day, 4),
+    }
+    for kind in Violation:
+        found = [entry for (k, _), entry in result.injections.items() if k is kind]
+        if not found:
+            continue
+        points = result.points[kind]
+        faults = sum(entry.faults for entry in found)
+        metrics |= {
+            f"{kind}_precision": round(points.precision, 4),
+            f"{kind}_recall": round(points.recall, 4),
+            f"{kind}_f1": round(points.f1, 4),
+            f"{kind}_exactly_one_event": round(sum(e.exactly_one for e in found) / faults, 4),
+            f"{kind}_cross_talk": float(sum(e.cross_talk for e in found)),
+        }
+        delays = [delay for entry in found for delay in entry.delays]
+        if delays:
+            metrics[f"{kind}_median_delay_s"] = round(float(np.median(delays)), 2)
+    return metrics
