@@ -1,6 +1,7 @@
 """The edge and the emulated cloud with the real stack: mutual TLS, uplink, jobs."""
 
 import json
+import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -234,3 +235,30 @@ def test_o2_o3_o4_what_must_not_serve_is_refused_with_its_reason(place: Place) -
         back, back_archive = rollout.release(tiny_package("1.4.0"), rollback=True)
         assert rollout.ended(rollout.create(back, back_archive))[0] == "SUCCEEDED"
         assert version(edge) == "1.4.0"
+
+
+def test_an_edge_whose_key_is_gone_asks_again(place: Place) -> None:
+    with place.edge() as edge:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+    request = place.cloud.enrol_dir / place.site.thing / "request.csr"
+    before = request.read_bytes()
+    (place.folder / "edge" / "private-key.pem").unlink()
+    with place.edge() as edge:
+        wait_until(lambda: request.read_bytes() != before, "the edge asks anew")
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects with its new key")
+
+
+def test_t4_a_killed_cloud_is_found_again(place: Place) -> None:
+    with place.edge() as edge, place.turbines() as turbines:
+        place.enrol()
+        wait_until(lambda: place.numbers(turbines, "wt01"), "verdicts arrive")
+        place.cloud.stop(signal.SIGKILL)
+        wait_until(lambda: not connected(edge), "the cloud is missed")
+        place.cloud.start_emulator()
+        # What the emulator had not saved is the provisioner's to heal.
+        place.cloud.provision()
+        wait_until(lambda: connected(edge), "the edge connects again")
+        target = turbines.sent["wt01"] + 5
+        wait_until(lambda: (place.numbers(turbines, "wt01") or [0])[-1] >= target, "news arrives")
