@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.features import FEATURE_NAMES, FEATURES
 from gustbed_protocol.package import FeatureSpec, Manifest, Package
 from gustbed_protocol.violations import FEATURES_OF
@@ -125,5 +126,8 @@ def _provenance(shares: Shares, plan: Plan, target: Target) -> dict[str, str]:
 def _now() -> str:
     """When the package was made; SOURCE_DATE_EPOCH makes builds repeatable to the byte."""
     given = os.environ.get("SOURCE_DATE_EPOCH")
-    now = datetime.fromtimestamp(int(given), UTC) if given else datetime.now(UTC)
+    try:
+        now = datetime.fromtimestamp(int(given), UTC) if given else datetime.now(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise GustbedError(f"SOURCE_DATE_EPOCH={given}", "give seconds since 1970") from error
     return now.isoformat(timespec="seconds")

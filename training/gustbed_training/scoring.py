@@ -24,9 +24,12 @@ def scorer(model: bytes) -> Scorer:
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def score(windows: NDArray[np.float32]) -> Scores:
+        if not len(windows):
+            nothing = np.empty(windows.shape[:2], dtype=np.float32)
+            return nothing, nothing
         parts = [
             session.run([SCORE, RATIO], {INPUT: windows[i : i + _BATCH]})
-            for i in range(0, max(len(windows), 1), _BATCH)
+            for i in range(0, len(windows), _BATCH)
         ]
         scores = np.concatenate([part[0] for part in parts])
         ratios = np.concatenate([part[1] for part in parts])
