@@ -70,6 +70,14 @@ def test_ports_follow_their_variables() -> None:
     assert addresses == {"127.0.0.1"}
 
 
+def test_a_recording_is_mounted_where_the_twin_looks_for_it() -> None:
+    twin = model("local", GUSTBED_TWIN_REPLAY="/data/gusts.csv")["services"]["twin"]
+    (mount,) = (v for v in twin["volumes"] if v["type"] == "bind")
+    assert (mount["source"], mount["read_only"]) == ("/data/gusts.csv", True)
+    assert twin["environment"]["GUSTBED_TWIN_REPLAY"] == mount["target"]
+    assert not model("local")["services"]["twin"]["environment"]["GUSTBED_TWIN_REPLAY"]
+
+
 def test_a_site_on_its_own_is_built_for_arm64() -> None:
     files = ("-f", "compose/site.yml", "-f", "compose/pi.yml")
     services = Compose(clean_environment(), (*WITHOUT_DOT_ENV, *files)).config()["services"]
