@@ -19,6 +19,7 @@ from gustbed_protocol.settings import MqttSettings
 HEALTHY_WITHIN = 60.0
 """Seconds that a fleet may take from start to healthy."""
 LOOK_EVERY = 0.5
+_PATHS_OF_PEOPLE = ("GUSTBED_TWIN_REPLAY",)
 
 
 class ProcessRuntime:
@@ -110,7 +111,7 @@ class ProcessRuntime:
         with log.open("ab") as output:
             subprocess.Popen(
                 [sys.executable, "-m", leftovers.SUPERVISOR_MODULE],
-                env={**self._fleet.environment(), MARK: str(self._fleet.home)},
+                env={**_with_whole_paths(self._fleet.environment()), MARK: str(self._fleet.home)},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -140,6 +141,12 @@ class ProcessRuntime:
                 f"{name} is not healthy after {HEALTHY_WITHIN:.0f} s: {reasons[name]}",
                 f"the last line of {log} is: {_last_line(log)}",
             )
+
+
+def _with_whole_paths(environment: dict[str, str]) -> dict[str, str]:
+    # Services run elsewhere; a person's relative path means where the person stands.
+    paths = {name: environment[name] for name in _PATHS_OF_PEOPLE if environment.get(name)}
+    return {**environment, **{name: str(Path(path).resolve()) for name, path in paths.items()}}
 
 
 def _last_line(log: Path) -> str:
