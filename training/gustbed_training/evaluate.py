@@ -30,17 +30,17 @@ class Points:
     false_negative: int = 0
 
     @property
-    def precision(self) -> float:
-        """Share of the accusations that are right."""
+    def precision(self) -> float | None:
+        """Share of the accusations that are right; None without any."""
         return _share(self.true_positive, self.true_positive + self.false_positive)
 
     @property
-    def recall(self) -> float:
-        """Share of the faulty verdicts that are accused."""
+    def recall(self) -> float | None:
+        """Share of the faulty verdicts that are accused; None without any."""
         return _share(self.true_positive, self.true_positive + self.false_negative)
 
     @property
-    def f1(self) -> float:
+    def f1(self) -> float | None:
         """Harmonic mean of both."""
         return _share(2 * self.true_positive, 2 * self.true_positive + self.errors)
 
@@ -75,7 +75,7 @@ class Evaluation:
     @property
     def false_events_per_turbine_day(self) -> float:
         """All kinds together."""
-        return _share(24 * sum(self.false_events.values()), self.turbine_hours)
+        return _share(24 * sum(self.false_events.values()), self.turbine_hours) or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,5 +172,5 @@ def _intervals(recording: Recording) -> Iterator[_Interval]:
             yield _Interval(kind, float(severity[start:stop].max()), start, stop)
 
 
-def _share(part: float, of: float) -> float:
-    return part / of if of else 0.0
+def _share(part: float, of: float) -> float | None:
+    return part / of if of else None

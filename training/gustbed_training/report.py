@@ -16,9 +16,9 @@ def as_json(result: Evaluation) -> dict[str, Any]:
         "false_events_per_turbine_day": round(result.false_events_per_turbine_day, 4),
         "verdicts": {
             str(kind): {
-                "precision": round(points.precision, 4),
-                "recall": round(points.recall, 4),
-                "f1": round(points.f1, 4),
+                "precision": _rounded(points.precision),
+                "recall": _rounded(points.recall),
+                "f1": _rounded(points.f1),
             }
             for kind, points in result.points.items()
         },
@@ -79,9 +79,9 @@ def as_metrics(result: Evaluation) -> dict[str, float]:
         points = result.points[kind]
         faults = sum(entry.faults for entry in found)
         metrics |= {
-            f"{kind}_precision": round(points.precision, 4),
-            f"{kind}_recall": round(points.recall, 4),
-            f"{kind}_f1": round(points.f1, 4),
+            f"{kind}_precision": _rounded(points.precision) or 0.0,
+            f"{kind}_recall": _rounded(points.recall) or 0.0,
+            f"{kind}_f1": _rounded(points.f1) or 0.0,
             f"{kind}_exactly_one_event": round(sum(e.exactly_one for e in found) / faults, 4),
             f"{kind}_cross_talk": float(sum(e.cross_talk for e in found)),
         }
@@ -89,3 +89,7 @@ def as_metrics(result: Evaluation) -> dict[str, float]:
         if delays:
             metrics[f"{kind}_median_delay_s"] = round(float(np.median(delays)), 2)
     return metrics
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)

@@ -87,6 +87,7 @@ def test_reports_hold_the_same_figures() -> None:
     assert told["false_events"] == {"vibration": 0, "rotation": 0, "voltage": 0}
     assert as_metrics(result)["voltage_exactly_one_event"] == 1.0
     assert "rotation_f1" not in as_metrics(result)
+    assert told["verdicts"]["rotation"] == {"precision": None, "recall": None, "f1": None}
     table = as_table(result)
     assert f"{fault['median_delay_s']:.1f}" in table
     assert "0 false events" in table
