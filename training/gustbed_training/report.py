@@ -50,7 +50,9 @@ def as_table(result: Evaluation) -> str:
     lines.append(f"{'verdicts':<12}{'precision':>10}{'recall':>10}{'F1':>10}")
     for kind in Violation:
         points = result.points[kind]
-        lines.append(f"{kind:<12}{points.precision:>10.3f}{points.recall:>10.3f}{points.f1:>10.3f}")
+        shares = (points.precision, points.recall, points.f1)
+        cells = ("-" if share is None else f"{share:.3f}" for share in shares)
+        lines.append(f"{kind:<12}" + "".join(f"{cell:>10}" for cell in cells))
     if result.injections:
         lines.append(
             f"{'faults':<12}{'severity':>10}{'injected':>10}{'detected':>10}{'exactly 1':>10}"
