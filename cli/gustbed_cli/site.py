@@ -73,7 +73,12 @@ def send_command(broker: MqttSettings, site: str, turbine: str, command: Command
 
 def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
     """Anomaly events that the edge knows, latest state each. Raises ``GustbedError``."""
-    status, body = probes.get(f"{edge_url}/events?since={since}")
+    try:
+        status, body = probes.get(f"{edge_url}/events?since={since}")
+    except GustbedError as error:
+        raise GustbedError(
+            f"the edge at {edge_url} does not answer", "start the fleet with `gustbed up`"
+        ) from error
     if status != 200:
         raise GustbedError(f"{edge_url}/events answers {status}", "see `gustbed logs edge`")
     try:
