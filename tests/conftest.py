@@ -1,9 +1,13 @@
 """For every layer: the order of layers, and loud words about what was skipped."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+
+from tests.support.chromium import chromium, chromium_path
 
 LAYERS = ("unit", "integration", "browser", "e2e")
 NO_SKIP = "GUSTBED_NO_SKIP"
@@ -39,3 +43,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get(NO_SKIP) and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for every layer: Playwright allows one at a time."""
+    path = chromium_path()
+    if path is None:
+        pytest.skip("Chromium is missing, so NO page of the dashboard was looked at: install it")
+    with chromium(path) as opened:
+        yield opened

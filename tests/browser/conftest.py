@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.standin import StandIn
-from tests.support.chromium import chromium, chromium_path, visit
+from tests.support.chromium import visit
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
 
@@ -65,15 +65,6 @@ def start_dashboard(
             stderr=subprocess.STDOUT,
         )
     return Dashboard(f"http://127.0.0.1:{port}", process, environment, log)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("Chromium is missing, so NO page of the dashboard was looked at: install it")
-    with chromium(path) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.support.chromium import chromium, chromium_path, visit
+from tests.support.chromium import visit
 from tests.support.fleet import RunningFleet
 from tests.support.ports import wait_until
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("Chromium is missing, so the fleet's dashboard was not looked at: install it")
-    with chromium(path) as browser:
-        yield browser.new_page(viewport={"width": 1440, "height": 900})
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    yield opened
+    opened.close()
 
 
 @pytest.mark.browser
