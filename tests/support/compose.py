@@ -1,5 +1,6 @@
 """The fleet's containers, driven by Docker Compose itself rather than by the command line."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,6 +13,8 @@ from gustbed_cli.fleet import ROOT
 from tests.support.ports import free_port
 
 PORTS = ("MQTT", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
+TAG = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+"""Each working copy tests images of its own, and leaves a person's alone."""
 OURS = ("AWS_", "COMPOSE_", "GUSTBED_", "TARGET")
 """Prefixes of variables that Compose files read: a person's own must not change a test."""
 
@@ -19,7 +22,7 @@ OURS = ("AWS_", "COMPOSE_", "GUSTBED_", "TARGET")
 def clean_environment(**variables: str) -> dict[str, str]:
     """This process's environment without what the Compose files read."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return {**kept, **variables}
+    return {**kept, "GUSTBED_TAG": TAG, **variables}
 
 
 def docker(*arguments: str, timeout: float = 120) -> str:
@@ -30,7 +33,7 @@ def docker(*arguments: str, timeout: float = 120) -> str:
 def image_of(service: str) -> str:
     """Name of the image that Compose builds for a service."""
     images = {"init": "broker", "provisioner": "cloud", "registry": "emulator"}
-    return f"gustbed/{images.get(service, service)}:latest"
+    return f"gustbed/{images.get(service, service)}:{TAG}"
 
 
 def _run(

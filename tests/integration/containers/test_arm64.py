@@ -11,14 +11,14 @@ import pytest
 from dotenv import dotenv_values
 
 from gustbed_cli.fleet import ROOT
-from tests.support.compose import clean_environment, docker
+from tests.support.compose import clean_environment, docker, image_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 PLATFORM = "linux/arm64"
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 OFFLINE_BASE = "gustbed/base-python:offline-arm64"
-IMAGE = "gustbed/edge:test-arm64"
+IMAGE = f"{image_of('edge')}-arm64"
 TOLERANCE = 1e-4
 MINUTES = 0.05 * 60
 
@@ -95,7 +95,7 @@ def close(one: float | None, other: float | None) -> bool:
 def test_p2_the_arm64_edge_image_gives_the_same_verdicts(arm64_image: str, recording: Path) -> None:
     architecture = docker("image", "inspect", "--format", "{{.Architecture}}", arm64_image)
     assert architecture.strip() == "arm64"
-    here = verdicts("gustbed/edge:latest", None, recording)
+    here = verdicts(image_of("edge"), None, recording)
     there = verdicts(arm64_image, PLATFORM, recording)
     assert len(here) == len(there) > 100
     assert {"ok", "anomaly"} <= {verdict["state"] for verdict in here}

@@ -11,13 +11,11 @@ from typing import IO
 import pytest
 
 from gustbed_cli.fleet import ROOT
-from tests.support.compose import docker
+from tests.support.compose import docker, image_of
 
 pytestmark = pytest.mark.docker
 
-IMAGES = [
-    f"gustbed/{n}:latest" for n in ("edge", "twin", "broker", "cloud", "dashboard", "emulator")
-]
+IMAGES = [image_of(n) for n in ("edge", "twin", "init", "provisioner", "dashboard", "emulator")]
 PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
 AWS_KEY_ID = re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b")
 SECRET_NAME = re.compile(
@@ -121,7 +119,7 @@ def test_the_edge_image_holds_the_edge_and_no_more(images: None) -> None:
         f"print([m for m in {NOT_ON_THE_EDGE!r} if u.find_spec(m)])\n"
         "print([t for t in ('gcc', 'cc', 'make', 'git', 'curl') if shutil.which(t)])"
     )
-    said = docker("run", "--rm", "--entrypoint", "python", "gustbed/edge:latest", "-c", script)
+    said = docker("run", "--rm", "--entrypoint", "python", image_of("edge"), "-c", script)
     assert said.splitlines() == ["[]", "[]"]
 
 
