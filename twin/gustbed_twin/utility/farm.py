@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from gustbed_twin.filters import Floats
 from gustbed_twin.utility import run
+from gustbed_twin.utility.faults import KINDS, channels_of
 from gustbed_twin.utility.kernel import RUNNING, STATE, WAITING
 from gustbed_twin.utility.machine import Machine
-from gustbed_twin.utility.names import NODES, PHYSICAL, TRUTHS, Mode
+from gustbed_twin.utility.names import NODES, PHYSICAL, TRUTHS, Mode, Trip
+from gustbed_twin.utility.overlay import SensorFaults
 from gustbed_twin.utility.ramps import Ramps
 from gustbed_twin.utility.site import (
     Conditions,
@@ -24,6 +26,8 @@ from gustbed_twin.utility.site import (
 
 NO_WAKES = np.zeros((0, 0, 0))
 NO_LIMIT_W = 1e12
+LIMITS = {"curtail": (0.0, 1e6), "yaw_offset": (-45.0, 45.0), "pitch_offset": (-5.0, 30.0)}
+"""Values that commands take: kW, degrees, degrees."""
 
 
 @dataclass
@@ -62,6 +66,8 @@ class UtilityFarm:
         self.indices = tuple(indices)
         self.conditions = conditions
         self.sample = 0
+        self.blind = False
+        """Whether to leave the sensors out, for what-if."""
         count = len(self.indices)
         self.exposure = np.ones(count) if exposure is None else np.asarray(exposure, float)
         self.wakes = NO_WAKES if wakes is None else np.ascontiguousarray(wakes)
@@ -69,6 +75,8 @@ class UtilityFarm:
         self.ramps = Ramps.none(count)
         self.air: SiteAir = start_site(seed, conditions, machine.rate_hz)
         self._keys = turbine_keys(seed, self.indices)
+        sensors = machine.kind.sensors
+        self.overlay = SensorFaults(sensors, machine.sensor_period, self._keys)
         self.arrays = _start(machine, conditions, self.exposure, self.air, standing=standing)
         geometry = machine.kind.geometry
         self._hub_share = rotor_share(
@@ -89,14 +97,18 @@ class UtilityFarm:
         self.air, site = advance_site(
             self.air, self.conditions, self.sample, samples, self.rate_hz, self._hub_share
         )
-        out = np.empty((len(self.indices), len(m.channels), samples))
+        channels = 0 if self.blind else len(m.channels)
+        out = np.empty((len(self.indices), channels, samples))
         run.run_block(
             a.state, a.poles, a.degrees, a.truth, a.held, self._keys, self.exposure, a.shelter,
             self.ramps.levels, self.ramps.times, m.parameters, m.shaft, m.tower, m.thermal,
-            m.torque_table, m.thrust_table, m.sensor_of, m.sensor_period, m.sensor_figures,
-            self._fast, self._slow, self.air.filters.kept, self.air.filters.gain, site,
-            self.wakes, np.array(self.wake_axes), self.sample, out,
+            m.torque_table, m.thrust_table, m.sensor_of[:channels], m.sensor_period,
+            m.sensor_figures, self._fast[:channels], self._slow[:channels],
+            self.air.filters.kept, self.air.filters.gain, site, self.wakes,
+            np.array(self.wake_axes), self.sample, out,
         )  # fmt: skip
+        if not self.blind:
+            self.overlay.apply(out, self.sample)
         self.sample += samples
         return out
 
@@ -108,22 +120,83 @@ class UtilityFarm:
         """What every machine is doing."""
         return [Mode(int(mode)) for mode in self.arrays.state["mode"]]
 
-    def inject(self, position: int, kind: str, severity: float, ramp_s: float) -> None:
-        """Let a physical fault grow to ``severity`` over ``ramp_s`` seconds."""
+    def inject(
+        self, position: int, kind: str, severity: float, ramp_s: float, signal: str = ""
+    ) -> None:
+        """Let a fault grow to ``severity`` over ``ramp_s`` seconds, from the next sample.
+
+        ``signal`` names the channel of a sensor's fault.
+        """
         length = round(ramp_s * self.rate_hz)
-        self.ramps.set(position, kind, severity, length, self.sample)
+        if kind in PHYSICAL:
+            self.ramps.set(position, kind, severity, length, self.sample)
+            return
+        for name in channels_of(kind, signal):
+            if name in self.machine.channels:
+                channel = self.machine.channels.index(name)
+                self.overlay.set(position, kind, channel, severity, length, self.sample)
+
+    def clear(self, position: int, kind: str | None, ramp_s: float) -> None:
+        """Mend one kind of fault, or all, over ``ramp_s`` seconds."""
+        for each in KINDS if kind is None else (kind,):
+            if each in PHYSICAL:
+                self.inject(position, each, 0.0, ramp_s)
+            for channel in self.overlay.channels(position, each):
+                length = round(ramp_s * self.rate_hz)
+                self.overlay.set(position, each, channel, 0.0, length, self.sample)
 
     def severities(self, first: int, samples: int) -> Floats:
-        """Severity by kind, as felt: (turbines, kinds, samples); it changes once a second."""
-        seconds = np.arange(first, first + samples) // self.rate_hz
-        rows = {second: self.ramps.at(int(second) * self.rate_hz) for second in np.unique(seconds)}
-        return np.stack([rows[second] for second in seconds], axis=2)
+        """Severity by kind of ``KINDS``, as felt: (turbines, kinds, samples).
+
+        The machine feels its faults once a second, a sensor its own at once.
+        """
+        numbers = np.arange(first, first + samples)
+        seconds, where = np.unique(numbers // self.rate_hz, return_inverse=True)
+        felt = np.stack([self.ramps.at(int(s) * self.rate_hz) for s in seconds], axis=2)[
+            :, :, where
+        ]
+        out = np.zeros((len(self.indices), len(KINDS), samples))
+        for row, kind in enumerate(KINDS):
+            if kind in PHYSICAL:
+                out[:, row] = felt[:, PHYSICAL.index(kind)]
+            else:
+                out[:, row] = self.overlay.severity(len(self.indices), kind, numbers.astype(float))
+        return out
+
+    def control(self, position: int, action: str, value: float | None = None) -> str:
+        """Act on a command; what it refuses, and why, or nothing."""
+        state = self.arrays.state[position : position + 1]
+        if action in ("stop", "start"):
+            state["hold"] = 1.0 if action == "stop" else 0.0
+        elif action == "reset":
+            if state["mode"][0] not in (Mode.TRIPPED, Mode.WAITING) and state["trip"][0] > 0.0:
+                return "still coming to a stop: reset when it is tripped"
+            state["trip"] = 0.0
+        elif value is None:
+            return f"{action} needs a value"
+        elif action not in LIMITS:
+            return f"no command {action!r}"
+        elif not LIMITS[action][0] <= value <= LIMITS[action][1]:
+            return f"{action} {value:g} is not from {LIMITS[action][0]:g} to {LIMITS[action][1]:g}"
+        elif action == "curtail":
+            state["limit"] = value * 1e3 if value > 0.0 else NO_LIMIT_W
+        else:
+            state[action] = value
+        return ""
+
+    def trips(self) -> list[Trip]:
+        """Why each machine tripped."""
+        return [Trip(int(trip)) for trip in self.arrays.state["trip"]]
 
     def fork(self) -> "UtilityFarm":
         """A copy that can be run on without touching this one."""
         other = copy.copy(self)
         other.arrays = copy.deepcopy(self.arrays)
         other.ramps = copy.deepcopy(self.ramps)
+        other.overlay = SensorFaults(
+            self.machine.kind.sensors, self.machine.sensor_period, self._keys
+        )
+        other.overlay.restore(self.overlay.dump())
         other.air = replace(self.air, state=self.air.state.copy())
         return other
 

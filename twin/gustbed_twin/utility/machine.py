@@ -47,6 +47,7 @@ class Machine:
     sensor_period: NDArray[np.int64]
     sensor_figures: Floats
     surface: Surface
+    mean_wind: float = 10.0
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -76,6 +77,7 @@ def make_machine(kind: UtilityType, mean_wind: float = 10.0) -> Machine:
         sensor_period=period,
         sensor_figures=figures,
         surface=surface,
+        mean_wind=mean_wind,
     )
 
 

@@ -48,6 +48,7 @@ class Conditions:
     events: tuple[Event, ...] = ()
 
 
+USUAL = Conditions()
 STEADY = Conditions(turbulence=0.0, direction_spread=0.0, shear=0.0, ambient_swing=0.0)
 """Uniform wind that does not change: what steady figures are published for."""
 
