@@ -17,7 +17,7 @@ def test_s2_a_turbine_may_write_only_as_itself() -> None:
         "gustbed/s/wt01/reported",
         "gustbed/s/wt01/truth",
     )
-    assert turbine.reads == ("gustbed/s/wt01/command",)
+    assert turbine.reads == ("gustbed/s/wt01/command", "gustbed/s/wt01/desired")
 
 
 def test_nobody_but_the_operator_reads_everything() -> None:

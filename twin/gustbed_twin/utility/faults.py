@@ -7,7 +7,7 @@ from gustbed_twin.utility.names import PHYSICAL
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """``signals`` maps each affected channel to +1 (rises), -1 (falls) or 0 (changes otherwise).
+    """``signals`` maps each affected channel to +1 (rises), -1 (falls) or 0 (may change).
 
     ``any_signal``: it is a sensor's fault, on the channel that the fault names.
     """
@@ -18,36 +18,21 @@ class FaultKind:
 
 
 _STATORS = {f"generator_stator_{n}_temperature": 1 for n in (1, 2, 3)}
-_DRIVE = ("rotor_speed", "generator_speed", "active_power", "reactive_power")
-_STOPS = {
-    **dict.fromkeys((*_DRIVE, "current_l1", "current_l2", "current_l3"), -1),
-    "pitch": 1,
-    "pitch_demand": 1,
-    "status": 1,
-    "drivetrain_vibration": -1,
-    "tower_acceleration_fa": 0,
-    "tower_acceleration_ss": 0,
-    **dict.fromkeys(
-        (
-            "gearbox_oil_temperature",
-            "gearbox_bearing_temperature",
-            "generator_bearing_de_temperature",
-            "generator_bearing_nde_temperature",
-            *_STATORS,
-            "converter_temperature",
-            "transformer_temperature",
-            "hydraulic_oil_temperature",
-            "nacelle_temperature",
-            "hub_temperature",
-        ),
-        -1,
+_WHOLE = dict.fromkeys(
+    (
+        "rotor_speed", "generator_speed", "pitch", "pitch_demand", "active_power",
+        "reactive_power", "current_l1", "current_l2", "current_l3", "status",
+        "tower_acceleration_fa", "tower_acceleration_ss", "drivetrain_vibration",
+        "gearbox_oil_temperature", "gearbox_bearing_temperature",
+        "generator_bearing_de_temperature", "generator_bearing_nde_temperature", *_STATORS,
+        "converter_temperature", "transformer_temperature", "hydraulic_oil_temperature",
+        "nacelle_temperature", "hub_temperature",
     ),
-}
-_LESS_POWER = {**dict.fromkeys((*_STOPS,), -1), "pitch": 0, "pitch_demand": 0, "status": 0}
-_PITCHING = {
-    **dict.fromkeys((*_STOPS,), 0),
-    "hydraulic_pressure": 0,
-}
+    0,
+)  # fmt: skip
+"""What follows when the rotor's power or speed changes."""
+_CURRENTS = ("current_l1", "current_l2", "current_l3")
+_VOLTAGES = ("voltage_l1", "voltage_l2", "voltage_l3")
 
 CATALOGUE: dict[str, FaultKind] = {
     "gearbox_bearing": FaultKind(
@@ -63,24 +48,31 @@ CATALOGUE: dict[str, FaultKind] = {
         {"generator_bearing_de_temperature": 1, "drivetrain_vibration": 1},
     ),
     "winding_overheating": FaultKind("cooling of the stator fails", _STATORS),
-    "pitch_stuck": FaultKind("the pitch actuator jams", _PITCHING),
-    "pitch_slow": FaultKind("the pitch actuator slows down", _PITCHING),
+    "pitch_stuck": FaultKind("the pitch actuator jams", _WHOLE),
+    "pitch_slow": FaultKind("the pitch actuator slows down", _WHOLE),
     "yaw_misalignment": FaultKind(
         "the vane has turned on its mast, so the rotor looks past the wind",
-        {**_LESS_POWER, "nacelle_direction": 0, "wind_direction_relative": 0},
+        {**_WHOLE, "active_power": -1, "nacelle_direction": 0, "wind_direction_relative": 0},
     ),
     "blade_imbalance": FaultKind(
         "a blade is heavier than the others", {"tower_acceleration_ss": 0}
     ),
-    "icing": FaultKind("ice spoils the blades' lift and balance", _LESS_POWER),
+    "icing": FaultKind("ice spoils the blades' lift and balance", {**_WHOLE, "active_power": -1}),
     "hydraulic_leak": FaultKind(
         "the hydraulic group loses oil: the pump runs, pressure falls, the pitch slows",
-        {**_PITCHING, "hydraulic_pressure": -1, "hydraulic_oil_temperature": 1},
+        {**_WHOLE, "hydraulic_pressure": -1, "hydraulic_oil_temperature": 1},
     ),
-    "converter_trip": FaultKind("the converter opens: no torque holds the rotor", _STOPS),
+    "converter_trip": FaultKind(
+        "the converter opens: no torque holds the rotor, so the machine trips",
+        {
+            **_WHOLE,
+            **dict.fromkeys(("active_power", "rotor_speed", *_CURRENTS), -1),
+            **dict.fromkeys(("pitch", "pitch_demand", "status"), 1),
+        },
+    ),
     "grid_dip": FaultKind(
         "the grid's voltage falls",
-        {**_PITCHING, "voltage_l1": -1, "voltage_l2": -1, "voltage_l3": -1},
+        {**_WHOLE, **dict.fromkeys(_VOLTAGES, -1), **dict.fromkeys(_CURRENTS, 1)},
     ),
     "sensor_stuck": FaultKind("a sensor repeats its last value", {}, any_signal=True),
     "sensor_drift": FaultKind("a sensor's zero wanders off", {}, any_signal=True),
@@ -93,7 +85,7 @@ CATALOGUE: dict[str, FaultKind] = {
     ),
     "voltage": FaultKind(
         "the reference systems' injection: noise on the voltages",
-        {"voltage_l1": 0, "voltage_l2": 0, "voltage_l3": 0},
+        dict.fromkeys(_VOLTAGES, 0),
     ),
     "vibration": FaultKind(
         "the reference systems' injection: noise on the accelerations",

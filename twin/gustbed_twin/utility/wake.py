@@ -126,6 +126,27 @@ def effective_winds(
     return np.concatenate(rows)
 
 
+def wake_plane(
+    kind: UtilityType, places: Floats, speed: float, direction: float, model: str = "gauss"
+) -> tuple[Floats, Floats, Floats]:
+    """East and north (m) and wind (m/s) over a horizontal cut at hub height, for a picture."""
+    floris = _floris(kind, _curve(kind), places, model)
+    floris.set(
+        wind_speeds=np.array([speed]),
+        wind_directions=np.array([direction]),
+        turbulence_intensities=np.array([USUAL_TURBULENCE]),
+    )
+    plane = floris.calculate_horizontal_plane(
+        height=kind.geometry.hub_height_m, x_resolution=240, y_resolution=120
+    ).df
+    shape = (plane["x2"].nunique(), plane["x1"].nunique())
+    ordered = plane.sort_values(["x2", "x1"])
+    east, north, wind = (
+        np.asarray(ordered[name], dtype=float).reshape(shape) for name in ("x1", "x2", "u")
+    )
+    return east, north, wind
+
+
 def _floris(kind: UtilityType, points: Sequence[SteadyPoint], places: Floats, model: str) -> Any:
     try:
         from floris import FlorisModel
