@@ -33,13 +33,22 @@ def make_source(settings: TwinSettings, site: SiteSettings) -> Made:
     if not ids:
         raise GustbedError(f"{PREFIX}SHARD {settings.shard}: no turbine", "use fewer shards")
     if settings.replay is not None:
+        _refuse(settings, "a recording", "type", "scenario", "layout", "checkpoint")
         return Made(_replay(settings, settings.replay, len(ids)), ids)
     kind = load_type(settings.type)
     if isinstance(kind, MiniType):
+        _refuse(settings, f"type {kind.name}", "scenario", "layout", "checkpoint")
         wind = WindConfig(settings.wind_mean, settings.turbulence)
         farm = Farm(settings.seed, indices, wind, settings.rate_hz)
         return Made(Simulation(farm, settings.samples), ids)
     return _utility(settings, site, kind, shard, ids)
+
+
+def _refuse(settings: TwinSettings, what: str, *names: str) -> None:
+    usual = TwinSettings.model_fields
+    for name in names:
+        if getattr(settings, name) != usual[name].default:
+            raise GustbedError(f"{PREFIX}{name.upper()}: {what} takes none", "leave it out")
 
 
 def _replay(settings: TwinSettings, recording: Path, turbines: int) -> Source:
@@ -88,5 +97,7 @@ def _utility(
         made = made.resumed(farm)
     late_blocks = max(1, round(made.delivery.late_s / settings.interval_s))
     delays = Delays(made.delivery.late, late_blocks, made.delivery.twice, made.delivery.lost)
+    # Compiled before the first block is due, not while it is late.
+    made.farm.fork().advance(1)
     source = UtilitySource(made, ids, settings.samples, settings.checkpoint)
     return Made(source, ids, delays)

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ def load_farm(path: Path) -> UtilityFarm:
         )
     except OSError as error:
         raise GustbedError(f"{path}: {error.strerror}", "name a checkpoint") from error
-    except (ValueError, KeyError, TypeError, EOFError, msgspec.MsgspecError) as error:
+    except (
+        ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError
+    ) as error:  # fmt: skip
         text = " ".join(str(error).split())
         raise GustbedError(f"{path}: not a checkpoint: {text[:99]}", "name another") from error
     return farm

@@ -102,7 +102,7 @@ class UtilityFarm:
         run.run_block(
             a.state, a.poles, a.degrees, a.truth, a.held, self._keys, self.exposure, a.shelter,
             self.ramps.levels, self.ramps.times, m.parameters, m.shaft, m.tower, m.thermal,
-            m.torque_table, m.thrust_table, m.sensor_of[:channels], m.sensor_period,
+            m.tables, m.sensor_of[:channels], m.sensor_period,
             m.sensor_figures, self._fast[:channels], self._slow[:channels],
             self.air.filters.kept, self.air.filters.gain, site, self.wakes,
             np.array(self.wake_axes), self.sample, out,
@@ -111,6 +111,16 @@ class UtilityFarm:
             self.overlay.apply(out, self.sample)
         self.sample += samples
         return out
+
+    def held_block(self, samples: int) -> Floats:
+        """The present readings repeated, in a block's shape; nothing advances."""
+        return np.repeat(self.arrays.held[:, :, None], samples, axis=2)
+
+    def state_bytes(self) -> int:
+        """Memory that the turbines' state takes."""
+        a = self.arrays
+        parts = (a.state, a.poles, a.degrees, a.truth, a.held, a.shelter, self._keys)
+        return sum(part.nbytes for part in (*parts, self.ramps.times, self.ramps.levels))
 
     def truth(self, name: str) -> Floats:
         """A true quantity of every turbine, before sensors, at the last sample."""
@@ -208,6 +218,7 @@ def _start(
     wind = conditions.mean * exposure
     state = np.zeros(count, STATE)
     state["limit"] = NO_LIMIT_W
+    state["reference"] = p["p_ref"]
     state["wind_average"] = state["rotor_wind"] = wind
     state["nacelle"] = state["direction"] = conditions.direction % 360.0
     state["pitch"] = state["demand"] = p["p_max"]

@@ -8,6 +8,7 @@ from one noise through the minimum-phase filter that has their joint spectrum.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Shaping:
     gain: Floats
 
 
-def kaimal(frequency: Floats, mean: float, spread: float) -> Floats:
+def kaimal(frequency: Any, mean: float, spread: float) -> Floats:
     """One-sided spectrum (m²/s) at frequencies in Hz for mean wind and standard deviation."""
     scale = LENGTH_SCALE_M / mean
     return np.asarray(4.0 * spread**2 * scale / (1.0 + 6.0 * frequency * scale) ** (5.0 / 3.0))

@@ -15,7 +15,7 @@ _NAMES = (
     "azimuth twist rotor generator pitch demand integral torque filtered wind_average "
     "rotor_wind sway sway_speed nacelle vane_average yawing hold trip limit yaw_offset "
     "pitch_offset high_wind mode energy_aero energy_generator energy_damping energy_friction "
-    "thrust power second_power direction"
+    "thrust power second_power direction reference start facing"
 )
 STATE = np.dtype([(name, np.float64) for name in _NAMES.split()])
 WAITING, STARTING, RUNNING, STOPPING, STOPPED, TRIPPED = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
@@ -27,33 +27,39 @@ ICING_TORQUE, ICING_THRUST = 0.35, 0.1
 WEAR_FRICTION = 0.0003
 """Friction of a worn bearing over rated torque."""
 DIP_DEPTH = 0.95
+SPEED_UP = 1.5
+"""How fast (rad/s², high-speed shaft) a start asks for more speed."""
+START_AHEAD, START_KP, START_KI = 8.0, 1.0, 0.4
+"""How far (rad/s) the speed asked for runs ahead; degrees per rad/s, and per second."""
 LEAK_BAR, PRESSURE_BAR, PITCH_BAR = 130.0, 200.0, 160.0
 """Below the last, the pitch slows down in proportion."""
 
 
 @compiled
-def look_up(table: Any, tip_speed: float, pitch: float) -> Any:
-    """Bilinear look-up on the grid of ``rotor_table``."""
-    x = min(max(tip_speed * 4.0, 0.0), table.shape[0] - 1.001)
-    y = min(max(pitch + 5.0, 0.0), table.shape[1] - 1.001)
+def look_up(tables: Any, tip_speed: float, pitch: float) -> Any:
+    """Torque and thrust coefficient, bilinear on the grid of ``rotor_table``."""
+    x = min(max(tip_speed * 4.0, 0.0), tables.shape[0] - 1.001)
+    y = min(max(pitch + 5.0, 0.0), tables.shape[1] - 1.001)
     i, j = int(x), int(y)
     u, v = x - i, y - j
-    low = table[i, j] + (table[i, j + 1] - table[i, j]) * v
-    high = table[i + 1, j] + (table[i + 1, j + 1] - table[i + 1, j]) * v
-    return low + (high - low) * u
+    a, b, c, d = (1.0 - u) * (1.0 - v), (1.0 - u) * v, u * (1.0 - v), u * v
+    torque = a * tables[i, j, 0] + b * tables[i, j + 1, 0]
+    torque += c * tables[i + 1, j, 0] + d * tables[i + 1, j + 1, 0]
+    thrust = a * tables[i, j, 1] + b * tables[i, j + 1, 1]
+    thrust += c * tables[i + 1, j, 1] + d * tables[i + 1, j + 1, 1]
+    return torque, thrust
 
 
 @compiled
-def aerodynamics(s: Any, p: Any, cq: Any, ct: Any, wind: float, ice: float) -> Any:
+def aerodynamics(s: Any, p: Any, tables: Any, wind: float, ice: float) -> Any:
     """Torque (N·m); leaves the thrust (N) in ``s``. ``wind`` is what the rotor feels."""
     relative = max(wind - s.sway_speed, 0.1)
     tip = s.rotor * p.radius
     # Beyond the table's last tip-speed ratio the blades' speed, not the wind, sets the forces.
     relative = max(relative, tip / 20.0)
-    ratio = tip / relative
     square = relative * relative
-    s.thrust = p.area_density * square * look_up(ct, ratio, s.pitch) * (1.0 - ICING_THRUST * ice)
-    lift = look_up(cq, ratio, s.pitch)
+    lift, thrust = look_up(tables, tip / relative, s.pitch)
+    s.thrust = p.area_density * square * thrust * (1.0 - ICING_THRUST * ice)
     if lift > 0.0:
         lift *= 1.0 - ICING_TORQUE * ice
     return p.torque_density * square * lift
@@ -92,22 +98,42 @@ def control_torque(s: Any, p: Any, voltage: float) -> None:
 
 
 @compiled
+def ask_running(s: Any, p: Any) -> None:
+    """PI with gain scheduling on the filtered speed."""
+    # The speed asked for rises slowly, lest a start in strong wind overshoots.
+    s.reference = min(s.reference + SPEED_UP * p.dt, p.p_ref)
+    gain = 1.0 / (1.0 + math.radians(s.pitch) / p.p_kk)
+    error = s.filtered - s.reference
+    highest = math.radians(p.p_max) / (gain * p.p_ki)
+    lowest = math.radians(p.p_min) / (gain * p.p_ki)
+    s.integral = min(max(s.integral + error * p.dt, lowest), highest)
+    asked = math.degrees(gain * (p.p_kp * error + p.p_ki * s.integral))
+    s.demand = min(max(asked, p.p_min) + s.pitch_offset, p.p_max)
+
+
+@compiled
+def ask_starting(s: Any, p: Any) -> None:
+    """Out of feather as far as the rotor's acceleration allows; ends where running goes on."""
+    s.reference = min(s.reference + SPEED_UP * p.dt, s.filtered + START_AHEAD)
+    error = s.filtered - s.reference
+    # A slow rotor turns best at a pitch far from fine.
+    lowest = p.p_min + p.p_start * (1.0 - min(s.filtered / p.t_cut_in, 1.0))
+    s.start = min(max(s.start + START_KI * error * p.dt, lowest), p.p_max)
+    s.demand = min(max(s.start + START_KP * error, lowest), p.p_max)
+    angle = math.radians(s.pitch)
+    s.integral = angle * (1.0 + angle / p.p_kk) / p.p_ki
+
+
+@compiled
 def control_pitch(s: Any, p: Any, able: float) -> None:
-    """PI with gain scheduling when running; else start position or feather. ``able``: 0 to 1."""
+    """Move the pitch towards what the state asks for, no faster than it can. ``able``: 0 to 1."""
     rate = p.p_rate
     if s.mode == RUNNING:
-        gain = 1.0 / (1.0 + math.radians(s.pitch) / p.p_kk)
-        error = s.filtered - p.p_ref
-        highest = math.radians(p.p_max) / (gain * p.p_ki)
-        lowest = math.radians(p.p_min) / (gain * p.p_ki)
-        s.integral = min(max(s.integral + error * p.dt, lowest), highest)
-        asked = math.degrees(gain * (p.p_kp * error + p.p_ki * s.integral))
-        s.demand = min(max(asked, p.p_min) + s.pitch_offset, p.p_max)
+        ask_running(s, p)
     elif s.mode == STARTING:
-        share = min(s.filtered / p.t_cut_in, 1.0)
-        s.demand = p.p_min + p.p_start * (1.0 - share)
+        ask_starting(s, p)
     else:
-        s.demand = p.p_max
+        s.reference, s.start, s.demand = s.filtered, p.p_max, p.p_max
         if s.trip == 0.0:
             rate = p.p_stop
     reach = rate * able * p.dt

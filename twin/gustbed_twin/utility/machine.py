@@ -33,13 +33,13 @@ class Machine:
 
     ``shaft`` is (4, 6): azimuth, twist, rotor and generator speed (rad, rad/s, low-speed side)
     after a step, from themselves, aerodynamic and generator torque. ``tower`` is (2, 3).
+    ``tables`` is (tip-speed ratios, pitches, 2): torque and thrust coefficients.
     ``thermal`` is (nodes, 4): around the nacelle, idle K, load K, gain per second.
     """
 
     kind: UtilityType
     parameters: NDArray[np.void]
-    torque_table: Floats
-    thrust_table: Floats
+    tables: Floats
     shaft: Floats
     tower: Floats
     thermal: Floats
@@ -68,8 +68,7 @@ def make_machine(kind: UtilityType, mean_wind: float = 10.0) -> Machine:
     return Machine(
         kind=kind,
         parameters=_parameters(kind, mean_wind),
-        torque_table=np.ascontiguousarray(surface.cq),
-        thrust_table=np.ascontiguousarray(surface.ct),
+        tables=np.ascontiguousarray(np.stack((surface.cq, surface.ct), axis=2)),
         shaft=_shaft(kind, dt),
         tower=_tower(kind, dt),
         thermal=_thermal(kind),

@@ -25,7 +25,7 @@ from gustbed_twin.utility.kernel import (
     sway_tower,
     turn_shaft,
 )
-from gustbed_twin.utility.supervision import severity_now, tick, wrapped
+from gustbed_twin.utility.supervision import severity_now, tick
 
 IMBALANCE_SOUND, IMBALANCE_FAULT, IMBALANCE_ICE = 0.01, 0.25, 0.12
 """Side-side acceleration (m/s²) per rotor speed squared (rad²/s²)."""
@@ -50,14 +50,13 @@ def normal(key: Any, count: int, channel: int) -> Any:
 
 @compiled
 def advance_one(
-    s: Any, p: Any, shaft: Any, tower: Any, cq: Any, ct: Any, wind: float, severity: Any,
+    s: Any, p: Any, shaft: Any, tower: Any, tables: Any, wind: float, severity: Any,
     truth: Any,
 ) -> None:  # fmt: skip
     """One turbine, one step: ``wind`` (m/s) at the nacelle; writes the fast truths."""
     s.rotor_wind += p.rotor_gain * (wind - s.rotor_wind)
-    facing = math.cos(math.radians(wrapped(s.direction - s.nacelle)))
-    felt = max(s.rotor_wind * facing, 0.0)
-    torque = aerodynamics(s, p, cq, ct, felt, severity[ICING])
+    felt = max(s.rotor_wind * s.facing, 0.0)
+    torque = aerodynamics(s, p, tables, felt, severity[ICING])
     voltage = 1.0 - DIP_DEPTH * severity[DIP]
     control_torque(s, p, voltage)
     pressure = min((PRESSURE_BAR - LEAK_BAR * severity[LEAK]) / PITCH_BAR, 1.0)
@@ -127,7 +126,7 @@ def wake_at(wakes: Any, axes: Any, turbine: int, direction: float, speed: float)
 def run_block(
     state: Any, poles: Any, degrees: Any, truth: Any, held: Any, keys: Any, exposure: Any,
     shelter: Any, ramps: Any, times: Any, parameters: Any, shaft: Any, tower: Any, nodes: Any,
-    cq: Any, ct: Any, of: Any, period: Any, figures: Any, fast: Any, slow: Any, kept: Any,
+    tables: Any, of: Any, period: Any, figures: Any, fast: Any, slow: Any, kept: Any,
     gain: Any, site: Any, wakes: Any, axes: Any, first: int, out: Any,
 ) -> None:  # fmt: skip
     """Advance all turbines by a block; ``site`` is (mean, spread, shared, direction, ambient)."""
@@ -160,10 +159,15 @@ def run_block(
             if second:
                 tick(s, p, nodes, degrees[turbine], truth[turbine], severity, site[4, sample],
                      wind, site[3, sample])  # fmt: skip
-            advance_one(s, p, shaft, tower, cq, ct, wind, severity, truth[turbine])
+            advance_one(s, p, shaft, tower, tables, wind, severity, truth[turbine])
             if second:
                 truth[turbine, 18] = s.thrust / (p.area_density * max(wind * wind, 0.01))
                 read_sensors(of, period, figures, truth[turbine], held[turbine], key, now, slow)
             read_sensors(of, period, figures, truth[turbine], held[turbine], key, now, fast)
-            for channel in range(of.shape[0]):
+            for channel in fast:
                 out[turbine, channel, sample] = held[turbine, channel]
+            if second or sample == 0:
+                # What is read once a second is written once a second, until the next.
+                until = min(samples, sample + rate - now % rate)
+                for channel in slow:
+                    out[turbine, channel, sample:until] = held[turbine, channel]

@@ -1,5 +1,6 @@
 """What a machine decides once a second, compiled: start, stop, trip, yaw; and how warm it gets."""
 
+import math
 from typing import Any
 
 from gustbed_twin.utility.compiled import compiled
@@ -70,7 +71,6 @@ def supervise(s: Any, p: Any, wind: float, severity: Any) -> None:
             s.mode = STOPPING
         elif s.mode == STARTING and s.generator * p.ratio >= p.t_cut_in:
             s.mode = RUNNING
-            s.integral = 0.0
     elif s.mode == STOPPING and s.generator * p.ratio < 0.3 * p.t_cut_in:
         s.mode = WAITING
     if s.mode == WAITING or s.mode >= STOPPED:
@@ -102,6 +102,7 @@ def follow_wind(s: Any, p: Any, direction: float, severity: Any) -> Any:
         s.vane_average -= step
         if abs(error) < YAW_DONE_DEG:
             s.yawing = 0.0
+    s.facing = math.cos(math.radians(direction - s.nacelle))
     return vane
 
 
