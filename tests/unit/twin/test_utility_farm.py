@@ -8,6 +8,7 @@ import pytest
 from gustbed_protocol.codec import Encoding, encode
 from gustbed_protocol.commands import Command
 from gustbed_protocol.errors import GustbedError, PayloadError
+from gustbed_protocol.settings import SiteSettings
 from gustbed_protocol.shadow import Desired
 from gustbed_protocol.telemetry import (
     Samples,
@@ -18,6 +19,9 @@ from gustbed_protocol.telemetry import (
 from gustbed_protocol.violations import Violation
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.delivery import Delays, Delivery
+from gustbed_twin.make import make_source
+from gustbed_twin.pacing import Clocks, Pacer
+from gustbed_twin.settings import TwinSettings
 from gustbed_twin.shards import parse_shard, shard_of
 from gustbed_twin.turbine_types import UtilityType, load_utility_type
 from gustbed_twin.utility.assembly import Plan, assemble
@@ -435,3 +439,48 @@ def test_late_blocks_come_out_of_order_and_none_is_lost_unless_asked() -> None:
     assert set(heard) == set(range(300))
     assert len(heard) > 300
     assert heard != sorted(heard)
+
+
+def test_a_farm_with_a_layout_feels_floris_wakes_and_keeps_their_table(
+    kind: UtilityType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("floris")
+    from gustbed_twin.utility import wake
+
+    monkeypatch.setenv(wake.CACHE_VARIABLE, str(tmp_path / "cache"))
+    layout = tmp_path / "row.yaml"
+    layout.write_text("turbines: [[0, 0], [630, 0], [1260, 0]]", encoding="utf-8")
+    still = Conditions(mean=8.0, turbulence=0.1, shear=0.0, direction_spread=0.0)
+    plan = Plan(kind, 3, conditions=still, layout=layout, wake="jensen")
+    farm = assemble(plan).farm
+    seconds(farm, 300)
+    start = farm.arrays.state["energy_generator"].copy()
+    seconds(farm, 1800)
+    made = farm.arrays.state["energy_generator"] - start
+    assert made[1] / made[0] == pytest.approx(767.29 / 1753.95, rel=0.12)
+    assert made[2] < made[1]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+    def never(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(wake, "effective_winds", never)
+    again = assemble(plan).farm
+    assert np.array_equal(again.wakes, farm.wakes)
+
+
+@pytest.mark.parametrize(("speed", "until_due"), [(1.0, 0.5), (10.0, 0.05), (0.5, 1.0)])
+def test_time_runs_at_any_speed(speed: float, until_due: float) -> None:
+    pacer = Pacer(0.5, Clocks(lambda: 100.0, lambda: 1000.0), speed)
+    assert pacer.wait() == pytest.approx(until_due)
+    pacer.next()
+    assert pacer.t0 == 1000.5
+    assert pacer.wait() == pytest.approx(2 * until_due)
+    assert pacer.settle() is None
+
+
+@pytest.mark.parametrize("name", ["scenario", "layout", "checkpoint"])
+def test_the_mini_says_which_settings_are_not_for_it(tmp_path: Path, name: str) -> None:
+    settings = TwinSettings(**{name: tmp_path / "x"})
+    with pytest.raises(GustbedError, match=f"GUSTBED_TWIN_{name.upper()}: type mini takes none"):
+        make_source(settings, SiteSettings(turbines=2))

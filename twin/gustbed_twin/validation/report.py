@@ -105,6 +105,12 @@ def _page(m: Measured) -> str:
         "",
         "![Stopping](images/validation-stop.png)",
         "",
+        *_air_and_faults(m),
+    ])  # fmt: skip
+
+
+def _air_and_faults(m: Measured) -> list[str]:
+    return [
         "## Wind",
         "",
         *_claims(m.wind),
@@ -130,7 +136,7 @@ def _page(m: Measured) -> str:
         "",
         "![Faults and the signals that give them away](images/validation-faults.png)",
         "",
-    ])  # fmt: skip
+    ]
 
 
 def _claims(claims: Iterable[Claim]) -> list[str]:
