@@ -9,7 +9,7 @@ import msgspec
 from gustbed_protocol.codec import MAX_PAYLOAD_BYTES
 from gustbed_protocol.commands import SCHEMA, Ack, Command, decode_command
 from gustbed_protocol.errors import PayloadError
-from gustbed_twin.source import Source
+from gustbed_twin.source import Machines, Source
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,14 @@ class CommandDesk:
         if reason:
             log.warning("%s: command %s refused: %s", turbine, command.id, reason)
             return Ack(command.id, turbine, accepted=False, reason=reason)
-        kind = command.kind
-        if command.action == "inject" and kind is not None:
-            self._source.inject(position, kind, command.severity, command.ramp)
-        else:
-            self._source.clear(position, kind, command.ramp)
+        reason = self._do(position, command)
+        if reason:
+            log.warning("%s: command %s refused: %s", turbine, command.id, reason)
+            return Ack(command.id, turbine, accepted=False, reason=reason)
+        kind = command.fault or command.kind
+        if command.action not in ("inject", "clear"):
+            log.info("%s: %s %s", turbine, command.action, _text(command.value))
+            return Ack(command.id, turbine, accepted=True)
         log.info(
             "%s: %s %s, severity %g, ramp %g s",
             turbine,
@@ -64,6 +67,28 @@ class CommandDesk:
             command.ramp,
         )
         return Ack(command.id, turbine, accepted=True)
+
+    def _do(self, position: int, command: Command) -> str:
+        """Apply; why it is refused, or nothing."""
+        source, name = self._source, command.fault or command.kind
+        if isinstance(source, Machines):
+            if command.action == "inject" and name is not None:
+                return source.inject_named(
+                    position, str(name), command.severity, command.ramp, command.signal
+                )
+            if command.action == "clear":
+                source.clear_named(position, None if name is None else str(name), command.ramp)
+                return ""
+            return source.control(position, command.action, command.value)
+        if command.action not in ("inject", "clear"):
+            return f"this turbine takes no {command.action}"
+        if command.fault:
+            return f"this turbine has no fault {command.fault!r}"
+        if command.action == "inject" and command.kind is not None:
+            source.inject(position, command.kind, command.severity, command.ramp)
+        else:
+            source.clear(position, command.kind, command.ramp)
+        return ""
 
     def _remember(self, position: int, ack: Ack) -> Ack:
         answers = self._answers[position]
@@ -76,13 +101,19 @@ class CommandDesk:
 def _fault_in(command: Command) -> str:
     if command.schema != SCHEMA:
         return f"schema {command.schema}, this release reads {SCHEMA}"
-    if command.action == "inject" and command.kind is None:
+    if command.action == "inject" and command.kind is None and not command.fault:
         return "inject needs a kind"
     if not 0.0 <= command.severity <= 1.0:
         return f"severity {command.severity} is not from 0 to 1"
     if not (math.isfinite(command.ramp) and 0.0 <= command.ramp <= MAX_RAMP_S):
         return f"ramp {command.ramp} is not from 0 to {MAX_RAMP_S:.0f} s"
+    if command.value is not None and not math.isfinite(command.value):
+        return f"value {command.value} is not finite"
     return ""
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _id_of(payload: bytes) -> str | None:

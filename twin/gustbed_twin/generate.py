@@ -80,7 +80,7 @@ def simulate(recipe: Recipe) -> Iterator[Chunk]:
 def write_dataset(recipe: Recipe, out: Path, csv_turbine: str | None = None) -> dict[str, Any]:
     """Write ``<turbine>.parquet`` each, a CSV recording if asked, and the card last of all."""
     check_recipe(recipe, csv_turbine)
-    pa, parquet = _arrow()
+    pa, parquet = arrow()
     schema = _schema(pa, recipe)
     pending: list[Chunk] = []
     ids = recipe.turbine_ids
@@ -153,7 +153,8 @@ class _Recording:
             self._writer.writerow((f"{number / rate_hz:.3f}", *(f"{v:.15g}" for v in row)))
 
 
-def _arrow() -> tuple[Any, Any]:
+def arrow() -> tuple[Any, Any]:
+    """PyArrow and its Parquet. Raises ``GustbedError`` if they are missing."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as parquet
@@ -209,7 +210,7 @@ def _card(recipe: Recipe, out: Path, files: Sequence[str]) -> dict[str, Any]:
         "faults": faults,
         "channels": [{"name": c.name, "unit": c.unit} for c in CHANNELS],
         "labels": list(LABELS),
-        "files": {name: _sha256(out / name) for name in files},
+        "files": {name: sha256(out / name) for name in files},
         "versions": {
             "gustbed-twin": version("gustbed-twin"),
             "numpy": version("numpy"),
@@ -219,7 +220,8 @@ def _card(recipe: Recipe, out: Path, files: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """A file's digest, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

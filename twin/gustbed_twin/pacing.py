@@ -21,11 +21,13 @@ class Clocks:
 class Pacer:
     """Paces blocks of ``interval`` seconds by the monotonic clock.
 
-    A block is due when its last sample has been taken, one interval after its first.
+    A block is due when its last sample has been taken, one interval after its first. ``speed`` is
+    farm time over real time; other than 1, the blocks' times run on from the start.
     """
 
-    def __init__(self, interval: float, clocks: Clocks) -> None:
+    def __init__(self, interval: float, clocks: Clocks, speed: float = 1.0) -> None:
         self._interval = interval
+        self._speed = speed
         self._clocks = clocks
         self._started = 0.0
         self._wall = 0.0
@@ -47,6 +49,8 @@ class Pacer:
 
     def settle(self) -> str | None:
         """Give up on lost time and follow the wall clock; say so, or None if all is well."""
+        if self._speed != 1.0:
+            return None
         now = self._clocks.monotonic()
         late = now - self._due
         if late > MAX_CATCH_UP_S:
@@ -60,7 +64,7 @@ class Pacer:
 
     @property
     def _due(self) -> float:
-        return self._started + (self._count + 1) * self._interval
+        return self._started + (self._count + 1) * self._interval / self._speed
 
     def _restart(self, started: float) -> None:
         self._started = started

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
@@ -11,17 +12,35 @@ from gustbed_protocol.codec import Encoding, encode
 from gustbed_protocol.commands import Ack
 from gustbed_protocol.events import ServiceState
 from gustbed_protocol.mqtt import Handler, Message, Session
-from gustbed_protocol.settings import MqttSettings, SiteSettings
+from gustbed_protocol.settings import MqttSettings
+from gustbed_protocol.shadow import Reported, Truth
 from gustbed_protocol.telemetry import Samples, block_from_samples
 
 SERVICE = "twin"
 LEGACY_USER = "legacy"
 QUEUED_BLOCKS = 240
 """Blocks that a turbine keeps while the broker is away: two minutes at two a second."""
+MAX_QUEUED = 60_000
+"""What a shared session keeps at most."""
 _STOPPERS = 64
 
-OnCommand = Callable[[int, bytes], None]
-"""Called with a turbine's position and a payload, on that turbine's network thread."""
+OnMessage = Callable[[int, str, bytes], None]
+"""Called with a turbine's position, ``command`` or ``desired``, and a payload, on a network
+thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Whose blocks are published: turbines by name, and how they connect.
+
+    ``shared``: all over one session of user ``twin``, which the broker must have been told.
+    ``part`` sets apart the client ids of a farm's shards.
+    """
+
+    site: str
+    turbine_ids: tuple[str, ...]
+    shared: bool = False
+    part: str = ""
 
 
 class Publisher:
@@ -30,23 +49,28 @@ class Publisher:
     def __init__(
         self,
         mqtt: MqttSettings,
-        site: SiteSettings,
+        fleet: Fleet,
         *,
         encoding: Encoding,
-        on_command: OnCommand,
+        on_message: OnMessage,
         legacy: bool,
     ) -> None:
-        self._site = site.site
+        self._site = fleet.site
         self._encoding = encoding
-        self._turbines = [
-            self._turbine(mqtt, position, name, on_command)
-            for position, name in enumerate(site.turbine_ids)
-        ]
+        self._fleet = fleet
+        if fleet.shared:
+            self._sessions = [self._everyone(mqtt, on_message)]
+            self._turbines = self._sessions * len(fleet.turbine_ids)
+        else:
+            self._turbines = self._sessions = [
+                self._turbine(mqtt, position, name, on_message)
+                for position, name in enumerate(fleet.turbine_ids)
+            ]
         self._legacy = self._session(mqtt, LEGACY_USER) if legacy else None
         self._state = Session(
             mqtt,
             user=SERVICE,
-            client_id=f"{site.site}-{SERVICE}",
+            client_id=f"{fleet.site}-{SERVICE}{fleet.part}",
             will=self._service_state("offline"),
             births=lambda: [self._service_state("online")],
         )
@@ -86,6 +110,16 @@ class Publisher:
         topic = topics.command_ack(self._site, ack.turbine)
         self._turbines[position].publish(Message(topic, encode(ack)))
 
+    def report(self, position: int, reported: Reported) -> None:
+        """Say what a turbine does, retained."""
+        topic = topics.reported(self._site, reported.turbine)
+        self._turbines[position].publish(Message(topic, encode(reported), retain=True))
+
+    def tell_truth(self, position: int, truth: Truth) -> None:
+        """Say what is really wrong with a turbine, retained."""
+        topic = topics.truth(self._site, truth.turbine)
+        self._turbines[position].publish(Message(topic, encode(truth), retain=True))
+
     def __enter__(self) -> Self:
         for session in self._data_sessions():
             session.start()
@@ -105,16 +139,38 @@ class Publisher:
             farewell.result()
 
     def _data_sessions(self) -> list[Session]:
-        return [*self._turbines, *([self._legacy] if self._legacy else [])]
+        return [*self._sessions, *([self._legacy] if self._legacy else [])]
 
     def _turbine(
-        self, mqtt: MqttSettings, position: int, name: str, on_command: OnCommand
+        self, mqtt: MqttSettings, position: int, name: str, on_message: OnMessage
     ) -> Session:
-        def receive(_topic: str, payload: bytes) -> None:
-            on_command(position, payload)
+        def receive(topic: str, payload: bytes) -> None:
+            on_message(position, topics.parse(topic).kind, payload)
 
-        subscriptions: dict[str, Handler] = {topics.command(self._site, name): receive}
+        subscriptions: dict[str, Handler] = {
+            topics.command(self._site, name): receive,
+            topics.desired(self._site, name): receive,
+        }
         return self._session(mqtt, name, subscriptions)
+
+    def _everyone(self, mqtt: MqttSettings, on_message: OnMessage) -> Session:
+        places = {name: position for position, name in enumerate(self._fleet.turbine_ids)}
+
+        def receive(topic: str, payload: bytes) -> None:
+            parsed = topics.parse(topic)
+            if parsed.turbine in places:
+                on_message(places[parsed.turbine], parsed.kind, payload)
+
+        subscriptions: dict[str, Handler] = {
+            topics.every(kind, self._site): receive for kind in ("command", "desired")
+        }
+        return Session(
+            mqtt,
+            user=SERVICE,
+            client_id=f"{self._site}-{SERVICE}-data{self._fleet.part}",
+            subscriptions=subscriptions,
+            max_queued=min(QUEUED_BLOCKS * len(places), MAX_QUEUED),
+        )
 
     def _session(
         self, mqtt: MqttSettings, user: str, subscriptions: dict[str, Handler] | None = None

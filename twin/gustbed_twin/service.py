@@ -11,18 +11,18 @@ from types import FrameType
 from uuid import uuid4
 
 from gustbed_protocol import legacy
+from gustbed_protocol.errors import PayloadError
 from gustbed_protocol.settings import MqttSettings, SiteSettings
-from gustbed_protocol.telemetry import Samples
+from gustbed_protocol.shadow import decode_desired
+from gustbed_protocol.telemetry import MINI, Samples
 from gustbed_twin.commands import CommandDesk
-from gustbed_twin.farm import Farm
+from gustbed_twin.delivery import Delivery
 from gustbed_twin.health import Health, health_file, open_data_dir, remove_health, write_health
+from gustbed_twin.make import make_source
 from gustbed_twin.pacing import Clocks, Pacer
-from gustbed_twin.publisher import Publisher
-from gustbed_twin.recording import read_recording
-from gustbed_twin.replay import Replay
+from gustbed_twin.publisher import Fleet, Publisher
 from gustbed_twin.settings import TwinSettings, check
-from gustbed_twin.source import Simulation, Source, Step
-from gustbed_twin.wind import WindConfig
+from gustbed_twin.source import Machines, Source, Step
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,8 @@ INBOX = 1000
 FREE_MEMORY_BYTES = 729
 _MILLIS_WRAP = 2**32
 
-Inbox = queue.Queue[tuple[int, bytes]]
+Inbox = queue.Queue[tuple[int, str, bytes]]
+"""Turbine's position, ``command`` or ``desired``, payload."""
 
 
 @dataclass
@@ -65,6 +66,8 @@ class Service:
     publisher: Publisher
     inbox: Inbox
     stop: threading.Event
+    turbine_ids: tuple[str, ...]
+    delivery: Delivery
     clocks: Clocks = field(default_factory=Clocks)
     counts: Counts = field(default_factory=Counts)
 
@@ -73,47 +76,38 @@ def run(settings: TwinSettings, site: SiteSettings, mqtt: MqttSettings) -> None:
     """Run until SIGTERM, SIGINT or the recording's end. Raises ``GustbedError``."""
     check(settings, site)
     open_data_dir(settings.data_dir)
-    source = make_source(settings, site)
-    inbox: Inbox = queue.Queue(maxsize=INBOX)
+    made = make_source(settings, site)
+    inbox: Inbox = queue.Queue(maxsize=max(INBOX, 4 * site.turbines))
+    part = "" if settings.shard == "1/1" else f"-{settings.shard.replace('/', 'of')}"
     publisher = Publisher(
         mqtt,
-        site,
+        Fleet(site.site, made.turbine_ids, settings.connection == "shared", part),
         encoding=settings.encoding,
-        on_command=lambda position, payload: _receive(inbox, position, payload),
+        on_message=lambda *message: _receive(inbox, *message),
         legacy=settings.legacy is not None,
     )
     stop = _stop_on_signals()
-    log.info("%d turbines of %s, %s", site.turbines, site.site, _describe(settings))
+    log.info("%d turbines of %s, %s", len(made.turbine_ids), site.site, _describe(settings))
+    delivery = Delivery(publisher.publish, made.delays, settings.seed)
+    service = Service(
+        settings, site, made.source, publisher, inbox, stop, made.turbine_ids, delivery
+    )
     with publisher:
-        serve(Service(settings, site, source, publisher, inbox, stop))
+        serve(service)
+    if isinstance(made.source, Machines):
+        made.source.save()
     remove_health(health_file(settings.data_dir, site.site))
     log.info("stopped")
-
-
-def make_source(settings: TwinSettings, site: SiteSettings) -> Source:
-    """The simulation, or the recording. Raises ``GustbedError``."""
-    if settings.replay is None:
-        wind = WindConfig(settings.wind_mean, settings.turbulence)
-        farm = Farm(settings.seed, range(site.turbines), wind, settings.rate_hz)
-        return Simulation(farm, settings.samples)
-    return Replay(
-        read_recording(settings.replay),
-        turbines=site.turbines,
-        samples=settings.samples,
-        rate_hz=settings.sample_rate_hz,
-        loop=settings.replay_loop,
-        seed=settings.seed,
-    )
 
 
 def serve(service: Service) -> None:
     """Publish block after block until told to stop, or the source ends."""
     _wait_connected(service)
     service.publisher.announce()
-    desk = CommandDesk(service.source, service.site.turbine_ids)
+    desk = CommandDesk(service.source, service.turbine_ids)
     boot = str(uuid4())
-    streams = [Stream(name, boot) for name in service.site.turbine_ids]
-    pacer = Pacer(service.settings.interval_s, service.clocks)
+    streams = [Stream(name, boot) for name in service.turbine_ids]
+    pacer = Pacer(service.settings.interval_s, service.clocks, service.settings.speed)
     health_due, report_due = 0.0, service.clocks.monotonic() + REPORT_EVERY_S
     while not service.stop.wait(pacer.wait()):
         note = pacer.settle()
@@ -125,6 +119,7 @@ def serve(service: Service) -> None:
             log.info("the recording has ended")
             return
         _publish(service, streams, step, pacer.t0)
+        _tell(service, pacer.t0)
         pacer.next()
         now = service.clocks.monotonic()
         if now >= health_due:
@@ -135,9 +130,9 @@ def serve(service: Service) -> None:
             _report(service)
 
 
-def _receive(inbox: Inbox, position: int, payload: bytes) -> None:
+def _receive(inbox: Inbox, position: int, kind: str, payload: bytes) -> None:
     try:
-        inbox.put_nowait((position, payload))
+        inbox.put_nowait((position, kind, payload))
     except queue.Full:
         log.warning("too many commands at once: one was not taken")
 
@@ -149,7 +144,7 @@ def _wait_connected(service: Service) -> None:
             log.warning(
                 "%d of %d turbines connected: starting, the others queue their blocks",
                 service.publisher.connected,
-                service.site.turbines,
+                len(service.turbine_ids),
             )
             return
         if service.stop.wait(0.02):
@@ -160,19 +155,51 @@ def _wait_connected(service: Service) -> None:
 def _answer(service: Service, desk: CommandDesk) -> None:
     # No more than what was there: a flood of commands must not hold the blocks back.
     for _ in range(service.inbox.qsize()):
-        position, payload = service.inbox.get_nowait()
+        position, kind, payload = service.inbox.get_nowait()
+        if kind == "desired":
+            _want(service, position, payload)
+            continue
         ack = desk.handle(position, payload)
         if ack is not None:
             service.publisher.acknowledge(position, ack)
 
 
+def _want(service: Service, position: int, payload: bytes) -> None:
+    turbine = service.turbine_ids[position]
+    if not payload:
+        return
+    if not isinstance(service.source, Machines):
+        log.warning("%s: desired state refused: this turbine takes none", turbine)
+        return
+    try:
+        service.source.want(position, decode_desired(payload))
+    except PayloadError as error:
+        log.warning("%s: desired state refused: %s: %s", turbine, error.reason, error.detail)
+
+
+def _tell(service: Service, t: float) -> None:
+    """Publish the reported states and truths that changed."""
+    source = service.source
+    if not isinstance(source, Machines):
+        return
+    places = {name: position for position, name in enumerate(service.turbine_ids)}
+    for reported in source.changed_reports():
+        service.publisher.report(places[reported.turbine], reported)
+    if service.settings.truth:
+        for truth in source.changed_truths(t):
+            service.publisher.tell_truth(places[truth.turbine], truth)
+
+
 def _publish(service: Service, streams: list[Stream], step: Step, t0: float) -> None:
     dt = 1.0 / service.settings.sample_rate_hz
+    service.delivery.next_round()
     for position, (stream, values) in enumerate(zip(streams, step.values, strict=True)):
         if position in step.restarted:
             stream.boot, stream.seq, stream.sample = str(uuid4()), 0, 0
-        samples = Samples(stream.turbine, stream.boot, stream.seq, t0, dt, values)
-        if not service.publisher.publish(position, samples):
+        samples = Samples(
+            stream.turbine, stream.boot, stream.seq, t0, dt, values, step.type, step.names
+        )
+        if not service.delivery.publish(position, samples):
             service.counts.dropped += 1
         if stream.turbine == service.settings.legacy:
             _publish_records(service, stream, samples)
@@ -199,7 +226,7 @@ def _write_health(service: Service) -> None:
         t=time.time(),
         site=service.site.site,
         pid=os.getpid(),
-        turbines=service.site.turbines,
+        turbines=len(service.turbine_ids),
         connected=publisher.connected,
         online=publisher.online,
         blocks=service.counts.blocks,
@@ -218,13 +245,15 @@ def _report(service: Service) -> None:
         service.counts.blocks,
         service.counts.dropped,
         service.publisher.connected,
-        service.site.turbines,
+        len(service.turbine_ids),
     )
 
 
 def _describe(settings: TwinSettings) -> str:
     if settings.replay is not None:
         return f"replaying {settings.replay} at {settings.sample_rate_hz:g} Hz"
+    if settings.type != MINI:
+        return f"{settings.type}, seed {settings.seed}, wind {settings.wind_ms:g} m/s"
     return f"seed {settings.seed}, wind {settings.wind_mean:g}/s, {settings.rate_hz} Hz"
 
 

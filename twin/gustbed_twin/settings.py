@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -10,6 +11,8 @@ from pydantic_settings import BaseSettings
 from gustbed_protocol.codec import Encoding
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import SiteSettings, section
+from gustbed_protocol.telemetry import MINI
+from gustbed_twin.shards import parse_shard
 
 PREFIX = "GUSTBED_TWIN_"
 
@@ -24,6 +27,19 @@ class TwinSettings(BaseSettings):
     interval_s: float = Field(0.5, gt=0, le=10, description="seconds of samples in a block")
     wind_mean: float = Field(2.15, gt=0, le=10, description="anemometer rev/s")
     turbulence: float = Field(0.15, ge=0, le=0.5, description="standard deviation over mean")
+    type: str = Field("mini", description="turbine type: a name, or the path of its YAML file")
+    wind_ms: float = Field(10.0, gt=0, le=60, description="mean wind of a utility type, m/s")
+    direction: float = Field(270.0, ge=0, le=360, description="where that wind comes from")
+    scenario: Path | None = Field(None, description="YAML: what happens to a utility farm")
+    layout: Path | None = Field(None, description="YAML: where its turbines stand")
+    wake: Literal["none", "jensen", "gauss"] = Field("none", description="wake model")
+    shard: str = Field("1/1", description="i/N: simulate this part of the farm only")
+    truth: bool = Field(False, description="publish what is really wrong")
+    connection: Literal["each", "shared"] = Field(
+        "each", description="a session per turbine, or one for all"
+    )
+    checkpoint: Path | None = Field(None, description="resume from it, write it when stopping")
+    speed: float = Field(1.0, ge=0.01, le=10_000, description="farm time over real time")
     encoding: Encoding = Field(Encoding.JSON, description="json or msgpack")
     legacy: str | None = Field(None, description="turbine that also speaks the legacy record")
     legacy_rate_hz: int = Field(20, ge=1, le=100, description="legacy records per second")
@@ -55,8 +71,11 @@ def check(settings: TwinSettings, site: SiteSettings) -> None:
             f"{PREFIX}INTERVAL_S times {rate} is {samples:g} samples",
             "make it a whole number, at least 1",
         )
+    parse_shard(f"{PREFIX}SHARD", settings.shard)
     if settings.legacy is None:
         return
+    if settings.type != MINI:
+        raise GustbedError(f"{PREFIX}LEGACY: only the {MINI} turbine speaks it", "leave it out")
     if settings.legacy not in site.turbine_ids:
         raise GustbedError(
             f"{PREFIX}LEGACY: no turbine {settings.legacy!r}",

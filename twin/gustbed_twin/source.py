@@ -1,8 +1,11 @@
 """Where blocks come from: a simulation or a recording, behind one interface."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from gustbed_protocol.channels import CHANNEL_NAMES
+from gustbed_protocol.shadow import Desired, Reported, Truth
+from gustbed_protocol.telemetry import MINI
 from gustbed_protocol.violations import Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats
@@ -17,6 +20,8 @@ class Step:
 
     values: Floats
     restarted: frozenset[int] = frozenset()
+    type: str = MINI
+    names: tuple[str, ...] = CHANNEL_NAMES
 
 
 class Source(Protocol):
@@ -30,6 +35,34 @@ class Source(Protocol):
 
     def clear(self, position: int, kind: Violation | None, ramp_s: float) -> None:
         """Mend one kind of fault, or all."""
+
+
+@runtime_checkable
+class Machines(Source, Protocol):
+    """A source whose turbines take commands, have faults of their own and report their state."""
+
+    def control(self, position: int, action: str, value: float | None) -> str:
+        """Act on a command; why it is refused, or nothing."""
+
+    def inject_named(
+        self, position: int, kind: str, severity: float, ramp_s: float, signal: str
+    ) -> str:
+        """Let a fault of this type grow; why it is refused, or nothing."""
+
+    def clear_named(self, position: int, kind: str | None, ramp_s: float) -> None:
+        """Mend one kind of fault, or all."""
+
+    def want(self, position: int, desired: Desired) -> None:
+        """Take the desired state: what can be is done, what is refused is reported."""
+
+    def changed_reports(self) -> list[Reported]:
+        """The states that changed since the last call."""
+
+    def changed_truths(self, t: float) -> list[Truth]:
+        """What is wrong with turbines where that changed since the last call, at Unix ``t``."""
+
+    def save(self) -> None:
+        """Write the checkpoint, if there is to be one."""
 
 
 class Simulation:

@@ -1,6 +1,7 @@
 """Command line: ``python -m gustbed_broker init``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -26,9 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
     init.add_argument(
         "--anonymous", action="store_true", help="development profile: no passwords, no ACL"
     )
+    init.add_argument(
+        "--shared-twin",
+        action="store_true",
+        default=os.environ.get("GUSTBED_TWIN_CONNECTION") == "shared",
+        help="let the twin speak for all turbines (or GUSTBED_TWIN_CONNECTION=shared)",
+    )
     options = parser.parse_args(arguments)
     files = BrokerFiles(
-        options.dir, options.credentials, options.host, options.port, options.anonymous
+        options.dir,
+        options.credentials,
+        options.host,
+        options.port,
+        options.anonymous,
+        options.shared_twin,
     )
     try:
         print(configure(files, load(SiteSettings)))

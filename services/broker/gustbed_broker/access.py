@@ -17,25 +17,47 @@ class Client:
     writes: tuple[str, ...] = ()
 
 
-def clients(site: str, turbines: Iterable[str]) -> list[Client]:
-    """Every client of a site. A turbine speaks and listens only as itself."""
+def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) -> list[Client]:
+    """Every client of a site. A turbine speaks and listens only as itself.
+
+    ``shared_twin`` lets the twin speak for all turbines over one session, which thousands of
+    simulated turbines need; a site of real machines never grants it.
+    """
+    twin = Client(TWIN, writes=(topics.state(site, TWIN),))
+    if shared_twin:
+        spoken = ("telemetry", "command/ack", "reported", "truth")
+        twin = Client(
+            TWIN,
+            reads=tuple(topics.every(kind, site) for kind in ("command", "desired")),
+            writes=(*twin.writes, *(topics.every(kind, site) for kind in spoken)),
+        )
     return [
         *(
             Client(
                 turbine,
-                reads=(topics.command(site, turbine),),
-                writes=(topics.telemetry(site, turbine), topics.command_ack(site, turbine)),
+                reads=(topics.command(site, turbine), topics.desired(site, turbine)),
+                writes=(
+                    topics.telemetry(site, turbine),
+                    topics.command_ack(site, turbine),
+                    topics.reported(site, turbine),
+                    topics.truth(site, turbine),
+                ),
             )
             for turbine in turbines
         ),
-        Client(TWIN, writes=(topics.state(site, TWIN),)),
+        twin,
         Client(
             EDGE,
-            reads=(topics.every("telemetry", site), topics.LEGACY_RAW),
+            reads=(
+                topics.every("telemetry", site),
+                topics.every("reported", site),
+                topics.LEGACY_RAW,
+            ),
             writes=(
                 topics.every("verdict", site),
                 topics.every("event", site),
                 topics.every("command", site),
+                topics.every("desired", site),
                 topics.state(site, EDGE),
                 topics.heartbeat(site),
             ),
@@ -43,7 +65,7 @@ def clients(site: str, turbines: Iterable[str]) -> list[Client]:
         Client(
             OPERATOR,
             reads=(f"{topics.ROOT}/{site}/#",),
-            writes=(topics.every("command", site),),
+            writes=(topics.every("command", site), topics.every("desired", site)),
         ),
         Client(LEGACY, writes=(topics.LEGACY_RAW,)),
     ]

@@ -23,6 +23,7 @@ class BrokerFiles:
     host: str | None
     port: int
     anonymous: bool = False
+    shared_twin: bool = False
 
 
 def configure(files: BrokerFiles, site: SiteSettings) -> Path:
@@ -30,7 +31,7 @@ def configure(files: BrokerFiles, site: SiteSettings) -> Path:
     folder = files.folder.resolve()
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    everyone = clients(site.site, site.turbine_ids)
+    everyone = clients(site.site, site.turbine_ids, shared_twin=files.shared_twin)
     passwords = ensure_passwords(files.credentials, [client.user for client in everyone])
     _write(folder / "passwd", password_file(passwords))
     _write(folder / "acl", acl_file(everyone))

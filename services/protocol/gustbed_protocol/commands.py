@@ -10,20 +10,30 @@ from gustbed_protocol.violations import Violation
 SCHEMA = 1
 
 
+Action = Literal[
+    "inject", "clear", "stop", "start", "curtail", "yaw_offset", "pitch_offset", "reset"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Start or stop a fault.
+    """Start or stop a fault, or tell the machine what to do.
 
     ``severity`` runs from 0 to 1 and is reached linearly over ``ramp`` seconds.
-    ``clear`` without a kind clears every fault of the turbine.
+    ``clear`` without a kind clears every fault of the turbine. ``fault`` names a fault that is no
+    violation, and ``signal`` the channel of a sensor's. ``value`` goes with curtail (kW, 0 lifts
+    the limit), yaw_offset and pitch_offset (degrees).
     """
 
-    action: Literal["inject", "clear"]
+    action: Action
     kind: Violation | None = None
     severity: float = 1.0
     ramp: float = 0.0
     id: str = field(default_factory=lambda: str(uuid4()))
     schema: int = SCHEMA
+    value: float | None = None
+    fault: str = ""
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Session:
         self._births = births
         self._connected = threading.Event()
         self._refusal = ""
+        self._last: paho.MQTTMessageInfo | None = None
         client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv311
         )
@@ -98,7 +99,15 @@ class Session:
     def publish(self, message: Message) -> bool:
         """Queue a message. False if the queue is full or, at QoS 0, nobody is connected."""
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+        self._last = info
         return info.rc in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until the last message published has reached the broker. False if it has not."""
+        if self._last is None:
+            return True
+        self._last.wait_for_publish(timeout)
+        return self._last.is_published()
 
     def stop(self, farewell: Message | None = None) -> None:
         """Publish ``farewell`` if connected, then disconnect cleanly (so no will is sent)."""

@@ -54,6 +54,21 @@ def event(site: str, turbine: str) -> str:
     return f"{ROOT}/{site}/{turbine}/event"
 
 
+def desired(site: str, turbine: str) -> str:
+    """What the operator wants of the turbine, retained."""
+    return f"{ROOT}/{site}/{turbine}/desired"
+
+
+def reported(site: str, turbine: str) -> str:
+    """What the turbine does, retained, published when it changes."""
+    return f"{ROOT}/{site}/{turbine}/reported"
+
+
+def truth(site: str, turbine: str) -> str:
+    """What is really wrong with a simulated turbine, retained; off unless the twin is told to."""
+    return f"{ROOT}/{site}/{turbine}/truth"
+
+
 def state(site: str, service: str) -> str:
     """Retained birth and last will of a service: ``twin`` or ``edge``."""
     return f"{ROOT}/{site}/{service}/state"

@@ -11,8 +11,13 @@ from gustbed_protocol.settings import SiteSettings
 
 def test_s2_a_turbine_may_write_only_as_itself() -> None:
     turbine = next(c for c in clients("s", ["wt01", "wt02"]) if c.user == "wt01")
-    assert turbine.writes == ("gustbed/s/wt01/telemetry", "gustbed/s/wt01/command/ack")
-    assert turbine.reads == ("gustbed/s/wt01/command",)
+    assert turbine.writes == (
+        "gustbed/s/wt01/telemetry",
+        "gustbed/s/wt01/command/ack",
+        "gustbed/s/wt01/reported",
+        "gustbed/s/wt01/truth",
+    )
+    assert turbine.reads == ("gustbed/s/wt01/command", "gustbed/s/wt01/desired")
 
 
 def test_nobody_but_the_operator_reads_everything() -> None:

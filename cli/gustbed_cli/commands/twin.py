@@ -1,0 +1,199 @@
+"""``gustbed twin …``: turbine types, curves, wakes, datasets, what-if, validation."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gustbed_cli.commands.common import JsonOption
+from gustbed_cli.fleet import ROOT
+from gustbed_cli.output import emit_json, table
+
+app = typer.Typer(help="The digital twin: types, physics, datasets.", no_args_is_help=True)
+TypeOption = Annotated[str, typer.Option("--type", help="A type's name, or its YAML file.")]
+ScenarioOption = Annotated[Path | None, typer.Option(help="YAML: what happens and when.")]
+LayoutOption = Annotated[Path | None, typer.Option(help="YAML: where the turbines stand.")]
+USUAL_WINDS = ",".join(str(wind) for wind in range(3, 26))
+
+
+@app.command()
+def types(json: JsonOption = False) -> None:
+    """List the turbine types."""
+    from gustbed_twin.turbine_types import summaries
+
+    rows = summaries()
+    if json:
+        emit_json(rows)
+        return
+    headers = ("type", "model", "title", "rated kW", "rotor m", "channels", "Hz", "file")
+    table("Turbine types", headers, [tuple(row.values()) for row in rows])
+
+
+@app.command()
+def faults(json: JsonOption = False) -> None:
+    """List the faults of utility types: cause, and the signals that each moves."""
+    from gustbed_twin.utility.faults import CATALOGUE
+
+    if json:
+        emit_json({kind: asdict(fault) for kind, fault in CATALOGUE.items()})
+        return
+    rows = [
+        (kind, fault.cause, "the one named" if fault.any_signal else ", ".join(fault.signals))
+        for kind, fault in CATALOGUE.items()
+    ]
+    table("Faults", ("fault", "cause", "signals"), rows)
+
+
+@app.command()
+def curve(
+    kind: TypeOption = "nrel_5mw",
+    winds: Annotated[str, typer.Option(help="Speeds in m/s, between commas.")] = USUAL_WINDS,
+    json: JsonOption = False,
+) -> None:
+    """Steady state at each wind: power, speeds, pitch, thrust."""
+    from gustbed_twin.turbine_types import load_utility_type, parse_numbers
+    from gustbed_twin.utility.steady import steady_curve
+
+    points = steady_curve(load_utility_type(kind), parse_numbers("--winds", winds))
+    rows = [asdict(point) for point in points]
+    if json:
+        emit_json(rows)
+        return
+    cells = [[round(value, 4) for value in row.values()] for row in rows]
+    table(f"Steady states of {kind}", tuple(rows[0]), cells)
+
+
+@app.command()
+def wake(
+    layout: Annotated[Path, typer.Option(help="YAML: turbines as [east, north] in m, or a grid.")],
+    speed: Annotated[float, typer.Option(min=0.5, max=60, help="Free wind, m/s.")] = 8.0,
+    direction: Annotated[float, typer.Option(min=0, max=360, help="Where it comes from.")] = 270.0,
+    kind: TypeOption = "nrel_5mw",
+    model: Annotated[str, typer.Option(help="jensen or gauss.")] = "gauss",
+    turbulence: Annotated[float, typer.Option(min=0.01, max=0.5, help="Ambient.")] = 0.10,
+    json: JsonOption = False,
+) -> None:
+    """Power and effective wind of every turbine in the others' wakes, by FLORIS."""
+    from gustbed_twin.turbine_types import load_utility_type
+    from gustbed_twin.utility.layouts import read_layout
+    from gustbed_twin.utility.wake import wake_state
+
+    of = load_utility_type(kind)
+    places = read_layout(layout, of.geometry.rotor_diameter_m)
+    states = wake_state(of, places, speed, direction, model, turbulence)
+    rows = [
+        {
+            "turbine": state.name,
+            "x_m": float(place[0]),
+            "y_m": float(place[1]),
+            "power_kw": round(state.power_kw, 3),
+            "effective_wind_ms": round(state.effective_wind_ms, 4),
+        }
+        for state, place in zip(states, places, strict=True)
+    ]
+    if json:
+        emit_json({
+            "type": of.name, "model": model, "speed_ms": speed, "direction_deg": direction,
+            "turbulence": turbulence, "turbines": rows,
+        })  # fmt: skip
+        return
+    title = f"{model}, {speed:g} m/s from {direction:g}°"
+    table(title, tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+@app.command()
+def generate(
+    hours: Annotated[float, typer.Option(min=1e-5, max=24 * 366, help="Simulated hours.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    kind: TypeOption = "nrel_5mw",
+    turbines: Annotated[int, typer.Option(min=1, max=10_000)] = 6,
+    seed: Annotated[int, typer.Option(min=0)] = 42,
+    scenario: ScenarioOption = None,
+    wind: Annotated[
+        float | None, typer.Option(min=0.1, max=60, help="Mean wind, in the type's unit.")
+    ] = None,
+    turbulence: Annotated[float | None, typer.Option(min=0, max=0.5)] = None,
+    layout: LayoutOption = None,
+    wake_model: Annotated[str, typer.Option("--wake", help="none, jensen or gauss.")] = "none",
+    shard: Annotated[str, typer.Option(help="i/N: only this part of the farm.")] = "1/1",
+    force: Annotated[bool, typer.Option(help="Replace a dataset that is there.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a labelled dataset to Parquet, far faster than real time."""
+    from gustbed_twin.datasets import Order, write
+
+    order = Order(
+        kind, turbines, hours, seed, scenario, wind, turbulence, layout, wake_model, shard
+    )
+    card = write(order, out, force=force)
+    if json:
+        emit_json(card)
+        return
+    table(
+        str(out),
+        ("turbines", "samples each", "channels", "labels"),
+        [(len(card["turbines"]), card["samples"], len(card["channels"]), len(card["labels"]))],
+    )
+
+
+@app.command()
+def whatif(
+    hours: Annotated[float, typer.Option(min=1e-4, max=1000, help="Farm time.")] = 1.0,
+    checkpoint: Annotated[Path | None, typer.Option(help="Fork this running farm.")] = None,
+    kind: TypeOption = "nrel_5mw",
+    turbines: Annotated[int, typer.Option(min=1, max=10_000)] = 6,
+    seed: Annotated[int, typer.Option(min=0)] = 42,
+    settle: Annotated[float, typer.Option(min=0, help="Seconds to run before.")] = 60.0,
+    mean: Annotated[float, typer.Option(min=0.1, max=60, help="Wind before, m/s.")] = 10.0,
+    wind: Annotated[float | None, typer.Option(min=0.1, max=60, help="Wind then, m/s.")] = None,
+    turbulence: Annotated[float | None, typer.Option(min=0, max=0.5, help="Then.")] = None,
+    direction: Annotated[float | None, typer.Option(min=0, max=360, help="Then.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(help="wt01:stop, wt01:curtail=2000, wt01:icing=0.8; may be repeated."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Fork a farm, run it on with and without a change, and compare."""
+    from gustbed_twin.utility.whatif import Question, ask
+
+    comparison = ask(
+        Question(kind, turbines, seed, settle, mean, checkpoint, tuple(change or ())),
+        hours * 3600.0,
+        wind,
+        turbulence,
+        direction,
+    )
+    if json:
+        emit_json(asdict(comparison))
+        return
+    rows = [
+        (a.turbine, a.mean_power_kw, b.mean_power_kw, a.max_rotor_rpm, b.max_rotor_rpm, b.mode)
+        for a, b in zip(comparison.before, comparison.after, strict=True)
+    ]
+    headers = ("turbine", "kW before", "kW after", "max rpm before", "after", "then")
+    table(f"What if, over {hours:g} h", headers, rows)
+    print(
+        f"{comparison.energy_kwh_before:,.0f} kWh before, {comparison.energy_kwh_after:,.0f} after"
+    )
+
+
+@app.command()
+def validate(
+    out: Annotated[Path, typer.Option(help="Where validation.md and its images go.")] = ROOT
+    / "docs",
+    quick: Annotated[bool, typer.Option(help="Do not write; fewer series.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure every claim about the physics, print the table, write docs/validation.md."""
+    from gustbed_twin.validation.report import validate as run
+
+    claims = run(None if quick else out)
+    if json:
+        emit_json([asdict(claim) for claim in claims])
+    else:
+        rows = [(c.claim, c.bound, c.measured, "yes" if c.kept else "NO") for c in claims]
+        table("Validation", ("claim", "bound", "measured", "kept"), rows)
+    if not all(claim.kept for claim in claims):
+        raise typer.Exit(1)

@@ -1,0 +1,322 @@
+"""A utility-scale twin as its process, on a real site broker: shared session, commands, truth."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gustbed_broker.configure import BrokerFiles, configure
+from gustbed_protocol import topics
+from gustbed_protocol.codec import encode
+from gustbed_protocol.commands import Ack, Command, decode_ack
+from gustbed_protocol.mqtt import Message, Session
+from gustbed_protocol.settings import MqttSettings, SiteSettings
+from gustbed_protocol.shadow import Desired, Reported, Truth, decode_reported, decode_truth
+from gustbed_protocol.telemetry import Samples, decode_typed_block
+from tests.support.ports import free_port, listens, wait_until
+
+SITE, TURBINES = "site-1", 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """A broker's address and passwords."""
+
+    port: int
+    credentials: Path
+
+    @property
+    def settings(self) -> MqttSettings:
+        return MqttSettings(port=self.port, credentials_dir=self.credentials)
+
+
+@contextmanager
+def broker(folder: Path, *, shared: bool) -> Iterator[Place]:
+    place = Place(free_port(), folder / "credentials")
+    files = BrokerFiles(
+        folder / "broker", place.credentials, "127.0.0.1", place.port, False, shared
+    )
+    config = configure(files, SiteSettings(turbines=TURBINES))
+    with (folder / "mosquitto.log").open("ab") as log:
+        process = subprocess.Popen(
+            ["/usr/sbin/mosquitto", "-c", str(config)], stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: listens(place.port), "mosquitto listens")
+        yield place
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with broker(tmp_path_factory.mktemp("shared"), shared=True) as place:
+        yield place
+
+
+@dataclass
+class Ear:
+    """What an operator hears."""
+
+    session: Session
+    blocks: dict[str, list[Samples]] = field(default_factory=lambda: defaultdict(list))
+    acks: list[Ack] = field(default_factory=list)
+    reports: list[Reported] = field(default_factory=list)
+    truths: list[Truth] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        kind = topics.parse(topic).kind
+        with self.lock:
+            if kind == "telemetry":
+                samples = decode_typed_block(payload)
+                self.blocks[samples.turbine].append(samples)
+            elif kind == "command/ack":
+                self.acks.append(decode_ack(payload))
+            elif kind == "reported":
+                self.reports.append(decode_reported(payload))
+            elif kind == "truth":
+                self.truths.append(decode_truth(payload))
+
+    def say(self, topic: str, value: object) -> None:
+        self.session.publish(Message(topic, encode(value)))
+
+
+@contextmanager
+def listening(place: Place) -> Iterator[Ear]:
+    ears: list[Ear] = []
+    session = Session(
+        place.settings,
+        user="operator",
+        client_id=f"ear-{os.getpid()}",
+        subscriptions={f"{topics.ROOT}/{SITE}/#": lambda t, p: ears[0].hear(t, p)},
+    )
+    ears.append(Ear(session))
+    with session:
+        session.wait_connected(10)
+        yield ears[0]
+
+
+@contextmanager
+def twin(place: Place, folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GUSTBED_")},
+        "GUSTBED_TURBINES": str(TURBINES),
+        "GUSTBED_MQTT_PORT": str(place.port),
+        "GUSTBED_MQTT_CREDENTIALS_DIR": str(place.credentials),
+        "GUSTBED_TWIN_DATA_DIR": str(folder / "data"),
+        "GUSTBED_TWIN_TYPE": "nrel_5mw",
+        **{f"GUSTBED_TWIN_{name.upper()}": value for name, value in settings.items()},
+    }
+    with (folder / "twin.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gustbed_twin", "run"], env=environment, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(5)
+
+
+def stopped(process: subprocess.Popen[bytes]) -> int:
+    process.send_signal(signal.SIGTERM)
+    return process.wait(5)
+
+
+def test_one_session_speaks_for_all_turbines_where_the_broker_allows_it(
+    shared: Place, tmp_path: Path
+) -> None:
+    with listening(shared) as ear, twin(shared, tmp_path, connection="shared") as process:
+        wait_until(lambda: all(len(ear.blocks[f"wt0{n}"]) >= 4 for n in (1, 2, 3)), "blocks")
+        assert stopped(process) == 0
+    for blocks in ear.blocks.values():
+        assert [block.seq for block in blocks] == list(range(len(blocks)))
+        assert {block.type for block in blocks} == {"nrel_5mw"}
+    assert ear.truths == []  # off unless asked for
+
+
+def test_a_shared_session_is_refused_where_the_broker_was_not_told(tmp_path: Path) -> None:
+    with (
+        broker(tmp_path, shared=False) as place,
+        listening(place) as ear,
+        twin(place, tmp_path, connection="shared") as process,
+    ):
+        wait_until(lambda: (tmp_path / "data").exists(), "heartbeat")
+        file = tmp_path / "data"
+        wait_until(lambda: any(json.loads(p.read_text())["blocks"] > 8 for p in file.glob("*.json"))
+                   if list(file.glob("*.json")) else False, "blocks sent")  # fmt: skip
+        assert stopped(process) == 0
+    assert dict(ear.blocks) == {}
+
+
+def test_commands_desired_state_and_truth_over_the_site_broker(
+    shared: Place, tmp_path: Path
+) -> None:
+    with (
+        listening(shared) as ear,
+        twin(shared, tmp_path, connection="shared", truth="true", speed="20") as process,
+    ):
+        wait_until(lambda: len(ear.blocks["wt02"]) >= 2, "blocks")
+        ear.say(topics.command(SITE, "wt02"), Command("stop", id="halt"))
+        ear.say(topics.command(SITE, "wt03"), Command("inject", fault="icing", id="ice"))
+        ear.say(topics.command(SITE, "wt03"), Command("curtail", value=-5.0, id="wrong"))
+        ear.say(topics.desired(SITE, "wt01"), Desired(power_limit_kw=1000.0, version=3))
+
+        def answered(name: str, *, accepted: bool) -> bool:
+            return any(ack.id == name and ack.accepted is accepted for ack in ear.acks)
+
+        wait_until(lambda: answered("halt", accepted=True), "ack of stop")
+        wait_until(lambda: answered("ice", accepted=True), "ack of the fault")
+        wait_until(lambda: answered("wrong", accepted=False), "refusal")
+
+        def reported(turbine: str, mode: str) -> bool:
+            return any(r.turbine == turbine and r.mode == mode for r in ear.reports)
+
+        wait_until(lambda: reported("wt02", "stopped"), "wt02 stopped", 30)
+        wait_until(
+            lambda: any(r.turbine == "wt01" and r.version == 3 for r in ear.reports), "desired"
+        )
+        wait_until(
+            lambda: any(t.turbine == "wt03" and [f.kind for f in t.faults] == ["icing"]
+                        for t in ear.truths), "truth",
+        )  # fmt: skip
+        with ear.lock:
+            last = ear.blocks["wt02"][-1]
+        power = last.values[last.names.index("active_power")]
+        assert np.abs(power).max() < 20.0
+        assert stopped(process) == 0
+
+
+def test_it_resumes_from_its_checkpoint(shared: Place, tmp_path: Path) -> None:
+    settings = {"connection": "shared", "checkpoint": str(tmp_path / "farm.npz"), "speed": "20"}
+    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(ear.blocks["wt01"]) >= 5, "blocks")
+        ear.say(topics.command(SITE, "wt01"), Command("stop", id="halt"))
+        # Retained reports of the tests before are heard too: none has stopped wt01.
+        wait_until(
+            lambda: any(r.turbine == "wt01" and r.mode == "stopped" for r in ear.reports), "stopped"
+        )
+        assert stopped(process) == 0
+    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(ear.blocks["wt01"]) >= 2, "blocks")
+        first = min(ear.blocks["wt01"], key=lambda block: block.seq)
+        assert first.values[first.names.index("rotor_speed")].max() < 4.0
+        assert stopped(process) == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "content", "key"),
+    [
+        ("scenario", "faults: [{turbine: wt09, kind: icing}]", "faults[0].turbine"),
+        ("layout", "turbines: [[0, 0]]", "1 turbines"),
+        ("type", "name: x", "model"),
+        ("checkpoint", "broken", "not a checkpoint"),
+    ],
+)
+def test_a_bad_file_stops_the_twin_before_it_publishes(
+    shared: Place, tmp_path: Path, setting: str, content: str, key: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(content, encoding="utf-8")
+    with (
+        listening(shared) as ear,
+        twin(shared, tmp_path, connection="shared", **{setting: str(path)}) as process,
+    ):
+        assert process.wait(30) == 1
+    lines = (tmp_path / "twin.log").read_text(encoding="utf-8").strip().splitlines()
+    assert len(lines) == 1
+    assert str(path) in lines[0]
+    assert key in lines[0]
+    assert dict(ear.blocks) == {}
+
+
+def gustbed(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gustbed_cli", "twin", *arguments],
+        capture_output=True, text=True, cwd=folder, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_the_command_line_lists_types_and_curves(tmp_path: Path) -> None:
+    listed = json.loads(gustbed("types", "--json", folder=tmp_path).stdout)
+    assert [row["name"] for row in listed] == ["mini", "nrel_5mw"]
+    done = gustbed("curve", "--type", "nrel_5mw", "--winds", "8,14", "--json", folder=tmp_path)
+    rows = json.loads(done.stdout)
+    assert set(rows[0]) == {
+        "wind_ms", "power_kw", "rotor_rpm", "generator_rpm", "pitch_deg", "thrust_coefficient",
+    }  # fmt: skip
+    assert rows[1]["power_kw"] == pytest.approx(5000.0, rel=0.01)
+
+
+def test_the_command_line_answers_wakes_and_what_if(tmp_path: Path) -> None:
+    pytest.importorskip("floris")
+    layout = tmp_path / "row.yaml"
+    layout.write_text("turbines: [[0, 0], [630, 0], [1260, 0]]", encoding="utf-8")
+    done = gustbed("wake", "--layout", str(layout), "--speed", "8", "--direction", "270",
+                   "--json", folder=tmp_path)  # fmt: skip
+    powers = [row["power_kw"] for row in json.loads(done.stdout)["turbines"]]
+    assert powers == pytest.approx([1753.95, 710.44, 741.64], rel=0.05)
+    done = gustbed("whatif", "--turbines", "2", "--hours", "0.2", "--change", "wt01:stop",
+                   "--json", folder=tmp_path)  # fmt: skip
+    answer = json.loads(done.stdout)
+    assert [each["mode"] for each in answer["after"]] == ["stopped", "running"]
+
+
+def test_the_command_line_writes_labelled_parquet_with_units(tmp_path: Path) -> None:
+    import pyarrow.parquet as parquet
+
+    scenario = tmp_path / "s.yaml"
+    scenario.write_text(
+        "faults: [{turbine: wt02, kind: icing, start: 10, duration: 20, ramp: 4}]",
+        encoding="utf-8",
+    )
+    arguments = ("generate", "--type", "nrel_5mw", "--turbines", "2", "--hours", "0.02",
+                 "--seed", "7", "--scenario", str(scenario))  # fmt: skip
+    assert gustbed(*arguments, "--out", "a", folder=tmp_path).returncode == 0
+    assert gustbed(*arguments, "--out", "b", "--shard", "2/2", folder=tmp_path).returncode == 0
+    table = parquet.read_table(tmp_path / "a" / "wt02.parquet")
+    assert table.num_rows == 1440
+    assert table.schema.field("active_power").metadata[b"unit"] == b"kW"
+    label = table["fault_icing"].to_numpy()
+    assert label[:200].max() == 0.0
+    assert label[14 * 20 : 30 * 20].min() == 1.0
+    assert label[31 * 20 :].max() == 0.0
+    assert parquet.read_table(tmp_path / "b" / "wt02.parquet").equals(table)
+    refused = gustbed(*arguments, "--out", "a", folder=tmp_path)
+    assert refused.returncode == 1
+    assert "holds a dataset" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("curve", "--type", "nrel_6mw"),
+        ("curve", "--winds", "a"),
+        ("wake", "--layout", "missing.yaml"),
+        ("generate", "--hours", "0.1", "--out", "x", "--scenario", "missing.yaml"),
+        ("generate", "--hours", "0.1", "--out", "x", "--shard", "5/4"),
+        ("whatif", "--checkpoint", "missing.npz"),
+        ("whatif", "--change", "wt01:gremlins"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_1(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = gustbed(*arguments, folder=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stderr.startswith("gustbed: ")
+    assert not (tmp_path / "x").exists()

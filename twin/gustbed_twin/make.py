@@ -1,0 +1,103 @@
+"""What a running twin publishes: a miniature farm, a recording, or a utility-scale farm."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import SiteSettings
+from gustbed_twin.delivery import Delays
+from gustbed_twin.farm import Farm
+from gustbed_twin.recording import read_recording
+from gustbed_twin.replay import Replay
+from gustbed_twin.settings import PREFIX, TwinSettings
+from gustbed_twin.shards import parse_shard, shard_of
+from gustbed_twin.source import Simulation, Source
+from gustbed_twin.turbine_types import MiniType, UtilityType, load_type
+from gustbed_twin.wind import WindConfig
+
+
+@dataclass(frozen=True)
+class Made:
+    """A source, whose turbines it gives, and how their blocks travel."""
+
+    source: Source
+    turbine_ids: tuple[str, ...]
+    delays: Delays = Delays()  # noqa: RUF009 - frozen, so sharing it is safe
+
+
+def make_source(settings: TwinSettings, site: SiteSettings) -> Made:
+    """Check everything that the settings name, then build. Raises ``GustbedError``."""
+    shard = parse_shard(f"{PREFIX}SHARD", settings.shard)
+    indices = shard_of(site.turbines, shard)
+    ids = tuple(site.turbine_ids[index] for index in indices)
+    if not ids:
+        raise GustbedError(f"{PREFIX}SHARD {settings.shard}: no turbine", "use fewer shards")
+    if settings.replay is not None:
+        _refuse(settings, "a recording", "type", "scenario", "layout", "checkpoint")
+        return Made(_replay(settings, settings.replay, len(ids)), ids)
+    kind = load_type(settings.type)
+    if isinstance(kind, MiniType):
+        _refuse(settings, f"type {kind.name}", "scenario", "layout", "checkpoint")
+        wind = WindConfig(settings.wind_mean, settings.turbulence)
+        farm = Farm(settings.seed, indices, wind, settings.rate_hz)
+        return Made(Simulation(farm, settings.samples), ids)
+    return _utility(settings, site, kind, shard, ids)
+
+
+def _refuse(settings: TwinSettings, what: str, *names: str) -> None:
+    usual = TwinSettings.model_fields
+    for name in names:
+        if getattr(settings, name) != usual[name].default:
+            raise GustbedError(f"{PREFIX}{name.upper()}: {what} takes none", "leave it out")
+
+
+def _replay(settings: TwinSettings, recording: Path, turbines: int) -> Source:
+    return Replay(
+        read_recording(recording),
+        turbines=turbines,
+        samples=settings.samples,
+        rate_hz=settings.sample_rate_hz,
+        loop=settings.replay_loop,
+        seed=settings.seed,
+    )
+
+
+def _utility(
+    settings: TwinSettings,
+    site: SiteSettings,
+    kind: UtilityType,
+    shard: tuple[int, int],
+    ids: tuple[str, ...],
+) -> Made:
+    # Imported here: a twin of miniatures needs no compiler.
+    from gustbed_twin.utility.assembly import Plan, assemble
+    from gustbed_twin.utility.checkpoint import load_farm
+    from gustbed_twin.utility.site import Conditions
+    from gustbed_twin.utility.source import UtilitySource
+
+    if settings.rate_hz != kind.rate_hz:
+        raise GustbedError(
+            f"{PREFIX}RATE_HZ is {settings.rate_hz}", f"type {kind.name} runs at {kind.rate_hz}"
+        )
+    conditions = Conditions(
+        mean=settings.wind_ms, turbulence=settings.turbulence, direction=settings.direction
+    )
+    made = assemble(
+        Plan(
+            kind, site.turbines, settings.seed, conditions, settings.scenario, settings.layout,
+            settings.wake, shard,
+        )
+    )  # fmt: skip
+    if settings.checkpoint is not None and settings.checkpoint.exists():
+        farm = load_farm(settings.checkpoint)
+        if (farm.indices, farm.seed) != (made.farm.indices, settings.seed):
+            raise GustbedError(
+                f"{settings.checkpoint}: of another farm", "name another file, or remove it"
+            )
+        made = made.resumed(farm)
+    late_blocks = max(1, round(made.delivery.late_s / settings.interval_s))
+    delays = Delays(made.delivery.late, late_blocks, made.delivery.twice, made.delivery.lost)
+    # Compiled before the first block is due, not while it is late.
+    made.farm.fork().advance(1)
+    source = UtilitySource(made, ids, settings.samples, settings.checkpoint)
+    return Made(source, ids, delays)

@@ -1,0 +1,143 @@
+"""The site's wind and weather: mean over the day, shared turbulence, direction, gusts, warmth."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_twin.filters import Floats
+from gustbed_twin.utility.compiled import compiled
+from gustbed_twin.utility.kaimal import Shaping, shaping
+from gustbed_twin.utility.run import normal
+
+MEAN, SPREAD, SHARED, DIRECTION, AMBIENT, GUST = range(6)
+DAY_S = 86_400.0
+WARMEST_S = 15 * 3600.0
+"""Wind and warmth peak at this time of the day; the run starts at midnight."""
+DIRECTION_S, AMBIENT_S = 900.0, 7200.0
+EOG_S = 10.5
+SITE_KEY = 0x5EED
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of the wind at ``at`` (s): ``eog`` of ``size`` m/s (0: IEC's own), ``ramp`` by
+    ``size`` m/s or ``turn`` by ``size`` degrees, over ``over`` seconds."""
+
+    at: float
+    kind: Literal["eog", "ramp", "turn"]
+    size: float = 0.0
+    over: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """``mean`` m/s at hub height; ``turbulence`` is standard deviation over mean; ``diurnal`` the
+    day's swing over the mean; ``shear`` the power law's exponent; temperatures in degC."""
+
+    mean: float = 10.0
+    turbulence: float = 0.10
+    diurnal: float = 0.0
+    direction: float = 270.0
+    direction_spread: float = 4.0
+    shear: float = 0.14
+    ambient: float = 12.0
+    ambient_swing: float = 3.0
+    events: tuple[Event, ...] = ()
+
+
+USUAL = Conditions()
+STEADY = Conditions(turbulence=0.0, direction_spread=0.0, shear=0.0, ambient_swing=0.0)
+"""Uniform wind that does not change: what steady figures are published for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAir:
+    """The site's processes; ``state`` is (3,): turbulence, direction, warmth."""
+
+    state: Floats
+    key: np.uint64
+    filters: Shaping
+
+
+def start_site(seed: int, conditions: Conditions, rate_hz: int) -> SiteAir:
+    """The air before the first sample."""
+    key = turbine_keys(seed, [SITE_KEY])[0]
+    state = np.array([normal(key, -1, channel) for channel in range(3)])
+    filters = shaping(conditions.mean, rate_hz)
+    state[0] *= filters.site_gain / math.sqrt(1.0 - filters.site_kept**2)
+    return SiteAir(state, key, filters)
+
+
+def advance_site(
+    air: SiteAir, conditions: Conditions, first: int, samples: int, rate_hz: int, hub_share: float
+) -> tuple[SiteAir, Floats]:
+    """Rows (6, samples): mean, spread, shared turbulence, direction, warmth, gust."""
+    state, rows = air.state.copy(), np.empty((3, samples))
+    dt = 1.0 / rate_hz
+    kept = np.array([
+        air.filters.site_kept, math.exp(-dt / DIRECTION_S), math.exp(-dt / AMBIENT_S)
+    ])  # fmt: skip
+    gain = np.sqrt(1.0 - kept**2)
+    gain[0] = air.filters.site_gain
+    _run_site(state, kept, gain, air.key, first, rows)
+    t = (first + np.arange(samples)) / rate_hz
+    day = np.cos(2.0 * np.pi * (t - WARMEST_S) / DAY_S)
+    site = np.zeros((6, samples))
+    site[MEAN] = conditions.mean * (1.0 + conditions.diurnal * day)
+    site[SHARED] = rows[0]
+    site[DIRECTION] = conditions.direction + conditions.direction_spread * rows[1]
+    site[AMBIENT] = conditions.ambient + conditions.ambient_swing * (day + 0.3 * rows[2])
+    for event in conditions.events:
+        _apply(event, conditions, t, site)
+    site[MEAN] = np.maximum(site[MEAN] * hub_share, 0.0)
+    site[SPREAD] = conditions.turbulence * site[MEAN]
+    return replace(air, state=state), site
+
+
+def rotor_share(shear: float, radius_m: float, hub_m: float) -> float:
+    """Rotor-equivalent wind over hub wind for a power law: the cubic mean over the disc."""
+    height = np.linspace(-0.999, 0.999, 401)
+    chord = np.sqrt(1.0 - height**2)
+    cubed = (1.0 + height * radius_m / hub_m) ** (3.0 * shear)
+    return float(((cubed * chord).sum() / chord.sum()) ** (1.0 / 3.0))
+
+
+def extreme_gust(mean: float, turbulence: float, reference: float = 50.0) -> float:
+    """IEC's extreme operating gust (m/s) for a hub wind; class I unless ``reference`` differs."""
+    yearly = 0.8 * 1.4 * reference
+    return min(1.35 * (yearly - mean), 3.3 * turbulence * mean / (1.0 + 0.1 * 126.0 / 42.0))
+
+
+def turbine_keys(seed: int, indices: Any) -> NDArray[np.uint64]:
+    """A key for each turbine's noise, a function of seed and number alone."""
+    return np.array(
+        [
+            np.random.SeedSequence(seed, spawn_key=(7, int(index))).generate_state(1, np.uint64)[0]
+            for index in indices
+        ],
+        dtype=np.uint64,
+    )
+
+
+def _apply(event: Event, conditions: Conditions, t: Floats, site: Floats) -> None:
+    since = t - event.at
+    if event.kind == "eog":
+        size = event.size or extreme_gust(conditions.mean, conditions.turbulence)
+        inside = (since >= 0.0) & (since <= EOG_S)
+        shape = np.sin(3.0 * np.pi * since / EOG_S) * (1.0 - np.cos(2.0 * np.pi * since / EOG_S))
+        site[GUST] -= np.where(inside, 0.37 * size * shape, 0.0)
+        return
+    share = np.clip(since / max(event.over, 1e-9), 0.0, 1.0)
+    site[MEAN if event.kind == "ramp" else DIRECTION] += event.size * share
+
+
+@compiled
+def _run_site(state: Any, kept: Any, gain: Any, key: Any, first: int, rows: Any) -> None:
+    for sample in range(rows.shape[1]):
+        for process in range(rows.shape[0]):
+            noise = normal(key, first + sample, process)
+            state[process] = kept[process] * state[process] + gain[process] * noise
+            rows[process, sample] = state[process]

@@ -1,0 +1,45 @@
+"""Steady states of a type: each wind on a turbine of its own, run until it has settled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gustbed_twin.turbine_types import UtilityType
+from gustbed_twin.utility.farm import UtilityFarm
+from gustbed_twin.utility.machine import make_machine
+from gustbed_twin.utility.names import TRUTH_INDEX
+from gustbed_twin.utility.site import STEADY
+
+SETTLE_S, MEASURE_S = 1800, 120
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyPoint:
+    """One row of a curve."""
+
+    wind_ms: float
+    power_kw: float
+    rotor_rpm: float
+    generator_rpm: float
+    pitch_deg: float
+    thrust_coefficient: float
+
+
+def steady_curve(kind: UtilityType, winds: Sequence[float]) -> list[SteadyPoint]:
+    """Simulate every wind with the whole machine, control included, until it settles."""
+    machine = make_machine(kind)
+    conditions = STEADY
+    exposure = np.array(winds, dtype=float) / conditions.mean
+    farm = UtilityFarm(machine, 0, range(len(winds)), conditions, exposure=exposure)
+    farm.advance(SETTLE_S * kind.rate_hz)
+    names = ("active_power", "rotor_speed", "generator_speed", "pitch", "thrust_coefficient")
+    columns = [TRUTH_INDEX[name] for name in names]
+    rows = []
+    for _ in range(MEASURE_S):
+        farm.advance(kind.rate_hz)
+        rows.append(farm.arrays.truth[:, columns].copy())
+    means = np.mean(rows, axis=0)
+    return [
+        SteadyPoint(float(wind), *map(float, row)) for wind, row in zip(winds, means, strict=True)
+    ]
