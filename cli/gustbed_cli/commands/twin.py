@@ -9,12 +9,18 @@ import typer
 from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.fleet import ROOT
 from gustbed_cli.output import emit_json, table
+from gustbed_cli.setup import ensure
 
 app = typer.Typer(help="The digital twin: types, physics, datasets.", no_args_is_help=True)
 TypeOption = Annotated[str, typer.Option("--type", help="A type's name, or its YAML file.")]
 ScenarioOption = Annotated[Path | None, typer.Option(help="YAML: what happens and when.")]
 LayoutOption = Annotated[Path | None, typer.Option(help="YAML: where the turbines stand.")]
 USUAL_WINDS = ",".join(str(wind) for wind in range(3, 26))
+
+
+@app.callback()
+def _prepare() -> None:
+    ensure("twin")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The fleet as ordinary processes under one supervisor."""
 
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from gustbed_cli.runtime import leftovers, preflight
 from gustbed_cli.runtime.model import Say, ServiceStatus, State
 from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_cli.runtime.supervisor import MARK, read_state
+from gustbed_cli.setup import ensure
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings
 
@@ -36,6 +38,8 @@ class ProcessRuntime:
         preflight.writable_home(fleet)
         preflight.emulator_installed(fleet)
         preflight.ensure_mosquitto(say)
+        if os.environ.get("GUSTBED_TWIN_TYPE"):
+            ensure("twin")
         wanted = services(fleet)
         if self._supervisor() is None:
             orphans = leftovers.of_home(fleet.home)
