@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from gustbed_protocol import codec, topics
 from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.telemetry import Samples, decode_block
+from gustbed_protocol.telemetry import MINI, Samples, decode_typed_block
 
 RATE_TOLERANCE = 0.01
 MAX_SEQ = 2**53
@@ -38,15 +38,15 @@ class Ingest:
         self._clock = clock
 
     def read(self, topic: str, payload: bytes) -> Samples:
-        """Decode and check a block. Raises ``PayloadError``; ``reason`` is one of those of
-        ``telemetry.decode_block``, ``unknown_turbine``, ``wrong_turbine``, ``future_clock``
-        or ``wrong_rate``.
+        """Decode and check a block of any turbine type. Raises ``PayloadError``; ``reason`` is
+        one of those of ``telemetry.decode_typed_block``, ``unknown_turbine``,
+        ``wrong_turbine``, ``future_clock`` or ``wrong_rate``.
         """
         check_size(payload)
         turbine = topics.parse(topic).turbine
         if turbine not in self.rows:
             raise PayloadError("unknown_turbine", f"{turbine[:64]!r} is not a turbine of this site")
-        samples = decode_block(payload)
+        samples = decode_typed_block(payload)
         if samples.turbine != turbine:
             raise PayloadError("wrong_turbine", f"a block of {samples.turbine[:64]!r} on {topic}")
         self.check(samples)
@@ -61,8 +61,19 @@ class Ingest:
             raise PayloadError("future_clock", f"{ahead:.0f} s ahead of the edge's clock")
         if samples.t0 < 0:
             raise PayloadError("wrong_fields", "t0 must be a Unix time in seconds")
+        if samples.type != MINI:
+            # No model reads it, so its rate is nobody's concern.
+            _check_type(samples.type)
+            return
         wanted = self.sample_rate_hz
         if wanted is not None and abs(samples.dt * wanted - 1) > RATE_TOLERANCE:
             raise PayloadError(
                 "wrong_rate", f"{1 / samples.dt:.3g} samples/s, the model reads {wanted:g}"
             )
+
+
+def _check_type(kind: str) -> None:
+    try:
+        topics.level(kind)
+    except ValueError as error:
+        raise PayloadError("wrong_fields", f"type {kind[:64]!r} is not a name") from error

@@ -18,6 +18,7 @@ STUCK_SECONDS = 10.0
 METRICS = (
     Metric("gustbed_edge_verdicts_total", "counter", "verdicts published"),
     Metric("gustbed_edge_blocks_total", "counter", "blocks received, by turbine"),
+    Metric("gustbed_edge_unscored_total", "counter", "blocks that no model is for, by type"),
     Metric("gustbed_edge_lost_total", "counter", "blocks lost, by turbine"),
     Metric("gustbed_edge_duplicate_total", "counter", "blocks that came twice, by turbine"),
     Metric("gustbed_edge_reordered_total", "counter", "blocks that came late, by turbine"),
@@ -108,6 +109,8 @@ class Reporter:
             samples += [Sample(prefix + name, labels, value) for name, value in counts.items()]
             if status.score is not None:
                 samples.append(Sample(f"{prefix}score", labels, status.score))
+        for kind, count in dict(self.scorer.unscored.counts).items():
+            samples.append(Sample(f"{prefix}unscored_total", {"type": kind}, count))
         for reason, count in dict(self.quarantine.counts).items():
             samples.append(Sample(f"{prefix}rejected_total", {"reason": reason}, count))
         for kind, count in dict(self.outbox.dropped).items():

@@ -16,6 +16,7 @@ from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.sequence import Arrival
 from gustbed_edge.sequence import Sequence as SequenceCounter
 from gustbed_edge.summaries import Summaries
+from gustbed_edge.unscored import Unscored
 from gustbed_edge.windows import Windows
 from gustbed_protocol import topics
 from gustbed_protocol.channels import CHANNELS
@@ -23,7 +24,7 @@ from gustbed_protocol.errors import PayloadError
 from gustbed_protocol.events import AnomalyEvent, TelemetrySummary, TurbineStatus, Verdict
 from gustbed_protocol.events import VerdictState as State
 from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.telemetry import Samples
+from gustbed_protocol.telemetry import MINI, Samples
 
 DEFAULT_WINDOW = 100
 """Samples kept per turbine while there is no model to say how many it wants."""
@@ -87,6 +88,7 @@ class Scorer:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.detector: Detector | None = None
+        self.unscored = Unscored()
         self._turbines = tuple(turbines)
         self._ingest = ingest
         self._tracker = tracker
@@ -111,7 +113,9 @@ class Scorer:
         self.detector = detector
 
     def score(self, batch: Iterable[Received]) -> Outcome:
-        """Check, window and score what has come. Refused payloads go to quarantine."""
+        """Check, window and score what has come. Refused payloads go to quarantine, and types
+        that no model is for get no verdict.
+        """
         rounds = [self._take(members) for members in self._rounds(batch)]
         ratios = self._ratios(rounds)
         outcome = Outcome([], [], [])
@@ -172,6 +176,9 @@ class Scorer:
         for item in batch:
             for samples in self._read(item):
                 row = self._ingest.rows[samples.turbine]
+                if samples.type != MINI:
+                    self._pass_by(row, samples, item.arrived)
+                    continue
                 length = samples.values.shape[1]
                 index = next_round.get(row, 0)
                 while index < len(rounds) and lengths[index] != length:
@@ -182,6 +189,16 @@ class Scorer:
                 rounds[index].append((row, samples, item.arrived))
                 next_round[row] = index + 1
         return rounds
+
+    def _pass_by(self, row: int, samples: Samples, arrived: float) -> None:
+        """Count a block that no model can read."""
+        turbine = self._states[row]
+        turbine.sequence.observe(samples.boot, samples.seq)
+        turbine.last_arrival = arrived
+        turbine.state, turbine.score = "unknown", None
+        # Should a miniature take this place, its samples are not adjacent to anything.
+        turbine.last_end = 0.0
+        self.unscored.add(samples.type)
 
     def _take(self, members: list[tuple[int, Samples, float]]) -> _Round:
         rows: list[int] = []

@@ -30,6 +30,8 @@ from gustbed_edge.report import Reporter
 from gustbed_edge.scoring import Scorer
 from gustbed_edge.sender import Sender
 from gustbed_edge.settings import EdgeSettings
+from gustbed_edge.shadow import ShadowBridge
+from gustbed_edge.shadows import ShadowsClient
 from gustbed_edge.updates import Updater
 from gustbed_edge.uplink import CloudLink
 from gustbed_protocol import codec, topics
@@ -56,6 +58,7 @@ class _SitePart:
     scorer: Scorer
     intake: Intake
     quarantine: Quarantine
+    bridge: ShadowBridge
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ class Edge:
             stack.callback(near.pipeline.stop)
             far.updater.start()
             stack.callback(far.updater.stop)
+            near.bridge.start()
+            stack.callback(near.bridge.stop)
             self.ready.set()
             log.info("edge %s runs, http port %d", self._site.thing, http.port)
             while not stop.wait(HEARTBEAT_SECONDS):
@@ -136,7 +141,13 @@ class Edge:
         )
         quarantine = Quarantine(settings.data_dir)
         intake = Intake(settings.queue_limit)
-        session = self._session(intake, quarantine)
+        bridge = ShadowBridge(
+            self._site.site,
+            self._site.turbine_ids,
+            lambda message: session.publish(message),
+            quarantine.reject,
+        )
+        session = self._session(intake, quarantine, bridge)
         recorder = Recorder(outbox, lambda event: self._announce(session, event))
         scorer = self._scorer(outbox, recorder, quarantine)
         if serving is not None:
@@ -152,7 +163,7 @@ class Edge:
             grace=settings.grace,
             telemetry_interval=settings.telemetry_interval,
         )
-        return _SitePart(outbox, session, recorder, pipeline, scorer, intake, quarantine)
+        return _SitePart(outbox, session, recorder, pipeline, scorer, intake, quarantine, bridge)
 
     def _cloud_part(self, near: _SitePart, store: ModelStore, serving: Loaded | None) -> _CloudPart:
         settings, thing = self._settings, self._site.thing
@@ -168,10 +179,14 @@ class Edge:
 
         def use(client: Any) -> None:
             updater.use(None if client is None else JobsClient(client, thing, updater.wake))
+            near.bridge.use(
+                None if client is None else ShadowsClient(client, thing, near.bridge.delta)
+            )
 
         def connected() -> None:
             sender.wake()
             updater.wake()
+            near.bridge.connected()
 
         link = CloudLink(
             thing, settings.data_dir, settings.enrol_dir, on_client=use, on_connected=connected
@@ -200,7 +215,7 @@ class Edge:
             update=lambda: far.updater.running,
         )
 
-    def _session(self, intake: Intake, quarantine: Quarantine) -> Session:
+    def _session(self, intake: Intake, quarantine: Quarantine, bridge: ShadowBridge) -> Session:
         def receive(topic: str, payload: bytes) -> None:
             try:
                 check_size(payload)
@@ -210,7 +225,10 @@ class Edge:
                 intake.put(topic, payload)
 
         site = self._site.site
-        subscriptions = {topics.every("telemetry", site): receive}
+        subscriptions = {
+            topics.every("telemetry", site): receive,
+            topics.every("reported", site): bridge.reported,
+        }
         if self._settings.legacy_turbine is not None:
             subscriptions[topics.LEGACY_RAW] = receive
         return Session(

@@ -13,6 +13,7 @@ from tests.support.cloud import Device, Identity, LocalCloud, ask_to_enrol, enro
 from tests.support.ports import wait_until
 
 JOBS = "$aws/things/{}/jobs/notify-next"
+SHADOW = "$aws/things/{}/shadow/name/{}"
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,15 @@ def test_s1_thing_cannot_connect_as_another_thing(first: Identity, second: Ident
 
 
 @pytest.mark.parametrize(
-    "topic", ["device/gustbed-site-2/events", "device/gustbed-site-1/other", "gustbed/site-1/x"]
+    "topic",
+    [
+        "device/gustbed-site-2/events",
+        "device/gustbed-site-1/other",
+        "gustbed/site-1/x",
+        SHADOW.format("gustbed-site-2", "wt01/update"),
+        SHADOW.format("gustbed-site-1", "wt01/delete"),
+        "$aws/things/gustbed-site-1/shadow/update",
+    ],
 )
 def test_s1_thing_cannot_publish_beyond_its_own_topics(
     first: Identity, second: Identity, topic: str
@@ -97,8 +106,27 @@ def test_s1_thing_cannot_publish_beyond_its_own_topics(
         device.publish(topic, {"events": []})
 
 
-@pytest.mark.parametrize("topic", [JOBS.format("gustbed-site-2"), "#", "device/#", "$aws/#"])
-def test_s1_thing_cannot_subscribe_beyond_its_own_jobs(
+def test_enrolled_edge_hears_what_becomes_of_its_shadows(first: Identity) -> None:
+    with Device(first) as device:
+        device.subscribe(SHADOW.format(first.thing, "+/update/accepted"))
+        device.publish(SHADOW.format(first.thing, "wt01/update"), {"state": {"reported": {"a": 1}}})
+        topic, _ = device.received.get(timeout=10)
+    assert topic == SHADOW.format(first.thing, "wt01/update/accepted")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        JOBS.format("gustbed-site-2"),
+        "#",
+        "device/#",
+        "$aws/#",
+        SHADOW.format("gustbed-site-2", "+/update/delta"),
+        SHADOW.format("+", "+/update/delta"),
+        SHADOW.format("gustbed-site-1", "+/get/accepted"),
+    ],
+)
+def test_s1_thing_cannot_subscribe_beyond_its_own_jobs_and_shadows(
     first: Identity, second: Identity, topic: str
 ) -> None:
     with Device(first) as device, pytest.raises(AwsCrtError):

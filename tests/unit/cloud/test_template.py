@@ -92,14 +92,43 @@ def test_s1_device_policy_names_only_the_thing_itself(template: dict[str, Any]) 
             assert "*" not in "/".join(levels[: levels.index(THING) + 1])
 
 
-def test_s1_device_may_publish_its_uplink_and_its_jobs_only(template: dict[str, Any]) -> None:
+def test_s1_device_may_publish_its_uplink_jobs_and_shadows_only(
+    template: dict[str, Any],
+) -> None:
     (policy,) = of_type(template, "AWS::IoT::Policy").values()
     (publish,) = (s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "iot:Publish")
     topics = {r.rpartition("topic/")[2].replace(THING, "T") for r in publish["Resource"]}
     jobs = {"get", "start-next", "*/get", "*/update"}
     assert topics == {f"device/T/{kind}" for kind in UPLINK_KINDS} | {
         f"$aws/things/T/jobs/{verb}" for verb in jobs
+    } | {"$aws/things/T/shadow/name/*/update"}
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "shadows"),
+    [("iot:Subscribe", "topicfilter", "+"), ("iot:Receive", "topic", "*")],
+)
+def test_s1_device_may_hear_of_its_jobs_and_its_shadows_updates_only(
+    template: dict[str, Any], action: str, kind: str, shadows: str
+) -> None:
+    (policy,) = of_type(template, "AWS::IoT::Policy").values()
+    (hear,) = (s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == action)
+    heard = {r.rpartition(f":{kind}/")[2].replace(THING, "T") for r in hear["Resource"]}
+    assert heard == {"$aws/things/T/jobs/*", f"$aws/things/T/shadow/name/{shadows}/update/*"}
+
+
+def test_device_policy_fits_into_what_aws_iot_takes(template: dict[str, Any]) -> None:
+    (policy,) = of_type(template, "AWS::IoT::Policy").values()
+    text = json.dumps(policy["PolicyDocument"], separators=(",", ":"))
+    names = {
+        "${AWS::Partition}": "aws",
+        "${AWS::Region}": "ap-southeast-1",
+        "${AWS::AccountId}": "123456789012",
+        "${!": "${",
     }
+    for name, value in names.items():
+        text = text.replace(name, value)
+    assert len(text) <= 2048
 
 
 def test_connecting_needs_the_certificate_to_be_attached(template: dict[str, Any]) -> None:

@@ -1,0 +1,168 @@
+"""A utility-scale turbine behind a real edge: counted, not scored; its state in AWS IoT."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import numpy as np
+from botocore.exceptions import ClientError
+
+from gustbed_edge.quarantine import FILE
+from gustbed_protocol import codec, topics
+from gustbed_protocol.mqtt import Message, Session
+from gustbed_protocol.settings import SiteSettings
+from gustbed_protocol.shadow import Desired, Reported, decode_desired
+from gustbed_protocol.telemetry import Samples, block_from_samples
+from tests.support.cloud import LocalCloud
+from tests.support.edge import RunningEdge, Turbines, running_edge
+from tests.support.mosquitto import Broker
+from tests.support.ports import wait_until
+
+SITE = SiteSettings(turbines=2)
+UTILITY = "wt02"
+NAMES = tuple(f"channel_{number}" for number in range(60))
+
+
+class UtilityTurbine:
+    """Sends blocks of another type, reports its state and hears what is desired."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.heard: list[Desired] = []
+        self.sent = 0
+        self._boot = str(uuid4())
+        self._session = Session(
+            broker.settings,
+            user=UTILITY,
+            client_id=f"{UTILITY}-{uuid4()}",
+            subscriptions={topics.desired(SITE.site, UTILITY): self._hear},
+        )
+
+    def __enter__(self) -> "UtilityTurbine":
+        self._session.start()
+        self._session.wait_connected(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.stop()
+
+    def send(self, skip: int = 0) -> None:
+        """Publish a block, after ``skip`` that are lost."""
+        seq = self.sent + skip
+        self.sent = seq + 1
+        values = np.full((len(NAMES), 50), 1.25)
+        samples = Samples(UTILITY, self._boot, seq, 1e9 + seq, 0.02, values, "nrel_5mw", NAMES)
+        payload = codec.encode(block_from_samples(samples))
+        self._session.publish(Message(topics.telemetry(SITE.site, UTILITY), payload, qos=1))
+
+    def report(self, **changes: Any) -> None:
+        """Publish the state, retained."""
+        state: dict[str, Any] = {
+            "mode": "production",
+            "run": True,
+            "trip": "none",
+            "power_limit_kw": 0.0,
+            "yaw_offset_deg": 0.0,
+            "pitch_offset_deg": 0.0,
+        }
+        report = Reported(UTILITY, "nrel_5mw", **(state | changes))
+        topic = topics.reported(SITE.site, UTILITY)
+        self._session.publish(Message(topic, codec.encode(report), qos=1, retain=True))
+
+    def _hear(self, _topic: str, payload: bytes) -> None:
+        self.heard.append(decode_desired(payload))
+
+
+@contextmanager
+def enrolled_edge(folder: Path, broker: Broker, cloud: LocalCloud) -> Iterator[RunningEdge]:
+    """An edge that is connected to the cloud."""
+    enrol_dir = cloud.enrol_dir
+    with running_edge(folder, broker.settings, SITE, enrol_dir=enrol_dir) as edge:
+        wait_until((enrol_dir / SITE.thing / "request.csr").exists, "the edge asks")
+        done = cloud.run("enrol", SITE.thing)
+        assert done.returncode == 0, done.stderr
+        wait_until(lambda: edge.get("/status")["connected"], "the edge connects")
+        yield edge
+
+
+def shadow() -> Any:
+    """The turbine's named shadow, None if there is none."""
+    try:
+        answer = boto3.client("iot-data").get_thing_shadow(thingName=SITE.thing, shadowName=UTILITY)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "ResourceNotFoundException"
+        return None
+    return json.loads(answer["payload"].read())
+
+
+def desire(**desired: Any) -> None:
+    """What an operator in the cloud wants."""
+    boto3.client("iot-data").update_thing_shadow(
+        thingName=SITE.thing,
+        shadowName=UTILITY,
+        payload=json.dumps({"state": {"desired": desired}}),
+    )
+
+
+def reported(field: str) -> Any:
+    """A field of what the shadow says the turbine reported."""
+    return ((shadow() or {}).get("state", {}).get("reported") or {}).get(field)
+
+
+def test_other_types_are_counted_and_not_scored_while_miniatures_are(
+    tmp_path: Path, broker: Broker
+) -> None:
+    with (
+        running_edge(tmp_path, broker.settings, SITE) as edge,
+        Turbines(broker.settings, SITE, ("wt01",)),
+        UtilityTurbine(broker) as utility,
+    ):
+        for _ in range(5):
+            utility.send()
+        utility.send(skip=3)
+        wait_until(lambda: edge.turbine(UTILITY)["blocks"] == 6, "all blocks are counted")
+        row = edge.turbine(UTILITY)
+        assert (row["state"], row["lost"], row["score"]) == ("unknown", 3, None)
+        wait_until(lambda: edge.turbine("wt01")["state"] == "ok", "wt01 is scored")
+        assert edge.get("/status")["rejected"] == {}
+        assert 'gustbed_edge_unscored_total{type="nrel_5mw"} 6' in edge.get("/metrics")
+        assert edge.get("/health")["status"] == "ok"
+    assert not (tmp_path / "edge" / FILE).exists()
+
+
+def test_state_goes_up_to_the_named_shadow_and_what_is_desired_comes_down(
+    tmp_path: Path, broker: Broker, cloud: LocalCloud
+) -> None:
+    with UtilityTurbine(broker) as utility:
+        utility.report(version=1)
+        with enrolled_edge(tmp_path, broker, cloud):
+            wait_until(lambda: reported("mode") == "production", "the report before is there")
+            utility.report(mode="stopping", version=2)
+            wait_until(lambda: reported("mode") == "stopping", "a change goes up")
+            desire(power_limit_kw=2000.0, run=True, version=7)
+            wait_until(lambda: utility.heard, "the turbine hears of it")
+            assert utility.heard[-1] == Desired(power_limit_kw=2000.0, version=7)
+            utility.report(power_limit_kw=2000.0, version=7)
+            wait_until(lambda: "delta" not in shadow()["state"], "both agree")
+            heard = len(utility.heard)
+            desire(power_limit_kw="all of it", yaw_offset_deg=[1], unknown={"a": 1})
+            desire(power_limit_kw=1500.0, yaw_offset_deg=None)
+            wait_until(lambda: len(utility.heard) > heard, "the next good one arrives")
+            assert utility.heard[heard:] == [Desired(power_limit_kw=1500.0, version=7)]
+
+
+def test_what_was_desired_while_the_edge_was_away_comes_down_later(
+    tmp_path: Path, broker: Broker, cloud: LocalCloud
+) -> None:
+    with UtilityTurbine(broker) as utility:
+        with enrolled_edge(tmp_path, broker, cloud):
+            utility.report(mode="idle", version=8)
+            wait_until(lambda: reported("mode") == "idle", "the edge has reported")
+        desire(run=False, power_limit_kw=None, version=9)
+        with enrolled_edge(tmp_path, broker, cloud):
+            wait_until(
+                lambda: Desired(run=False, version=9) in utility.heard, "the turbine hears of it"
+            )
