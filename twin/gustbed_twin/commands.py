@@ -3,12 +3,14 @@
 import logging
 import math
 from collections import OrderedDict
+from pathlib import Path
 
 import msgspec
 
 from gustbed_protocol.codec import MAX_PAYLOAD_BYTES
 from gustbed_protocol.commands import SCHEMA, Ack, Command, decode_command
 from gustbed_protocol.errors import PayloadError
+from gustbed_twin.keeper import Asked, Keeper, Kept
 from gustbed_twin.source import Machines, Source
 
 log = logging.getLogger(__name__)
@@ -22,13 +24,16 @@ MAX_ID = 128
 class CommandDesk:
     """Takes payloads addressed to turbines, by position, and applies them to the source."""
 
-    def __init__(self, source: Source, turbine_ids: tuple[str, ...]) -> None:
+    def __init__(
+        self, source: Source, turbine_ids: tuple[str, ...], keeper: Keeper | None = None
+    ) -> None:
         self._source = source
+        self._keeper = keeper
         self._ids = turbine_ids
         self._answers: list[OrderedDict[str, Ack]] = [OrderedDict() for _ in turbine_ids]
 
     def handle(self, position: int, payload: bytes) -> Ack | None:
-        """Apply one command. None if it cannot be answered because it has no readable id."""
+        """Apply one command. None if it has no readable id, or ``settle`` will answer it."""
         turbine = self._ids[position]
         try:
             command = decode_command(payload)
@@ -42,7 +47,23 @@ class CommandDesk:
             log.warning("%s: command refused: its id has %d characters", turbine, len(command.id))
             return None
         known = self._answers[position].get(command.id)
-        return known or self._remember(position, self._apply(position, command))
+        if known or command.action != "checkpoint" or self._keeper is None or _fault_in(command):
+            return known or self._remember(position, self._apply(position, command))
+        asked = Asked(position, command.id)
+        if not self._keeper.is_asked(asked):
+            self._keeper.ask(asked)
+        return None
+
+    def settle(self, kept: Kept, path: Path) -> list[tuple[int, Ack]]:
+        """The answers to those who asked for a checkpoint, with their turbines' positions."""
+        answers = []
+        for asked in kept.askers:
+            turbine = self._ids[asked.position]
+            log.info("%s: checkpoint: %s", turbine, kept.reason or path)
+            file = "" if kept.reason else str(path)
+            ack = Ack(asked.command, turbine, not kept.reason, kept.reason, file=file)
+            answers.append((asked.position, self._remember(asked.position, ack)))
+        return answers
 
     def _apply(self, position: int, command: Command) -> Ack:
         turbine = self._ids[position]
@@ -71,6 +92,8 @@ class CommandDesk:
     def _do(self, position: int, command: Command) -> str:
         """Apply; why it is refused, or nothing."""
         source, name = self._source, command.fault or command.kind
+        if command.action == "checkpoint":
+            return "a recording has no state to write: play it again instead"
         if isinstance(source, Machines):
             if command.action == "inject" and name is not None:
                 return source.inject_named(

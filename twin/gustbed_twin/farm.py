@@ -1,6 +1,7 @@
 """The farm: any set of turbines, advanced together, block by block."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,8 +10,20 @@ from gustbed_twin import sensors, turbine
 from gustbed_twin.faults import KINDS, Faults
 from gustbed_twin.filters import Floats
 from gustbed_twin.streams import normals, turbine_stream
-from gustbed_twin.weather import AMBIENT, advance_weather, start_weather
-from gustbed_twin.wind import WindConfig, advance_site_wind, start_site_wind
+from gustbed_twin.weather import AMBIENT, Weather, advance_weather, start_weather
+from gustbed_twin.wind import SiteWind, WindConfig, advance_site_wind, start_site_wind
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Everything of a farm that changes, besides the number of its sample."""
+
+    streams: tuple[np.random.Generator, ...]
+    wind: SiteWind
+    weather: Weather
+    state: turbine.State
+    counters: sensors.Counters
+    faults: Faults
 
 
 class Farm:
@@ -23,44 +36,48 @@ class Farm:
     def __init__(
         self, seed: int, indices: Sequence[int], config: WindConfig, rate_hz: int = 20
     ) -> None:
+        self.seed = seed
+        self.indices = tuple(indices)
         self.rate_hz = rate_hz
         self.sample = 0
-        self._config = config
-        self._faults = Faults.none(len(indices))
-        self._streams = [turbine_stream(seed, index) for index in indices]
-        self._traits = turbine.make_traits(self._streams, rate_hz)
-        self._wind = start_site_wind(seed, rate_hz)
-        self._weather = start_weather(seed)
-        _, readings = advance_weather(self._weather, 0, 1, rate_hz)
-        self._state, speed = turbine.start_state(
-            self._streams, self._traits, config, self._wind, float(readings[AMBIENT, 0])
+        self.config = config
+        streams = [turbine_stream(seed, index) for index in indices]
+        self._traits = turbine.make_traits(streams, rate_hz)
+        wind = start_site_wind(seed, rate_hz)
+        weather = start_weather(seed)
+        _, readings = advance_weather(weather, 0, 1, rate_hz)
+        state, speed = turbine.start_state(
+            streams, self._traits, config, wind, float(readings[AMBIENT, 0])
         )
-        self._counters = sensors.start_counters(self._state, speed, rate_hz)
+        counters = sensors.start_counters(state, speed, rate_hz)
+        faults = Faults.none(len(self.indices))
+        self.moment = Moment(tuple(streams), wind, weather, state, counters, faults)
 
     @property
     def faults(self) -> Faults:
         """The faults as they stand."""
-        return self._faults
+        return self.moment.faults
 
     def advance(self, samples: int) -> Floats:
         """Run for ``samples`` samples: (turbines, channels, samples), in order of ``CHANNELS``."""
-        first, rate = self.sample, self.rate_hz
-        self._wind, site = advance_site_wind(self._wind, first, samples, rate)
-        self._weather, readings = advance_weather(self._weather, first, samples, rate)
-        noise = normals(self._streams, samples, turbine.NOISES)
+        first, rate, now = self.sample, self.rate_hz, self.moment
+        wind, site = advance_site_wind(now.wind, first, samples, rate)
+        weather, readings = advance_weather(now.weather, first, samples, rate)
+        noise = normals(now.streams, samples, turbine.NOISES)
         around = turbine.Surroundings(
-            config=self._config,
+            config=self.config,
             site=site,
             ambient=readings[AMBIENT],
-            severity=self._faults.severity(first, samples),
+            severity=now.faults.severity(first, samples),
             noise=noise,
             first=first,
             rate_hz=rate,
         )
-        self._state, truth = turbine.advance(self._state, self._traits, around)
-        self._counters, values = sensors.read(
-            self._counters, truth, self._traits, readings, noise, first, rate
+        state, truth = turbine.advance(now.state, self._traits, around)
+        counters, values = sensors.read(
+            now.counters, truth, self._traits, readings, noise, first, rate
         )
+        self.moment = replace(now, wind=wind, weather=weather, state=state, counters=counters)
         self.sample += samples
         return values
 
@@ -70,7 +87,8 @@ class Farm:
         ``position`` counts this farm's turbines from 0.
         """
         length = round(ramp_s * self.rate_hz)
-        self._faults = self._faults.ramp(kind, position, severity, length, self.sample)
+        faults = self.moment.faults.ramp(kind, position, severity, length, self.sample)
+        self.moment = replace(self.moment, faults=faults)
 
     def clear(self, position: int, kind: Violation | None, ramp_s: float) -> None:
         """Mend one kind of fault, or all, over ``ramp_s`` seconds."""
@@ -79,4 +97,4 @@ class Farm:
 
     def severities(self, first: int, samples: int) -> Floats:
         """Severity by kind for past or coming samples: (turbines, kinds, samples)."""
-        return np.ascontiguousarray(self._faults.severity(first, samples).transpose(2, 0, 1))
+        return np.ascontiguousarray(self.moment.faults.severity(first, samples).transpose(2, 0, 1))

@@ -7,6 +7,7 @@ from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import SiteSettings
 from gustbed_twin.delivery import Delays
 from gustbed_twin.farm import Farm
+from gustbed_twin.mini_checkpoint import load_mini
 from gustbed_twin.recording import read_recording
 from gustbed_twin.replay import Replay
 from gustbed_twin.settings import PREFIX, TwinSettings
@@ -37,10 +38,8 @@ def make_source(settings: TwinSettings, site: SiteSettings) -> Made:
         return Made(_replay(settings, settings.replay, len(ids)), ids)
     kind = load_type(settings.type)
     if isinstance(kind, MiniType):
-        _refuse(settings, f"type {kind.name}", "scenario", "layout", "checkpoint")
-        wind = WindConfig(settings.wind_mean, settings.turbulence)
-        farm = Farm(settings.seed, indices, wind, settings.rate_hz)
-        return Made(Simulation(farm, settings.samples), ids)
+        _refuse(settings, f"type {kind.name}", "scenario", "layout")
+        return Made(Simulation(_mini(settings, tuple(indices)), settings.samples), ids)
     return _utility(settings, site, kind, shard, ids)
 
 
@@ -60,6 +59,21 @@ def _replay(settings: TwinSettings, recording: Path, turbines: int) -> Source:
         loop=settings.replay_loop,
         seed=settings.seed,
     )
+
+
+def _mini(settings: TwinSettings, indices: tuple[int, ...]) -> Farm:
+    path = settings.checkpoint
+    if path is None or not path.exists():
+        wind = WindConfig(settings.wind_mean, settings.turbulence)
+        return Farm(settings.seed, indices, wind, settings.rate_hz)
+    farm = load_mini(path)
+    if (farm.indices, farm.seed, farm.rate_hz) != (indices, settings.seed, settings.rate_hz):
+        raise _of_another_farm(path)
+    return farm
+
+
+def _of_another_farm(path: Path) -> GustbedError:
+    return GustbedError(f"{path}: of another farm", "name another file, or remove it")
 
 
 def _utility(
@@ -91,13 +105,11 @@ def _utility(
     if settings.checkpoint is not None and settings.checkpoint.exists():
         farm = load_farm(settings.checkpoint)
         if (farm.indices, farm.seed) != (made.farm.indices, settings.seed):
-            raise GustbedError(
-                f"{settings.checkpoint}: of another farm", "name another file, or remove it"
-            )
+            raise _of_another_farm(settings.checkpoint)
         made = made.resumed(farm)
     late_blocks = max(1, round(made.delivery.late_s / settings.interval_s))
     delays = Delays(made.delivery.late, late_blocks, made.delivery.twice, made.delivery.lost)
     # Compiled before the first block is due, not while it is late.
     made.farm.fork().advance(1)
-    source = UtilitySource(made, ids, settings.samples, settings.checkpoint)
+    source = UtilitySource(made, ids, settings.samples)
     return Made(source, ids, delays)

@@ -18,11 +18,12 @@ from gustbed_protocol.telemetry import MINI, Samples
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.delivery import Delivery
 from gustbed_twin.health import Health, health_file, open_data_dir, remove_health, write_health
+from gustbed_twin.keeper import Keeper, Kept
 from gustbed_twin.make import make_source
 from gustbed_twin.pacing import Clocks, Pacer
 from gustbed_twin.publisher import Fleet, Publisher
 from gustbed_twin.settings import TwinSettings, check
-from gustbed_twin.source import Machines, Source, Step
+from gustbed_twin.source import Keepable, Machines, Source, Step
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Service:
     stop: threading.Event
     turbine_ids: tuple[str, ...]
     delivery: Delivery
+    keeper: Keeper | None = None
     clocks: Clocks = field(default_factory=Clocks)
     counts: Counts = field(default_factory=Counts)
 
@@ -89,13 +91,14 @@ def run(settings: TwinSettings, site: SiteSettings, mqtt: MqttSettings) -> None:
     stop = _stop_on_signals()
     log.info("%d turbines of %s, %s", len(made.turbine_ids), site.site, _describe(settings))
     delivery = Delivery(publisher.publish, made.delays, settings.seed)
+    keeper = _keeper(settings, made.source, f"{site.site}{part}")
     service = Service(
-        settings, site, made.source, publisher, inbox, stop, made.turbine_ids, delivery
+        settings, site, made.source, publisher, inbox, stop, made.turbine_ids, delivery, keeper
     )
     with publisher:
         serve(service)
-    if isinstance(made.source, Machines):
-        made.source.save()
+    if settings.checkpoint is not None and isinstance(made.source, Keepable):
+        made.source.snapshot()(settings.checkpoint)
     remove_health(health_file(settings.data_dir, site.site))
     log.info("stopped")
 
@@ -104,7 +107,7 @@ def serve(service: Service) -> None:
     """Publish block after block until told to stop, or the source ends."""
     _wait_connected(service)
     service.publisher.announce()
-    desk = CommandDesk(service.source, service.turbine_ids)
+    desk = CommandDesk(service.source, service.turbine_ids, service.keeper)
     boot = str(uuid4())
     streams = [Stream(name, boot) for name in service.turbine_ids]
     pacer = Pacer(service.settings.interval_s, service.clocks, service.settings.speed)
@@ -114,6 +117,8 @@ def serve(service: Service) -> None:
         if note:
             log.warning("%s", note)
         _answer(service, desk)
+        if service.keeper is not None:
+            _keep(service, desk, service.keeper, service.keeper.look())
         step = service.source.step()
         if step is None:
             log.info("the recording has ended")
@@ -128,6 +133,26 @@ def serve(service: Service) -> None:
         if now >= report_due:
             report_due = now + REPORT_EVERY_S
             _report(service)
+    if service.keeper is not None:
+        _keep(service, desk, service.keeper, service.keeper.close())
+
+
+def _keeper(settings: TwinSettings, source: Source, name: str) -> Keeper | None:
+    """None if the source has no state. Without a file of its own, it writes only when asked."""
+    if not isinstance(source, Keepable):
+        return None
+    path = settings.checkpoint or settings.data_dir / f"{name}.checkpoint.npz"
+    every_s = settings.checkpoint_every_s if settings.checkpoint is not None else 0.0
+    return Keeper(source.snapshot, path.resolve(), every_s, time.monotonic)
+
+
+def _keep(service: Service, desk: CommandDesk, keeper: Keeper, kept: Kept | None) -> None:
+    if kept is None:
+        return
+    if kept.reason and not kept.askers:
+        log.warning("checkpoint: %s", kept.reason)
+    for position, ack in desk.settle(kept, keeper.path):
+        service.publisher.acknowledge(position, ack)
 
 
 def _receive(inbox: Inbox, position: int, kind: str, payload: bytes) -> None:

@@ -38,7 +38,10 @@ class TwinSettings(BaseSettings):
     connection: Literal["each", "shared"] = Field(
         "each", description="a session per turbine, or one for all"
     )
-    checkpoint: Path | None = Field(None, description="resume from it, write it when stopping")
+    checkpoint: Path | None = Field(None, description="resume from it, keep it up to date")
+    checkpoint_every_s: float = Field(
+        30.0, ge=0, le=86_400, description="real seconds between checkpoints; 0: when stopping"
+    )
     speed: float = Field(1.0, ge=0.01, le=10_000, description="farm time over real time")
     encoding: Encoding = Field(Encoding.JSON, description="json or msgpack")
     legacy: str | None = Field(None, description="turbine that also speaks the legacy record")

@@ -1,14 +1,17 @@
 """Where blocks come from: a simulation or a recording, behind one interface."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from gustbed_protocol.channels import CHANNEL_NAMES
 from gustbed_protocol.shadow import Desired, Reported, Truth
 from gustbed_protocol.telemetry import MINI
 from gustbed_protocol.violations import Violation
+from gustbed_twin.checkpoint import Snapshot
 from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats
+from gustbed_twin.mini_checkpoint import freeze, write_mini
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,13 @@ class Machines(Source, Protocol):
     def changed_truths(self, t: float) -> list[Truth]:
         """What is wrong with turbines where that changed since the last call, at Unix ``t``."""
 
-    def save(self) -> None:
-        """Write the checkpoint, if there is to be one."""
+
+@runtime_checkable
+class Keepable(Source, Protocol):
+    """A source whose state can be written, and resumed from."""
+
+    def snapshot(self) -> Snapshot:
+        """The state as of now, which what comes later does not touch."""
 
 
 class Simulation:
@@ -77,3 +85,7 @@ class Simulation:
     def step(self) -> Step:
         """The next block."""
         return Step(self._farm.advance(self._samples))
+
+    def snapshot(self) -> Snapshot:
+        """The farm as of now."""
+        return partial(write_mini, freeze(self._farm))

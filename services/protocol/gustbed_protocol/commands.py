@@ -11,7 +11,15 @@ SCHEMA = 1
 
 
 Action = Literal[
-    "inject", "clear", "stop", "start", "curtail", "yaw_offset", "pitch_offset", "reset"
+    "inject",
+    "clear",
+    "stop",
+    "start",
+    "curtail",
+    "yaw_offset",
+    "pitch_offset",
+    "reset",
+    "checkpoint",
 ]
 
 
@@ -22,7 +30,8 @@ class Command:
     ``severity`` runs from 0 to 1 and is reached linearly over ``ramp`` seconds.
     ``clear`` without a kind clears every fault of the turbine. ``fault`` names a fault that is no
     violation, and ``signal`` the channel of a sensor's. ``value`` goes with curtail (kW, 0 lifts
-    the limit), yaw_offset and pitch_offset (degrees).
+    the limit), yaw_offset and pitch_offset (degrees). ``checkpoint`` asks the process that simulates
+    the turbine to write the state of all that it simulates.
     """
 
     action: Action
@@ -38,13 +47,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The turbine's answer. ``reason`` says why a command was refused."""
+    """The turbine's answer. ``reason`` says why a command was refused.
+
+    ``file`` is where a checkpoint was written, as the turbine's process names it.
+    """
 
     id: str
     turbine: str
     accepted: bool
     reason: str = ""
     schema: int = SCHEMA
+    file: str = ""
 
 
 decode_command = decoder(Command)

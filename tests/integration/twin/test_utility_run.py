@@ -217,6 +217,69 @@ def test_it_resumes_from_its_checkpoint(shared: Place, tmp_path: Path) -> None:
         assert stopped(process) == 0
 
 
+def test_a_running_farm_is_forked_as_it_is_and_goes_on_after_a_kill(
+    shared: Place, tmp_path: Path
+) -> None:
+    path = tmp_path / "farm.npz"
+    settings = {"connection": "shared", "checkpoint": str(path), "speed": "20",
+                "checkpoint_every_s": "0"}  # fmt: skip
+    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(ear.blocks["wt03"]) >= 5, "blocks")
+        ear.say(topics.command(SITE, "wt03"), Command("stop", id="halt"))
+        wait_until(
+            lambda: any(r.turbine == "wt03" and r.mode == "stopped" for r in ear.reports), "stopped"
+        )
+        assert not path.exists()
+        ear.say(topics.command(SITE, "wt03"), Command("checkpoint", id="keep"))
+        wait_until(lambda: any(a.id == "keep" for a in ear.acks), "ack")
+        with ear.lock:
+            (ack,) = [a for a in ear.acks if a.id == "keep"]
+            count = len(ear.blocks["wt01"])
+        assert (ack.accepted, ack.file) == (True, str(path))
+        done = gustbed("whatif", "--checkpoint", ack.file, "--hours", "0.1", "--change",
+                       "wt03:start", "--json", folder=tmp_path)  # fmt: skip
+        answer = json.loads(done.stdout)
+        # The fork begins where the running farm stands: wt03 stopped, the others not.
+        assert [each["mode"] for each in answer["before"]] == ["running", "running", "stopped"]
+        assert answer["after"][2]["mode"] != "stopped"
+        # The farm itself went on meanwhile, without a block missing or late in its own time.
+        wait_until(lambda: len(ear.blocks["wt01"]) > count + 5, "more blocks")
+        process.kill()
+        process.wait(5)
+        with ear.lock:
+            blocks = list(ear.blocks["wt01"])
+        assert [block.seq for block in blocks] == list(range(len(blocks)))
+        assert np.allclose(np.diff([block.t0 for block in blocks]), 0.5)
+    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(ear.blocks["wt03"]) >= 2, "blocks")
+        first = min(ear.blocks["wt03"], key=lambda block: block.seq)
+        assert first.values[first.names.index("rotor_speed")].max() < 4.0
+        assert stopped(process) == 0
+
+
+@pytest.mark.parametrize("kind", ["mini", "nrel_5mw"])
+def test_a_killed_twin_resumes_from_what_it_wrote_every_so_often(
+    shared: Place, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "farm.npz"
+    settings = {"connection": "shared", "checkpoint": str(path), "type": kind,
+                "checkpoint_every_s": "0.2"}  # fmt: skip
+
+    def sample() -> int:
+        with np.load(path) as stored:
+            return int(json.loads(bytes(stored["head"]))["sample"])
+
+    with twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: path.exists() and sample() >= 20, "two seconds on file", 30)
+        process.kill()
+        process.wait(5)
+    before = sample()
+    with twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: sample() != before, "another checkpoint", 30)
+        assert sample() > before  # gone on, not begun anew
+        assert stopped(process) == 0
+
+
 @pytest.mark.parametrize(
     ("setting", "content", "key"),
     [

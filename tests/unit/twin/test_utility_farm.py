@@ -479,7 +479,7 @@ def test_time_runs_at_any_speed(speed: float, until_due: float) -> None:
     assert pacer.settle() is None
 
 
-@pytest.mark.parametrize("name", ["scenario", "layout", "checkpoint"])
+@pytest.mark.parametrize("name", ["scenario", "layout"])
 def test_the_mini_says_which_settings_are_not_for_it(tmp_path: Path, name: str) -> None:
     settings = TwinSettings(**{name: tmp_path / "x"})
     with pytest.raises(GustbedError, match=f"GUSTBED_TWIN_{name.upper()}: type mini takes none"):

@@ -1,11 +1,12 @@
 """A utility-scale farm as a source of blocks: commands, desired state, reports, ground truth."""
 
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from gustbed_protocol.shadow import Desired, Reported, TrueFault, Truth
 from gustbed_protocol.violations import Violation
+from gustbed_twin.checkpoint import Snapshot
 from gustbed_twin.filters import Floats
 from gustbed_twin.source import Step
 from gustbed_twin.utility.assembly import Assembled
@@ -27,12 +28,10 @@ class UtilitySource:
         made: Assembled,
         names: tuple[str, ...],
         samples: int,
-        checkpoint: Path | None = None,
     ) -> None:
         self._timeline, self._farm = made.timeline, made.farm
         self._names = names
         self._samples = samples
-        self._checkpoint = checkpoint
         count = len(names)
         self._versions = [0] * count
         self._refusals = [""] * count
@@ -107,10 +106,9 @@ class UtilitySource:
         self._levels = levels
         return [self._truth(int(position), severities[position], t) for position in changed]
 
-    def save(self) -> None:
-        """Write the checkpoint, if there is to be one."""
-        if self._checkpoint is not None:
-            save_farm(self._farm, self._checkpoint)
+    def snapshot(self) -> Snapshot:
+        """The farm as of now."""
+        return partial(save_farm, self._farm.fork())
 
     def _truth(self, position: int, severities: Floats, t: float) -> Truth:
         found = []
