@@ -10,6 +10,7 @@ from gustbed_edge.outbox import Outbox
 from gustbed_edge.pipeline import Pipeline
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.scoring import Scorer
+from gustbed_edge.shadow import ShadowBridge
 from gustbed_protocol.events import Heartbeat, ModelRef
 from gustbed_protocol.settings import SiteSettings
 
@@ -30,6 +31,7 @@ METRICS = (
     Metric("gustbed_edge_outbox_messages", "gauge", "fragments waiting for the cloud"),
     Metric("gustbed_edge_outbox_bytes", "gauge", "their size"),
     Metric("gustbed_edge_outbox_dropped_total", "counter", "fragments dropped, by kind"),
+    Metric("gustbed_edge_shadow_total", "counter", "reports and desired states, by outcome"),
     Metric("gustbed_edge_cloud_connected", "gauge", "1 while connected to IoT Core"),
     Metric("gustbed_edge_latency_seconds", "gauge", "block received to verdict published"),
     Metric("gustbed_edge_model_info", "gauge", "the model that serves"),
@@ -48,6 +50,7 @@ class Reporter:
     intake: Intake
     outbox: Outbox
     quarantine: Quarantine
+    bridge: ShadowBridge
     site_connected: Callable[[], bool]
     cloud_connected: Callable[[], bool]
     update: Callable[[], str | None]
@@ -115,6 +118,8 @@ class Reporter:
             samples.append(Sample(f"{prefix}rejected_total", {"reason": reason}, count))
         for kind, count in dict(self.outbox.dropped).items():
             samples.append(Sample(f"{prefix}outbox_dropped_total", {"kind": kind}, count))
+        for outcome, count in dict(self.bridge.counts).items():
+            samples.append(Sample(f"{prefix}shadow_total", {"outcome": outcome}, count))
         for name, seconds in self.pipeline.latency().items():
             samples.append(Sample(f"{prefix}latency_seconds", {"quantile": name}, seconds))
         if self.model is not None:

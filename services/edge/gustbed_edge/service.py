@@ -31,7 +31,7 @@ from gustbed_edge.scoring import Scorer
 from gustbed_edge.sender import Sender
 from gustbed_edge.settings import EdgeSettings
 from gustbed_edge.shadow import ShadowBridge
-from gustbed_edge.shadows import ShadowsClient
+from gustbed_edge.shadow_client import ShadowsClient
 from gustbed_edge.updates import Updater
 from gustbed_edge.uplink import CloudLink
 from gustbed_protocol import codec, topics
@@ -180,7 +180,9 @@ class Edge:
         def use(client: Any) -> None:
             updater.use(None if client is None else JobsClient(client, thing, updater.wake))
             near.bridge.use(
-                None if client is None else ShadowsClient(client, thing, near.bridge.delta)
+                None
+                if client is None
+                else ShadowsClient(client, thing, near.bridge.delta, lambda: link.connected)
             )
 
         def connected() -> None:
@@ -210,6 +212,7 @@ class Edge:
             intake=near.intake,
             outbox=near.outbox,
             quarantine=near.quarantine,
+            bridge=near.bridge,
             site_connected=lambda: near.session.connected,
             cloud_connected=lambda: far.link.connected,
             update=lambda: far.updater.running,

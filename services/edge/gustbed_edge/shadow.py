@@ -25,6 +25,8 @@ UPDATE_SECONDS = 3.0
 PACE_SECONDS = 0.06
 """Between two updates: AWS takes some 20 a second for a thing."""
 RETRY_SECONDS = 10.0
+"""Before the same turbine is tried again; the others may be a second later."""
+PAUSE_SECONDS = 1.0
 MAX_REPORTED_BYTES = 4096
 """A shadow holds 8 KiB, and what is desired must fit in too."""
 MAX_VERSION = 2**53
@@ -39,7 +41,11 @@ class ShadowRefusedError(Exception):
 
 
 class Shadows(Protocol):
-    """What the bridge needs of the service; ``gustbed_edge.shadows.ShadowsClient`` is real."""
+    """What the bridge needs of the service; ``shadow_client.ShadowsClient`` is the real one."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is worth trying."""
 
     def update(self, shadow: str, reported: dict[str, object]) -> None:
         """Raises ``ShadowsUnavailableError`` or ``ShadowRefusedError``."""
@@ -163,6 +169,9 @@ class ShadowBridge:
 
     def reported(self, topic: str, payload: bytes) -> None:
         """Take a turbine's report from the site broker; never blocks."""
+        if not payload:
+            # Somebody cleared the retained report.
+            return
         try:
             report = read_reported(topic, payload, self._turbines)
         except PayloadError as error:
@@ -194,7 +203,7 @@ class ShadowBridge:
         Raises ``ShadowsUnavailableError``.
         """
         shadows = self._shadows
-        if shadows is None:
+        if shadows is None or not shadows.connected:
             return None
         if self._afresh.is_set():
             self._afresh.clear()
@@ -213,6 +222,7 @@ class ShadowBridge:
         return min(waits, default=None)
 
     def _update(self, shadows: Shadows, name: str, turbine: _Turbine, latest: Reported) -> None:
+        turbine.due = self._monotonic() + RETRY_SECONDS
         try:
             shadows.update(name, asdict(latest))
         except ShadowRefusedError as error:
@@ -235,7 +245,7 @@ class ShadowBridge:
                 pause = self.turn()
             except ShadowsUnavailableError as error:
                 log.info("shadows: %s; trying again", error)
-                pause = RETRY_SECONDS
+                pause = PAUSE_SECONDS
             except Exception:
                 log.exception("updating shadows failed")
-                pause = RETRY_SECONDS
+                pause = PAUSE_SECONDS

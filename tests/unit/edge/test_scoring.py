@@ -15,6 +15,7 @@ from gustbed_edge.ingest import Ingest
 from gustbed_edge.legacy import LegacyReader
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.scoring import Outcome, Received, Scorer
+from gustbed_edge.unscored import MAX_TYPES
 from gustbed_protocol import codec, legacy, topics
 from gustbed_protocol.telemetry import Samples, block_from_samples
 from tests.support.packages import (
@@ -220,3 +221,73 @@ def test_a_bad_record_is_quarantined(tmp_path: Path) -> None:
     bench = Bench(tmp_path, legacy=LegacyReader("wt02"))
     assert bench.score(Received(topics.LEGACY_RAW, b"1,2,3", 0.0)).verdicts == []
     assert bench.quarantine.counts == {"wrong_fields": 1}
+
+
+UTILITY_NAMES = tuple(f"channel_{number}" for number in range(4))
+
+
+def utility_block(bench: Bench, turbine: str, kind: str = "nrel_5mw") -> Received:
+    """The turbine's next block, as one of a utility-scale type."""
+    t0 = bench.ends[turbine] + 0.02
+    values = np.full((len(UTILITY_NAMES), 25), 3.0)
+    samples = Samples(
+        turbine, bench.boots[turbine], bench.seqs[turbine], t0, 0.02, values, kind, UTILITY_NAMES
+    )
+    bench.ends[turbine] = samples.end
+    bench.seqs[turbine] += 1
+    payload = codec.encode(block_from_samples(samples))
+    return Received(topics.telemetry("s", turbine), payload, time.monotonic())
+
+
+def test_a_type_without_a_model_is_counted_not_scored_and_not_quarantined(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    blocks = [utility_block(bench, "wt02") for _ in range(5)]
+    last = utility_block(bench, "wt02")
+    outcome = bench.score(*blocks[:3], bench.block("wt01", calm()), blocks[4], blocks[4], last)
+    assert [verdict.turbine for verdict in outcome.verdicts] == ["wt01"]
+    status = next(s for s in bench.scorer.status() if s.id == "wt02")
+    assert (status.state, status.score, status.violations) == ("unknown", None, [])
+    assert (status.blocks, status.lost, status.duplicate, status.reordered) == (6, 1, 1, 0)
+    bench.score(blocks[3])
+    status = next(s for s in bench.scorer.status() if s.id == "wt02")
+    assert (status.lost, status.reordered) == (0, 1)
+    assert bench.scorer.unscored.counts == {"nrel_5mw": 7}
+    assert len([line for line in caplog.messages if "nrel_5mw" in line]) == 1
+    assert not bench.quarantine.counts
+    assert [summary.turbine for summary in bench.scorer.take_summaries()] == ["wt01"]
+
+
+def test_verdicts_of_miniatures_are_the_same_beside_other_types(tmp_path: Path) -> None:
+    alone, mixed = Bench(tmp_path), Bench(tmp_path)
+    mixed.boots, mixed.ends = dict(alone.boots), dict(alone.ends)
+    expected, seen = [], []
+    for values in (calm(), calm(), excited(), excited(), calm()):
+        expected += alone.score(alone.block("wt01", values)).verdicts
+        beside = utility_block(mixed, "wt02")
+        seen += mixed.score(beside, mixed.block("wt01", values)).verdicts
+    assert seen == expected
+
+
+def test_a_miniature_that_follows_another_type_warms_up_anew(bench: Bench) -> None:
+    bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
+    bench.score(utility_block(bench, "wt01"))
+    assert bench.state("wt01") == "unknown"
+    verdicts = bench.score(*[bench.block("wt01", calm()) for _ in range(2)]).verdicts
+    assert [verdict.state for verdict in verdicts] == ["warming", "ok"]
+
+
+def test_types_from_outside_do_not_fill_memory(bench: Bench) -> None:
+    for number in range(100):
+        bench.score(utility_block(bench, "wt01", f"type-{number}"))
+    counts = bench.scorer.unscored.counts
+    assert len(counts) == MAX_TYPES + 1
+    assert sum(counts.values()) == 100
+
+
+@pytest.mark.parametrize("kind", ["", "a b", "x" * 65, 'a"} 1'])
+def test_t5_a_type_that_is_no_name_is_quarantined(bench: Bench, kind: str) -> None:
+    bench.score(utility_block(bench, "wt01", kind))
+    assert bench.quarantine.counts == {"wrong_fields": 1}
+    assert not bench.scorer.unscored.counts

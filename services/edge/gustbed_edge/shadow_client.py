@@ -15,6 +15,7 @@ from awscrt import mqtt_request_response as rr
 from awsiot.iotshadow import ShadowState, UpdateNamedShadowRequest, V2ErrorResponse
 
 from gustbed_edge.shadow import ShadowRefusedError, ShadowsUnavailableError
+from gustbed_protocol import codec
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,19 @@ class ShadowsClient:
     """The named shadows of one thing over one MQTT client.
 
     ``on_delta`` gets a shadow's name and the service's message. Must not block.
+    ``online`` tells whether the client is connected.
     """
 
-    def __init__(self, client: Any, thing: str, on_delta: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        client: Any,
+        thing: str,
+        on_delta: Callable[[str, bytes], None],
+        online: Callable[[], bool],
+    ) -> None:
         self._prefix = f"$aws/things/{thing}/shadow/name/"
         self._on_delta = on_delta
+        self._online = online
         options = rr.ClientOptions(
             max_request_response_subscriptions=2,
             max_streaming_subscriptions=1,
@@ -44,6 +53,11 @@ class ShadowsClient:
             )
         )
         self._stream.open()
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is worth trying."""
+        return self._online()
 
     def update(self, shadow: str, reported: dict[str, object]) -> None:
         """Set what a shadow reports. Raises ``ShadowsUnavailableError`` or
@@ -60,7 +74,7 @@ class ShadowsClient:
                 rr.ResponsePath(self._topic(shadow, answer), "clientToken") for answer in answers
             ],
             publish_topic=self._topic(shadow),
-            payload=json.dumps(request).encode(),
+            payload=codec.encode(request),
             correlation_token=token,
         )
         try:
