@@ -1,20 +1,48 @@
 """``gustbed twin …``: turbine types, curves, wakes, datasets, what-if, validation."""
 
+from contextlib import ExitStack
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gustbed_cli.commands import running
 from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.fleet import ROOT
-from gustbed_cli.output import emit_json, table
+from gustbed_cli.output import emit_json, say, table
 from gustbed_cli.setup import ensure
+from gustbed_protocol.commands import Action as Act
+from gustbed_protocol.commands import Command
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.telemetry import MINI
 
 app = typer.Typer(help="The digital twin: types, physics, datasets.", no_args_is_help=True)
 TypeOption = Annotated[str, typer.Option("--type", help="A type's name, or its YAML file.")]
 ScenarioOption = Annotated[Path | None, typer.Option(help="YAML: what happens and when.")]
 LayoutOption = Annotated[Path | None, typer.Option(help="YAML: where the turbines stand.")]
+
+
+class Action(StrEnum):
+    """What a turbine can be told."""
+
+    STOP = "stop"
+    START = "start"
+    CURTAIL = "curtail"
+    YAW = "yaw"
+    PITCH = "pitch"
+    RESET = "reset"
+
+
+_ACTIONS: dict[Action, Act] = {
+    Action.STOP: "stop",
+    Action.START: "start",
+    Action.CURTAIL: "curtail",
+    Action.YAW: "yaw_offset",
+    Action.PITCH: "pitch_offset",
+    Action.RESET: "reset",
+}
 USUAL_WINDS = ",".join(str(wind) for wind in range(3, 26))
 
 
@@ -146,12 +174,13 @@ def generate(
 @app.command()
 def whatif(
     hours: Annotated[float, typer.Option(min=1e-4, max=1000, help="Farm time.")] = 1.0,
-    checkpoint: Annotated[Path | None, typer.Option(help="Fork this running farm.")] = None,
-    kind: TypeOption = "nrel_5mw",
-    turbines: Annotated[int, typer.Option(min=1, max=10_000)] = 6,
-    seed: Annotated[int, typer.Option(min=0)] = 42,
-    settle: Annotated[float, typer.Option(min=0, help="Seconds to run before.")] = 60.0,
-    mean: Annotated[float, typer.Option(min=0.1, max=60, help="Wind before, m/s.")] = 10.0,
+    live: Annotated[bool, typer.Option("--live", help="Only of the running farm.")] = False,
+    checkpoint: Annotated[Path | None, typer.Option(help="Fork the farm of this file.")] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="A fresh farm's type.")] = None,
+    turbines: Annotated[int | None, typer.Option(min=1, max=10_000, help="Its size.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Its seed.")] = None,
+    settle: Annotated[float | None, typer.Option(min=0, help="It runs so many s before.")] = None,
+    mean: Annotated[float | None, typer.Option(min=0.1, max=60, help="Its wind, m/s.")] = None,
     wind: Annotated[float | None, typer.Option(min=0.1, max=60, help="Wind then, m/s.")] = None,
     turbulence: Annotated[float | None, typer.Option(min=0, max=0.5, help="Then.")] = None,
     direction: Annotated[float | None, typer.Option(min=0, max=360, help="Then.")] = None,
@@ -161,28 +190,96 @@ def whatif(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Fork a farm, run it on with and without a change, and compare."""
+    """Fork a farm, run it on with and without a change, and compare.
+
+    It is the farm that runs here as of now, unless a checkpoint or a fresh farm is described.
+    """
     from gustbed_twin.utility.whatif import Question, ask
 
-    comparison = ask(
-        Question(kind, turbines, seed, settle, mean, checkpoint, tuple(change or ())),
-        hours * 3600.0,
-        wind,
-        turbulence,
-        direction,
-    )
+    fresh = (kind, turbines, seed, settle, mean)
+    if live and (checkpoint is not None or any(each is not None for each in fresh)):
+        raise typer.BadParameter("--live goes with no other farm")
+    with ExitStack() as stack:
+        if checkpoint is None and all(each is None for each in fresh):
+            checkpoint = _running_farm(stack, live=live)
+            forked = checkpoint is not None
+        else:
+            forked = False
+        comparison = ask(
+            Question(
+                kind or "nrel_5mw", turbines or 6, 42 if seed is None else seed,
+                60.0 if settle is None else settle, mean or 10.0, checkpoint, tuple(change or ()),
+            ),
+            hours * 3600.0,
+            wind,
+            turbulence,
+            direction,
+        )  # fmt: skip
+    of = "the running farm" if forked else str(checkpoint or "a fresh farm")
     if json:
-        emit_json(asdict(comparison))
+        emit_json({"farm": of, **asdict(comparison)})
         return
     rows = [
         (a.turbine, a.mean_power_kw, b.mean_power_kw, a.max_rotor_rpm, b.max_rotor_rpm, b.mode)
         for a, b in zip(comparison.before, comparison.after, strict=True)
     ]
     headers = ("turbine", "kW before", "kW after", "max rpm before", "after", "then")
-    table(f"What if, over {hours:g} h", headers, rows)
+    table(f"What if, of {of}, over {hours:g} h", headers, rows)
     print(
         f"{comparison.energy_kwh_before:,.0f} kWh before, {comparison.energy_kwh_after:,.0f} after"
     )
+
+
+def _running_farm(stack: ExitStack, *, live: bool) -> Path | None:
+    """A checkpoint of the farm that runs here; None if there is none that can be asked."""
+    from gustbed_twin.checkpoint import read_checkpoint
+
+    if not live and not running.is_running():
+        return None
+    path = stack.enter_context(running.forked())
+    if not live and read_checkpoint(path)[0].get("type") == MINI:
+        say("the running farm is of miniatures, which know no what-if: asking a fresh one")
+        return None
+    return path
+
+
+@app.command()
+def command(
+    turbine: Annotated[str, typer.Argument(help="Turbine, for instance wt03.")],
+    action: Annotated[Action, typer.Argument(help="What it is to do.")],
+    value: Annotated[
+        float | None, typer.Option(help="curtail: kW, 0 lifts it; yaw, pitch: degrees.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell a turbine of the running farm what to do, and wait for its answer."""
+    if (value is None) == (action in (Action.CURTAIL, Action.YAW, Action.PITCH)):
+        raise typer.BadParameter(f"{action} {'needs a' if value is None else 'takes no'} --value")
+    ack = running.tell(turbine, Command(_ACTIONS[action], value=value))
+    if json:
+        emit_json(ack)
+        return
+    print(f"{turbine}: {action}{'' if value is None else f' {value:g}'}: accepted")
+
+
+@app.command()
+def checkpoint(
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    turbine: Annotated[
+        str | None, typer.Option(help="Of a farm in shards, the one that simulates it.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the running farm's state as of now, for what-if and to resume from."""
+    state = running.state_now(turbine)
+    try:
+        out.write_bytes(state)
+    except OSError as error:
+        raise GustbedError(f"--out {out}: {error.strerror}", "name a file to write") from error
+    if json:
+        emit_json({"file": str(out), "bytes": len(state)})
+        return
+    print(f"{out}: {len(state)} bytes")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The fleet as containers, through Docker Compose."""
 
+import base64
 import json
 import os
 import shutil
@@ -68,6 +69,11 @@ class DockerRuntime:
         arguments = ["logs", "--tail", "100", *(["--follow"] if follow else [])]
         command = [*_compose_command(), *arguments, *([service] if service else [])]
         return subprocess.run(command, cwd=ROOT, env=self._environment(), check=False).returncode
+
+    def read_file(self, service: str, path: str) -> bytes:
+        """A file inside a service's container. Raises ``GustbedError``."""
+        # As text, for `docker cp` does not see what lies on a container's tmpfs.
+        return base64.b64decode(self._compose("exec", "--no-TTY", service, "base64", path))
 
     def operator(self) -> MqttSettings:
         """The site broker, with the operator's password as the containers know it."""

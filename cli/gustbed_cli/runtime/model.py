@@ -41,5 +41,8 @@ class RuntimeBackend(Protocol):
     def logs(self, service: str | None, *, follow: bool) -> int:
         """Print logs; return an exit code."""
 
+    def read_file(self, service: str, path: str) -> bytes:
+        """A file as a service names it. Raises ``GustbedError``."""
+
     def operator(self) -> MqttSettings:
         """The site broker, with the operator's password."""

@@ -97,6 +97,15 @@ class ProcessRuntime:
         command = ["tail", "-n", "100", *(["-F"] if follow else []), *present]
         return subprocess.run(command, check=False).returncode
 
+    def read_file(self, service: str, path: str) -> bytes:
+        """A file as a service names it: the same here. Raises ``GustbedError``."""
+        try:
+            return Path(path).read_bytes()
+        except OSError as error:
+            raise GustbedError(
+                f"{path}: {error.strerror}", f"see `gustbed logs {service}`"
+            ) from error
+
     def operator(self) -> MqttSettings:
         """The site broker, with the operator's password."""
         return self._fleet.mqtt()

@@ -1,0 +1,143 @@
+"""What the command line tells a running farm, and what it refuses before it tells anything."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from gustbed_cli.commands import fault, running, twin
+from gustbed_protocol.commands import Ack, Command
+from gustbed_protocol.violations import Violation
+
+CLI = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twin, "ensure", lambda _group: None)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Command]]:
+    heard: list[tuple[str, Command]] = []
+
+    def tell(turbine: str, command: Command) -> Ack:
+        heard.append((turbine, command))
+        return Ack(command.id, turbine, True)
+
+    monkeypatch.setattr(running, "tell", tell)
+    monkeypatch.setattr(fault, "tell", tell)
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("arguments", "action", "value"),
+    [
+        (("stop",), "stop", None),
+        (("start",), "start", None),
+        (("reset",), "reset", None),
+        (("curtail", "--value", "2000"), "curtail", 2000.0),
+        (("yaw", "--value", "-12.5"), "yaw_offset", -12.5),
+        (("pitch", "--value", "3"), "pitch_offset", 3.0),
+    ],
+)
+def test_a_turbine_is_told_in_the_protocols_words(
+    told: list[tuple[str, Command]], arguments: tuple[str, ...], action: str, value: float | None
+) -> None:
+    done = CLI.invoke(twin.app, ["command", "wt02", *arguments])
+    assert done.exit_code == 0, done.output
+    [(turbine, command)] = told
+    assert (turbine, command.action, command.value) == ("wt02", action, value)
+
+
+@pytest.mark.parametrize("arguments", [("curtail",), ("stop", "--value", "1"), ("explode",)])
+def test_what_makes_no_sense_is_wrong_usage_and_not_sent(
+    told: list[tuple[str, Command]], arguments: tuple[str, ...]
+) -> None:
+    assert CLI.invoke(twin.app, ["command", "wt02", *arguments]).exit_code == 2
+    assert told == []
+
+
+def test_physical_faults_go_by_name_and_injections_by_kind(
+    told: list[tuple[str, Command]],
+) -> None:
+    for arguments in (
+        ["inject", "wt01", "icing", "--severity", "0.5"],
+        ["inject", "wt01", "sensor_stuck", "--signal", "pitch"],
+        ["inject", "wt01", "rotation"],
+        ["clear", "wt01", "icing"],
+        ["clear", "wt01"],
+    ):
+        assert CLI.invoke(fault.app, arguments).exit_code == 0
+    found = [(c.action, c.kind, c.fault, c.signal) for _, c in told]
+    assert found == [
+        ("inject", None, "icing", ""),
+        ("inject", None, "sensor_stuck", "pitch"),
+        ("inject", Violation.ROTATION, "", ""),
+        ("clear", None, "icing", ""),
+        ("clear", None, "", ""),
+    ]
+    assert CLI.invoke(fault.app, ["inject", "wt01", "gremlins"]).exit_code == 2
+    assert len(told) == len(found)
+
+
+def test_what_if_asks_the_running_farm_unless_another_is_described(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from gustbed_twin.turbine_types import load_utility_type
+    from gustbed_twin.utility.assembly import Plan, assemble
+    from gustbed_twin.utility.checkpoint import save_farm
+
+    farm = assemble(Plan(load_utility_type("nrel_5mw"), 3)).farm
+    farm.control(1, "stop")
+    farm.advance(2400)
+    save_farm(farm, tmp_path / "farm.npz")
+    state = (tmp_path / "farm.npz").read_bytes()
+    monkeypatch.setattr(running, "is_running", lambda: True)
+    monkeypatch.setattr(running, "state_now", lambda _turbine: state)
+    of_it = CLI.invoke(twin.app, ["whatif", "--hours", "0.02", "--json"])
+    assert '"farm":"the running farm"' in of_it.stdout
+    assert [mode in of_it.stdout for mode in ('"mode":"stopped"', "wt03", "wt04")] == [
+        True, True, False,
+    ]  # fmt: skip
+    fresh = CLI.invoke(twin.app, ["whatif", "--hours", "0.02", "--turbines", "4", "--json"])
+    assert '"farm":"a fresh farm"' in fresh.stdout
+    assert "wt04" in fresh.stdout
+    both = CLI.invoke(twin.app, ["whatif", "--live", "--turbines", "4"])
+    assert both.exit_code == 2
+
+
+def test_what_if_says_when_the_running_farm_knows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gustbed_protocol.errors import GustbedError
+    from gustbed_twin.farm import Farm
+    from gustbed_twin.mini_checkpoint import freeze, write_mini
+    from gustbed_twin.wind import WindConfig
+
+    farm = Farm(1, range(2), WindConfig())
+
+    def state(_turbine: str | None) -> bytes:
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory() as folder:
+            write_mini(freeze(farm), Path(folder) / "a.npz")
+            return (Path(folder) / "a.npz").read_bytes()
+
+    monkeypatch.setattr(running, "is_running", lambda: True)
+    monkeypatch.setattr(running, "state_now", state)
+    done = CLI.invoke(twin.app, ["whatif", "--hours", "0.02", "--json"])
+    assert '"farm":"a fresh farm"' in done.stdout
+    done = CLI.invoke(twin.app, ["whatif", "--live", "--hours", "0.02"])
+    assert isinstance(done.exception, GustbedError)
+    assert "of type mini" in str(done.exception)
+
+
+def test_the_running_farms_state_is_written_where_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state = np.arange(5, dtype=np.uint8).tobytes()
+    monkeypatch.setattr(running, "state_now", lambda _turbine: state)
+    assert CLI.invoke(twin.app, ["checkpoint", "--out", str(tmp_path / "a")]).exit_code == 0
+    assert (tmp_path / "a").read_bytes() == state
+    missing = CLI.invoke(twin.app, ["checkpoint", "--out", str(tmp_path / "no" / "a")])
+    assert missing.exit_code == 1
