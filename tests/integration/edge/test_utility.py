@@ -1,14 +1,18 @@
 """A utility-scale turbine behind a real edge: counted, not scored; its state in AWS IoT."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import boto3
 import numpy as np
+import pytest
 from botocore.exceptions import ClientError
 
 from gustbed_edge.quarantine import FILE
@@ -19,12 +23,27 @@ from gustbed_protocol.shadow import Desired, Reported, decode_desired
 from gustbed_protocol.telemetry import Samples, block_from_samples
 from tests.support.cloud import LocalCloud
 from tests.support.edge import RunningEdge, Turbines, running_edge
-from tests.support.mosquitto import Broker
+from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until
 
 SITE = SiteSettings(turbines=2)
 UTILITY = "wt02"
 NAMES = tuple(f"channel_{number}" for number in range(60))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A site broker without retained messages of tests before."""
+    with mosquitto(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud(cloud: LocalCloud) -> LocalCloud:
+    """The cloud, with no shadow of tests before."""
+    with suppress(ClientError):
+        boto3.client("iot-data").delete_thing_shadow(thingName=SITE.thing, shadowName=UTILITY)
+    return cloud
 
 
 class UtilityTurbine:
@@ -167,3 +186,60 @@ def test_what_was_desired_while_the_edge_was_away_comes_down_later(
             wait_until(
                 lambda: Desired(run=False, version=9) in utility.heard, "the turbine hears of it"
             )
+
+
+@contextmanager
+def real_twin(folder: Path, broker: Broker) -> Iterator[None]:
+    """The utility-scale twin as a process."""
+    settings = broker.settings
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GUSTBED_")},
+        "GUSTBED_MQTT_PORT": str(settings.port),
+        "GUSTBED_MQTT_CREDENTIALS_DIR": str(settings.credentials_dir),
+        "GUSTBED_SITE": SITE.site,
+        "GUSTBED_TURBINES": str(SITE.turbines),
+        "GUSTBED_TWIN_TYPE": "nrel_5mw",
+        "GUSTBED_TWIN_DATA_DIR": str(folder / "twin"),
+    }
+    with (folder / "twin.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gustbed_twin", "run"], env=environment, stdout=log, stderr=log
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0, (folder / "twin.log").read_text()
+
+
+def test_a_power_limit_set_in_the_cloud_is_kept_and_reported_by_the_real_twin(
+    tmp_path: Path, broker: Broker, cloud: LocalCloud
+) -> None:
+    with enrolled_edge(tmp_path, broker, cloud) as edge, real_twin(tmp_path, broker):
+        for turbine in ("wt01", UTILITY):
+            wait_until(lambda t=turbine: edge.turbine(t)["blocks"] >= 2, f"{turbine} is heard")
+            assert edge.turbine(turbine)["state"] == "unknown"
+        wait_until(lambda: reported("mode") not in (None, "idle"), "the twin's state is there")
+        desire(run=True, power_limit_kw=2000, version=21)
+        wait_until(lambda: reported("version") == 21, "the turbine has answered")
+        wait_until(lambda: "delta" not in shadow()["state"], "both agree")
+        assert reported("power_limit_kw") == 2000.0
+        assert edge.turbine("wt01")["lost"] == 0
+        assert edge.get("/status")["rejected"] == {}
+
+
+def test_t2_what_changed_during_a_cloud_outage_goes_up_after_it(
+    tmp_path: Path, broker: Broker, cloud: LocalCloud
+) -> None:
+    with enrolled_edge(tmp_path, broker, cloud) as edge, UtilityTurbine(broker) as utility:
+        utility.report(mode="starting")
+        wait_until(lambda: reported("mode") == "starting", "the first report is there")
+        cloud.stop()
+        wait_until(lambda: not edge.get("/status")["connected"], "the cloud is missed")
+        for number in range(20):
+            utility.report(mode="production", version=number)
+        cloud.start_emulator()
+        wait_until(lambda: reported("version") == 19, "the latest report goes up")
+        sent = 'gustbed_edge_shadow_total{outcome="sent"} '
+        (line,) = (each for each in edge.get("/metrics").splitlines() if each.startswith(sent))
+        assert int(line.removeprefix(sent)) <= 4
