@@ -9,7 +9,7 @@ import msgspec
 
 from gustbed_protocol.codec import MAX_PAYLOAD_BYTES
 from gustbed_protocol.commands import SCHEMA, Ack, Command, decode_command
-from gustbed_protocol.errors import PayloadError
+from gustbed_protocol.errors import GustbedError, PayloadError
 from gustbed_twin.keeper import Asked, Keeper, Kept
 from gustbed_twin.source import Machines, Source
 
@@ -107,10 +107,13 @@ class CommandDesk:
             return f"this turbine takes no {command.action}"
         if command.fault:
             return f"this turbine has no fault {command.fault!r}"
-        if command.action == "inject" and command.kind is not None:
-            source.inject(position, command.kind, command.severity, command.ramp)
-        else:
-            source.clear(position, command.kind, command.ramp)
+        try:
+            if command.action == "inject" and command.kind is not None:
+                source.inject(position, command.kind, command.severity, command.ramp)
+            else:
+                source.clear(position, command.kind, command.ramp)
+        except GustbedError as error:
+            return str(error)
         return ""
 
     def _remember(self, position: int, ack: Ack) -> Ack:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import SiteSettings
+from gustbed_protocol.telemetry import MINI
 from gustbed_twin.delivery import Delays
 from gustbed_twin.farm import Farm
 from gustbed_twin.mini_checkpoint import load_mini
-from gustbed_twin.recording import read_recording
+from gustbed_twin.parquet_recording import is_parquet, read_parquet
+from gustbed_twin.recording import Recording, read_recording
 from gustbed_twin.replay import Replay
 from gustbed_twin.settings import PREFIX, TwinSettings
 from gustbed_twin.shards import parse_shard, shard_of
@@ -34,7 +36,7 @@ def make_source(settings: TwinSettings, site: SiteSettings) -> Made:
     if not ids:
         raise GustbedError(f"{PREFIX}SHARD {settings.shard}: no turbine", "use fewer shards")
     if settings.replay is not None:
-        _refuse(settings, "a recording", "type", "scenario", "layout", "checkpoint")
+        _refuse(settings, "a recording", "scenario", "layout", "checkpoint")
         return Made(_replay(settings, settings.replay, len(ids)), ids)
     kind = load_type(settings.type)
     if isinstance(kind, MiniType):
@@ -50,9 +52,23 @@ def _refuse(settings: TwinSettings, what: str, *names: str) -> None:
             raise GustbedError(f"{PREFIX}{name.upper()}: {what} takes none", "leave it out")
 
 
-def _replay(settings: TwinSettings, recording: Path, turbines: int) -> Source:
+def _replay(settings: TwinSettings, path: Path, turbines: int) -> Source:
+    read = read_parquet(path) if is_parquet(path) else Recording(read_recording(path))
+    if settings.type not in (MINI, read.type):
+        raise GustbedError(
+            f"{PREFIX}TYPE is {settings.type}", f"{path} is of type {read.type}: leave it out"
+        )
+    if settings.legacy is not None and read.type != MINI:
+        raise GustbedError(
+            f"{PREFIX}LEGACY: {path} is of type {read.type}", f"only {MINI} speaks it: leave it out"
+        )
+    if read.rate_hz not in (None, settings.replay_rate_hz):
+        raise GustbedError(
+            f"{PREFIX}REPLAY_RATE_HZ is {settings.replay_rate_hz:g}",
+            f"{path} was taken at {read.rate_hz:g} Hz",
+        )
     return Replay(
-        read_recording(recording),
+        read,
         turbines=turbines,
         samples=settings.samples,
         rate_hz=settings.sample_rate_hz,

@@ -4,6 +4,7 @@ import csv
 import gzip
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -12,15 +13,29 @@ import numpy as np
 from gustbed_protocol import legacy
 from gustbed_protocol.channels import CHANNEL_NAMES
 from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.telemetry import MINI
 from gustbed_twin.filters import Floats
 
 _MEND = "mend the line, or name another file in GUSTBED_TWIN_REPLAY"
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One turbine's samples: ``values`` is (rows, channels), in the order of ``names``.
+
+    ``rate_hz`` is None where the file does not say.
+    """
+
+    values: Floats
+    type: str = MINI
+    names: tuple[str, ...] = CHANNEL_NAMES
+    rate_hz: float | None = None
+
+
 def read_recording(path: Path) -> Floats:
     """Return all samples, shape (rows, channels), in the order of ``CHANNELS``.
 
-    A header may name further columns, which are ignored. A name that ends in ``.gz`` is unpacked.
+    A header may name further columns, which are ignored. A file packed by gzip is unpacked.
     Raises ``GustbedError`` naming file, line and column.
     """
     try:
@@ -39,7 +54,10 @@ def read_recording(path: Path) -> Floats:
 
 
 def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
+    # By content: a container may know the file by another name.
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed or path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 

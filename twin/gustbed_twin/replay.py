@@ -3,15 +3,16 @@
 import numpy as np
 
 from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.telemetry import MINI
 from gustbed_protocol.violations import Violation
 from gustbed_twin.faults import KINDS, Faults
-from gustbed_twin.filters import Floats
 from gustbed_twin.overlay import lay_over, start_overlay
+from gustbed_twin.recording import Recording
 from gustbed_twin.source import Step
 
 
 class Replay:
-    """Plays ``recording`` (rows, channels) in blocks of ``samples`` rows.
+    """Plays a recording in blocks of ``samples`` rows.
 
     Turbines start evenly spread over the recording. Each plays all of it, coming back to the
     beginning where its signal counts as restarted, for a recording's end does not continue in
@@ -21,7 +22,7 @@ class Replay:
 
     def __init__(
         self,
-        recording: Floats,
+        recording: Recording,
         *,
         turbines: int,
         samples: int,
@@ -29,13 +30,15 @@ class Replay:
         loop: bool,
         seed: int,
     ) -> None:
-        blocks = len(recording) // samples
+        rows = recording.values
+        blocks = len(rows) // samples
         if blocks == 0:
             raise GustbedError(
-                f"the recording has {len(recording)} samples, a block {samples}",
+                f"the recording has {len(rows)} samples, a block {samples}",
                 "replay a longer recording, or lower GUSTBED_TWIN_INTERVAL_S",
             )
-        self._blocks = recording[: blocks * samples].reshape(blocks, samples, -1)
+        self._type, self._names = recording.type, recording.names
+        self._blocks = rows[: blocks * samples].reshape(blocks, samples, -1)
         self._starts = np.arange(turbines) * blocks // turbines
         self._samples = samples
         self._rate_hz = rate_hz
@@ -59,10 +62,15 @@ class Replay:
                 self._overlay, values, severity, self._now, self._rate_hz
             )
         self._played += 1
-        return Step(values, frozenset(restarted))
+        return Step(values, frozenset(restarted), self._type, self._names)
 
     def inject(self, position: int, kind: Violation, severity: float, ramp_s: float) -> None:
-        """Lay a fault over the recording of one turbine, from the next block on."""
+        """Lay a fault over the recording of one turbine, from the next block on.
+
+        Raises ``GustbedError`` for a type whose signals it does not know.
+        """
+        if self._type != MINI:
+            raise GustbedError(f"no fault can be laid over a recording of type {self._type}")
         length = round(ramp_s * self._rate_hz)
         self._faults = self._faults.ramp(kind, position, severity, length, self._now)
         self._bent = True

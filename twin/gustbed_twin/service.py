@@ -99,6 +99,8 @@ def run(settings: TwinSettings, site: SiteSettings, mqtt: MqttSettings) -> None:
         serve(service)
     if settings.checkpoint is not None and isinstance(made.source, Keepable):
         made.source.snapshot()(settings.checkpoint)
+    elif keeper is not None:
+        keeper.path.unlink(missing_ok=True)
     remove_health(health_file(settings.data_dir, site.site))
     log.info("stopped")
 
@@ -141,7 +143,8 @@ def _keeper(settings: TwinSettings, source: Source, name: str) -> Keeper | None:
     """None if the source has no state. Without a file of its own, it writes only when asked."""
     if not isinstance(source, Keepable):
         return None
-    path = settings.checkpoint or settings.data_dir / f"{name}.checkpoint.npz"
+    # By process: others on this machine may simulate a site of the same name.
+    path = settings.checkpoint or settings.data_dir / f"{name}.{os.getpid()}.checkpoint.npz"
     every_s = settings.checkpoint_every_s if settings.checkpoint is not None else 0.0
     return Keeper(source.snapshot, path.resolve(), every_s, time.monotonic)
 

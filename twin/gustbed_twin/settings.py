@@ -46,7 +46,7 @@ class TwinSettings(BaseSettings):
     encoding: Encoding = Field(Encoding.JSON, description="json or msgpack")
     legacy: str | None = Field(None, description="turbine that also speaks the legacy record")
     legacy_rate_hz: int = Field(20, ge=1, le=100, description="legacy records per second")
-    replay: Path | None = Field(None, description="recording to replay instead of simulating")
+    replay: Path | None = Field(None, description="CSV or Parquet to replay instead")
     replay_rate_hz: float = Field(20.0, gt=0, le=100, description="samples per second in it")
     replay_loop: bool = Field(True, description="start again at the recording's end")
     data_dir: Path = Field(
@@ -77,7 +77,7 @@ def check(settings: TwinSettings, site: SiteSettings) -> None:
     parse_shard(f"{PREFIX}SHARD", settings.shard)
     if settings.legacy is None:
         return
-    if settings.type != MINI:
+    if settings.type != MINI and settings.replay is None:
         raise GustbedError(f"{PREFIX}LEGACY: only the {MINI} turbine speaks it", "leave it out")
     if settings.legacy not in site.turbine_ids:
         raise GustbedError(

@@ -34,10 +34,10 @@ class Source(Protocol):
         """The next block, or None at the end."""
 
     def inject(self, position: int, kind: Violation, severity: float, ramp_s: float) -> None:
-        """Let a fault grow, from the next block on."""
+        """Let a fault grow, from the next block on. Raises ``GustbedError`` if it cannot."""
 
     def clear(self, position: int, kind: Violation | None, ramp_s: float) -> None:
-        """Mend one kind of fault, or all."""
+        """Mend one kind of fault, or all. Raises ``GustbedError`` if it cannot."""
 
 
 @runtime_checkable

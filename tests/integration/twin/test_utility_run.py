@@ -257,6 +257,30 @@ def test_a_running_farm_is_forked_as_it_is_and_goes_on_after_a_kill(
         assert stopped(process) == 0
 
 
+def test_a_utility_recording_is_replayed_faster_than_it_was_taken(
+    shared: Place, tmp_path: Path
+) -> None:
+    import pyarrow.parquet as parquet
+
+    made = gustbed("generate", "--turbines", "1", "--hours", "0.01", "--out", "data",
+                   folder=tmp_path)  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    path = tmp_path / "data" / "wt01.parquet"
+    settings = {"connection": "shared", "replay": str(path), "speed": "20", "replay_loop": "false"}
+    with listening(shared) as ear:
+        with twin(shared, tmp_path, **settings) as process:
+            assert process.wait(30) == 0  # at the recording's end
+        wait_until(lambda: len(ear.blocks["wt01"]) == 72, "all blocks")
+    blocks = ear.blocks["wt01"]
+    assert {block.type for block in blocks} == {"nrel_5mw"}
+    played = np.concatenate([block.values for block in blocks], axis=1)
+    table = parquet.read_table(path)
+    for row, name in enumerate(blocks[0].names):
+        assert np.array_equal(played[row], table[name].to_numpy()), name
+    # 36 s of farm time by their times.
+    assert np.allclose(np.diff([block.t0 for block in blocks]), 0.5)
+
+
 @pytest.mark.parametrize("kind", ["mini", "nrel_5mw"])
 def test_a_killed_twin_resumes_from_what_it_wrote_every_so_often(
     shared: Place, tmp_path: Path, kind: str

@@ -15,6 +15,7 @@ from gustbed_twin.commands import CommandDesk
 from gustbed_twin.farm import Farm
 from gustbed_twin.keeper import Asked, Keeper, Kept
 from gustbed_twin.mini_checkpoint import freeze, load_mini, write_mini
+from gustbed_twin.recording import Recording
 from gustbed_twin.replay import Replay
 from gustbed_twin.source import Simulation
 from gustbed_twin.utility.checkpoint import load_farm
@@ -169,7 +170,7 @@ def test_a_checkpoint_that_fails_is_refused_with_the_reason(tmp_path: Path) -> N
 
 def test_a_recording_says_that_it_has_no_checkpoint() -> None:
     rows = np.ascontiguousarray(Farm(1, [0], WindConfig()).advance(100)[0].T)
-    replay = Replay(rows, turbines=1, samples=10, rate_hz=20.0, loop=True, seed=1)
+    replay = Replay(Recording(rows), turbines=1, samples=10, rate_hz=20.0, loop=True, seed=1)
     ack = CommandDesk(replay, ("wt01",)).handle(0, encode(Command("checkpoint", id="a")))
     assert ack is not None
     assert not ack.accepted

@@ -8,6 +8,7 @@ from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.violations import Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats
+from gustbed_twin.recording import Recording
 from gustbed_twin.replay import Replay
 from gustbed_twin.wind import WindConfig
 
@@ -20,7 +21,9 @@ def recording() -> Floats:
 
 
 def make(recording: Floats, *, turbines: int = 3, loop: bool = True) -> Replay:
-    return Replay(recording, turbines=turbines, samples=SAMPLES, rate_hz=20.0, loop=loop, seed=1)
+    return Replay(
+        Recording(recording), turbines=turbines, samples=SAMPLES, rate_hz=20.0, loop=loop, seed=1
+    )
 
 
 def play(replay: Replay, blocks: int) -> tuple[Floats, list[frozenset[int]]]:
