@@ -1,6 +1,8 @@
 """The fleet as ordinary processes under one supervisor."""
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,13 +17,19 @@ from gustbed_cli.runtime.model import Say, ServiceStatus, State
 from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_cli.runtime.supervisor import MARK, read_state
 from gustbed_cli.setup import ensure
+from gustbed_cloud.__main__ import main as cloud_main
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings
 
 HEALTHY_WITHIN = 60.0
 """Seconds that a fleet may take from start to healthy."""
 LOOK_EVERY = 0.5
-_PATHS_OF_PEOPLE = ("GUSTBED_TWIN_REPLAY",)
+HOPELESS = 3
+"""A service that ended this often while the fleet starts will not become healthy."""
+_PATHS_OF_PEOPLE = tuple(
+    f"GUSTBED_TWIN_{name}"
+    for name in ("REPLAY", "SCENARIO", "LAYOUT", "CHECKPOINT", "TYPES", "CACHE")
+)
 
 
 class ProcessRuntime:
@@ -41,29 +49,62 @@ class ProcessRuntime:
         if os.environ.get("GUSTBED_TWIN_TYPE"):
             ensure("twin")
         wanted = services(fleet)
-        if self._supervisor() is None:
-            orphans = leftovers.of_home(fleet.home)
-            if orphans:
-                say(f"stopping {len(orphans)} processes of an earlier, unclean stop")
-                leftovers.stop(orphans)
-            preflight.free_ports(fleet, wanted)
-            self._configure_broker()
-            self._start_supervisor()
-            say("started; waiting until every service is healthy")
-        else:
+        if self.is_running() and self._settings_changed():
+            say("settings have changed: starting anew")
+            self._stop()
+        if self.is_running():
             say("already running; checking its health")
-        self._wait_healthy(wanted, say)
-
-    def down(self, say: Say) -> None:
-        """Stop every process of this fleet, and nothing else."""
-        ours = leftovers.of_home(self._fleet.home)
-        if not ours:
-            say("nothing of this fleet is running")
+            self._wait_healthy(wanted, say)
             return
-        supervisors = [process for process in ours if leftovers.is_supervisor(process)]
-        say(f"stopping {len(ours)} processes")
-        leftovers.stop(supervisors)
+        orphans = leftovers.of_home(fleet.home)
+        if orphans:
+            say(f"stopping {len(orphans)} processes of an earlier, unclean stop")
+            leftovers.stop(orphans)
+        preflight.free_ports(fleet)
+        self._configure_broker()
+        self._start_supervisor()
+        say("started; waiting until every service is healthy")
+        try:
+            self._wait_healthy(wanted, say)
+        except GustbedError:
+            self._stop()
+            raise
+
+    def down(self, say: Say, *, delete_state: bool = False) -> None:
+        """Stop every process of this fleet, and nothing else; delete its folder if asked."""
+        ours = leftovers.of_home(self._fleet.home)
+        say(f"stopping {len(ours)} processes" if ours else "nothing of this fleet is running")
+        self._stop()
+        if delete_state:
+            say(f"deleting {self._fleet.home}")
+            shutil.rmtree(self._fleet.home, ignore_errors=True)
+
+    def is_running(self) -> bool:
+        """Whether this fleet's supervisor runs."""
+        return self._supervisor() is not None
+
+    def enrol(self, thing: str) -> int:
+        """Answer a request in this machine's enrolment folder. Returns an exit code."""
+        return cloud_main(["enrol", thing])
+
+    def _stop(self) -> None:
+        ours = leftovers.of_home(self._fleet.home)
+        leftovers.stop([process for process in ours if leftovers.is_supervisor(process)])
         leftovers.stop(leftovers.of_home(self._fleet.home))
+
+    def _settings_changed(self) -> bool:
+        try:
+            started_with = self._fingerprint_file.read_text(encoding="utf-8")
+        except OSError:
+            return True
+        return started_with != _fingerprint(self._environment())
+
+    @property
+    def _fingerprint_file(self) -> Path:
+        return self._fleet.home / "run" / "settings.sha256"
+
+    def _environment(self) -> dict[str, str]:
+        return {**_with_whole_paths(self._fleet.environment()), MARK: str(self._fleet.home)}
 
     def statuses(self) -> list[ServiceStatus]:
         """Every service's state, healthy or why not."""
@@ -120,17 +161,26 @@ class ProcessRuntime:
         configure(files, self._fleet.site)
 
     def _start_supervisor(self) -> None:
+        environment = self._environment()
+        self._fingerprint_file.write_text(_fingerprint(environment), encoding="utf-8")
         log = log_file(self._fleet, "supervisor")
         with log.open("ab") as output:
             subprocess.Popen(
                 [sys.executable, "-m", leftovers.SUPERVISOR_MODULE],
-                env={**_with_whole_paths(self._fleet.environment()), MARK: str(self._fleet.home)},
+                env=environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _give_up_on(self, service: Service) -> None:
+        state = read_state(self._fleet.home)
+        processes = state.processes if state else []
+        if any(p.name == service.name and p.restarts >= HOPELESS for p in processes):
+            log = log_file(self._fleet, service.name)
+            raise GustbedError(f"the {service.name} ends again and again", _last_line(log))
 
     def _wait_healthy(self, wanted: list[Service], say: Say) -> None:
         waiting = {service.name: service for service in wanted}
@@ -142,6 +192,7 @@ class ProcessRuntime:
                     service.probe()
                 except GustbedError as error:
                     reasons[service.name] = str(error)
+                    self._give_up_on(service)
                 else:
                     say(f"{service.name} is healthy ({time.monotonic() - started:.0f} s)")
                     del waiting[service.name]
@@ -168,6 +219,12 @@ def _last_line(log: Path) -> str:
     except OSError:
         return "(none)"
     return lines[-1][:300] if lines else "(none)"
+
+
+def _fingerprint(environment: dict[str, str]) -> str:
+    """What the services' settings come from, without keeping credentials on disk."""
+    ours = sorted(item for item in environment.items() if item[0].startswith(("GUSTBED_", "AWS_")))
+    return hashlib.sha256(repr(ours).encode()).hexdigest()
 
 
 def _look(service: Service) -> State:
