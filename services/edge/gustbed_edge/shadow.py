@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 UPDATE_SECONDS = 3.0
 """At most one update of a turbine's shadow in this time: what comes meanwhile is merged."""
 PACE_SECONDS = 0.06
-"""Between two updates: AWS takes some 20 a second for a thing."""
+"""Between two updates, so that a large site's first reports are no burst on one thing."""
 RETRY_SECONDS = 10.0
 """Before the same turbine is tried again; the others may be a second later."""
 PAUSE_SECONDS = 1.0
