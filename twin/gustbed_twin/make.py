@@ -101,7 +101,7 @@ def _utility(
 ) -> Made:
     # Imported here: a twin of miniatures needs no compiler.
     from gustbed_twin.utility.assembly import Plan, assemble
-    from gustbed_twin.utility.checkpoint import load_farm
+    from gustbed_twin.utility.checkpoint import Since, load_farm, load_since
     from gustbed_twin.utility.site import Conditions
     from gustbed_twin.utility.source import UtilitySource
 
@@ -118,14 +118,15 @@ def _utility(
             settings.wake, shard,
         )
     )  # fmt: skip
+    since: Since = {}
     if settings.checkpoint is not None and settings.checkpoint.exists():
         farm = load_farm(settings.checkpoint)
         if (farm.indices, farm.seed) != (made.farm.indices, settings.seed):
             raise _of_another_farm(settings.checkpoint)
-        made = made.resumed(farm)
+        made, since = made.resumed(farm), load_since(settings.checkpoint)
     late_blocks = max(1, round(made.delivery.late_s / settings.interval_s))
     delays = Delays(made.delivery.late, late_blocks, made.delivery.twice, made.delivery.lost)
     # Compiled before the first block is due, not while it is late.
     made.farm.fork().advance(1)
-    source = UtilitySource(made, ids, settings.samples)
+    source = UtilitySource(made, ids, settings.samples, since)
     return Made(source, ids, delays)

@@ -25,7 +25,7 @@ from gustbed_twin.settings import TwinSettings
 from gustbed_twin.shards import parse_shard, shard_of
 from gustbed_twin.turbine_types import UtilityType, load_utility_type
 from gustbed_twin.utility.assembly import Plan, assemble
-from gustbed_twin.utility.checkpoint import load_farm, save_farm
+from gustbed_twin.utility.checkpoint import load_farm, load_since, save_farm
 from gustbed_twin.utility.farm import UtilityFarm
 from gustbed_twin.utility.layouts import grid_for, read_layout
 from gustbed_twin.utility.machine import Machine, make_machine
@@ -388,7 +388,11 @@ def test_desired_state_is_taken_and_reported(source: UtilitySource) -> None:
 
 def test_ground_truth_says_what_is_wrong_and_since_when(source: UtilitySource) -> None:
     source.step()
-    assert source.changed_truths(100.0) == []
+    # All is well, and said so: a run before may have left another word retained.
+    assert [(t.turbine, t.faults) for t in source.changed_truths(100.0)] == [
+        (name, []) for name in IDS
+    ]
+    assert source.changed_truths(100.5) == []
     source.inject_named(2, "icing", 1.0, 0.0, "")
     source.inject_named(2, "sensor_drift", 0.5, 0.0, "pitch")
     for _ in range(4):
@@ -405,6 +409,30 @@ def test_ground_truth_says_what_is_wrong_and_since_when(source: UtilitySource) -
         source.step()
     [truth] = source.changed_truths(104.0)
     assert truth.faults == []
+
+
+def test_a_resumed_farm_still_knows_since_when_its_faults_are_there(
+    source: UtilitySource, kind: UtilityType, tmp_path: Path
+) -> None:
+    source.inject_named(2, "icing", 1.0, 0.0, "")
+    source.step()
+    source.changed_truths(100.0)
+    source.snapshot()(tmp_path / "farm.npz")
+    made = assemble(Plan(kind, 3, conditions=CALM)).resumed(load_farm(tmp_path / "farm.npz"))
+    again = UtilitySource(made, IDS, 10, load_since(tmp_path / "farm.npz"))
+    again.step()
+    found = {t.turbine: [(f.kind, f.since) for f in t.faults] for t in again.changed_truths(900.0)}
+    assert found == {IDS[0]: [], IDS[1]: [], IDS[2]: [("icing", 100.0)]}
+    # A fault that comes back later is a new one.
+    again.clear_named(2, None, 0.0)
+    for _ in range(4):
+        again.step()
+    again.changed_truths(905.0)
+    again.inject_named(2, "icing", 1.0, 0.0, "")
+    for _ in range(4):
+        again.step()
+    [truth] = again.changed_truths(910.0)
+    assert [(f.kind, f.since) for f in truth.faults] == [("icing", 910.0)]
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))

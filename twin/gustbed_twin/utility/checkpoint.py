@@ -23,7 +23,11 @@ from gustbed_twin.utility.site import Conditions
 _ARRAYS = ("poles", "degrees", "truth", "held", "shelter")
 
 
-def save_farm(farm: UtilityFarm, path: Path) -> None:
+Since = dict[tuple[int, str], float]
+"""Unix time since when a turbine, by position, has had a kind of fault."""
+
+
+def save_farm(farm: UtilityFarm, path: Path, since: Since | None = None) -> None:
     """Write a checkpoint, whole or not at all. Raises ``GustbedError``."""
     head = {
         "layout": [list(STATE.names or ()), list(TRUTHS)],
@@ -36,6 +40,7 @@ def save_farm(farm: UtilityFarm, path: Path) -> None:
         "conditions": asdict(farm.conditions),
         "overlay": farm.overlay.dump(),
         "wake_axes": list(farm.wake_axes),
+        "since": [[*key, t] for key, t in (since or {}).items()],
     }
     arrays = {
         **{name: getattr(farm.arrays, name) for name in _ARRAYS},
@@ -47,6 +52,16 @@ def save_farm(farm: UtilityFarm, path: Path) -> None:
         "levels": farm.ramps.levels,
     }
     write_checkpoint(path, head, arrays)
+
+
+def load_since(path: Path) -> Since:
+    """Since when the faults of a checkpoint are there. Raises ``GustbedError``."""
+    head, _ = read_checkpoint(path)
+    try:
+        rows = msgspec.convert(head.get("since", []), list[tuple[int, str, float]])
+    except msgspec.ValidationError as error:
+        raise not_a_checkpoint(path, error) from error
+    return {(position, kind): t for position, kind, t in rows}
 
 
 def load_farm(path: Path) -> UtilityFarm:

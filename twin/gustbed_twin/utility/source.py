@@ -10,7 +10,7 @@ from gustbed_twin.checkpoint import Snapshot
 from gustbed_twin.filters import Floats
 from gustbed_twin.source import Step
 from gustbed_twin.utility.assembly import Assembled
-from gustbed_twin.utility.checkpoint import save_farm
+from gustbed_twin.utility.checkpoint import Since, save_farm
 from gustbed_twin.utility.farm import NO_LIMIT_W
 from gustbed_twin.utility.faults import KINDS, channels_of
 from gustbed_twin.utility.scenario import fault_refusal
@@ -28,6 +28,7 @@ class UtilitySource:
         made: Assembled,
         names: tuple[str, ...],
         samples: int,
+        since: Since | None = None,
     ) -> None:
         self._timeline, self._farm = made.timeline, made.farm
         self._names = names
@@ -36,8 +37,9 @@ class UtilitySource:
         self._versions = [0] * count
         self._refusals = [""] * count
         self._shown = np.full((count, len(_REPORTED) + 1), np.nan)
-        self._levels = np.zeros((count, len(KINDS)), dtype=np.int64)
-        self._since: dict[tuple[int, str], float] = {}
+        # Below zero: told once in any case, for what an earlier run said is still retained.
+        self._levels = np.full((count, len(KINDS)), -1)
+        self._since = dict(since or {})
         self._kind = self._farm.machine.kind.name
         self._channels = self._farm.machine.channels
 
@@ -101,14 +103,16 @@ class UtilitySource:
         severities = self._farm.severities(max(self._farm.sample - 1, 0), 1)[:, :, 0]
         levels = np.ceil(severities * _LEVELS).astype(np.int64)
         changed = np.flatnonzero((levels != self._levels).any(axis=1))
-        for position, column in np.argwhere((levels > 0) & (self._levels == 0)):
-            self._since[int(position), KINDS[column]] = t
+        for position, column in np.argwhere((levels > 0) & (self._levels <= 0)):
+            key = (int(position), KINDS[column])
+            if key not in self._since or self._levels[position, column] == 0:
+                self._since[key] = t
         self._levels = levels
         return [self._truth(int(position), severities[position], t) for position in changed]
 
     def snapshot(self) -> Snapshot:
         """The farm as of now."""
-        return partial(save_farm, self._farm.fork())
+        return partial(save_farm, self._farm.fork(), since=dict(self._since))
 
     def _truth(self, position: int, severities: Floats, t: float) -> Truth:
         found = []
