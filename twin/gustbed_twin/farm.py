@@ -10,6 +10,7 @@ from gustbed_twin import sensors, turbine
 from gustbed_twin.faults import KINDS, Faults
 from gustbed_twin.filters import Floats
 from gustbed_twin.streams import normals, turbine_stream
+from gustbed_twin.turbine_types import MiniMachine, usual_miniature
 from gustbed_twin.weather import AMBIENT, Weather, advance_weather, start_weather
 from gustbed_twin.wind import SiteWind, WindConfig, advance_site_wind, start_site_wind
 
@@ -30,19 +31,25 @@ class Farm:
     """Simulated turbines.
 
     ``indices`` are the turbines' numbers in the whole farm, from 0: a turbine's stream depends on
-    the seed, its number and its faults, and on nothing else.
+    the seed, its number, its faults and the machine, and on nothing else.
     """
 
     def __init__(
-        self, seed: int, indices: Sequence[int], config: WindConfig, rate_hz: int = 20
+        self,
+        seed: int,
+        indices: Sequence[int],
+        config: WindConfig,
+        rate_hz: int = 20,
+        machine: MiniMachine | None = None,
     ) -> None:
+        self.machine = machine or usual_miniature()
         self.seed = seed
         self.indices = tuple(indices)
         self.rate_hz = rate_hz
         self.sample = 0
         self.config = config
         streams = [turbine_stream(seed, index) for index in indices]
-        self._traits = turbine.make_traits(streams, rate_hz)
+        self._traits = turbine.make_traits(streams, rate_hz, self.machine)
         wind = start_site_wind(seed, rate_hz)
         weather = start_weather(seed)
         _, readings = advance_weather(weather, 0, 1, rate_hz)

@@ -41,7 +41,9 @@ def make_source(settings: TwinSettings, site: SiteSettings) -> Made:
     kind = load_type(settings.type)
     if isinstance(kind, MiniType):
         _refuse(settings, f"type {kind.name}", "scenario", "layout")
-        return Made(Simulation(_mini(settings, tuple(indices)), settings.samples), ids)
+        return Made(
+            Simulation(_mini(settings, kind, tuple(indices)), settings.samples, kind.name), ids
+        )
     return _utility(settings, site, kind, shard, ids)
 
 
@@ -77,11 +79,11 @@ def _replay(settings: TwinSettings, path: Path, turbines: int) -> Source:
     )
 
 
-def _mini(settings: TwinSettings, indices: tuple[int, ...]) -> Farm:
+def _mini(settings: TwinSettings, kind: MiniType, indices: tuple[int, ...]) -> Farm:
     path = settings.checkpoint
     if path is None or not path.exists():
         wind = WindConfig(settings.wind_mean, settings.turbulence)
-        return Farm(settings.seed, indices, wind, settings.rate_hz)
+        return Farm(settings.seed, indices, wind, settings.rate_hz, kind.machine)
     farm = load_mini(path)
     if (farm.indices, farm.seed, farm.rate_hz) != (indices, settings.seed, settings.rate_hz):
         raise _of_another_farm(path)

@@ -15,6 +15,7 @@ from gustbed_twin.faults import Faults
 from gustbed_twin.filters import Floats
 from gustbed_twin.sensors import Counters
 from gustbed_twin.turbine import State
+from gustbed_twin.turbine_types import MiniMachine
 from gustbed_twin.wind import Gust, WindConfig
 
 
@@ -37,6 +38,7 @@ def freeze(farm: Farm) -> Frozen:
         "rate_hz": farm.rate_hz,
         "sample": farm.sample,
         "wind": asdict(farm.config),
+        "machine": msgspec.to_builtins(farm.machine),
         "heading": now.wind.heading,
         "gusts": [asdict(gust) for gust in now.wind.gusts],
         "weather_tick": now.weather.tick,
@@ -64,7 +66,7 @@ def load_mini(path: Path) -> Farm:
             raise GustbedError(f"{path}: of type {head['type']}", f"name one of type {MINI}")
         farm = Farm(
             head["seed"], head["indices"], msgspec.convert(head["wind"], WindConfig),
-            head["rate_hz"],
+            head["rate_hz"], msgspec.convert(head["machine"], MiniMachine),
         )  # fmt: skip
         farm.sample = int(head["sample"])
         farm.moment = _moment(farm.moment, head, data)

@@ -76,7 +76,8 @@ class Keepable(Source, Protocol):
 class Simulation:
     """A farm that gives blocks of ``samples`` samples, for ever."""
 
-    def __init__(self, farm: Farm, samples: int) -> None:
+    def __init__(self, farm: Farm, samples: int, kind: str = MINI) -> None:
+        self._kind = kind
         self._farm = farm
         self._samples = samples
         self.inject = farm.inject
@@ -84,7 +85,7 @@ class Simulation:
 
     def step(self) -> Step:
         """The next block."""
-        return Step(self._farm.advance(self._samples))
+        return Step(self._farm.advance(self._samples), type=self._kind)
 
     def snapshot(self) -> Snapshot:
         """The farm as of now."""

@@ -9,16 +9,8 @@ from numpy.typing import NDArray
 from gustbed_protocol.violations import Violation
 from gustbed_twin import faults, wind
 from gustbed_twin.filters import Floats, accumulate, bounded, first_order, innovation, memory
+from gustbed_twin.turbine_types import MiniMachine
 
-# Torque balance, scaled so that damping by the wind has coefficient 1:
-# inertia * d(rps)/dt = lift * wind^2 - friction - rps * (wind + load)
-LIFT = 0.95
-FRICTION = 0.457
-"""Static friction: the rotor cuts in at a wind of about 0.7."""
-LOAD = 0.3
-INERTIA = 3.7
-
-VOLTS_PER_RPS = 29.7
 RIPPLE = 0.05
 RIPPLE_PER_REVOLUTION = 6.0
 VOLTAGE_NOISE = 1.0
@@ -59,8 +51,9 @@ NOISES = 13
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What makes one machine differ a little from the next; arrays (turbines,)."""
+    """What all machines share, and what makes each differ a little; arrays (turbines,)."""
 
+    machine: MiniMachine
     exposure: Floats
     efficiency: Floats
     generator: Floats
@@ -116,10 +109,13 @@ class Surroundings:
     rate_hz: int
 
 
-def make_traits(streams: Sequence[np.random.Generator], rate_hz: int) -> Traits:
+def make_traits(
+    streams: Sequence[np.random.Generator], rate_hz: int, machine: MiniMachine
+) -> Traits:
     """Draw each machine's own properties from its own stream."""
     drawn = np.array([stream.uniform(-1.0, 1.0, 9) for stream in streams]).reshape(-1, 9).T
     return Traits(
+        machine=machine,
         exposure=1.0 + 0.02 * drawn[0],
         efficiency=1.0 + 0.01 * drawn[1],
         generator=1.0 + 0.01 * drawn[2],
@@ -147,7 +143,7 @@ def start_state(
         site.state[0], site.heading + wind.SITE_DIRECTION_RAD * site.state[1], ()
     )
     speed = wind.wind_speed(config, block, processes[None, PLACE_WIND], traits.exposure, _ZERO)[0]
-    rotor = settled_rotor(speed, traits.efficiency)
+    rotor = settled_rotor(speed, traits)
     none = np.zeros(len(streams))
     state = State(
         processes=processes,
@@ -161,10 +157,11 @@ def start_state(
     return state, speed
 
 
-def settled_rotor(speed: Floats, efficiency: Floats) -> Floats:
+def settled_rotor(speed: Floats, traits: Traits) -> Floats:
     """Rotor rev/s at which the torques balance; 0 below cut-in."""
-    drive = np.maximum(LIFT * efficiency * speed * speed - FRICTION, 0.0)
-    return drive / (speed + LOAD)
+    machine = traits.machine
+    drive = np.maximum(machine.lift * traits.efficiency * speed * speed - machine.friction, 0.0)
+    return drive / (speed + machine.load)
 
 
 def advance(state: State, traits: Traits, around: Surroundings) -> tuple[State, Truth]:
@@ -175,7 +172,8 @@ def advance(state: State, traits: Traits, around: Surroundings) -> tuple[State, 
     gusts = wind.gust_shape(around.site.gusts, around.first, samples, traits.gust_delay)
     speed = wind.wind_speed(around.config, around.site, rows[:, PLACE_WIND], traits.exposure, gusts)
     left = faults.drive_left(rows[:, DRAG], rows[:, HUNTING])
-    rotor = _spin(state.rotor, speed, settled_rotor(speed, traits.efficiency) * left, dt)
+    settled = settled_rotor(speed, traits) * left
+    rotor = _spin(state.rotor, speed, settled, traits.machine, dt)
     turns = accumulate(state.turns, rotor * dt)
     wind_turns = accumulate(state.wind_turns, speed * dt)
     shake_turns = accumulate(state.shake_turns, faults.shake_frequency(rotor) * dt)
@@ -222,8 +220,8 @@ def _processes(state: State, around: Surroundings, dt: float) -> Floats:
     return first_order(state.processes, kept, inputs)
 
 
-def _spin(rotor: Floats, speed: Floats, settled: Floats, dt: float) -> Floats:
-    gain = np.minimum(dt / INERTIA * (speed + LOAD), 1.0)
+def _spin(rotor: Floats, speed: Floats, settled: Floats, machine: MiniMachine, dt: float) -> Floats:
+    gain = np.minimum(dt / machine.inertia * (speed + machine.load), 1.0)
     return first_order_varying(rotor, 1.0 - gain, gain * settled)
 
 
@@ -252,7 +250,7 @@ def _yaw_and_gearbox(
 def _voltage(rotor: Floats, turns: Floats, traits: Traits, around: Surroundings) -> Floats:
     pulses = RIPPLE_PER_REVOLUTION * turns
     ripple = 1.0 + RIPPLE * np.sin(2.0 * np.pi * (pulses - np.floor(pulses)))
-    steady = VOLTS_PER_RPS * traits.generator * rotor
+    steady = traits.machine.volts_per_rps * traits.generator * rotor
     noise = around.noise[VOLTAGE]
     left = faults.voltage_left(faults.of_kind(around.severity, Violation.VOLTAGE), noise)
     spread = VOLTAGE_NOISE + VOLTAGE_NOISE_SHARE * steady

@@ -177,6 +177,19 @@ class UtilityType(_Part, frozen=True, tag_field="model", tag="utility"):
     folder: str = ""
 
 
+class MiniMachine(_Part, frozen=True):
+    """Torque balance, scaled so that damping by the wind has coefficient 1:
+
+    inertia * d(rps)/dt = lift * wind² - friction - rps * (wind + load)
+    """
+
+    lift: Positive
+    friction: NotNegative
+    load: NotNegative
+    inertia: Positive
+    volts_per_rps: Positive
+
+
 class MiniType(_Part, frozen=True, tag_field="model", tag="mini"):
     """The miniature turbine: wind in anemometer rev/s, counted sensors."""
 
@@ -185,7 +198,7 @@ class MiniType(_Part, frozen=True, tag_field="model", tag="mini"):
     rate_hz: Annotated[int, msgspec.Meta(ge=1, le=100)]
     wind_mean_rps: Positive
     turbulence: Annotated[float, msgspec.Meta(ge=0, le=0.5)]
-    machine: dict[str, float]
+    machine: MiniMachine
     sensors: Annotated[tuple[Sensor, ...], msgspec.Meta(min_length=1)]
     folder: str = ""
 
@@ -277,6 +290,14 @@ def _check_utility(path: Path, kind: UtilityType) -> None:
     for kept, key, mend in rules:
         if not kept:
             raise GustbedError(f"{path}: {key}", mend)
+
+
+def usual_miniature() -> MiniMachine:
+    """The machine of Gustbed's own miniature type. Raises ``GustbedError``."""
+    kind = read_type(Path(str(resources.files("gustbed_twin") / "types" / "mini.yaml")))
+    if not isinstance(kind, MiniType):
+        raise GustbedError("types/mini.yaml: model", "restore the file")
+    return kind.machine
 
 
 def load_utility_type(name: str) -> UtilityType:

@@ -1,14 +1,21 @@
 """The miniature's values are what the edge's factory model was trained on: not a bit may change."""
 
 import hashlib
+from pathlib import Path
 
-from gustbed_protocol.channels import CHANNELS
+import numpy as np
+import pytest
+
+from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_protocol.codec import encode
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import SiteSettings
 from gustbed_protocol.telemetry import Samples, block_from_samples
 from gustbed_protocol.violations import Violation
-from gustbed_twin import turbine
 from gustbed_twin.farm import Farm
-from gustbed_twin.turbine_types import MiniType, load_type
+from gustbed_twin.make import make_source
+from gustbed_twin.settings import TwinSettings
+from gustbed_twin.turbine_types import FOLDER_VARIABLE, MiniType, load_type, read_type, type_files
 from gustbed_twin.wind import WindConfig
 
 VALUES = "d70e612e723370fc4de1278d74467d3848324fc8f063b3bf36fa1f54e1f07075"
@@ -41,10 +48,30 @@ def test_the_mini_types_file_says_what_the_code_does() -> None:
     ]
     usual = WindConfig()
     assert (kind.wind_mean_rps, kind.turbulence) == (usual.mean, usual.turbulence)
-    assert kind.machine == {
-        "lift": turbine.LIFT,
-        "friction": turbine.FRICTION,
-        "load": turbine.LOAD,
-        "inertia": turbine.INERTIA,
-        "volts_per_rps": turbine.VOLTS_PER_RPS,
-    }
+    assert kind.machine == Farm(1, range(1), usual).machine
+
+
+def test_the_miniatures_constants_come_from_its_types_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A type of one's own, with half the voltage, is a file and no code."""
+    text = next(path for path in type_files() if path.stem == "mini").read_text(encoding="utf-8")
+    mine = text.replace("name: mini", "name: half").replace("29.7", "14.85")
+    (tmp_path / "half.yaml").write_text(mine, encoding="utf-8")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    site, voltage = SiteSettings(turbines=1), CHANNEL_INDEX["voltage"]
+    means = {}
+    for kind in ("mini", "half"):
+        source = make_source(TwinSettings(type=kind), site).source
+        steps = [source.step() for _ in range(40)]
+        assert {step.type for step in steps if step} == {kind}
+        means[kind] = np.mean([step.values[0, voltage] for step in steps if step])
+    assert means["half"] == pytest.approx(means["mini"] / 2, rel=0.05)
+
+
+def test_a_miniature_whose_constant_is_wrong_is_named(tmp_path: Path) -> None:
+    text = next(path for path in type_files() if path.stem == "mini").read_text(encoding="utf-8")
+    path = tmp_path / "bad.yaml"
+    path.write_text(text.replace("inertia: 3.7", "inertia: 0"), encoding="utf-8")
+    with pytest.raises(GustbedError, match=r"bad\.yaml: machine\.inertia"):
+        read_type(path)
