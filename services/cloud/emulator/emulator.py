@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import retention
 from lasting import Message, MessageJournal, Snapshots
 
 ACCOUNT = "000000000000"
@@ -27,15 +28,20 @@ SAVE_EVERY = 1.0
 """Seconds between two snapshots of the state."""
 SAVE_SHARE = 0.02
 """At most this share of the time goes into snapshots, however large the state has grown."""
-KEPT_LINES = 10_000
-"""Lines that a log stream may hold here: the emulator keeps logs in memory."""
+WORKER_IDLE = 30
+"""Seconds that a function's second and further workers, of some 50 MB each, may idle."""
 DEVICE_TOPICS = "device/"
 GRACE = 2.0
 """Seconds that open requests get when the emulator stops."""
 REQUIRED = {
     "ministack.app": ("app", "save_all", "_build_persistence_save_dict"),
     "ministack.core.persistence": ("_json_default", "_state_format_version"),
-    "ministack.services.cloudwatch_logs": ("_log_groups", "_log_events_lock"),
+    "ministack.services.cloudwatch_logs": (
+        "_log_groups",
+        "_log_events_lock",
+        "_log_records",
+        "copy",
+    ),
     "ministack.services.iot": (
         "_evaluate_topic_rules",
         "_topic_rules",
@@ -140,6 +146,7 @@ def ministack_environment(settings: Settings) -> dict[str, str]:
         # Without it neither IAM nor IoT policies are enforced.
         "AUTH": "true",
         "LAMBDA_EXECUTOR": "local",
+        "LAMBDA_WARM_TTL_SECONDS": str(WORKER_IDLE),
         # Lambdas are processes here; an engine that happens to run is none of our business.
         "DOCKER_HOST": "unix:///nonexistent/docker.sock",
         "LOG_LEVEL": os.environ.get("GUSTBED_EMULATOR_LOG_LEVEL") or "WARNING",
@@ -216,21 +223,14 @@ async def save_forever(app: Any, logs: Any, snapshots: Snapshots, messages: Mess
     while True:
         await asyncio.sleep(pause)
         started = time.monotonic()
-        trim_logs(logs)
+        retention.trim(logs)
         messages.rotate()
-        # On the loop, so that no request changes the state while it is being written.
-        if snapshots.take(app._build_persistence_save_dict()):
-            messages.forget()
+        # On the loop, so that no request changes the state while it is being written. A worker
+        # thread may: then the next attempt gets it.
+        with contextlib.suppress(RuntimeError):
+            if snapshots.take(app._build_persistence_save_dict()):
+                messages.forget()
         pause = max(SAVE_EVERY, (time.monotonic() - started) / SAVE_SHARE)
-
-
-def trim_logs(logs: Any) -> None:
-    """Drop the oldest lines of streams that have grown too long."""
-    for _, group in logs._log_groups.all_items():
-        for stream in group.get("streams", {}).values():
-            if len(stream["events"]) > KEPT_LINES:
-                with logs._log_events_lock:
-                    del stream["events"][:-KEPT_LINES]
 
 
 def keep_messages(iot: Any, messages: MessageJournal) -> Route:
@@ -281,6 +281,7 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
     snapshots = Snapshots(settings.data_dir, state_writer(modules["ministack.core.persistence"]))
     messages = MessageJournal(settings.data_dir / "messages")
     app.save_all = snapshots.take
+    retention.share_state(logs)
     loop = asyncio.get_running_loop()
     require_client_certificates(iot)
     bind_mqtt_to(settings.host, iot, loop)

@@ -6,6 +6,7 @@ go through the topic rules again at the next start; their consumers fold repeats
 """
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -48,7 +49,7 @@ class Snapshots:
     def __init__(self, root: Path, serialise: Serialise) -> None:
         self._root = root
         self._serialise = serialise
-        self._content: dict[str, bytes] = {}
+        self._written: dict[str, bytes] = {}
         self._adopt()
 
     @property
@@ -62,7 +63,7 @@ class Snapshots:
             name: content
             for name, get_state in services.items()
             if (state := get_state()) is not None
-            and (content := self._serialise(name, state)) != self._content.get(name)
+            and _digest(content := self._serialise(name, state)) != self._written.get(name)
         }
         if not changed:
             return False
@@ -77,7 +78,7 @@ class Snapshots:
             path.write_bytes(content)
         self._point_to(fresh)
         shutil.rmtree(old, ignore_errors=True)
-        self._content |= changed
+        self._written |= {name: _digest(content) for name, content in changed.items()}
         return True
 
     def _adopt(self) -> None:
@@ -151,6 +152,11 @@ class MessageJournal:
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("messages-*"), key=_number)
+
+
+def _digest(content: bytes) -> bytes:
+    # Not the content itself: logs may be 50 MB of it.
+    return hashlib.blake2b(content).digest()
 
 
 def _number(path: Path) -> int:

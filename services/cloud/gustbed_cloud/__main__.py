@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from gustbed_cloud.aws import open_session
+from gustbed_cloud.aws import PATIENT, open_session
 from gustbed_cloud.deploy import deploy, make_plan
 from gustbed_cloud.enrol import common_answer, enrol
 from gustbed_cloud.health import check
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
-    session = open_session()
+    session = open_session(PATIENT)
     endpoint = load(EndpointSettings).sagemaker
     plan = make_plan(session, settings.stack, settings.cloud_dir, endpoint)
     if not deploy(session, plan, say=_say).changed:
@@ -66,7 +66,7 @@ def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
 
 
 def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
-    session = open_session()
+    session = open_session(PATIENT)
     outputs = stack_outputs(session, settings.stack)
     common = common_answer(session, outputs, load(IotSettings))
     made = enrol(session, outputs, common, settings.enrol_dir, options.thing)
@@ -75,7 +75,7 @@ def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
 
 def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
     provisioner = Provisioner(
-        open_session=open_session,
+        open_session=lambda: open_session(PATIENT),
         settings=settings,
         iot=load(IotSettings),
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
@@ -95,7 +95,7 @@ def _destroy(options: argparse.Namespace, settings: CloudSettings) -> None:
         question = f"Delete stack {settings.stack}, its devices and its artifacts? [y/N] "
         if not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
             raise GustbedError("destroy: not confirmed", "give --yes")
-    destroy(open_session(), settings.stack, say=_say)
+    destroy(open_session(PATIENT), settings.stack, say=_say)
 
 
 def _health(_options: argparse.Namespace, settings: CloudSettings) -> None:

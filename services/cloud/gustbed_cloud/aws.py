@@ -12,11 +12,18 @@ from botocore.config import Config
 
 from gustbed_protocol.errors import GustbedError
 
-_CONFIG = Config(
+PROMPT = Config(
+    connect_timeout=3,
+    read_timeout=8,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+"""For commands that a person waits for: a cloud that hangs is told within 20 seconds."""
+PATIENT = Config(
     connect_timeout=3,
     read_timeout=20,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
+"""For deploying, where one call may take long."""
 _DENIED = {
     "AccessDenied",
     "AccessDeniedException",
@@ -45,6 +52,7 @@ class Session:
     """The standard AWS configuration, and the clients made from it so far: making one is slow."""
 
     boto: Any
+    config: Config = PROMPT
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -55,11 +63,11 @@ class Session:
     def client(self, service: str) -> Any:
         """Return a client that fails soon rather than hangs."""
         if service not in self._clients:
-            self._clients[service] = self.boto.client(service, config=_CONFIG)
+            self._clients[service] = self.boto.client(service, config=self.config)
         return self._clients[service]
 
 
-def open_session() -> Session:
+def open_session(config: Config = PROMPT) -> Session:
     """Open a session from the standard AWS configuration. Raises ``GustbedError``."""
     with readable_errors():
         # boto3 reads only AWS_DEFAULT_REGION; every other SDK, and Lambda, says AWS_REGION.
@@ -68,7 +76,7 @@ def open_session() -> Session:
             raise aws.NoRegionError
         if session.get_credentials() is None:
             raise aws.NoCredentialsError
-        return Session(session)
+        return Session(session, config)
 
 
 def error_code(error: aws.ClientError) -> str:

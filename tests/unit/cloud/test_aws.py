@@ -1,8 +1,12 @@
 """The standard AWS configuration, and one-line errors where it falls short."""
 
-import pytest
+import socket
+import time
 
-from gustbed_cloud.aws import open_session
+import pytest
+from botocore.config import Config
+
+from gustbed_cloud.aws import PATIENT, PROMPT, open_session, readable_errors
 from gustbed_protocol.errors import GustbedError
 
 
@@ -36,3 +40,27 @@ def test_missing_credentials_are_named_with_the_mend(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(GustbedError, match="AWS_PROFILE"):
         open_session()
+
+
+def test_cloud_that_hangs_is_an_error_after_the_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        client = open_session(PROMPT.merge(Config(read_timeout=0.05))).client("sts")
+        started = time.monotonic()
+        with pytest.raises(GustbedError, match="AWS_ENDPOINT_URL"), readable_errors():
+            client.get_caller_identity()
+    # Far below what a single one of boto3's own timeouts takes.
+    assert time.monotonic() - started < 30
+
+
+def test_a_person_waits_at_most_twenty_seconds_and_a_deployment_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def longest(config: Config) -> float:
+        return float(config.read_timeout * config.retries["total_max_attempts"])
+
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert longest(open_session().config) <= 20 < longest(open_session(PATIENT).config)

@@ -2,8 +2,10 @@
 
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -148,6 +150,42 @@ def test_damaged_registry_journal_names_file_and_line(tmp_path: Path) -> None:
     path.write_bytes(b'{"n": 1}\n{"n"\n{"n": 3}\n')
     with pytest.raises(JournalError, match=r"journal\.jsonl: line 2"):
         list(Journal(path).entries())
+
+
+def log_stream(lines: int) -> dict[str, Any]:
+    return {"events": [{"message": str(number)} for number in range(lines)]}
+
+
+def cloudwatch(groups: dict[str, dict[str, Any]]) -> Any:
+    """As much of the emulator's CloudWatch Logs as is trimmed."""
+    scoped = {("0", "eu", name): {"streams": streams} for name, streams in groups.items()}
+    return SimpleNamespace(
+        _log_groups=SimpleNamespace(all_items=lambda: list(scoped.items())),
+        _log_events_lock=threading.Lock(),
+        _log_records=SimpleNamespace(_data={"id": {"@message": "0"}}),
+    )
+
+
+def test_functions_keep_only_their_latest_log_streams_and_the_fleet_keeps_all() -> None:
+    import retention
+
+    many = [f"stream-{number}" for number in range(retention.KEPT_STREAMS + 5)]
+    function = {name: log_stream(3) for name in many}
+    fleet = {name: log_stream(3) for name in many}
+    retention.trim(cloudwatch({"/aws/lambda/gustbed-alert": function, "/gustbed/fleet": fleet}))
+    assert list(function) == many[5:]
+    assert list(fleet) == many
+
+
+def test_long_log_streams_keep_their_latest_lines_and_no_second_copy() -> None:
+    import retention
+
+    stream = log_stream(retention.KEPT_LINES + 5)
+    logs = cloudwatch({"/gustbed/fleet": {"site-1/verdicts": stream}})
+    retention.trim(logs)
+    assert len(stream["events"]) == retention.KEPT_LINES
+    assert stream["events"][0] == {"message": "5"}
+    assert logs._log_records._data == {}
 
 
 @pytest.fixture
