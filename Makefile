@@ -44,5 +44,5 @@ lock: ## Renew the lock files
 	@scripts/lock
 
 .PHONY: clean
-clean: down ## Stop the fleet and delete its state, keys and buffers
-	@rm -rf .gustbed
+clean: ## Stop the fleet and delete its keys, models, buffers and logs
+	@[ ! -x $(GUSTBED) ] || $(GUSTBED) down --delete-state

@@ -54,6 +54,8 @@ class Choice:
 
     runtime: Runtime
     target: Target
+    site: str
+    turbines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Fleet:
     def home(self) -> Path:
         """Absolute folder of the fleet's state."""
         return self.place.home.resolve()
+
+    @property
+    def enrol_dir(self) -> Path:
+        """Folder of requests and answers. Each cloud has its own: an answer holds for one."""
+        return self.home / ("enrol" if self.target == "local" else f"enrol-{self.target}")
 
     @property
     def edge_url(self) -> str:
@@ -102,7 +109,7 @@ class Fleet:
 
     def _own_variables(self) -> dict[str, str]:
         home, place = self.home, self.place
-        enrol = str(home / "enrol")
+        enrol = str(self.enrol_dir)
         return {
             "GUSTBED_HOME": str(home),
             "GUSTBED_SITE": self.site.site,
@@ -141,13 +148,24 @@ def target_variables(target: Target, place: PlaceSettings) -> dict[str, str]:
     return {k: v for k, v in dotenv_values(stream=stream).items() if v is not None}
 
 
+def fleet_to_start() -> Fleet:
+    """The fleet that the environment describes; a choice of before is not carried on."""
+    return Fleet(load(PlaceSettings), load(SiteSettings), load(FleetSettings).target or "local")
+
+
 def load_fleet() -> Fleet:
-    """The fleet that the environment and the last ``up`` describe. Raises ``GustbedError``."""
-    place = load(PlaceSettings)
-    asked = load(FleetSettings).target
-    remembered = read_choice(place.home)
-    target = asked or (remembered.target if remembered else "local")
-    return Fleet(place, load(SiteSettings), target)
+    """The fleet that runs: as the last ``up`` chose, unless the environment says otherwise.
+
+    Raises ``GustbedError`` naming a variable that is wrong.
+    """
+    asked = fleet_to_start()
+    remembered = read_choice(asked.place.home)
+    if remembered is None:
+        return asked
+    said = asked.site.model_fields_set
+    kept = {name: getattr(remembered, name) for name in ("site", "turbines") if name not in said}
+    site = asked.site.model_copy(update=kept)
+    return Fleet(asked.place, site, load(FleetSettings).target or remembered.target)
 
 
 def read_choice(home: Path) -> Choice | None:

@@ -1,11 +1,20 @@
 """One picture of the fleet: services, sites, turbines."""
 
+import contextlib
+import time
 from dataclasses import dataclass
+
+import msgspec
 
 from gustbed_cli import site
 from gustbed_cli.fleet import Fleet, Runtime, Target
-from gustbed_cli.runtime.model import RuntimeBackend, ServiceStatus
+from gustbed_cli.runtime import probes
+from gustbed_cli.runtime.model import RuntimeBackend, Say, ServiceStatus
+from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import Heartbeat, ModelRef, TurbineStatus
+
+CONNECTED_WITHIN = 30.0
+"""Seconds to wait for the edge's session with the cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,18 @@ def fleet_status(fleet: Fleet, backend: RuntimeBackend) -> FleetStatus:
     broker_runs = any(row.name == "broker" and row.state == "healthy" for row in services)
     beat = site.heartbeat(backend.operator(), fleet.site.site) if broker_runs else None
     return FleetStatus(backend.name, fleet.target, services, [_site_status(fleet, beat)])
+
+
+def wait_for_cloud(fleet: Fleet, say: Say) -> None:
+    """Wait until the edge has its session with the cloud; say so if it takes too long."""
+    deadline = time.monotonic() + CONNECTED_WITHIN
+    while time.monotonic() < deadline:
+        with contextlib.suppress(GustbedError, msgspec.MsgspecError):
+            _, body = probes.get(f"{fleet.edge_url}/status")
+            if msgspec.json.decode(body, type=Heartbeat).connected:
+                return
+        time.sleep(0.3)
+    say("the edge is not connected to the cloud yet: see `gustbed logs edge`")
 
 
 def _site_status(fleet: Fleet, beat: Heartbeat | None) -> SiteStatus:

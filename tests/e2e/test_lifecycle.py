@@ -20,6 +20,25 @@ def test_up_twice_starts_nothing_twice(own_fleet: RunningFleet) -> None:
     assert pid_of(own_fleet, "edge") == before
 
 
+def test_up_with_other_settings_starts_the_fleet_anew(own_fleet: RunningFleet) -> None:
+    before = pid_of(own_fleet, "edge")
+    three = RunningFleet(own_fleet.home, {**own_fleet.environment, "GUSTBED_TURBINES": "3"})
+    three.cli("up")
+    assert pid_of(own_fleet, "edge") != before
+    wait_until(lambda: len(three.turbines()) == 3, "three turbines report", 30)
+    assert len(own_fleet.turbines()) == 3, "commands follow what the last up chose"
+    own_fleet.cli("up")
+    wait_until(lambda: len(own_fleet.turbines()) == 6, "six turbines report", 30)
+
+
+def test_a_running_fleet_is_not_started_in_the_other_runtime(own_fleet: RunningFleet) -> None:
+    other = RunningFleet(own_fleet.home, {**own_fleet.environment, "RUNTIME": "docker"})
+    done = other.run("up")
+    assert done.returncode == 1
+    assert "gustbed down" in done.stderr
+    assert own_fleet.turbines()
+
+
 @pytest.mark.parametrize("service", ["broker", "edge", "twin", "emulator", "registry"])
 def test_t4_a_killed_service_leads_back_to_a_working_fleet(
     own_fleet: RunningFleet, service: str
@@ -112,6 +131,32 @@ def test_a_taken_port_is_named_with_its_variable(tmp_path: Path) -> None:
     last = done.stderr.strip().splitlines()[-1]
     assert fleet.environment["GUSTBED_PORT_MQTT"] in last
     assert "GUSTBED_PORT_MQTT" in last
+
+
+def test_two_ports_that_are_one_are_named(tmp_path: Path) -> None:
+    fleet = describe("process", tmp_path)
+    port = fleet.environment["GUSTBED_PORT_MQTT"]
+    done = RunningFleet(tmp_path, {**fleet.environment, "GUSTBED_PORT_EDGE": port}).run("up")
+    assert done.returncode == 1
+    assert "GUSTBED_PORT_MQTT and GUSTBED_PORT_EDGE" in done.stderr
+
+
+def test_a_wrong_setting_fails_soon_by_its_name_and_leaves_nothing_running(tmp_path: Path) -> None:
+    fleet = describe("process", tmp_path, GUSTBED_TWIN_WIND_MEAN="stormy")
+    done = fleet.run("up")
+    assert done.returncode == 1
+    assert "GUSTBED_TWIN_WIND_MEAN" in done.stderr
+    assert {row["state"] for row in fleet.status()["services"]} == {"stopped"}
+
+
+def test_the_aws_target_without_credentials_fails_at_once_by_name(tmp_path: Path) -> None:
+    plain = describe("process", tmp_path, TARGET="aws", AWS_EC2_METADATA_DISABLED="true")
+    without = {k: v for k, v in plain.environment.items() if not k.startswith("AWS_")}
+    nowhere = {"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
+    done = RunningFleet(tmp_path, {**without, **nowhere}).run("up")
+    assert done.returncode == 1
+    assert "AWS_" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unwritable_home_is_named(tmp_path: Path) -> None:

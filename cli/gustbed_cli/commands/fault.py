@@ -30,8 +30,12 @@ KINDS = "rotation, voltage or vibration; a utility type has more: see `gustbed t
 def inject(
     turbine: Turbine,
     kind: Annotated[str, typer.Argument(help=f"What goes wrong: {KINDS}", callback=_known)],
-    severity: Annotated[float, typer.Option(min=0.0, max=1.0, help="From 0 to 1.")] = 1.0,
-    ramp: Annotated[float, typer.Option(min=0.0, help="Seconds to full severity.")] = 0.0,
+    severity: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="From 0 to 1; found from about 0.2.")
+    ] = 1.0,
+    ramp: Annotated[
+        float, typer.Option(min=0.0, max=86_400.0, help="Seconds to full severity.")
+    ] = 0.0,
     signal: Annotated[str, typer.Option(help="The channel of a sensor's fault.")] = "",
     json: JsonOption = False,
 ) -> None:

@@ -5,28 +5,45 @@ from typing import Annotated
 import typer
 
 from gustbed_cli import output
-from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.fleet import Choice, load_fleet, write_choice
+from gustbed_cli.commands.common import JsonOption, adopt
+from gustbed_cli.fleet import Choice, fleet_to_start, load_fleet, write_choice
+from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.choose import chosen_backend, running_backend
-from gustbed_cli.status import FleetStatus, fleet_status
+from gustbed_cli.status import FleetStatus, fleet_status, wait_for_cloud
 
 
-def up() -> None:
+def up(json: JsonOption = False) -> None:
     """Start the fleet and wait until every service is healthy.
 
     RUNTIME=docker|process picks how; TARGET=local|aws picks the cloud.
     """
-    fleet = load_fleet()
+    fleet = adopt(fleet_to_start())
+    if fleet.target == "aws":
+        preflight.aws_reachable()
     backend = chosen_backend(fleet, output.say)
-    write_choice(fleet.home, Choice(backend.name, fleet.target))
+    site = fleet.site
+    write_choice(fleet.home, Choice(backend.name, fleet.target, site.site, site.turbines))
     backend.up(output.say)
-    _print_services(fleet_status(fleet, backend))
+    wait_for_cloud(fleet, output.say)
+    now = fleet_status(fleet, backend)
+    if json:
+        output.emit_json(now)
+        return
+    _print_services(now)
     typer.echo(f"\nDashboard: {fleet.dashboard_url}")
 
 
-def down() -> None:
+def down(
+    delete_state: Annotated[
+        bool, typer.Option("--delete-state", help="Also delete keys, models, buffers and logs.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Stop what `up` started, and nothing else."""
-    running_backend(load_fleet()).down(output.say)
+    backend = running_backend(load_fleet())
+    backend.down(output.say, delete_state=delete_state)
+    if json:
+        output.emit_json({"runtime": backend.name, "state": "stopped", "deleted": delete_state})
 
 
 def status(json: JsonOption = False) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gustbed_cli import output
+from gustbed_cli.commands.cloud import explain
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
 from gustbed_cli.fleet import Fleet
 from gustbed_cli.setup import ensure
@@ -99,7 +100,8 @@ def register(
         output.emit_json(registered)
         return
     typer.echo(f"{registered.name} {registered.version}: {registered.status}")
-    typer.echo(f"Next: gustbed model approve {registered.version}")
+    name = "" if registered.name == NAME else f" --name {registered.name}"
+    typer.echo(f"Next: gustbed model approve {registered.version}{name}")
 
 
 @app.command()
@@ -113,6 +115,9 @@ def approve(
     fleet_with_cloud()
     cloud = operations.connect()
     wanted = version or _newest_pending(operations.list_models(cloud, name), name)
+    known = {m.version: m.status for m in operations.list_models(cloud, name)}
+    if known.get(wanted) == "Approved":
+        output.say(f"{name} {wanted} is approved already; nothing new is rolled out")
     approved = operations.approve_model(cloud, name, wanted)
     if wait:
         _wait_for_rollout(cloud, approved.name, approved.version)
@@ -193,7 +198,7 @@ def _wait_for_rollout(cloud: operations.Cloud, name: str, version: str) -> None:
             if failed:
                 raise GustbedError(
                     f"{name} {version} on {failed[0].thing}: {failed[0].status}",
-                    failed[0].reason or "see `gustbed logs edge`",
+                    explain(failed[0]) or "see `gustbed logs edge`",
                 )
             return
         time.sleep(1)

@@ -11,6 +11,14 @@ from gustbed_protocol.settings import load
 def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:
     """What ``up`` is to use. Raises ``GustbedError`` if Docker is demanded and unusable."""
     asked = load(FleetSettings).runtime
+    running = _running(fleet)
+    if running is not None:
+        if asked not in ("auto", running.name):
+            raise GustbedError(
+                f"RUNTIME={asked}: this fleet runs with RUNTIME={running.name}",
+                "run `gustbed down` first",
+            )
+        return running
     if asked == "process":
         return ProcessRuntime(fleet)
     reason = unusable_because()
@@ -32,3 +40,13 @@ def running_backend(fleet: Fleet) -> RuntimeBackend:
         return DockerRuntime(fleet) if choice.runtime == "docker" else ProcessRuntime(fleet)
     docker = DockerRuntime(fleet)
     return docker if docker.is_running() else ProcessRuntime(fleet)
+
+
+def _running(fleet: Fleet) -> RuntimeBackend | None:
+    choice = read_choice(fleet.home)
+    if choice is None:
+        return None
+    backend: RuntimeBackend = (
+        DockerRuntime(fleet) if choice.runtime == "docker" else ProcessRuntime(fleet)
+    )
+    return backend if backend.is_running() else None

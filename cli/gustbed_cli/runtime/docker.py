@@ -11,6 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from gustbed_cli.fleet import OPERATOR, ROOT, Fleet, Runtime
+from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.model import Say, ServiceStatus, State
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings
@@ -36,16 +37,29 @@ class DockerRuntime:
 
     def up(self, say: Say) -> None:
         """Build, start and wait until every container is healthy. Raises ``GustbedError``."""
+        if not self.is_running():
+            preflight.free_ports(self._fleet)
         say("building images (the first time takes minutes)")
         self._compose("build", show=True)
         say("starting containers; waiting until every one is healthy")
         self._compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_WITHIN), show=True)
         self._fetch_operator_password()
 
-    def down(self, say: Say) -> None:
-        """Stop and remove this fleet's containers; keep its volumes."""
+    def down(self, say: Say, *, delete_state: bool = False) -> None:
+        """Stop and remove this fleet's containers, and its volumes if asked."""
         say("stopping containers")
-        self._compose("down", "--remove-orphans", show=True)
+        self._compose(
+            "down", "--remove-orphans", *(["--volumes"] if delete_state else []), show=True
+        )
+        if delete_state:
+            say(f"deleting {self._fleet.home}")
+            shutil.rmtree(self._fleet.home, ignore_errors=True)
+
+    def enrol(self, thing: str) -> int:
+        """Answer a request in the fleet's enrolment volume. Returns an exit code."""
+        command = ("exec", "--no-TTY", "provisioner", "python", "-m", "gustbed_cloud")
+        whole = [*_compose_command(), *command, "enrol", thing]
+        return subprocess.run(whole, cwd=ROOT, env=self._environment(), check=False).returncode
 
     def statuses(self) -> list[ServiceStatus]:
         """Every container's state."""
@@ -66,8 +80,17 @@ class DockerRuntime:
 
     def logs(self, service: str | None, *, follow: bool) -> int:
         """Print the logs of one container or all. Returns Compose's exit code."""
+        known = self._compose("config", "--services").split()
+        if service is not None and service not in known:
+            raise GustbedError(f"service {service!r}", f"one of {', '.join(sorted(known))}")
         arguments = ["logs", "--tail", "100", *(["--follow"] if follow else [])]
-        command = [*_compose_command(), *arguments, *([service] if service else [])]
+        command = [
+            *_compose_command(),
+            "--ansi",
+            "never",
+            *arguments,
+            *([service] if service else []),
+        ]
         return subprocess.run(command, cwd=ROOT, env=self._environment(), check=False).returncode
 
     def read_file(self, service: str, path: str) -> bytes:
@@ -77,8 +100,8 @@ class DockerRuntime:
 
     def operator(self) -> MqttSettings:
         """The site broker, with the operator's password as the containers know it."""
-        if not (self._credentials / f"{OPERATOR}.password").exists():
-            self._fetch_operator_password()
+        # Asked for anew each time: whoever deletes the volumes changes the passwords.
+        self._fetch_operator_password()
         return self._fleet.mqtt(self._credentials)
 
     def is_running(self) -> bool:

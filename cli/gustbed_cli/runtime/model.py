@@ -32,8 +32,14 @@ class RuntimeBackend(Protocol):
     def up(self, say: Say) -> None:
         """Start what is not running; return when all is healthy. Raises ``GustbedError``."""
 
-    def down(self, say: Say) -> None:
-        """Stop what ``up`` started, and nothing else."""
+    def down(self, say: Say, *, delete_state: bool = False) -> None:
+        """Stop what ``up`` started, and nothing else; delete its keys and data if asked."""
+
+    def is_running(self) -> bool:
+        """Whether anything of this fleet runs."""
+
+    def enrol(self, thing: str) -> int:
+        """Answer an edge's certificate request; return an exit code."""
 
     def statuses(self) -> list[ServiceStatus]:
         """The state of every service."""

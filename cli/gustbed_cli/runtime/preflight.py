@@ -7,23 +7,24 @@ import subprocess
 from collections.abc import Callable
 
 from gustbed_cli.fleet import ROOT, Fleet
-from gustbed_cli.runtime.services import Service, mosquitto
+from gustbed_cli.runtime.services import mosquitto
+from gustbed_cloud.aws import open_session, readable_errors
 from gustbed_protocol.errors import GustbedError
 
-_PORT_VARIABLES = {
-    "broker": "GUSTBED_PORT_MQTT",
-    "emulator": "GUSTBED_PORT_AWS",
-    "registry": "GUSTBED_PORT_REGISTRY",
-    "edge": "GUSTBED_PORT_EDGE",
-    "dashboard": "GUSTBED_PORT_DASHBOARD",
-}
+_LOCAL_CLOUD = ("aws", "registry", "iot")
+"""Ports that only an emulated cloud takes."""
 
 
 def writable_home(fleet: Fleet) -> None:
     """The state folder can be written. Raises ``GustbedError``."""
     try:
-        for name in ("run", "logs", "enrol", "edge"):
-            (fleet.home / name).mkdir(parents=True, exist_ok=True)
+        for folder in (
+            fleet.home / "run",
+            fleet.home / "logs",
+            fleet.enrol_dir,
+            fleet.home / "edge",
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
         probe = fleet.home / "run" / "probe"
         probe.touch()
         probe.unlink()
@@ -70,19 +71,32 @@ def _install_mosquitto() -> None:
         )
 
 
-def free_ports(fleet: Fleet, services: list[Service]) -> None:
-    """Nobody else holds the fleet's ports. Raises ``GustbedError`` naming port and variable."""
-    wanted = [(service.name, service.port) for service in services if service.port]
-    if fleet.target == "local":
-        wanted.append(("emulator's MQTT listener", fleet.place.port_iot))
-    for name, port in wanted:
+def free_ports(fleet: Fleet) -> None:
+    """Nobody holds the fleet's ports, and no two are one. Raises ``GustbedError`` with the mend."""
+    names = ["mqtt", "edge", "dashboard", *(_LOCAL_CLOUD if fleet.target == "local" else ())]
+    holders: dict[int, str] = {}
+    for name in names:
+        variable, port = f"GUSTBED_PORT_{name.upper()}", int(getattr(fleet.place, f"port_{name}"))
+        if port in holders:
+            raise GustbedError(
+                f"port {port} is asked for twice", f"give {holders[port]} and {variable} two ports"
+            )
+        holders[port] = variable
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
-                variable = _PORT_VARIABLES.get(name, "GUSTBED_PORT_IOT")
                 raise GustbedError(
-                    f"port {port} for the {name} is taken ({error.strerror})",
+                    f"port {port} is taken ({error.strerror})",
                     f"stop what holds it, or set {variable} to another",
                 ) from error
+
+
+def aws_reachable() -> None:
+    """The standard AWS configuration names credentials that AWS accepts, and a region.
+
+    Raises ``GustbedError`` naming the variable to set.
+    """
+    with readable_errors():
+        open_session().client("sts").get_caller_identity()

@@ -11,6 +11,7 @@ returns ``score`` and ``ratio``, float32 (n, features): the score over the thres
 import gzip
 import hashlib
 import io
+import math
 import re
 import tarfile
 import zipfile
@@ -191,6 +192,13 @@ def _check_manifest(manifest: Manifest) -> None:
     if manifest.window < 1 or manifest.step < 1 or manifest.sample_rate_hz <= 0:
         raise PackageError("bad_manifest", "window, step and sample_rate_hz must be above 0")
     names = {feature.name for feature in manifest.features}
+    if manifest.violations.keys() != set(Violation):
+        missing = sorted(set(Violation) - manifest.violations.keys())
+        raise PackageError("bad_manifest", f"violations: {', '.join(missing)} missing")
+    if manifest.thresholds.keys() != names or not all(
+        math.isfinite(value) and value > 0 for value in manifest.thresholds.values()
+    ):
+        raise PackageError("bad_manifest", "thresholds: one above 0 for each feature")
     for kind, features in manifest.violations.items():
         if not features or not set(features) <= names:
             raise PackageError("bad_manifest", f"violation {kind}: unknown or no features")

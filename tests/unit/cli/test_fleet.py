@@ -8,6 +8,7 @@ from gustbed_cli.fleet import (
     Choice,
     Fleet,
     PlaceSettings,
+    fleet_to_start,
     load_fleet,
     read_choice,
     target_variables,
@@ -52,10 +53,15 @@ def test_p1_the_aws_target_sets_nothing_but_what_the_person_set(
 
 def test_the_last_ups_choice_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_choice(tmp_path) is None
-    write_choice(tmp_path, Choice("process", "aws"))
+    write_choice(tmp_path, Choice("process", "aws", "north", 40))
     monkeypatch.setenv("GUSTBED_HOME", str(tmp_path))
-    monkeypatch.delenv("TARGET", raising=False)
-    assert load_fleet().target == "aws"
+    for name in ("TARGET", "GUSTBED_SITE", "GUSTBED_TURBINES"):
+        monkeypatch.delenv(name, raising=False)
+    running = load_fleet()
+    assert (running.target, running.site.site, running.site.turbines) == ("aws", "north", 40)
+    assert fleet_to_start().target == "local", "starting on AWS again must be asked for again"
+    monkeypatch.setenv("GUSTBED_TURBINES", "3")
+    assert load_fleet().site.turbines == 3
 
 
 def test_a_wrong_target_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

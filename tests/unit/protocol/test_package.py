@@ -19,7 +19,7 @@ from gustbed_protocol.package import (
     version_key,
     write_package,
 )
-from gustbed_protocol.violations import FEATURES_OF
+from gustbed_protocol.violations import FEATURES_OF, Violation
 
 
 def package() -> Package:
@@ -97,6 +97,27 @@ def test_a_model_for_other_features_is_refused_with_both_lists(tmp_path: Path) -
     with pytest.raises(PackageError, match="deg") as caught:
         read_package(data)
     assert caught.value.reason == "wrong_features"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"violations": {}},
+        {"violations": {Violation.VOLTAGE: ["voltage"]}},
+        {"violations": {kind: ["gossip"] for kind in Violation}},
+        {"thresholds": {}},
+        {"thresholds": {f.name: 0.0 for f in FEATURES}},
+    ],
+)
+def test_a_model_that_could_never_accuse_is_refused(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    good = package()
+    silent = replace(good.manifest, **changes)  # type: ignore[arg-type]
+    data = write_package(replace(good, manifest=silent), tmp_path / "a.tar.gz")
+    with pytest.raises(PackageError) as caught:
+        read_package(data)
+    assert caught.value.reason == "bad_manifest"
 
 
 @pytest.mark.parametrize("bad", ["1.0", "1.0.0-rc1", "01.0.0", "1.10", "v1.0.0", "1.0.0\n", ""])
