@@ -8,7 +8,7 @@ from gustbed_protocol.violations import Violation
 SCHEMA = 1
 
 VerdictState = Literal["ok", "anomaly", "warming", "unknown"]
-"""``warming``: the window is not full yet. ``unknown``: the model failed on this turbine."""
+"""``warming``: the window is not full yet. ``unknown``: no model could judge this turbine."""
 EventChange = Literal["opened", "updated", "closed"]
 
 
