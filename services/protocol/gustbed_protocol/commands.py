@@ -30,8 +30,8 @@ class Command:
     ``severity`` runs from 0 to 1 and is reached linearly over ``ramp`` seconds.
     ``clear`` without a kind clears every fault of the turbine. ``fault`` names a fault that is no
     violation, and ``signal`` the channel of a sensor's. ``value`` goes with curtail (kW, 0 lifts
-    the limit), yaw_offset and pitch_offset (degrees). ``checkpoint`` asks the process that simulates
-    the turbine to write the state of all that it simulates.
+    the limit), yaw_offset and pitch_offset (degrees). ``checkpoint`` asks the process that
+    simulates the turbine to write the state of all that it simulates.
     """
 
     action: Action
