@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from gustbed_cli.fleet import OPERATOR, ROOT, Fleet, Runtime
 from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.model import Say, ServiceStatus, State
+from gustbed_cli.runtime.services import addresses
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings
 
@@ -65,12 +66,13 @@ class DockerRuntime:
         """Every container's state."""
         output = self._compose("ps", "--all", "--format", "json")
         rows = [row for row in _json_lines(output) if row.get("ExitCode", 0) == 0 or _lives(row)]
+        at = addresses(self._fleet)
         memory = _memory([str(row["Name"]) for row in rows if _lives(row)])
         return [
             ServiceStatus(
                 name=str(row["Service"]),
                 state=_state(row),
-                address=_address(row),
+                address=at.get(str(row["Service"]), ""),
                 memory_mb=memory.get(str(row["Name"])),
                 restarts=_restarts(str(row["Name"])),
             )
@@ -210,16 +212,6 @@ def _state(row: Mapping[str, object]) -> State:
     if health == "starting":
         return "starting"
     return "unhealthy" if health == "unhealthy" else "healthy"
-
-
-def _address(row: Mapping[str, object]) -> str:
-    publishers = row.get("Publishers")
-    ports = (
-        {f"127.0.0.1:{port['PublishedPort']}" for port in publishers if port.get("PublishedPort")}
-        if isinstance(publishers, list)
-        else set()
-    )
-    return ", ".join(sorted(ports))
 
 
 def _restarts(container: str) -> int:

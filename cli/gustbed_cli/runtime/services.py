@@ -10,6 +10,9 @@ from gustbed_cli.fleet import ROOT, Fleet
 from gustbed_cli.runtime import probes
 from gustbed_protocol.errors import GustbedError
 
+LOCAL_CLOUD = ("emulator", "registry")
+"""Services that stand in for AWS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -19,74 +22,62 @@ class Service:
     command: tuple[str, ...]
     address: str
     probe: Callable[[], None]
-    port: int | None = None
+
+
+def addresses(fleet: Fleet) -> dict[str, str]:
+    """Where each service of a fleet answers, in whichever runtime."""
+    place = fleet.place
+    cloud = fleet.environment().get("AWS_ENDPOINT_URL", "AWS")
+    return {
+        "broker": f"mqtt://127.0.0.1:{place.port_mqtt}",
+        "emulator": f"http://127.0.0.1:{place.port_aws}",
+        "registry": f"http://127.0.0.1:{place.port_registry}",
+        "provisioner": cloud,
+        "twin": f"{fleet.site.turbines} turbines on {fleet.site.site}",
+        "edge": fleet.edge_url,
+        "dashboard": fleet.dashboard_url,
+    }
 
 
 def services(fleet: Fleet) -> list[Service]:
     """Every service in the order of starting. Raises ``GustbedError`` if a tool is missing."""
-    place = fleet.place
-    local = _cloud(fleet) if fleet.target == "local" else []
-    return [
-        Service(
-            "broker",
-            (mosquitto(), "-c", str(fleet.home / "broker" / "mosquitto.conf")),
-            f"mqtt://127.0.0.1:{place.port_mqtt}",
-            lambda: probes.tcp("127.0.0.1", place.port_mqtt),
-            place.port_mqtt,
+    at = addresses(fleet)
+    config = str(fleet.home / "broker" / "mosquitto.conf")
+    enrolment = fleet.enrol_dir / fleet.site.thing
+    commands: dict[str, tuple[tuple[str, ...], Callable[[], None]]] = {
+        "broker": (
+            (mosquitto(), "-c", config),
+            lambda: probes.tcp("127.0.0.1", fleet.place.port_mqtt),
         ),
-        *local,
-        Service(
-            "provisioner",
+        "emulator": (
+            _emulated("emulator.py"),
+            lambda: probes.http(f"{at['emulator']}/_ministack/ready"),
+        ),
+        "registry": (
+            _emulated("registry.py"),
+            lambda: probes.http(f"{at['registry']}/health"),
+        ),
+        "provisioner": (
             _python("gustbed_cloud", "provision", "--watch"),
-            fleet.environment().get("AWS_ENDPOINT_URL", "AWS"),
-            lambda: probes.enrolled(fleet.home / "enrol" / fleet.site.thing),
+            lambda: probes.enrolled(enrolment),
         ),
-        Service(
-            "twin",
-            _python("gustbed_twin", "run"),
-            f"{fleet.site.turbines} turbines on {fleet.site.site}",
-            lambda: probes.online(fleet, "twin"),
-        ),
-        Service(
-            "edge",
-            _python("gustbed_edge", "run"),
-            fleet.edge_url,
-            lambda: probes.http(f"{fleet.edge_url}/health"),
-            place.port_edge,
-        ),
-        Service(
-            "dashboard",
+        "twin": (_python("gustbed_twin", "run"), lambda: probes.online(fleet, "twin")),
+        "edge": (_python("gustbed_edge", "run"), lambda: probes.http(f"{at['edge']}/health")),
+        "dashboard": (
             _python("gustbed_dashboard"),
-            fleet.dashboard_url,
-            lambda: probes.http(f"{fleet.dashboard_url}/_stcore/health"),
-            place.port_dashboard,
+            lambda: probes.http(f"{at['dashboard']}/_stcore/health"),
         ),
-    ]
-
-
-def _cloud(fleet: Fleet) -> list[Service]:
-    place = fleet.place
-    python = str(ROOT / ".venv-emulator" / "bin" / "python")
-    scripts = ROOT / "services" / "cloud" / "emulator"
-    emulator, registry = (
-        f"http://127.0.0.1:{port}" for port in (place.port_aws, place.port_registry)
-    )
+    }
     return [
-        Service(
-            "emulator",
-            (python, str(scripts / "emulator.py")),
-            emulator,
-            lambda: probes.http(f"{emulator}/_ministack/health"),
-            place.port_aws,
-        ),
-        Service(
-            "registry",
-            (python, str(scripts / "registry.py")),
-            registry,
-            lambda: probes.tcp("127.0.0.1", place.port_registry),
-            place.port_registry,
-        ),
+        Service(name, command, at[name], probe)
+        for name, (command, probe) in commands.items()
+        if fleet.target == "local" or name not in LOCAL_CLOUD
     ]
+
+
+def _emulated(script: str) -> tuple[str, ...]:
+    python = ROOT / ".venv-emulator" / "bin" / "python"
+    return (str(python), str(ROOT / "services" / "cloud" / "emulator" / script))
 
 
 def mosquitto() -> str:
