@@ -118,6 +118,7 @@ class Fleet:
             "GUSTBED_MQTT_HOST": _LOCAL_HOST,
             "GUSTBED_MQTT_PORT": str(place.port_mqtt),
             "GUSTBED_MQTT_CREDENTIALS_DIR": str(home / "credentials"),
+            "GUSTBED_TWIN_DATA_DIR": str(home / "twin"),
             "GUSTBED_EDGE_DATA_DIR": str(home / "edge"),
             "GUSTBED_EDGE_ENROL_DIR": enrol,
             "GUSTBED_EDGE_HTTP_PORT": str(place.port_edge),

@@ -157,7 +157,10 @@ class ProcessRuntime:
 
     def _configure_broker(self) -> None:
         home, port = self._fleet.home, self._fleet.place.port_mqtt
-        files = BrokerFiles(home / "broker", home / "credentials", "127.0.0.1", port)
+        shared = self._environment().get("GUSTBED_TWIN_CONNECTION") == "shared"
+        files = BrokerFiles(
+            home / "broker", home / "credentials", "127.0.0.1", port, shared_twin=shared
+        )
         configure(files, self._fleet.site)
 
     def _start_supervisor(self) -> None:
