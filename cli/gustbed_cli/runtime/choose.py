@@ -1,7 +1,12 @@
 """Decides between containers and processes."""
 
 from gustbed_cli.fleet import Fleet, FleetSettings, read_choice
-from gustbed_cli.runtime.docker import DockerRuntime, unusable_because
+from gustbed_cli.runtime.docker import (
+    BaseImageMissingError,
+    DockerRuntime,
+    make_base_images,
+    unusable_because,
+)
 from gustbed_cli.runtime.model import RuntimeBackend, Say
 from gustbed_cli.runtime.process import ProcessRuntime
 from gustbed_protocol.errors import GustbedError
@@ -22,6 +27,9 @@ def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:
     if asked == "process":
         return ProcessRuntime(fleet)
     reason = unusable_because()
+    if asked == "docker" and isinstance(reason, BaseImageMissingError):
+        make_base_images(say)
+        reason = unusable_because()
     if reason is None:
         return DockerRuntime(fleet)
     if asked == "docker":

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +27,10 @@ BASE_IMAGES = {
     "MOSQUITTO_IMAGE": "eclipse-mosquitto:2",
 }
 """Build arguments with their public defaults, as in the Dockerfiles; ``.env`` may replace them."""
+
+
+class BaseImageMissingError(GustbedError):
+    """A base image is neither here nor can be pulled."""
 
 
 class DockerRuntime:
@@ -169,11 +174,19 @@ def unusable_because() -> GustbedError | None:
         if not _succeeds("docker", "image", "inspect", image) and not _succeeds(
             "docker", "pull", "--quiet", image, seconds=PULL_SECONDS
         ):
-            return GustbedError(
+            return BaseImageMissingError(
                 f"image {image} cannot be had",
                 f"run scripts/offline-images, or set {variable} to one that can",
             )
     return None
+
+
+def make_base_images(say: Say) -> None:
+    """Make stand-ins for base images that no registry gives. Raises ``GustbedError``."""
+    say("no registry gives the base images: making stand-ins (scripts/offline-images)")
+    script = ROOT / "scripts" / "offline-images"
+    if subprocess.run([str(script)], stdout=sys.stderr, check=False).returncode != 0:
+        raise GustbedError("scripts/offline-images failed", "see the lines above")
 
 
 def _compose_command() -> tuple[str, ...]:
