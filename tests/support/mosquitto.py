@@ -23,14 +23,19 @@ class Broker:
 
 @contextmanager
 def mosquitto(
-    folder: Path, *, anonymous: bool = False, turbines: int = 6, port: int | None = None
+    folder: Path,
+    *,
+    anonymous: bool = False,
+    turbines: int = 6,
+    port: int | None = None,
+    shared_twin: bool = False,
 ) -> Iterator[Broker]:
     """Run a site broker until the block ends."""
     site = SiteSettings(turbines=turbines)
     port = port or free_port()
     credentials = folder / "credentials"
     config = configure(
-        BrokerFiles(folder / "broker", credentials, "127.0.0.1", port, anonymous), site
+        BrokerFiles(folder / "broker", credentials, "127.0.0.1", port, anonymous, shared_twin), site
     )
     program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
     with (folder / "mosquitto.log").open("ab") as log:

@@ -4,11 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -17,80 +15,25 @@ import pytest
 
 from gustbed_protocol import legacy, topics
 from gustbed_protocol.channels import CHANNEL_INDEX
-from gustbed_protocol.codec import decoder, encode
-from gustbed_protocol.commands import Ack, Command, decode_ack
-from gustbed_protocol.events import ServiceState
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.telemetry import Samples, decode_block
+from gustbed_protocol.codec import encode
+from gustbed_protocol.commands import Command
+from gustbed_protocol.mqtt import Session
+from gustbed_protocol.telemetry import Samples
 from gustbed_protocol.violations import Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.wind import WindConfig
+from tests.support.ear import Ear, listening
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until
 
 TURBINES = 3
 SITE = "site-1"
-decode_state = decoder(ServiceState)
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with mosquitto(tmp_path_factory.mktemp("a site"), turbines=TURBINES) as running:
         yield running
-
-
-@dataclass
-class Ear:
-    """Everything that an operator hears on the site, and a mouth for commands."""
-
-    session: Session
-    blocks: dict[str, list[Samples]] = field(default_factory=lambda: defaultdict(list))
-    payloads: list[bytes] = field(default_factory=list)
-    acks: list[Ack] = field(default_factory=list)
-    states: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def hear(self, topic: str, payload: bytes) -> None:
-        kind = topics.parse(topic).kind
-        with self.lock:
-            if kind == "telemetry":
-                samples = decode_block(payload)
-                self.blocks[samples.turbine].append(samples)
-                self.payloads.append(payload)
-            elif kind == "command/ack":
-                self.acks.append(decode_ack(payload))
-            elif kind == "state":
-                self.states.append(decode_state(payload).state)
-
-    def command(self, turbine: str, payload: bytes) -> None:
-        self.session.publish(Message(topics.command(SITE, turbine), payload))
-
-    def ack_of(self, command_id: str, count: int = 1) -> Ack:
-        def found() -> list[Ack]:
-            with self.lock:
-                return [ack for ack in self.acks if ack.id == command_id]
-
-        wait_until(lambda: len(found()) >= count, f"{count} acks of {command_id}")
-        return found()[-1]
-
-    def wait_blocks(self, turbine: str, count: int) -> list[Samples]:
-        wait_until(lambda: len(self.blocks[turbine]) >= count, f"{count} blocks of {turbine}")
-        return self.blocks[turbine]
-
-
-@contextmanager
-def listening(broker: Broker) -> Iterator[Ear]:
-    ears: list[Ear] = []
-    session = Session(
-        broker.settings,
-        user="operator",
-        client_id=f"ear-{os.getpid()}",
-        subscriptions={f"{topics.ROOT}/{SITE}/#": lambda t, p: ears[0].hear(t, p)},
-    )
-    ears.append(Ear(session))
-    with session:
-        session.wait_connected(10)
-        yield ears[0]
 
 
 @dataclass

@@ -5,116 +5,36 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gustbed_broker.configure import BrokerFiles, configure
 from gustbed_protocol import topics
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Ack, Command, decode_ack
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings, SiteSettings
-from gustbed_protocol.shadow import Desired, Reported, Truth, decode_reported, decode_truth
-from gustbed_protocol.telemetry import Samples, decode_typed_block
-from tests.support.ports import free_port, listens, wait_until
+from gustbed_protocol.commands import Command
+from gustbed_protocol.shadow import Desired
+from tests.support.ear import listening
+from tests.support.mosquitto import Broker, mosquitto
+from tests.support.ports import wait_until
 
 SITE, TURBINES = "site-1", 3
 
 
-@dataclass(frozen=True)
-class Place:
-    """A broker's address and passwords."""
-
-    port: int
-    credentials: Path
-
-    @property
-    def settings(self) -> MqttSettings:
-        return MqttSettings(port=self.port, credentials_dir=self.credentials)
-
-
-@contextmanager
-def broker(folder: Path, *, shared: bool) -> Iterator[Place]:
-    place = Place(free_port(), folder / "credentials")
-    files = BrokerFiles(
-        folder / "broker", place.credentials, "127.0.0.1", place.port, False, shared
-    )
-    config = configure(files, SiteSettings(turbines=TURBINES))
-    with (folder / "mosquitto.log").open("ab") as log:
-        process = subprocess.Popen(
-            ["/usr/sbin/mosquitto", "-c", str(config)], stdout=log, stderr=log
-        )
-    try:
-        wait_until(lambda: listens(place.port), "mosquitto listens")
-        yield place
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with broker(tmp_path_factory.mktemp("shared"), shared=True) as place:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with mosquitto(tmp_path_factory.mktemp("shared"), turbines=TURBINES, shared_twin=True) as place:
         yield place
 
 
-@dataclass
-class Ear:
-    """What an operator hears."""
-
-    session: Session
-    blocks: dict[str, list[Samples]] = field(default_factory=lambda: defaultdict(list))
-    acks: list[Ack] = field(default_factory=list)
-    reports: list[Reported] = field(default_factory=list)
-    truths: list[Truth] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def hear(self, topic: str, payload: bytes) -> None:
-        kind = topics.parse(topic).kind
-        with self.lock:
-            if kind == "telemetry":
-                samples = decode_typed_block(payload)
-                self.blocks[samples.turbine].append(samples)
-            elif kind == "command/ack":
-                self.acks.append(decode_ack(payload))
-            elif kind == "reported":
-                self.reports.append(decode_reported(payload))
-            elif kind == "truth":
-                self.truths.append(decode_truth(payload))
-
-    def say(self, topic: str, value: object) -> None:
-        self.session.publish(Message(topic, encode(value)))
-
-
 @contextmanager
-def listening(place: Place) -> Iterator[Ear]:
-    ears: list[Ear] = []
-    session = Session(
-        place.settings,
-        user="operator",
-        client_id=f"ear-{os.getpid()}",
-        subscriptions={f"{topics.ROOT}/{SITE}/#": lambda t, p: ears[0].hear(t, p)},
-    )
-    ears.append(Ear(session))
-    with session:
-        session.wait_connected(10)
-        yield ears[0]
-
-
-@contextmanager
-def twin(place: Place, folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def twin(place: Broker, folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GUSTBED_")},
         "GUSTBED_TURBINES": str(TURBINES),
-        "GUSTBED_MQTT_PORT": str(place.port),
-        "GUSTBED_MQTT_CREDENTIALS_DIR": str(place.credentials),
+        "GUSTBED_MQTT_PORT": str(place.settings.port),
+        "GUSTBED_MQTT_CREDENTIALS_DIR": str(place.settings.credentials_dir),
         "GUSTBED_TWIN_DATA_DIR": str(folder / "data"),
         "GUSTBED_TWIN_TYPE": "nrel_5mw",
         **{f"GUSTBED_TWIN_{name.upper()}": value for name, value in settings.items()},
@@ -137,7 +57,7 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
 
 
 def test_one_session_speaks_for_all_turbines_where_the_broker_allows_it(
-    shared: Place, tmp_path: Path
+    shared: Broker, tmp_path: Path
 ) -> None:
     with listening(shared) as ear, twin(shared, tmp_path, connection="shared") as process:
         wait_until(lambda: all(len(ear.blocks[f"wt0{n}"]) >= 4 for n in (1, 2, 3)), "blocks")
@@ -150,7 +70,7 @@ def test_one_session_speaks_for_all_turbines_where_the_broker_allows_it(
 
 def test_a_shared_session_is_refused_where_the_broker_was_not_told(tmp_path: Path) -> None:
     with (
-        broker(tmp_path, shared=False) as place,
+        mosquitto(tmp_path, turbines=TURBINES, shared_twin=False) as place,
         listening(place) as ear,
         twin(place, tmp_path, connection="shared") as process,
     ):
@@ -163,7 +83,7 @@ def test_a_shared_session_is_refused_where_the_broker_was_not_told(tmp_path: Pat
 
 
 def test_commands_desired_state_and_truth_over_the_site_broker(
-    shared: Place, tmp_path: Path
+    shared: Broker, tmp_path: Path
 ) -> None:
     with (
         listening(shared) as ear,
@@ -200,7 +120,7 @@ def test_commands_desired_state_and_truth_over_the_site_broker(
         assert stopped(process) == 0
 
 
-def test_it_resumes_from_its_checkpoint(shared: Place, tmp_path: Path) -> None:
+def test_it_resumes_from_its_checkpoint(shared: Broker, tmp_path: Path) -> None:
     settings = {"connection": "shared", "checkpoint": str(tmp_path / "farm.npz"), "speed": "20"}
     with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
         wait_until(lambda: len(ear.blocks["wt01"]) >= 5, "blocks")
@@ -218,7 +138,7 @@ def test_it_resumes_from_its_checkpoint(shared: Place, tmp_path: Path) -> None:
 
 
 def test_a_running_farm_is_forked_as_it_is_and_goes_on_after_a_kill(
-    shared: Place, tmp_path: Path
+    shared: Broker, tmp_path: Path
 ) -> None:
     path = tmp_path / "farm.npz"
     settings = {"connection": "shared", "checkpoint": str(path), "speed": "20",
@@ -258,7 +178,7 @@ def test_a_running_farm_is_forked_as_it_is_and_goes_on_after_a_kill(
 
 
 def test_a_utility_recording_is_replayed_faster_than_it_was_taken(
-    shared: Place, tmp_path: Path
+    shared: Broker, tmp_path: Path
 ) -> None:
     import pyarrow.parquet as parquet
 
@@ -283,7 +203,7 @@ def test_a_utility_recording_is_replayed_faster_than_it_was_taken(
 
 @pytest.mark.parametrize("kind", ["mini", "nrel_5mw"])
 def test_a_killed_twin_resumes_from_what_it_wrote_every_so_often(
-    shared: Place, tmp_path: Path, kind: str
+    shared: Broker, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "farm.npz"
     settings = {"connection": "shared", "checkpoint": str(path), "type": kind,
@@ -314,7 +234,7 @@ def test_a_killed_twin_resumes_from_what_it_wrote_every_so_often(
     ],
 )
 def test_a_bad_file_stops_the_twin_before_it_publishes(
-    shared: Place, tmp_path: Path, setting: str, content: str, key: str
+    shared: Broker, tmp_path: Path, setting: str, content: str, key: str
 ) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(content, encoding="utf-8")
