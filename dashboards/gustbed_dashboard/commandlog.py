@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from gustbed_protocol.commands import Ack, Command
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 
 CAPACITY = 200
 ANSWER_WITHIN = 5.0
@@ -66,7 +66,7 @@ class CommandLog:
             if sent.ack is None or not sent.ack.accepted or sent.at < since:
                 continue
             command = sent.command
-            kinds = [command.kind] if command.kind is not None else list(Violation)
+            kinds = [command.kind] if command.kind is not None else list(INJECTABLE)
             for kind in kinds:
                 faults.pop((sent.turbine, kind), None)
             if command.action == "inject" and command.kind is not None:

@@ -48,11 +48,17 @@ KIND_WORDS: dict[Violation, str] = {
     Violation.VIBRATION: "Vibration",
     Violation.ROTATION: "Rotation",
     Violation.VOLTAGE: "Voltage",
+    Violation.THERMAL: "Thermal",
+    Violation.ELECTRICAL: "Electrical",
+    Violation.SENSOR: "Sensor",
 }
 KIND_HINTS: dict[Violation, str] = {
     Violation.VIBRATION: "the nacelle shakes: roll, pitch and yaw",
     Violation.ROTATION: "the rotor no longer follows the wind",
     Violation.VOLTAGE: "the generator's voltage leaves its curve",
+    Violation.THERMAL: "a part is warmer than its load explains",
+    Violation.ELECTRICAL: "power and currents do not belong together",
+    Violation.SENSOR: "a reading contradicts the others",
 }
 
 SERIES: dict[str, str] = {

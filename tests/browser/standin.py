@@ -28,11 +28,11 @@ from gustbed_protocol.events import (
     Verdict,
     VerdictState,
 )
-from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_protocol.features import FEATURE_NAMES, FEATURES_OF
 from gustbed_protocol.mqtt import Message, Session
 from gustbed_protocol.settings import MqttSettings
 from gustbed_protocol.telemetry import Samples, block_from_samples
-from gustbed_protocol.violations import FEATURES_OF, Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 
 DT, SAMPLES, INTERVAL = 0.05, 10, 0.5
 MODEL = ModelRef("turbine-autoencoder", "1.0.0")
@@ -135,7 +135,7 @@ class StandIn:
         return TurbineStatus(name, state, self._seq + 1, 0, 0, 0, score, ordered)
 
     def _events(self, name: str, kinds: set[Violation], score: float, now: float) -> None:
-        for kind in Violation:
+        for kind in INJECTABLE:
             event = self._open.get((name, kind))
             if kind in kinds and event is None:
                 event = AnomalyEvent(

@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.features import FEATURE_NAMES, FEATURES
+from gustbed_protocol.features import FEATURE_NAMES, FEATURES, FEATURES_OF
 from gustbed_protocol.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
 from gustbed_protocol.package import (
     INPUT,
     RATIO,
     SCORE,
-    FeatureSpec,
+    ChannelSpec,
     Manifest,
     Package,
     sha256,
     write_package,
 )
-from gustbed_protocol.violations import FEATURES_OF
+from gustbed_protocol.telemetry import MINI
 
 THRESHOLDS: Mapping[str, float] = {
     "roll": 0.5,
@@ -168,7 +168,10 @@ def tiny_package(
         name=name,
         version=version,
         created="2026-01-01T00:00:00Z",
-        features=[FeatureSpec(feature.name, feature.unit) for feature in FEATURES],
+        turbine_type=MINI,
+        detector="tiny",
+        channels=[ChannelSpec(channel.name, channel.unit) for channel in CHANNELS],
+        features=list(FEATURES),
         sample_rate_hz=rate,
         window=window,
         step=10,

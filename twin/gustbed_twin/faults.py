@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 from gustbed_twin.filters import Floats, bounded
 
-KINDS: tuple[Violation, ...] = tuple(Violation)
+KINDS: tuple[Violation, ...] = INJECTABLE
 _ROW = {kind: row for row, kind in enumerate(KINDS)}
 
 SHAKE_RAD = (0.25, 0.20, 0.20)

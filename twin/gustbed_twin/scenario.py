@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 
 _NUMBERS = ("start", "duration", "severity", "ramp")
 _EXAMPLE = "write wt02:voltage:start=600:duration=60:severity=0.8:ramp=5"
@@ -59,8 +59,8 @@ def parse_fault(text: str) -> FaultPeriod:
     """Read ``wt02:voltage:start=600:duration=60:severity=0.8:ramp=5``."""
     turbine, _, rest = text.partition(":")
     kind, *options = rest.split(":")
-    if kind not in set(Violation):
-        raise GustbedError(f"--fault {text}: no fault {kind!r}", f"one of {', '.join(Violation)}")
+    if kind not in INJECTABLE:
+        raise GustbedError(f"--fault {text}: no fault {kind!r}", f"one of {', '.join(INJECTABLE)}")
     numbers: dict[str, float] = {}
     for option in options:
         match = re.fullmatch(r"([a-z]+)=(.+)", option)

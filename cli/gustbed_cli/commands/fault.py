@@ -8,7 +8,7 @@ from gustbed_cli import output
 from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.commands.running import tell
 from gustbed_protocol.commands import Command
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 
 app = typer.Typer(help="Inject faults into turbines, and clear them.", no_args_is_help=True)
 
@@ -60,7 +60,7 @@ def clear(
 
 def _split(kind: str) -> tuple[Violation | None, str]:
     """The injections that every turbine takes go by their own field, the others by name."""
-    return (Violation(kind), "") if kind in tuple(Violation) else (None, kind)
+    return (Violation(kind), "") if kind in INJECTABLE else (None, kind)
 
 
 def _send(turbine: str, command: Command, json: bool) -> None:

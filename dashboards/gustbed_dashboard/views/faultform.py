@@ -7,14 +7,14 @@ from gustbed_dashboard.theme import KIND_HINTS, KIND_WORDS
 from gustbed_dashboard.views.common import draw
 from gustbed_protocol.commands import Command
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 
 
 def fault_form(turbines: list[str], key: str) -> None:
     """Kind, severity, ramp, and two buttons for the chosen turbines."""
     kind = st.segmented_control(
         "Kind",
-        list(Violation),
+        list(INJECTABLE),
         default=Violation.VIBRATION,
         format_func=KIND_WORDS.__getitem__,
         required=True,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gustbed_protocol.telemetry import MINI
 from gustbed_protocol.violations import Violation
 
 SCHEMA = 1
@@ -42,7 +43,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class AnomalyEvent:
-    """A lasting violation on one turbine, from opening to closing (Unix seconds)."""
+    """A lasting violation on one turbine, from opening to closing (Unix seconds).
+
+    ``signals`` names the features that carried it so far, the strongest first.
+    """
 
     id: str
     site: str
@@ -54,6 +58,7 @@ class AnomalyEvent:
     peak_score: float
     model: ModelRef
     change: EventChange
+    signals: list[str] = field(default_factory=list)
     schema: int = SCHEMA
 
 
@@ -135,14 +140,31 @@ class TurbineStatus:
     reordered: int
     score: float | None
     violations: list[Violation]
+    type: str = MINI
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A challenger beside the serving model: verdicts that both gave, and how they agreed.
+
+    ``both`` and ``neither`` count the verdicts that both, or none, call an anomaly.
+    """
+
+    model: ModelRef
+    verdicts: int = 0
+    both: int = 0
+    neither: int = 0
+    only_serving: int = 0
+    only_challenger: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The edge's summary of itself, retained. ``t`` is its Unix time in seconds.
 
-    ``rejected`` counts quarantined payloads by reason; ``buffered`` counts uplink messages that
-    wait for the cloud; ``update`` is the running model update, if any.
+    ``models`` and ``challengers`` are by turbine type; ``model`` is the miniature's, or else the
+    first. ``rejected`` counts quarantined payloads by reason; ``buffered`` counts uplink messages
+    that wait for the cloud; ``update`` is the running model update, if any.
     """
 
     site: str
@@ -154,6 +176,8 @@ class Heartbeat:
     rejected: dict[str, int] = field(default_factory=dict)
     buffered: int = 0
     update: str | None = None
+    models: dict[str, ModelRef] = field(default_factory=dict)
+    challengers: dict[str, Comparison] = field(default_factory=dict)
     schema: int = SCHEMA
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
 from gustbed_protocol.errors import GustbedError
 
@@ -11,9 +12,14 @@ SCHEMA = 1
 OPERATION_UPDATE_MODEL = "update_model"
 
 
+Role = Literal["serve", "shadow"]
+"""Whether a model takes over, or runs beside the serving one to be compared with it."""
+
+
 @dataclass(frozen=True)
 class Release:
-    """What is signed: which package may be installed, and whether an older version may.
+    """What is signed: which package may be installed, in which role, and whether an older version
+    may.
 
     ``sha256`` is the package archive's digest in hex, ``size`` its length in bytes.
     """
@@ -23,6 +29,7 @@ class Release:
     size: int
     sha256: str
     rollback: bool = False
+    role: Role = "serve"
 
     def statement(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, UTF-8."""
@@ -99,6 +106,7 @@ def release_from_json(data: bytes) -> tuple[Release, Signature]:
         all(type(text) is str for text in texts)
         and type(release.size) is int
         and type(release.rollback) is bool
+        and release.role in get_args(Role)
     ):
         raise GustbedError(RELEASE_FILE, "a field has the wrong type")
     return release, signature

@@ -1,8 +1,8 @@
 """The model package: one archive with everything a model needs to serve, and nothing else.
 
-``package.tar.gz`` holds ``manifest.json``, ``model.onnx`` and ``golden.npz``. Packages are
-untrusted input until their release is verified: only these three members are read, each with a
-size bound, and nothing is ever unpacked to disk or unpickled.
+``package.tar.gz`` holds ``manifest.json``, ``model.onnx``, ``golden.npz`` and ``card.md``, the
+model card for people. Packages are untrusted input until their release is verified: only these
+members are read, each with a size bound, and nothing is ever unpacked to disk or unpickled.
 
 The graph takes ``window`` float32 (n, features, time), normalises, reconstructs and scores. It
 returns ``score`` and ``ratio``, float32 (n, features): the score over the threshold.
@@ -25,13 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import FEATURES
+from gustbed_protocol.features import Engineer, Feature
+from gustbed_protocol.topics import level
 from gustbed_protocol.violations import Violation
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
 MAX_MEMBER_BYTES = 128 * 1024 * 1024
-MANIFEST, MODEL, GOLDEN = "manifest.json", "model.onnx", "golden.npz"
+MAX_WINDOW, MAX_FEATURES, MAX_CHANNELS = 20_000, 256, 1024
+MANIFEST, MODEL, GOLDEN, CARD = "manifest.json", "model.onnx", "golden.npz", "card.md"
+_MEMBERS = (MANIFEST, MODEL, GOLDEN, CARD)
 INPUT, SCORE, RATIO = "window", "score", "ratio"
 _SEMVER = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -46,46 +49,93 @@ class PackageError(GustbedError):
         self.detail = detail
 
 
-@dataclass(frozen=True)
-class FeatureSpec:
-    """A feature that the model expects, in the order of the graph's input."""
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """A sensor channel that the model's features are made of."""
 
     name: str
     unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """From ratios to events: how verdicts are smoothed, and how many open and close an event.
+
+    ``smooth`` is the number of verdicts over which ratios are averaged, newest included;
+    ``open_after`` violating verdicts in a row open an event, ``close_after`` normal ones close it.
+    """
+
+    open_after: int = 4
+    close_after: int = 10
+    smooth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How a feature was distributed in training: mean, standard deviation, and the quantiles
+    at ``QUANTILES``, in the feature's unit.
+    """
+
+    mean: float
+    std: float
+    quantiles: list[float]
+
+
+QUANTILES: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
 class Manifest:
     """What a package says of itself.
 
-    ``window`` and ``step`` count samples at ``sample_rate_hz``. ``thresholds`` (by feature, in
-    the graph's score unit) are for people: the graph already divides by them. ``violations``
-    maps each kind to the features that speak for it. ``checksums`` are SHA-256 in hex.
+    It serves turbines of ``turbine_type``, whose blocks hold ``channels`` at least. ``window``
+    and ``step`` count samples at ``sample_rate_hz``. ``thresholds`` (by feature, in the graph's
+    score unit) are for people: the graph already divides by them. ``violations`` maps each kind
+    that the model can find to the features that speak for it. ``reference`` says how features
+    were distributed in training. ``checksums`` are SHA-256 in hex.
     """
 
     name: str
     version: str
     created: str
-    features: list[FeatureSpec]
+    turbine_type: str
+    detector: str
+    channels: list[ChannelSpec]
+    features: list[Feature]
     sample_rate_hz: float
     window: int
     step: int
     thresholds: dict[str, float]
     violations: dict[Violation, list[str]]
+    decision: Decision = Decision()
+    reference: dict[str, Distribution] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, str] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
 
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """In the order that ``Engineer`` is to be given."""
+        return tuple(channel.name for channel in self.channels)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """In the order of the graph's input and outputs."""
+        return tuple(feature.name for feature in self.features)
+
 
 @dataclass(frozen=True)
 class Package:
-    """A package in memory. Golden arrays: windows (n, features, time), ratios (n, features)."""
+    """A package in memory. Golden arrays: feature windows (n, features, time), ratios
+    (n, features). ``card`` is Markdown.
+    """
 
     manifest: Manifest
     model: bytes
     golden_windows: NDArray[np.float32]
     golden_ratios: NDArray[np.float32]
+    card: str = ""
 
 
 def version_key(version: str) -> tuple[int, int, int]:
@@ -113,7 +163,7 @@ def write_package(package: Package, path: Path) -> bytes:
     """Write the archive, byte for byte the same for the same content; return its bytes."""
     golden = io.BytesIO()
     np.savez(golden, windows=package.golden_windows, ratios=package.golden_ratios)
-    members = {MODEL: package.model, GOLDEN: golden.getvalue()}
+    members = {MODEL: package.model, GOLDEN: golden.getvalue(), CARD: package.card.encode()}
     checksums = {name: sha256(data) for name, data in members.items()}
     manifest = replace(package.manifest, checksums=checksums)
     manifest_json = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
@@ -138,7 +188,7 @@ def read_package(data: bytes) -> Package:
     except msgspec.MsgspecError as error:
         raise PackageError("bad_manifest", f"{MANIFEST}: {error}") from error
     _check_manifest(manifest)
-    for name in (MODEL, GOLDEN):
+    for name in (MODEL, GOLDEN, CARD):
         if manifest.checksums.get(name) != sha256(members[name]):
             raise PackageError("bad_checksum", f"{name} does not match its checksum in {MANIFEST}")
     try:
@@ -151,7 +201,13 @@ def read_package(data: bytes) -> Package:
         raise PackageError("bad_golden", f"{GOLDEN}: windows must be (n, {expected})")
     if ratios.shape != windows.shape[:2]:
         raise PackageError("bad_golden", f"{GOLDEN}: ratios must be {windows.shape[:2]}")
-    return Package(manifest, members[MODEL], windows.astype(np.float32), ratios.astype(np.float32))
+    return Package(
+        manifest,
+        members[MODEL],
+        windows.astype(np.float32),
+        ratios.astype(np.float32),
+        members[CARD].decode("utf-8", "replace"),
+    )
 
 
 def _read_members(data: bytes) -> dict[str, bytes]:
@@ -166,7 +222,7 @@ def _read_members(data: bytes) -> dict[str, bytes]:
             tarfile.open(fileobj=cast(IO[bytes], unpacked), mode="r|") as archive,
         ):
             for info in archive:
-                if info.name not in (MANIFEST, MODEL, GOLDEN) or info.name in members:
+                if info.name not in _MEMBERS or info.name in members:
                     raise PackageError("bad_archive", f"unexpected member {info.name[:80]!r}")
                 if not info.isreg() or info.size > MAX_MEMBER_BYTES:
                     raise PackageError("bad_archive", f"{info.name}: not a file of sensible size")
@@ -174,7 +230,7 @@ def _read_members(data: bytes) -> dict[str, bytes]:
                 members[info.name] = extracted.read() if extracted else b""
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise PackageError("bad_archive", f"not a readable package: {error}") from error
-    missing = {MANIFEST, MODEL, GOLDEN} - members.keys()
+    missing = set(_MEMBERS) - members.keys()
     if missing:
         raise PackageError("bad_archive", f"missing {', '.join(sorted(missing))}")
     return members
@@ -185,20 +241,43 @@ def _check_manifest(manifest: Manifest) -> None:
         raise PackageError("wrong_schema", f"package schema {manifest.schema}, not {SCHEMA}")
     check_name(manifest.name)
     version_key(manifest.version)
-    wanted = [(feature.name, feature.unit) for feature in FEATURES]
-    given = [(feature.name, feature.unit) for feature in manifest.features]
-    if given != wanted:
-        raise PackageError("wrong_features", f"model expects {given}, this release makes {wanted}")
-    if manifest.window < 1 or manifest.step < 1 or manifest.sample_rate_hz <= 0:
-        raise PackageError("bad_manifest", "window, step and sample_rate_hz must be above 0")
-    names = {feature.name for feature in manifest.features}
-    if manifest.violations.keys() != set(Violation):
-        missing = sorted(set(Violation) - manifest.violations.keys())
-        raise PackageError("bad_manifest", f"violations: {', '.join(missing)} missing")
-    if manifest.thresholds.keys() != names or not all(
+    _check_signals(manifest)
+    if not 1 <= manifest.window <= MAX_WINDOW or manifest.step < 1:
+        raise PackageError("bad_manifest", f"window must be 1 to {MAX_WINDOW}, step above 0")
+    if not 0 < manifest.sample_rate_hz < math.inf:
+        raise PackageError("bad_manifest", "sample_rate_hz must be above 0")
+    decision = manifest.decision
+    if min(decision.open_after, decision.close_after, decision.smooth) < 1:
+        raise PackageError("bad_manifest", "decision: counts must be 1 or more")
+    if manifest.thresholds.keys() != set(manifest.feature_names) or not all(
         math.isfinite(value) and value > 0 for value in manifest.thresholds.values()
     ):
         raise PackageError("bad_manifest", "thresholds: one above 0 for each feature")
+    _check_violations(manifest)
+
+
+def _check_signals(manifest: Manifest) -> None:
+    try:
+        level(manifest.turbine_type)
+    except ValueError as error:
+        raise PackageError("bad_manifest", f"turbine_type: {error}") from error
+    for what, names, most in (
+        ("channels", manifest.channel_names, MAX_CHANNELS),
+        ("features", manifest.feature_names, MAX_FEATURES),
+    ):
+        if not 1 <= len(names) <= most or len(set(names)) != len(names):
+            raise PackageError("wrong_features", f"{what}: 1 to {most}, each named once")
+    try:
+        Engineer(manifest.features, manifest.channel_names)
+    except GustbedError as error:
+        raise PackageError("wrong_features", str(error)) from error
+
+
+def _check_violations(manifest: Manifest) -> None:
+    names = set(manifest.feature_names)
     for kind, features in manifest.violations.items():
         if not features or not set(features) <= names:
             raise PackageError("bad_manifest", f"violation {kind}: unknown or no features")
+    silent = names.difference(*manifest.violations.values())
+    if silent:
+        raise PackageError("bad_manifest", f"violations: none for feature {sorted(silent)[0]!r}")

@@ -49,6 +49,11 @@ def verdict(site: str, turbine: str) -> str:
     return f"{ROOT}/{site}/{turbine}/verdict"
 
 
+def challenger(site: str, turbine: str) -> str:
+    """The verdicts of a model that runs in shadow beside the serving one."""
+    return f"{ROOT}/{site}/{turbine}/challenger"
+
+
 def event(site: str, turbine: str) -> str:
     """Anomaly events opened, updated and closed by the edge."""
     return f"{ROOT}/{site}/{turbine}/event"
@@ -93,7 +98,7 @@ def parse(topic: str) -> TurbineTopic:
 
 
 # Uplink, edge to IoT Core. The client id of a connection is its thing name.
-UPLINK_KINDS = ("telemetry", "verdicts", "events", "logs")
+UPLINK_KINDS = ("telemetry", "verdicts", "events", "logs", "capture")
 
 
 def uplink(thing: str, kind: str) -> str:

@@ -1,19 +1,22 @@
-"""Faults that can be injected and violations that can be found: the same three kinds."""
+"""What a verdict can accuse a turbine of, and what can be injected into a miniature."""
 
 from enum import StrEnum
 
 
 class Violation(StrEnum):
-    """What a verdict accuses a turbine of, and what a fault command causes."""
+    """What a verdict accuses a turbine of."""
 
     VIBRATION = "vibration"
     ROTATION = "rotation"
     VOLTAGE = "voltage"
+    THERMAL = "thermal"
+    ELECTRICAL = "electrical"
+    SENSOR = "sensor"
 
 
-FEATURES_OF: dict[Violation, tuple[str, ...]] = {
-    Violation.VIBRATION: ("roll", "pitch", "yaw"),
-    Violation.ROTATION: ("wind_speed_rps", "rps"),
-    Violation.VOLTAGE: ("voltage",),
-}
-"""Which engineered features speak for which violation."""
+INJECTABLE: tuple[Violation, ...] = (
+    Violation.VIBRATION,
+    Violation.ROTATION,
+    Violation.VOLTAGE,
+)
+"""The violations that a fault command can cause on every type: the reference systems' three."""

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES
-from gustbed_protocol.features import FEATURE_NAMES, engineer
+from gustbed_protocol.features import FEATURE_NAMES, Engineer, Feature, engineer
 
 
 def quaternion_windows(roll: float, pitch: float, yaw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -39,3 +39,24 @@ def test_a_window_alone_equals_the_same_window_in_a_batch() -> None:
 
 def test_a_dead_attitude_sensor_gives_numbers_not_nan() -> None:
     assert np.isfinite(engineer(np.zeros((1, len(CHANNEL_NAMES), 100)))).all()
+
+
+def test_turns_and_differences_follow_their_channels() -> None:
+    channels = ("a", "b", "heading", "vane")
+    windows = np.zeros((2, 4, 5))
+    windows[:, 0], windows[:, 1] = 3.0, 1.0
+    windows[:, 2] = [359, 1, 359, 1, 0]
+    windows[:, 3] = 350
+    made = Engineer(
+        (
+            Feature("a", "V"),
+            Feature("d", "V", "difference", ("a", "b")),
+            Feature("yaw", "deg", "turn", ("heading",)),
+            Feature("off", "deg", "turn", ("heading", "vane")),
+        ),
+        channels,
+    )(windows)
+    assert made[0, 0].tolist() == [3.0] * 5
+    assert made[0, 1].tolist() == [2.0] * 5
+    assert made[1, 2] == pytest.approx([-1, 1, -1, 1, 0], abs=1e-4)
+    assert made[1, 3] == pytest.approx([9, 11, 9, 11, 10], abs=1e-4)

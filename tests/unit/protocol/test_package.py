@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.features import FEATURES
+from gustbed_protocol.channels import CHANNELS
+from gustbed_protocol.features import FEATURES, FEATURES_OF, Feature
 from gustbed_protocol.package import (
-    FeatureSpec,
+    ChannelSpec,
     Manifest,
     Package,
     PackageError,
@@ -19,7 +20,7 @@ from gustbed_protocol.package import (
     version_key,
     write_package,
 )
-from gustbed_protocol.violations import FEATURES_OF, Violation
+from gustbed_protocol.violations import Violation
 
 
 def package() -> Package:
@@ -27,7 +28,10 @@ def package() -> Package:
         name="windturbine",
         version="1.2.3",
         created="2026-01-01T00:00:00Z",
-        features=[FeatureSpec(f.name, f.unit) for f in FEATURES],
+        turbine_type="mini",
+        detector="none",
+        channels=[ChannelSpec(c.name, c.unit) for c in CHANNELS],
+        features=list(FEATURES),
         sample_rate_hz=20,
         window=100,
         step=10,
@@ -35,7 +39,11 @@ def package() -> Package:
         violations={kind: list(names) for kind, names in FEATURES_OF.items()},
     )
     return Package(
-        manifest, b"onnx", np.zeros((2, 6, 100), np.float32), np.zeros((2, 6), np.float32)
+        manifest,
+        b"onnx",
+        np.zeros((2, 6, 100), np.float32),
+        np.zeros((2, 6), np.float32),
+        "# A card",
     )
 
 
@@ -45,7 +53,8 @@ def test_a_package_survives_the_archive_and_is_reproducible(tmp_path: Path) -> N
     assert first == second == (tmp_path / "a.tar.gz").read_bytes()
     back = read_package(first)
     assert back.manifest.version == "1.2.3"
-    assert set(back.manifest.checksums) == {"model.onnx", "golden.npz"}
+    assert set(back.manifest.checksums) == {"model.onnx", "golden.npz", "card.md"}
+    assert back.card == "# A card"
     assert back.golden_windows.shape == (2, 6, 100)
 
 
@@ -90,11 +99,22 @@ def test_s5_a_decompression_bomb_is_refused_without_unpacking_it() -> None:
         read_package(gzip.compress(raw.getvalue()))
 
 
-def test_a_model_for_other_features_is_refused_with_both_lists(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("features", "says"),
+    [
+        ([Feature("gossip", "1")], "no channel 'gossip'"),
+        ([Feature("roll", "rad", "roll", ("qw", "qx"))], "'roll' of 2 channels"),
+        ([Feature("rps", "1/s"), Feature("rps", "1/s")], "named once"),
+        ([], "features"),
+    ],
+)
+def test_features_that_cannot_be_computed_are_refused(
+    tmp_path: Path, features: list[Feature], says: str
+) -> None:
     good = package()
-    other = replace(good.manifest, features=[FeatureSpec("roll", "deg")])
+    other = replace(good.manifest, features=features)
     data = write_package(replace(good, manifest=other), tmp_path / "a.tar.gz")
-    with pytest.raises(PackageError, match="deg") as caught:
+    with pytest.raises(PackageError, match=says) as caught:
         read_package(data)
     assert caught.value.reason == "wrong_features"
 

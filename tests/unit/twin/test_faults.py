@@ -7,7 +7,7 @@ import pytest
 
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS
 from gustbed_protocol.features import FEATURE_NAMES, engineer
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.faults import KINDS, Faults
 from gustbed_twin.filters import Floats
@@ -105,7 +105,7 @@ def test_voltage_drops_and_flickers(wind: float) -> None:
     assert electric_residual(faulty).std() > 2 * electric_residual(sound).std()
 
 
-@pytest.mark.parametrize("kind", list(Violation))
+@pytest.mark.parametrize("kind", list(INJECTABLE))
 def test_more_severity_is_a_larger_deviation(kind: Violation) -> None:
     sound = features(run(None, 0))
     sizes = []
@@ -142,7 +142,7 @@ def test_clearing_starts_from_the_severity_of_the_moment() -> None:
 
 def test_clearing_without_a_kind_mends_everything() -> None:
     sound, farm = (Farm(1, range(1), WindConfig(), RATE) for _ in range(2))
-    for kind in Violation:
+    for kind in INJECTABLE:
         farm.inject(0, kind, 1.0, 0.0)
     farm.advance(200)
     sound.advance(200)

@@ -1,0 +1,61 @@
+"""The one interface of all detectors, and the graph that they are exported in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gustbed_training.data.schema import Schema
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train: equal seeds and data give equal weights. None leaves it to the detector."""
+
+    seed: int = 0
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Normal data: training windows (n, features, time), and held-out stretches of windows, each
+    in order of time, that no weight may be fitted to.
+    """
+
+    schema: Schema
+    windows: NDArray[np.float32]
+    held: Sequence[NDArray[np.float32]]
+
+
+class Detector(Protocol):
+    """Learns what is normal.
+
+    The module that ``fit`` returns maps raw windows (n, features, time) to scores (n, features),
+    0 or more, larger for stranger; it normalises by itself, needs no other window, and exports
+    to ONNX opset 17.
+    """
+
+    name: str
+
+    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+        """Raises ``GustbedError`` for data that it cannot learn from."""
+
+
+class Thresholded(nn.Module):
+    """What is exported: windows to scores and ratios, both (n, features)."""
+
+    def __init__(self, scorer: nn.Module, thresholds: Sequence[float]) -> None:
+        super().__init__()
+        self.scorer = scorer
+        self.threshold: Tensor
+        self.register_buffer("threshold", torch.tensor(thresholds, dtype=torch.float32))
+
+    def forward(self, window: Tensor) -> tuple[Tensor, Tensor]:
+        score = self.scorer(window)
+        return score, score / self.threshold
