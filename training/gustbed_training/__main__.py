@@ -37,11 +37,11 @@ def _make_dataset(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from gustbed_protocol.package import check_name, version_key, write_package
     from gustbed_training.datasets import cached
-    from gustbed_training.pipeline import Identity, build
+    from gustbed_training.detectors.base import Plan
+    from gustbed_training.detectors.thresholds import Target
+    from gustbed_training.pipeline.package import Identity, build
     from gustbed_training.profiles import profile
     from gustbed_training.shares import load
-    from gustbed_training.thresholds import Target
-    from gustbed_training.train import Plan
 
     identity = Identity(check_name(options.name), options.version)
     version_key(options.version)
@@ -58,11 +58,11 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from gustbed_training.baseline import pca_scorer
+    from gustbed_training.detectors.scoring import load_package, scorer
+    from gustbed_training.detectors.thresholds import Target
     from gustbed_training.evaluate import evaluate
     from gustbed_training.report import as_json, as_table
-    from gustbed_training.scoring import load_package, scorer
     from gustbed_training.shares import for_evaluation, load
-    from gustbed_training.thresholds import Target
 
     package = load_package(options.model)
     title = f"{package.manifest.name} {package.manifest.version}"
@@ -79,7 +79,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _factory(options: argparse.Namespace) -> None:
-    from gustbed_training.factory import make_factory
+    from gustbed_training.pipeline.factory import make_factory
 
     for path in make_factory(options.out, _say):
         print(path)
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--name", default="windturbine")
     train.add_argument("--version", default="1.0.0", metavar="X.Y.Z")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--epochs", type=_count, default=20)
+    train.add_argument("--epochs", type=_count)
     train.add_argument("--hours", type=_positive, help="use at most this much of each recording")
     train.add_argument(
         "--false-per-hour", type=_positive, default=3e-4, help="aim, per turbine and feature"
@@ -123,7 +123,10 @@ def _parser() -> argparse.ArgumentParser:
     factory = commands.add_parser("factory", help="make the model that the edge ships with")
     factory.set_defaults(function=_factory)
     factory.add_argument(
-        "--out", type=Path, default=Path("services/edge/gustbed_edge/factory"), metavar="DIR"
+        "--out",
+        type=Path,
+        default=Path("services/edge/gustbed_edge/factory/windturbine"),
+        metavar="DIR",
     )
     return parser
 

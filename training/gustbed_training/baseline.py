@@ -5,11 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_training.detectors.scoring import Scorer, Scores
+from gustbed_training.detectors.thresholds import Target, threshold
 from gustbed_training.model import statistics
-from gustbed_training.pipeline import find_thresholds
-from gustbed_training.scoring import Scorer, Scores
+from gustbed_training.recordings import SAMPLE_RATE_HZ
 from gustbed_training.shares import Shares, windows_of
-from gustbed_training.thresholds import Target
+from gustbed_training.windows import STEP
 
 COMPONENTS = 24
 
@@ -31,7 +32,12 @@ def pca_scorer(shares: Shares, target: Target, components: int = COMPONENTS) -> 
     basis = vectors[:, -components:].astype(np.float32)
     score = _scorer(flat, basis, np.ones(windows.shape[1], dtype=np.float32))
     held = [part.windows() for part in shares.calibrate]
-    limits = np.array(find_thresholds(score, held, target), dtype=np.float32)
+    scores = [score(each)[0] for each in held]
+    found = [
+        threshold([each[:, i] for each in scores], target, 3600 * SAMPLE_RATE_HZ / STEP)
+        for i in range(windows.shape[1])
+    ]
+    limits = np.array(found, dtype=np.float32)
     return _scorer(flat, basis, limits)
 
 

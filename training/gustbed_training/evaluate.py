@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.violations import FEATURES_OF, Violation
+from gustbed_protocol.features import FEATURE_NAMES, FEATURES_OF
+from gustbed_protocol.violations import Violation
+from gustbed_training.detectors.scoring import Scorer
 from gustbed_training.events import events
 from gustbed_training.recordings import SAMPLE_RATE_HZ, Recording
-from gustbed_training.scoring import Scorer
 from gustbed_training.windows import STEP, features_of, whole, window_ends
 
 SETTLE_S = 25.0

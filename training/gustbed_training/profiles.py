@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import turbine_id
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE
 from gustbed_training.datasets import Fault, Profile, Role, Run
 
 SEVERITIES = (0.2, 0.3, 0.5, 0.8, 1.0)
@@ -38,7 +38,7 @@ def _grid(role: Role, first_seed: int, hours: float, *, every_turbulence: bool) 
 def _faulty(seed: int, wind: float, turbines: int, severities: tuple[float, ...]) -> Run:
     """Every kind and severity on every turbine, one after the other, at times of its own."""
     faults: list[Fault] = []
-    pairs = [(kind, severity) for severity in severities for kind in Violation]
+    pairs = [(kind, severity) for severity in severities for kind in INJECTABLE]
     for index in range(turbines):
         for position, (kind, severity) in enumerate(pairs):
             start = PAUSE_S + position * (FAULT_S + PAUSE_S) + 7.3 * index

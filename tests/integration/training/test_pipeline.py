@@ -17,11 +17,13 @@ from gustbed_edge.events import KINDS, EventTracker, Site
 from gustbed_protocol.events import ModelRef
 from gustbed_protocol.jobs import Release
 from gustbed_protocol.package import read_package, sha256
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 from gustbed_training.events import CLOSE_AFTER, OPEN_AFTER, events
-from gustbed_training.scoring import load_package, scorer
+from gustbed_training.detectors.scoring import load_package, scorer
 
-FACTORY = Path(__file__).parents[3] / "services" / "edge" / "gustbed_edge" / "factory"
+FACTORY = (
+    Path(__file__).parents[3] / "services" / "edge" / "gustbed_edge" / "factory" / "windturbine"
+)
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -87,7 +89,7 @@ def test_evaluation_prints_the_same_figures_for_people_and_programs(
     words = ("gustbed_training", "evaluate", "--model", package, "--data", dataset)
     told = json.loads(run(*words, "--json", "--baseline", dataset).stdout)
     assert told["model"] == "windturbine 1.2.3"
-    assert {fault["kind"] for fault in told["faults"]} == set(Violation)
+    assert {fault["kind"] for fault in told["faults"]} == set(INJECTABLE)
     assert len(told["baseline"]) == 1
     table = run(*words).stdout
     assert f"{told['verdicts']['voltage']['recall']:.3f}" in table
@@ -134,7 +136,7 @@ def test_the_factory_model_reproduces_its_golden_ratios() -> None:
 def test_the_factory_model_finds_each_fault_once_on_a_wind_and_seed_it_never_saw(
     run: Run, tmp_path: Path
 ) -> None:
-    starts = {kind: 60 + 150 * i for i, kind in enumerate(Violation)}
+    starts = {kind: 60 + 150 * i for i, kind in enumerate(INJECTABLE)}
     faults = [
         word
         for index, severity in enumerate((0.3, 0.5, 1.0), start=1)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from gustbed_protocol.jobs import Release
 from gustbed_protocol.package import sha256
-from gustbed_training.factory import KEY_FILE, KEY_ID, RELEASE_FILE, sign
+from gustbed_training.pipeline.factory import KEY_FILE, KEY_ID, RELEASE_FILE, sign
 
 PACKED = b"stands for a package"
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gustbed_protocol.errors import GustbedError
+from gustbed_training.detectors.thresholds import Target, sustained, threshold
 from gustbed_training.events import OPEN_AFTER, events
-from gustbed_training.thresholds import Target, sustained, threshold
 
 PER_HOUR = 7200.0
 

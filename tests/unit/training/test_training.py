@@ -8,17 +8,17 @@ import torch
 
 from gustbed_protocol.features import FEATURES
 from gustbed_protocol.package import Package
-from gustbed_protocol.violations import Violation
+from gustbed_protocol.violations import INJECTABLE, Violation
 from gustbed_training.baseline import pca_scorer
+from gustbed_training.detectors.export import to_onnx
+from gustbed_training.detectors.scoring import Scorer, scorer
+from gustbed_training.detectors.thresholds import Target
 from gustbed_training.evaluate import evaluate, violating
 from gustbed_training.events import events
-from gustbed_training.export import to_onnx
 from gustbed_training.model import TurbineModel
-from gustbed_training.pipeline import Identity, build
+from gustbed_training.pipeline.package import Identity, build
 from gustbed_training.recordings import Recording
-from gustbed_training.scoring import Scorer, scorer
 from gustbed_training.shares import Part, Shares
-from gustbed_training.thresholds import Target
 from gustbed_training.train import Plan, train
 from gustbed_training.windows import WINDOW, Fractions, features_of, split_by_time, whole
 from tests.unit.training.synthetic import recording
@@ -43,7 +43,7 @@ def _shares(recordings: list[Recording]) -> Shares:
     shares.fault = [
         Part(faulty, whole(faulty))
         for faulty in (
-            recording(50 + i, 4, 2.0, (kind, *FAULT_AT)) for i, kind in enumerate(Violation)
+            recording(50 + i, 4, 2.0, (kind, *FAULT_AT)) for i, kind in enumerate(INJECTABLE)
         )
     ]
     return shares
@@ -142,14 +142,14 @@ def test_the_package_reproduces_its_golden_ratios(package: Package, score: Score
     assert (package.golden_ratios[8:] > 1).any(axis=1).all()
 
 
-@pytest.mark.parametrize("kind", list(Violation))
+@pytest.mark.parametrize("kind", INJECTABLE)
 def test_a_fault_opens_one_event_of_its_kind_and_none_of_another(
     score: Scorer, kind: Violation
 ) -> None:
     one = recording(70, 4, 2.3, (kind, *FAULT_AT))
     verdicts = violating(score(features_of(one, whole(one)))[1])
     counts = {other: len(events(bad)) for other, bad in verdicts.items()}
-    assert counts == {other: int(other is kind) for other in Violation}
+    assert counts == {other: int(other is kind) for other in INJECTABLE}
 
 
 def test_the_model_beats_principal_components(shares: Shares, score: Scorer) -> None:

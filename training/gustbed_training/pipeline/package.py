@@ -1,7 +1,7 @@
 """From shared-out recordings to a model package."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,28 +9,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gustbed_protocol.channels import CHANNELS
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import FEATURE_NAMES, FEATURES
-from gustbed_protocol.package import FeatureSpec, Manifest, Package
-from gustbed_protocol.violations import FEATURES_OF
+from gustbed_protocol.features import FEATURES, FEATURES_OF
+from gustbed_protocol.package import QUANTILES, ChannelSpec, Distribution, Manifest, Package
+from gustbed_protocol.telemetry import MINI
+from gustbed_training.data.schema import Schema
+from gustbed_training.detectors.base import FitData, Plan
+from gustbed_training.detectors.registry import SHIPPED, detector
+from gustbed_training.detectors.scoring import scorer
+from gustbed_training.detectors.thresholds import Target
 from gustbed_training.evaluate import evaluate
-from gustbed_training.export import to_onnx
-from gustbed_training.model import WIND, TurbineModel
-from gustbed_training.recordings import SAMPLE_RATE_HZ
+from gustbed_training.pipeline.calibrate import exported, thresholds_of
+from gustbed_training.recordings import NEEDED, SAMPLE_RATE_HZ
 from gustbed_training.report import as_metrics
-from gustbed_training.scoring import Scorer, scorer
 from gustbed_training.shares import Shares, hours_of, windows_of
-from gustbed_training.thresholds import Target, threshold
-from gustbed_training.train import Plan, train
 from gustbed_training.windows import STEP, WINDOW
 
 Say = Callable[[str], None]
-VERDICTS_PER_HOUR = 3600 * SAMPLE_RATE_HZ / STEP
 _GOLDEN_NORMAL, _GOLDEN_FAULTY = 8, 8
-_ROOM_FOR_WEATHER = 2.0
-"""Weather is no fault: only a wind that is far beyond any seen may count as a broken anemometer."""
-_PROGRESS_EVERY = 7
-"""Every so manieth held-out window suffices to show progress."""
+_SCHEMA = Schema(
+    turbine_type=MINI,
+    sample_rate_hz=SAMPLE_RATE_HZ,
+    channels=tuple(ChannelSpec(c.name, c.unit) for c in CHANNELS if c.name in NEEDED),
+    features=FEATURES,
+    violations=FEATURES_OF,
+    window=WINDOW,
+    step=STEP,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,10 @@ def build(
     windows = windows_of(shares.train)
     held = [part.windows() for part in shares.calibrate]
     say(f"training on {len(windows)} windows, calibrating on {sum(map(len, held))}")
-    model = train(windows, np.concatenate(held)[::_PROGRESS_EVERY], plan, say)
-    model.threshold.copy_(torch.tensor(find_thresholds(_score(model), held, target)))
-    onnx = to_onnx(model, len(FEATURES), WINDOW)
+    chosen = detector(SHIPPED)
+    module = chosen.fit(FitData(_SCHEMA, windows, held), plan, say)
+    thresholds = thresholds_of(module, held, _SCHEMA, target)
+    onnx = exported(module, thresholds, _SCHEMA)
     score = scorer(onnx)
     result = evaluate((part.cut_out() for part in (*shares.test, *shares.fault)), score)
     golden = _golden_windows(shares)
@@ -58,38 +65,33 @@ def build(
         name=identity.name,
         version=identity.version,
         created=_now(),
-        features=[FeatureSpec(feature.name, feature.unit) for feature in FEATURES],
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        window=WINDOW,
-        step=STEP,
-        thresholds=dict(zip(FEATURE_NAMES, model.threshold.tolist(), strict=True)),
-        violations={kind: list(names) for kind, names in FEATURES_OF.items()},
+        turbine_type=_SCHEMA.turbine_type,
+        detector=chosen.name,
+        channels=list(_SCHEMA.channels),
+        features=list(_SCHEMA.features),
+        sample_rate_hz=_SCHEMA.sample_rate_hz,
+        window=_SCHEMA.window,
+        step=_SCHEMA.step,
+        thresholds=dict(zip(_SCHEMA.feature_names, thresholds, strict=True)),
+        violations={kind: list(names) for kind, names in _SCHEMA.violations.items()},
+        decision=_SCHEMA.decision,
+        reference=_reference(windows),
         metrics=as_metrics(result),
         training={"data": source} | _provenance(shares, plan, target),
     )
     return Package(manifest, onnx, golden, score(golden)[1])
 
 
-def find_thresholds(
-    score: Scorer, held: Sequence[NDArray[np.float32]], target: Target
-) -> list[float]:
-    """Thresholds by feature from held-out normal windows, one array per stretch of time."""
-    scores = [score(windows)[0] for windows in held]
-    found = [
-        threshold([each[:, i] for each in scores], target, VERDICTS_PER_HOUR)
-        for i in range(len(FEATURES))
-    ]
-    found[WIND] *= _ROOM_FOR_WEATHER
-    return found
-
-
-def _score(model: TurbineModel) -> Scorer:
-    def score(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        with torch.no_grad():
-            scores, ratios = model(torch.from_numpy(windows))
-        return scores.numpy(), ratios.numpy()
-
-    return score
+def _reference(windows: NDArray[np.float32]) -> dict[str, Distribution]:
+    """How the features were distributed in training."""
+    flat = windows.transpose(1, 0, 2).reshape(windows.shape[1], -1)
+    quantiles = np.quantile(flat, QUANTILES, axis=1).T
+    return {
+        name: Distribution(
+            float(row.mean(dtype=np.float64)), float(row.std(dtype=np.float64)), found.tolist()
+        )
+        for name, row, found in zip(_SCHEMA.feature_names, flat, quantiles, strict=True)
+    }
 
 
 def _golden_windows(shares: Shares) -> NDArray[np.float32]:
@@ -114,7 +116,7 @@ def _evenly(windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 def _provenance(shares: Shares, plan: Plan, target: Target) -> dict[str, str]:
     return {
         "seed": str(plan.seed),
-        "epochs": str(plan.epochs),
+        "epochs": str(plan.epochs or ""),
         "train_turbine_hours": f"{hours_of(shares.train):.2f}",
         "calibrate_turbine_hours": f"{hours_of(shares.calibrate):.2f}",
         "false_events_per_turbine_hour_aimed_at": f"{target.false_per_hour:g}",

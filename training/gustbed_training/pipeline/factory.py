@@ -16,11 +16,11 @@ from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.jobs import PACKAGE_FILE, Release, Signature
 from gustbed_protocol.package import sha256, write_package
 from gustbed_training.datasets import cached
-from gustbed_training.pipeline import Identity, build
+from gustbed_training.detectors.base import Plan
+from gustbed_training.detectors.thresholds import Target
+from gustbed_training.pipeline.package import Identity, build
 from gustbed_training.profiles import profile
 from gustbed_training.shares import load
-from gustbed_training.thresholds import Target
-from gustbed_training.train import Plan
 
 IDENTITY = Identity("windturbine", "1.0.0")
 KEY_ID = "factory"

@@ -1,0 +1,41 @@
+"""A detector's thresholds, and the graph that divides by them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gustbed_training.data.schema import Schema
+from gustbed_training.detectors.base import Thresholded
+from gustbed_training.detectors.export import to_onnx
+from gustbed_training.detectors.thresholds import Target, threshold
+
+_BATCH = 2048
+
+
+def thresholds_of(
+    module: nn.Module, held: Sequence[NDArray[np.float32]], schema: Schema, target: Target
+) -> list[float]:
+    """By feature, from held-out normal windows, one array per stretch of time."""
+    scores = [_scores(module, windows) for windows in held]
+    return [
+        threshold([each[:, i] for each in scores], target, schema.verdicts_per_hour)
+        for i in range(len(schema.features))
+    ]
+
+
+def exported(module: nn.Module, thresholds: Sequence[float], schema: Schema) -> bytes:
+    """The ONNX graph with its thresholds."""
+    return to_onnx(Thresholded(module, thresholds).eval(), len(schema.features), schema.window)
+
+
+def _scores(module: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    with torch.no_grad():
+        parts = [
+            module(torch.from_numpy(windows[i : i + _BATCH])).numpy()
+            for i in range(0, len(windows), _BATCH)
+        ]
+    scores: NDArray[np.float32] = np.concatenate(parts)
+    return scores
