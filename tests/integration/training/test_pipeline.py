@@ -17,9 +17,9 @@ from gustbed_edge.events import KINDS, EventTracker, Site
 from gustbed_protocol.events import ModelRef
 from gustbed_protocol.jobs import Release
 from gustbed_protocol.package import read_package, sha256
-from gustbed_protocol.violations import INJECTABLE, Violation
-from gustbed_training.events import CLOSE_AFTER, OPEN_AFTER, events
+from gustbed_protocol.violations import INJECTABLE
 from gustbed_training.detectors.scoring import load_package, scorer
+from gustbed_training.events import CLOSE_AFTER, OPEN_AFTER, events
 
 FACTORY = (
     Path(__file__).parents[3] / "services" / "edge" / "gustbed_edge" / "factory" / "windturbine"
