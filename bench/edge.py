@@ -54,7 +54,7 @@ from gustbed_protocol.telemetry import Samples, block_from_samples
 
 SITES = (6, 100)
 """Turbines."""
-PACKAGE = Path(gustbed_edge.__file__).parent / "factory" / "package.tar.gz"
+PACKAGE = Path(gustbed_edge.__file__).parent / "factory" / "windturbine" / "package.tar.gz"
 RATE_HZ, BLOCK = 20.0, 10
 SECONDS = BLOCK / RATE_HZ
 Floats = NDArray[np.float64]

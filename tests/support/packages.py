@@ -195,11 +195,12 @@ def sign_package(package: Package, key: SigningKey, folder: Path, **changes: obj
 
 
 def write_factory(folder: Path, signed: Signed, key: SigningKey) -> Path:
-    """Lay a package out as the one that the edge ships with."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / PACKAGE_FILE).write_bytes(signed.archive)
-    (folder / RELEASE_FILE).write_bytes(release_to_json(signed.release, signed.signature))
-    (folder / "signing-key.pem").write_bytes(key.public_pem())
+    """Lay a package out as one that the edge ships with; return the folder of them all."""
+    place = folder / signed.release.name
+    place.mkdir(parents=True, exist_ok=True)
+    (place / PACKAGE_FILE).write_bytes(signed.archive)
+    (place / RELEASE_FILE).write_bytes(release_to_json(signed.release, signed.signature))
+    (place / "signing-key.pem").write_bytes(key.public_pem())
     return folder
 
 

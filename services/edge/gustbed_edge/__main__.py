@@ -99,7 +99,7 @@ def _score(options: argparse.Namespace) -> int:
     from gustbed_edge.detector import Detector
     from gustbed_edge.offline import OfflineVerdict, open_package, read_recording, score_recording
 
-    package = options.package or load(EdgeSettings).factory_dir / "package.tar.gz"
+    package = options.package or load(EdgeSettings).factory_dir / "windturbine" / "package.tar.gz"
     values = read_recording(options.recording)
     detector = Detector(open_package(package))
 

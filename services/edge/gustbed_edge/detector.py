@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from gustbed_protocol.events import ModelRef
-from gustbed_protocol.features import FEATURE_NAMES, engineer
+from gustbed_protocol.features import Engineer
 from gustbed_protocol.package import INPUT, RATIO, Manifest, Package, PackageError
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class Detector:
     def __init__(self, package: Package) -> None:
         self.manifest: Manifest = package.manifest
         self.model = ModelRef(package.manifest.name, package.manifest.version)
+        self._engineer = Engineer(package.manifest.features, package.manifest.channel_names)
         try:
             self._session: Any = _session(package.model)
             inputs = [(i.name, i.type, len(i.shape)) for i in self._session.get_inputs()]
@@ -42,15 +43,15 @@ class Detector:
             )
 
     def score(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Channel windows (n, channels, time) to ratios (n, features).
+        """Windows (n, channels, time) of the manifest's channels to ratios (n, features).
 
         A row that the model cannot score is NaN; the other rows are not touched by it.
         """
-        return self.ratios(engineer(windows))
+        return self.ratios(self._engineer(windows))
 
     def ratios(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Feature windows (n, features, time) to ratios (n, features); NaN where it failed."""
-        result = np.full((len(features), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
+        result = np.full((len(features), len(self.manifest.features)), np.nan, dtype=np.float32)
         for start in range(0, len(features), MAX_BATCH):
             part = slice(start, start + MAX_BATCH)
             result[part] = self._guarded(features[part])
@@ -63,14 +64,14 @@ class Detector:
         except Exception as error:  # noqa: BLE001 - whatever a model does, telemetry goes on
             if len(features) == 1:
                 log.warning("model %s failed: %s", self.model.version, _first_line(error))
-                return np.full((1, len(FEATURE_NAMES)), np.nan, dtype=np.float32)
+                return np.full((1, len(self.manifest.features)), np.nan, dtype=np.float32)
         # One turbine's window may be what breaks the run: find it, and score the others.
         return np.concatenate([self._guarded(features[i : i + 1]) for i in range(len(features))])
 
     def _run(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         options = ort.RunOptions()
         ratios: NDArray[np.float32] = self._session.run([RATIO], {INPUT: features}, options)[0]
-        if ratios.shape != (len(features), len(FEATURE_NAMES)):
+        if ratios.shape != (len(features), len(self.manifest.features)):
             raise PackageError("wrong_graph", f"ratio has shape {ratios.shape}")
         return ratios
 
@@ -123,11 +124,11 @@ def check_golden(
 
 def violation_masks(manifest: Manifest, kinds: Sequence[str]) -> NDArray[np.bool_]:
     """Which features speak for which kind: (kinds, features)."""
-    masks = np.zeros((len(kinds), len(FEATURE_NAMES)), dtype=bool)
+    masks = np.zeros((len(kinds), len(manifest.features)), dtype=bool)
     for row, kind in enumerate(kinds):
         for violation, features in manifest.violations.items():
             if violation.value == kind:
-                masks[row] = [name in features for name in FEATURE_NAMES]
+                masks[row] = [name in features for name in manifest.feature_names]
     return masks
 
 

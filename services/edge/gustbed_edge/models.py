@@ -162,6 +162,8 @@ def load_serving(store: ModelStore, keys: Keys, factory: Path) -> Loaded | None:
 
 def load_factory(folder: Path) -> Loaded:
     """The model that the edge ships with. Raises ``GustbedError``."""
+    # One model a folder; a package that lies there itself is the only one.
+    folder = next(iter(sorted(folder.glob("*/"))), folder)
     release, signature, archive = _read_pair(folder)
     key = load_key(folder / FACTORY_KEY)
     return _load(release, signature, archive, {signature.key_id: key} if key else {}, None)

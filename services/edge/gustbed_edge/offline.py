@@ -14,7 +14,6 @@ from gustbed_edge.events import KINDS
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import ModelRef, VerdictState
-from gustbed_protocol.features import FEATURE_NAMES
 from gustbed_protocol.package import Package, read_package
 from gustbed_protocol.violations import Violation
 
@@ -65,20 +64,22 @@ def score_recording(values: NDArray[np.float32], detector: Detector) -> Iterator
     manifest = detector.manifest
     masks = violation_masks(manifest, KINDS)
     ends = range(manifest.window, values.shape[1] + 1, manifest.step)
+    columns = [CHANNEL_INDEX[name] for name in manifest.channel_names]
     for first in range(0, len(ends), BATCH):
         part = ends[first : first + BATCH]
-        windows = np.stack([values[:, end - manifest.window : end] for end in part])
+        windows = np.stack([values[columns, end - manifest.window : end] for end in part])
         for end, ratios in zip(part, detector.score(windows), strict=True):
-            yield _verdict(end, ratios, masks, detector.model)
+            yield _verdict(end, ratios, masks, detector)
 
 
 def _verdict(
-    end: int, ratios: NDArray[np.float32], masks: NDArray[np.bool_], model: ModelRef
+    end: int, ratios: NDArray[np.float32], masks: NDArray[np.bool_], detector: Detector
 ) -> OfflineVerdict:
+    model, names = detector.model, detector.manifest.feature_names
     if np.isnan(ratios).any():
         return OfflineVerdict(end, "unknown", None, {}, [], model)
     above = ratios > 1
-    named = {name: float(ratio) for name, ratio in zip(FEATURE_NAMES, ratios, strict=True)}
+    named = {name: float(ratio) for name, ratio in zip(names, ratios, strict=True)}
     violations = [kind for kind, mask in zip(KINDS, masks, strict=True) if above[mask].any()]
     state: VerdictState = "anomaly" if violations else "ok"
     return OfflineVerdict(end, state, max(named.values()), named, violations, model)

@@ -19,7 +19,7 @@ from gustbed_edge.summaries import Summaries
 from gustbed_edge.unscored import Unscored
 from gustbed_edge.windows import Windows
 from gustbed_protocol import topics
-from gustbed_protocol.channels import CHANNELS
+from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_protocol.errors import PayloadError
 from gustbed_protocol.events import AnomalyEvent, TelemetrySummary, TurbineStatus, Verdict
 from gustbed_protocol.events import VerdictState as State
@@ -99,6 +99,8 @@ class Scorer:
         self._states = [_Turbine(SequenceCounter()) for _ in self._turbines]
         self._summaries = Summaries(len(self._turbines))
         self._windows = Windows(len(self._turbines), len(CHANNELS), DEFAULT_WINDOW)
+        self._names = FEATURE_NAMES
+        self._columns = list(range(len(CHANNELS)))
         self._masks = np.zeros((len(KINDS), len(FEATURE_NAMES)), dtype=bool)
 
     def serve(self, detector: Detector) -> None:
@@ -106,6 +108,8 @@ class Scorer:
         manifest = detector.manifest
         if manifest.window != self._windows.window:
             self._windows = self._windows.resized(manifest.window)
+        self._names = manifest.feature_names
+        self._columns = [CHANNEL_INDEX[name] for name in manifest.channel_names]
         self._masks = violation_masks(manifest, KINDS)
         self._ingest.sample_rate_hz = manifest.sample_rate_hz
         if self._legacy is not None:
@@ -222,22 +226,22 @@ class Scorer:
             times.append(arrived)
         index = np.array(rows, dtype=np.intp)
         ready = np.zeros(0, dtype=bool)
-        windows = np.zeros((0, len(CHANNELS), self._windows.window), dtype=np.float32)
+        windows = np.zeros((0, len(self._columns), self._windows.window), dtype=np.float32)
         if kept:
             self._windows.restart(np.array(restarted, dtype=np.intp))
             values = np.stack([samples.values for samples in kept])
             self._windows.append(index, values)
             self._summaries.add(index, values, np.array(ends))
             ready = self._windows.ready(index)
-            windows = self._windows.latest(index[ready])
+            windows = self._windows.latest(index[ready])[:, self._columns]
         return _Round(index, kept, ends, times, ready, windows)
 
     def _ratios(self, rounds: list[_Round]) -> NDArray[np.float32]:
         if not rounds:
-            return np.zeros((0, len(FEATURE_NAMES)), dtype=np.float32)
+            return np.zeros((0, len(self._names)), dtype=np.float32)
         windows = np.concatenate([part.windows for part in rounds])
         if self.detector is None:
-            return np.full((len(windows), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
+            return np.full((len(windows), len(self._names)), np.nan, dtype=np.float32)
         return self.detector.score(windows)
 
     def _conclude(self, part: _Round, ratios: NDArray[np.float32], outcome: Outcome) -> None:
@@ -287,7 +291,7 @@ class Scorer:
             t=end,
             state=state,
             score=score,
-            ratios=dict(zip(FEATURE_NAMES, ratios, strict=True)) if ratios else {},
+            ratios=dict(zip(self._names, ratios, strict=True)) if ratios else {},
             violations=[kind for kind, hit in zip(KINDS, kinds, strict=False) if hit],
             model=self.detector.model if self.detector else None,
         )

@@ -12,6 +12,7 @@ from gustbed_edge.detector import Detector
 from gustbed_edge.installer import Installer, Limits
 from gustbed_edge.models import ModelStore, load_factory, load_serving
 from gustbed_edge.trust import Keys
+from gustbed_protocol.features import Feature
 from gustbed_protocol.jobs import JobDocument, Signature
 from gustbed_protocol.package import MAX_PACKAGE_BYTES, Package, PackageError
 from tests.support.packages import (
@@ -211,7 +212,7 @@ def altered(package: Package, **changes: Any) -> Package:
 
 def test_a_package_for_other_features_is_refused(site: Site) -> None:
     package = tiny_package("1.1.0")
-    features = list(reversed(package.manifest.features))
+    features = [*package.manifest.features, Feature("gust", "m/s")]
     signed = sign_package(altered(package, features=features), KEY, site.folder / "packages")
     assert site.refusal(signed) == "wrong_features"
 

@@ -172,7 +172,7 @@ def test_without_any_model_there_is_none_and_the_log_says_so(
 
 
 def test_a_factory_model_signed_by_another_key_does_not_load(factory: Path) -> None:
-    (factory / models.FACTORY_KEY).write_bytes(KEY.public_pem())
+    (factory / "tiny" / models.FACTORY_KEY).write_bytes(KEY.public_pem())
     with pytest.raises(GustbedError, match="does not verify"):
         load_factory(factory)
 
