@@ -1,0 +1,102 @@
+"""A dataset's card, ``dataset.json``: what the twin, an import or the lake says of a folder."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.settings import turbine_id
+from gustbed_protocol.telemetry import MINI
+from gustbed_protocol.violations import Violation
+from gustbed_training.data.labels import Injection, LabelRules
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.schema_file import load_schema, schema_from_json
+
+CARD = "dataset.json"
+VERSION = 1
+
+
+class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of a dataset may be learnt from, if its card says so.
+
+    ``fit``: the first samples of each recording. ``test_turbines``: these turbines are for tests
+    alone. ``by_stretch``: whole stretches, in order of time over all turbines.
+    """
+
+    fit: int | None = None
+    test_turbines: tuple[str, ...] = ()
+    by_stretch: bool = False
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """A fault as the twin's cards tell it; of the miniature's, ``turbine`` is a name."""
+
+    turbine: int | str = 0
+    at: float = 0.0
+    kind: str = ""
+    severity: float = 0.0
+    signal: str = ""
+
+
+class Card(msgspec.Struct, frozen=True):
+    """What we read of a card; it says more, for people. ``detection`` is a whole schema."""
+
+    schema: int = VERSION
+    type: str = MINI
+    faults: tuple[Happening, ...] = ()
+    signals: dict[str, tuple[str, ...]] = {}
+    violations: dict[str, Violation] = {}
+    split: SplitRule = SplitRule()
+    detection: dict[str, Any] | None = None
+
+    def turbine_schema(self, where: str) -> Schema:
+        """The schema that the card holds, or that of its type."""
+        if self.detection is not None:
+            return schema_from_json(self.detection, where)
+        return load_schema(self.type)
+
+    def rules(self) -> LabelRules:
+        """What labels mean."""
+        injections = [
+            Injection(
+                each.kind,
+                turbine_id(each.turbine) if isinstance(each.turbine, int) else each.turbine,
+                each.at,
+                each.signal,
+            )
+            for each in self.faults
+            if each.signal and each.severity > 0
+        ]
+        return LabelRules(self.signals, self.violations, injections)
+
+
+def read_card(folder: Path) -> Card | None:
+    """The card of a folder, if there is one. Raises ``GustbedError`` for one that is broken."""
+    raw = _raw(folder)
+    if raw is None:
+        return None
+    try:
+        card = msgspec.json.decode(raw, type=Card)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise GustbedError(f"{folder / CARD}: {error}", "make the dataset again") from error
+    if card.schema != VERSION:
+        raise GustbedError(f"{folder / CARD}: schema {card.schema}, not {VERSION}")
+    return card
+
+
+def card_fields(folder: Path) -> dict[str, Any]:
+    """All that the card says, for people; nothing if there is none."""
+    raw = _raw(folder)
+    fields: dict[str, Any] = {} if raw is None else msgspec.json.decode(raw)
+    return fields
+
+
+def _raw(folder: Path) -> bytes | None:
+    path = folder / CARD
+    if not path.is_file():
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", "check the file") from error

@@ -1,0 +1,72 @@
+"""Proof that tests saw nothing of what was learnt from: run on every training, and in tests."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.package import Distribution
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.shares import Part, Shares
+from gustbed_training.data.statistics import reference_of
+
+_MEND = "this is a defect of the split: no figure of this run is to be trusted"
+
+
+def check_no_leakage(
+    shares: Shares,
+    schema: Schema,
+    test_turbines: Collection[str] = (),
+    reference: Mapping[str, Distribution] | None = None,
+) -> None:
+    """Raise ``GustbedError`` if a part shares samples with another or lies too near to it.
+
+    Parts of one recording that two steps see must be a window apart; only where a dataset says
+    how many samples may be learnt from do the others follow at once. With ``test_turbines`` no
+    turbine may be on both sides. ``reference`` must be what the training part alone gives.
+    """
+    _check_parts(shares, schema)
+    _check_turbines(shares, test_turbines)
+    if reference is not None and dict(reference) != reference_of(shares.train, schema):
+        raise GustbedError("leakage: statistics are not those of the training part alone", _MEND)
+
+
+def _check_parts(shares: Shares, schema: Schema) -> None:
+    spans: dict[str, list[tuple[int, int, str, bool]]] = defaultdict(list)
+    for share, parts in _named(shares):
+        for part in parts:
+            # Stretches of one file are told apart, and found to overlap, by their time.
+            first = round(part.recording.start * schema.sample_rate_hz)
+            told = part.recording.fit is not None
+            spans[part.recording.source].append(
+                (first + part.start, first + part.stop, share, told)
+            )
+    for source, found in spans.items():
+        for before, after in pairwise(sorted(found)):
+            if after[2] == before[2] and after[0] >= before[1]:
+                continue
+            told = after[3] and after[2] == "test"
+            gap = 0 if told else schema.window
+            if after[0] - before[1] < gap:
+                raise GustbedError(
+                    f"leakage: {source}: {before[2]} up to sample {before[1]}, "
+                    f"{after[2]} from {after[0]}, {gap} must lie between them",
+                    _MEND,
+                )
+
+
+def _check_turbines(shares: Shares, test_turbines: Collection[str]) -> None:
+    if not test_turbines:
+        return
+    for share, parts in _named(shares):
+        for part in parts:
+            if (part.recording.turbine in test_turbines) != (share == "test"):
+                raise GustbedError(
+                    f"leakage: turbine {part.recording.turbine} is used to {share}, but "
+                    f"{', '.join(sorted(test_turbines))} are kept for tests",
+                    _MEND,
+                )
+
+
+def _named(shares: Shares) -> Sequence[tuple[str, Sequence[Part]]]:
+    return (("train", shares.train), ("calibrate", shares.calibrate), ("test", shares.test))

@@ -1,0 +1,223 @@
+"""Schemas in YAML: of the types that we ship by name, of others by file, and inside of cards."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.features import Engineer, Feature, Op
+from gustbed_protocol.package import MAX_CHANNELS, MAX_FEATURES, MAX_WINDOW, ChannelSpec, Decision
+from gustbed_protocol.topics import level
+from gustbed_protocol.violations import Violation
+from gustbed_training.data.schema import Schema
+
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+T = TypeVar("T")
+TYPES = files("gustbed_training.data") / "types"
+_MEND = "see gustbed_training/data/types/mini.yaml"
+
+
+class FeaturePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A feature; without a unit it has its channel's."""
+
+    name: str
+    unit: str | None = None
+    op: Op = "value"
+    of: tuple[str, ...] = ()
+
+
+class DecisionPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From verdicts to events."""
+
+    open_after: Count = Decision().open_after
+    close_after: Count = Decision().close_after
+    smooth: Count = Decision().smooth
+
+
+class SignalsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a schema says beyond its channels; shared with the maps of imports."""
+
+    turbine_type: str
+    sample_rate_hz: Positive
+    window_s: Positive | None = None
+    window: Count | None = None
+    step_s: Positive | None = None
+    step: Count | None = None
+    features: tuple[FeaturePart, ...] = ()
+    violations: dict[Violation, tuple[str, ...]] = {}
+    drivers: dict[str, tuple[str, ...]] = {}
+    decision: DecisionPart = DecisionPart()
+    settle_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 0.0
+
+
+class SchemaFile(SignalsPart, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A whole file: ``channels`` maps names to units."""
+
+    channels: dict[str, str]
+
+
+def known_types() -> list[str]:
+    """Names of the types that we ship schemas of."""
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in TYPES.iterdir() if entry.name.endswith("yaml")
+    )
+
+
+def load_schema(name_or_path: str | Path) -> Schema:
+    """The schema of a type by its name, or from a YAML file. Raises ``GustbedError``."""
+    text = str(name_or_path)
+    if text in known_types():
+        return schema_from_yaml((TYPES / f"{text}.yaml").read_bytes(), f"{text}.yaml")
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        raise GustbedError(
+            f"turbine type {text!r} has no schema",
+            f"one of {', '.join(known_types())}, or a YAML file",
+        )
+    try:
+        return schema_from_yaml(path.read_bytes(), str(path))
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", "name a schema file") from error
+
+
+def schema_from_yaml(data: bytes, where: str) -> Schema:
+    """Read a schema; ``where`` names it in errors."""
+    part = decode_yaml(data, SchemaFile, where)
+    return schema_of(part, part.channels, where)
+
+
+def schema_to_json(schema: Schema) -> dict[str, Any]:
+    """What ``schema_from_json`` reads: for cards."""
+    return {
+        "turbine_type": schema.turbine_type,
+        "sample_rate_hz": schema.sample_rate_hz,
+        "window": schema.window,
+        "step": schema.step,
+        "channels": {channel.name: channel.unit for channel in schema.channels},
+        "features": [
+            {"name": f.name, "unit": f.unit, "op": f.op, "of": list(f.of)} for f in schema.features
+        ],
+        "violations": {kind.value: list(names) for kind, names in schema.violations.items()},
+        "drivers": {name: list(drivers) for name, drivers in schema.drivers.items()},
+        "decision": msgspec.to_builtins(schema.decision),
+        "settle_s": schema.settle_s,
+    }
+
+
+def schema_from_json(data: object, where: str = "schema") -> Schema:
+    """Read what ``schema_to_json`` gave, from parsed JSON. Raises ``GustbedError``."""
+    try:
+        part = msgspec.convert(data, SchemaFile)
+    except msgspec.ValidationError as error:
+        raise GustbedError(f"{where}: {error}", _MEND) from error
+    return schema_of(part, part.channels, where)
+
+
+def decode_yaml(data: bytes, kind: type[T], where: str) -> T:
+    """Strictly typed YAML. Raises ``GustbedError`` naming the key."""
+    try:
+        return msgspec.yaml.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise GustbedError(f"{where}: {text}", _MEND) from error
+
+
+def schema_of(part: SignalsPart, channels: dict[str, str], where: str) -> Schema:
+    """Fill in what was left out, and check the whole. Raises ``GustbedError`` naming the key."""
+    features = tuple(
+        Feature(f.name, _unit(f, channels), f.op, f.of if f.of != (f.name,) else ())
+        for f in part.features
+    ) or tuple(Feature(name, unit) for name, unit in channels.items())
+    names = [feature.name for feature in features]
+    _check_names(part, channels, names, where)
+    try:
+        Engineer(features, list(channels))
+    except GustbedError as error:
+        raise GustbedError(f"{where}: {error.what}", error.mend or "name it in channels") from error
+    window, step = _window(part, where), _step(part, where)
+    return Schema(
+        part.turbine_type,
+        float(part.sample_rate_hz),
+        tuple(ChannelSpec(name, unit) for name, unit in channels.items()),
+        features,
+        _violations(part, names),
+        window,
+        step,
+        dict(part.drivers),
+        Decision(part.decision.open_after, part.decision.close_after, part.decision.smooth),
+        float(part.settle_s),
+    )
+
+
+def _unit(part: FeaturePart, channels: dict[str, str]) -> str:
+    if part.unit is not None:
+        return part.unit
+    if part.op in ("roll", "pitch", "yaw"):
+        return "rad"
+    return "deg" if part.op == "turn" else channels.get((part.of or (part.name,))[0], "1")
+
+
+def _check_names(
+    part: SignalsPart, channels: dict[str, str], features: list[str], where: str
+) -> None:
+    try:
+        level(part.turbine_type)
+    except ValueError as error:
+        raise GustbedError(f"{where}: turbine_type: {error}") from error
+    for what, names, most in (
+        ("channels", list(channels), MAX_CHANNELS),
+        ("features", features, MAX_FEATURES),
+    ):
+        if not 1 <= len(names) <= most:
+            raise GustbedError(f"{where}: {what}: {len(names)} of them", f"name 1 to {most}")
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise GustbedError(f"{where}: {what}: {twice!r} is there twice", "name each once")
+    spoken = [("violations", kind.value, each) for kind, each in part.violations.items()]
+    driven = [("drivers", name, (name, *each)) for name, each in part.drivers.items()]
+    for section, key, named in (*spoken, *driven):
+        unknown = next((name for name in named if name not in features), None)
+        if unknown is not None or not named:
+            raise GustbedError(
+                f"{where}: {section}.{key}: "
+                + (f"no feature {unknown!r}" if named else "no feature named"),
+                "name features",
+            )
+
+
+def _violations(part: SignalsPart, features: list[str]) -> dict[Violation, tuple[str, ...]]:
+    violations = dict(part.violations)
+    spoken = {name for names in violations.values() for name in names}
+    silent = tuple(name for name in features if name not in spoken)
+    if silent:
+        violations[Violation.SENSOR] = violations.get(Violation.SENSOR, ()) + silent
+    return violations
+
+
+def _window(part: SignalsPart, where: str) -> int:
+    usual = 32
+    window = _samples(part, "window", usual, where)
+    if not 2 <= window <= MAX_WINDOW:
+        raise GustbedError(f"{where}: a window of {window} samples", f"use 2 to {MAX_WINDOW}")
+    return window
+
+
+def _step(part: SignalsPart, where: str) -> int:
+    usual = 1 if part.sample_rate_hz <= 2 else round(0.5 * part.sample_rate_hz)
+    step = _samples(part, "step", usual, where)
+    if not 1 <= step <= MAX_WINDOW:
+        raise GustbedError(f"{where}: a step of {step} samples", "use 1 or more")
+    return step
+
+
+def _samples(part: SignalsPart, name: str, usual: int, where: str) -> int:
+    count: int | None = getattr(part, name)
+    seconds: float | None = getattr(part, f"{name}_s")
+    if count is not None and seconds is not None:
+        raise GustbedError(f"{where}: {name} and {name}_s", "give one of the two")
+    if count is not None:
+        return count
+    return usual if seconds is None else round(seconds * part.sample_rate_hz)

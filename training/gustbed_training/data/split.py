@@ -1,0 +1,207 @@
+"""Who may see what: recordings shared out between training, thresholds and evaluation.
+
+Runs with a role keep it. A dataset's card may say what may be learnt from. Everything else is
+split by time, a window's length apart, so that no window sees two parts. A labelled fault never
+teaches: a recording with one is for tests alone.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.telemetry import MINI
+from gustbed_training.data.card import SplitRule
+from gustbed_training.data.dataset import Dataset, Role, Source
+from gustbed_training.data.recordings import within
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.shares import Part, Recording, Shares
+
+Share = Literal["train", "calibrate", "test"]
+ALL: tuple[Share, ...] = ("train", "calibrate", "test")
+TRAIN, CALIBRATE = 0.6, 0.2
+"""Shares of the time; what is left over is for testing."""
+FIT_TRAIN = 0.7
+"""Share for training of what a card lets us learn from."""
+_FOR_TESTS = ("test", "fault")
+
+
+def share_out(
+    dataset: Dataset, hours: float | None = None, want: Collection[Share] = ALL
+) -> Shares:
+    """Read a dataset and share it out; ``hours`` bounds what is learnt from each recording.
+
+    Files that hold nothing wanted are not read. Raises ``GustbedError`` if there is nothing to
+    learn from.
+    """
+    shares = Shares()
+    for share, part in _assigned(dataset, hours, want):
+        if share in want:
+            getattr(shares, share).append(part)
+    for share in ("train", "calibrate"):
+        if share in want and not getattr(shares, share):
+            seconds = shortest_to_split(dataset.schema) / dataset.schema.sample_rate_hz
+            raise GustbedError(
+                f"{dataset.folder}: nothing to {share} on: no normal recording is long enough",
+                f"give recordings without faults, {seconds:g} s without a break at least",
+            )
+    return shares
+
+
+def evaluation_parts(dataset: Dataset) -> Iterator[Part]:
+    """What a dataset keeps for tests; of one without roles or rules, everything. Read lazily."""
+    if dataset.split != SplitRule():
+        tests: tuple[Share, ...] = ("test",)
+        yield from (part for share, part in _assigned(dataset, None, tests) if share == "test")
+        return
+    kept = [source for source in dataset.sources if source.role in _FOR_TESTS]
+    for source in kept or dataset.sources:
+        yield from (whole(recording) for recording in dataset.read(source))
+
+
+def whole(recording: Recording) -> Part:
+    """All of a recording."""
+    return Part(recording, 0, recording.samples)
+
+
+def gap_of(schema: Schema) -> int:
+    """Samples between two parts of one recording: neither windows nor neighbours are shared."""
+    return schema.window
+
+
+def shortest_to_split(schema: Schema) -> int:
+    """Samples that a recording needs so that each part of its split holds a window."""
+    return schema.window * 12
+
+
+def by_time(recording: Recording, schema: Schema) -> list[tuple[Share, Part]]:
+    """Train, calibrate and test, in order of time; nothing if one of them would hold no window."""
+    gap = gap_of(schema)
+    usable = recording.samples - 2 * gap
+    train, calibrate = int(usable * TRAIN), int(usable * CALIBRATE)
+    if min(train, calibrate, usable - train - calibrate) < schema.window:
+        return []
+    second = train + gap
+    third = second + calibrate + gap
+    return [
+        ("train", Part(recording, 0, train)),
+        ("calibrate", Part(recording, second, second + calibrate)),
+        ("test", Part(recording, third, recording.samples)),
+    ]
+
+
+def to_learn_from(
+    recording: Recording, stop: int, share: float, schema: Schema
+) -> list[tuple[Share, Part]]:
+    """The samples before ``stop``: train on a share, a gap, calibrate on the rest."""
+    gap, window = gap_of(schema), schema.window
+    train = min(int(stop * share), stop - gap - window)
+    if train < window:
+        return []
+    return [
+        ("train", Part(recording, 0, train)),
+        ("calibrate", Part(recording, train + gap, stop)),
+    ]
+
+
+def by_stretch(recordings: Sequence[Recording], schema: Schema) -> list[tuple[Share, Part]]:
+    """Whole stretches in order of time over all turbines, shared out by how long they last.
+
+    Only where a turbine's next stretch begins at once for another share is its beginning left out.
+    """
+    ordered = sorted(recordings, key=lambda each: (each.start, each.turbine))
+    total = sum(each.samples for each in ordered)
+    assigned: list[tuple[Share, Part]] = []
+    last: dict[str, tuple[Share, float]] = {}
+    seen = 0
+    for each in ordered:
+        share = "test" if each.labels else _share_at((seen + each.samples / 2) / total)
+        before, until = last.get(each.source, (share, each.start))
+        apart = round((each.start - until) * schema.sample_rate_hz)
+        first = 0 if before == share else max(gap_of(schema) - apart, 0)
+        if each.samples - first >= schema.window:
+            assigned.append((share, Part(each, first, each.samples)))
+            last[each.source] = share, each.start + each.samples / schema.sample_rate_hz
+        seen += each.samples
+    return assigned
+
+
+def _share_at(time: float) -> Share:
+    if time < TRAIN:
+        return "train"
+    return "calibrate" if time < TRAIN + CALIBRATE else "test"
+
+
+def _assigned(
+    dataset: Dataset, hours: float | None, want: Collection[Share]
+) -> Iterator[tuple[Share, Part]]:
+    schema = dataset.schema
+    if dataset.split.by_stretch:
+        yield from by_stretch(list(dataset.recordings()), schema)
+        return
+    for number, source in enumerate(dataset.sources):
+        if not set(want) & set(_may_give(source)):
+            continue
+        for read in dataset.read(source):
+            recording = read
+            if source.role in ("train", "calibrate") and not read.labels:
+                recording = _first(read, hours, schema)
+                if schema.turbine_type == MINI and number % 2:
+                    # Edges also serve miniatures that send text: half is as coarse as theirs.
+                    recording = as_printed(recording)
+            yield from _assign(recording, source.role, dataset.split, schema)
+
+
+def _may_give(source: Source) -> tuple[Share, ...]:
+    if source.role in _FOR_TESTS:
+        return ("test",)
+    return ("calibrate", "test") if source.role == "calibrate" else ALL
+
+
+def _assign(
+    recording: Recording, role: Role, rule: SplitRule, schema: Schema
+) -> list[tuple[Share, Part]]:
+    everything = whole(recording)
+    if role in _FOR_TESTS or recording.turbine in rule.test_turbines:
+        return [("test", everything)]
+    if recording.fit is not None:
+        return _as_told(recording, recording.fit, schema, tests=not rule.test_turbines)
+    if recording.labels:
+        # Where turbines are kept apart, one that may be learnt from is no test either.
+        return [] if rule.test_turbines else [("test", everything)]
+    if role == "calibrate":
+        return [("calibrate", everything)]
+    if rule.test_turbines:
+        share = TRAIN / (TRAIN + CALIBRATE)
+        return to_learn_from(recording, recording.samples, share, schema)
+    return by_time(recording, schema)
+
+
+def _as_told(
+    recording: Recording, fit: int, schema: Schema, *, tests: bool
+) -> list[tuple[Share, Part]]:
+    normal = min([fit, *(label.start for label in recording.labels)])
+    assigned = to_learn_from(recording, normal, FIT_TRAIN, schema)
+    if tests and recording.samples - fit >= schema.window:
+        assigned.append(("test", Part(recording, fit, recording.samples)))
+    return assigned
+
+
+def _first(recording: Recording, hours: float | None, schema: Schema) -> Recording:
+    if hours is None:
+        return recording
+    asked = round(hours * 3600 * schema.sample_rate_hz)
+    samples = min(max(asked, shortest_to_split(schema)), recording.samples)
+    return replace(
+        recording,
+        values=recording.values[:, :samples],
+        labels=within(recording.labels, 0, samples),
+        fit=None if recording.fit is None else min(recording.fit, samples),
+    )
+
+
+def as_printed(recording: Recording) -> Recording:
+    """The recording as the firmware's text record would have given it: with two decimals."""
+    return replace(recording, values=np.round(recording.values, 2))

@@ -1,0 +1,24 @@
+"""How features are distributed: what drift reports and packages hold of the training part."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gustbed_protocol.package import QUANTILES, Distribution
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.shares import Part
+from gustbed_training.data.windows import windows_of
+
+
+def reference_of(parts: Sequence[Part], schema: Schema) -> dict[str, Distribution]:
+    """Each feature's distribution over windows of the parts that do not overlap."""
+    apart = -(-schema.window // schema.step)
+    windows = np.concatenate([windows_of(part, schema)[::apart] for part in parts])
+    flat = windows.transpose(1, 0, 2).reshape(windows.shape[1], -1)
+    quantiles = np.quantile(flat, QUANTILES, axis=1).T
+    return {
+        name: Distribution(
+            float(row.mean(dtype=np.float64)), float(row.std(dtype=np.float64)), found.tolist()
+        )
+        for name, row, found in zip(schema.feature_names, flat, quantiles, strict=True)
+    }
