@@ -20,13 +20,18 @@ VERSION = 1
 class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
     """What of a dataset may be learnt from, if its card says so.
 
-    ``fit``: the first samples of each recording. ``test_turbines``: these turbines are for tests
-    alone. ``by_stretch``: whole stretches, in order of time over all turbines.
+    ``fit``: the first samples of each recording, of all or by its name. ``test_turbines``: these
+    turbines are for tests alone. ``by_stretch``: whole stretches, in order of time over all
+    turbines.
     """
 
-    fit: int | None = None
+    fit: int | dict[str, int] | None = None
     test_turbines: tuple[str, ...] = ()
     by_stretch: bool = False
+
+    def fit_of(self, recording: str) -> int | None:
+        """How many samples of a recording may be learnt from; None leaves it to the time."""
+        return self.fit.get(recording) if isinstance(self.fit, dict) else self.fit
 
 
 class Happening(msgspec.Struct, frozen=True):

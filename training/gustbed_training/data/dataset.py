@@ -54,7 +54,8 @@ class Dataset:
 
     def read(self, source: Source) -> list[Recording]:
         """A file's unbroken stretches of a window at least. Raises ``GustbedError``."""
-        return read_recording(source.path, self.schema, source.rules, self.split.fit)
+        fit = self.split.fit_of(source.path.stem)
+        return read_recording(source.path, self.schema, source.rules, fit)
 
     def recordings(self) -> Iterator[Recording]:
         """Every unbroken stretch, file by file."""

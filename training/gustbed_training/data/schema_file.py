@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 
@@ -12,10 +12,10 @@ from gustbed_protocol.package import MAX_CHANNELS, MAX_FEATURES, MAX_WINDOW, Cha
 from gustbed_protocol.topics import level
 from gustbed_protocol.violations import Violation
 from gustbed_training.data.schema import Schema
+from gustbed_training.data.yaml_text import convert, parse_yaml
 
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-T = TypeVar("T")
 TYPES = files("gustbed_training.data") / "types"
 _MEND = "see gustbed_training/data/types/mini.yaml"
 
@@ -85,7 +85,7 @@ def load_schema(name_or_path: str | Path) -> Schema:
 
 def schema_from_yaml(data: bytes, where: str) -> Schema:
     """Read a schema; ``where`` names it in errors."""
-    part = decode_yaml(data, SchemaFile, where)
+    part = parse_yaml(data, SchemaFile, where, _MEND)
     return schema_of(part, part.channels, where)
 
 
@@ -109,20 +109,8 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
 
 def schema_from_json(data: object, where: str = "schema") -> Schema:
     """Read what ``schema_to_json`` gave, from parsed JSON. Raises ``GustbedError``."""
-    try:
-        part = msgspec.convert(data, SchemaFile)
-    except msgspec.ValidationError as error:
-        raise GustbedError(f"{where}: {error}", _MEND) from error
+    part = convert(data, SchemaFile, where, _MEND)
     return schema_of(part, part.channels, where)
-
-
-def decode_yaml(data: bytes, kind: type[T], where: str) -> T:
-    """Strictly typed YAML. Raises ``GustbedError`` naming the key."""
-    try:
-        return msgspec.yaml.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise GustbedError(f"{where}: {text}", _MEND) from error
 
 
 def schema_of(part: SignalsPart, channels: dict[str, str], where: str) -> Schema:

@@ -6,19 +6,27 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from gustbed_protocol.features import Engineer
+from gustbed_protocol.features import Engineer, Feature
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part
 
 
 def windows_of(part: Part, schema: Schema) -> NDArray[np.float32]:
     """Engineered windows (n, features, window) that lie wholly within the part."""
+    return np.ascontiguousarray(sliding_windows(part, schema))
+
+
+def sliding_windows(part: Part, schema: Schema) -> NDArray[np.float32]:
+    """What ``windows_of`` gives, but where features allow it a view that takes the memory of the
+    part alone, however much windows overlap. Not to be written to.
+    """
     engineer = Engineer(schema.features, schema.channel_names)
     values = part.recording.values[:, part.start : part.stop]
     if values.shape[1] < schema.window:
         return engineer(np.empty((0, values.shape[0], schema.window), dtype=np.float32))
-    view = sliding_window_view(values, schema.window, axis=1)[:, :: schema.step]
-    return engineer(view.transpose(1, 0, 2))
+    if all(_of_one_sample(feature) for feature in schema.features):
+        return _slide(engineer(values[None])[0], schema)
+    return engineer(_slide(values, schema))
 
 
 def windows_of_all(parts: Sequence[Part], schema: Schema) -> NDArray[np.float32]:
@@ -29,3 +37,23 @@ def windows_of_all(parts: Sequence[Part], schema: Schema) -> NDArray[np.float32]
 def window_ends(part: Part, schema: Schema) -> NDArray[np.int64]:
     """Index in the recording of the last sample of each of the windows of ``windows_of``."""
     return np.arange(part.start + schema.window - 1, part.stop, schema.step, dtype=np.int64)
+
+
+def hours_of(parts: Sequence[Part], schema: Schema) -> float:
+    """Turbine-hours."""
+    return sum(part.stop - part.start for part in parts) / schema.sample_rate_hz / 3600
+
+
+def _slide(rows: NDArray[np.float32], schema: Schema) -> NDArray[np.float32]:
+    view = sliding_window_view(rows, schema.window, axis=1, writeable=True)
+    return view[:, :: schema.step].transpose(1, 0, 2)
+
+
+def _of_one_sample(feature: Feature) -> bool:
+    """Whether a sample of the feature follows from the same sample of its channels, exactly.
+
+    Attitudes also do, but numpy's trigonometry may round otherwise on arrays of another shape.
+    """
+    return feature.op in ("value", "difference") or (
+        feature.op == "turn" and len(feature.channels) == 2
+    )

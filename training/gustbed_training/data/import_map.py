@@ -1,0 +1,156 @@
+"""Maps of imports: which columns of somebody's files are which channels, in YAML."""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.violations import Violation
+from gustbed_training.data.columns import Format
+from gustbed_training.data.labels import PREFIX
+from gustbed_training.data.recordings import TIME
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.schema_file import Count, Positive, SignalsPart, schema_of
+from gustbed_training.data.units import is_unit
+from gustbed_training.data.yaml_text import read_yaml
+
+EXAMPLE = "docs/examples/skab.yaml"
+_MEND = f"see {EXAMPLE}"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+_MAX_RATE_HZ = 100.0
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A section of a map."""
+
+
+class ColumnPart(_Part, frozen=True, rename={"column": "from"}):
+    """A channel: value = column * scale + offset, in ``unit``."""
+
+    column: str
+    unit: str = "1"
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+class TimePart(_Part, frozen=True):
+    """The time of a row: ``format`` is ``iso`` or strptime's; ``unit`` is for numbers.
+
+    ``jitter_s`` is how much further apart or nearer than a sample two successive rows may be,
+    because time was written coarsely; without it half a sample.
+    """
+
+    column: str
+    format: str | None = None
+    unit: Literal["s", "ms"] | None = None
+    jitter_s: Positive | None = None
+
+
+class LabelPart(_Part, frozen=True):
+    """A fault: a column with 0 for none, up to 1 or true for the fault."""
+
+    column: str
+    violation: Violation | None = None
+    signals: tuple[str, ...] = ()
+
+
+class SplitPart(_Part, frozen=True):
+    """What may be learnt from: each file's first rows or seconds, or all but some turbines."""
+
+    fit_rows: Count | None = None
+    fit_s: Positive | None = None
+    test_turbines: tuple[str, ...] = ()
+
+
+class TurbinePart(_Part, frozen=True):
+    """The column that names the turbine of a row."""
+
+    column: str
+
+
+class MapFile(SignalsPart, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A whole map."""
+
+    columns: dict[str, ColumnPart | str]
+    separator: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    decimal: Literal[".", ","] = "."
+    time: TimePart | None = None
+    labels: dict[str, LabelPart] = msgspec.field(default_factory=dict)
+    split: SplitPart = SplitPart()
+    turbine: Literal["filename"] | TurbinePart = "filename"
+    max_gap_s: NotNegative = 0.0
+    allow_constant: tuple[str, ...] = ()
+
+    @property
+    def format(self) -> Format:
+        """How CSV files are written."""
+        return Format(self.separator, self.decimal)
+
+    def channels(self) -> dict[str, ColumnPart]:
+        """Every channel's column, by the channel's name."""
+        return {
+            name: ColumnPart(part) if isinstance(part, str) else part
+            for name, part in self.columns.items()
+        }
+
+
+def read_map(path: Path) -> tuple[MapFile, Schema]:
+    """Read and check a map. Raises ``GustbedError`` naming file and key."""
+    mapped = read_yaml(path, MapFile, "the map of an import", _MEND)
+    _check_columns(mapped, path)
+    _check_time(mapped, path)
+    _check_labels(mapped, path)
+    given = [mapped.split.fit_rows, mapped.split.fit_s]
+    if None not in given:
+        raise GustbedError(f"{path}: split: fit_rows and fit_s", "give one of the two")
+    if mapped.sample_rate_hz > _MAX_RATE_HZ:
+        raise GustbedError(
+            f"{path}: sample_rate_hz: {mapped.sample_rate_hz:g}",
+            f"a turbine sends at most {_MAX_RATE_HZ:g} samples a second",
+        )
+    units = {name: part.unit for name, part in mapped.channels().items()}
+    return mapped, schema_of(mapped, units, str(path))
+
+
+def _check_columns(mapped: MapFile, path: Path) -> None:
+    for name, part in mapped.channels().items():
+        where = f"{path}: columns.{name}"
+        if not _NAME.fullmatch(name) or name == TIME or name.startswith(PREFIX):
+            raise GustbedError(f"{where}: no name for a channel", "use letters, digits and '_'")
+        if not is_unit(part.unit):
+            raise GustbedError(
+                f"{where}: unit {part.unit!r} is unknown",
+                'write for instance m/s, degC, kW, rpm, or "1" for none',
+            )
+        if not (math.isfinite(part.scale) and part.scale and math.isfinite(part.offset)):
+            raise GustbedError(f"{where}: scale {part.scale:g}", "any number but 0")
+    unknown = [name for name in mapped.allow_constant if name not in mapped.columns]
+    if unknown:
+        raise GustbedError(f"{path}: allow_constant: no channel {unknown[0]!r}", "name channels")
+    columns = [part.column for part in mapped.channels().values()]
+    twice = next((column for column in columns if columns.count(column) > 1), None)
+    if twice is not None:
+        raise GustbedError(f"{path}: columns: {twice!r} is mapped twice", "map each column once")
+
+
+def _check_time(mapped: MapFile, path: Path) -> None:
+    if mapped.time is not None and (mapped.time.format is None) == (mapped.time.unit is None):
+        raise GustbedError(
+            f"{path}: time: give format or unit",
+            "format: iso, or as '%d.%m.%Y %H:%M:%S'; unit: s or ms for numbers",
+        )
+
+
+def _check_labels(mapped: MapFile, path: Path) -> None:
+    for name, label in mapped.labels.items():
+        if not _NAME.fullmatch(name):
+            raise GustbedError(f"{path}: labels.{name}: no name", "use letters, digits and '_'")
+        for signal in label.signals:
+            if signal not in mapped.columns:
+                raise GustbedError(
+                    f"{path}: labels.{name}.signals: no channel {signal!r}", "name channels"
+                )

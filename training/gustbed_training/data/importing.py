@@ -1,0 +1,198 @@
+"""Somebody's recordings and a map into a dataset folder, with a card that says what was done."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.topics import level
+from gustbed_training.data.card import SplitRule
+from gustbed_training.data.even import Even, Rows, Rules, UnevenError, make_even
+from gustbed_training.data.foreign import Foreign, read_foreign
+from gustbed_training.data.import_map import MapFile, read_map
+from gustbed_training.data.labels import PREFIX
+from gustbed_training.data.recordings import recording_files
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.writing import sha256, whole_folder, write_card, write_recording
+
+Say = Callable[[str], None]
+_OTHER = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class _Imported:
+    """One recording: its name, where it is from, and its samples."""
+
+    name: str
+    source: Foreign
+    even: Even
+    fit: int | None
+
+
+def import_files(map_file: Path, files: Sequence[Path], out: Path, say: Say) -> Path:
+    """Read every file, or folder of files, by the map, and write the dataset folder ``out``.
+
+    Raises ``GustbedError`` naming file, row and column; nothing is left behind then.
+    """
+    mapped, schema = read_map(map_file)
+    found = [
+        file for each in files for file in (recording_files(each) if each.is_dir() else [each])
+    ]
+    if not found:
+        raise GustbedError("no file to import", "name CSV or Parquet files")
+    _check_digests(found)
+    with whole_folder(out) as folder:
+        imported = []
+        sources: dict[str, Path] = {}
+        for file in found:
+            for foreign in read_foreign(file, mapped):
+                one = _import(foreign, mapped, schema)
+                if one.name in sources:
+                    raise GustbedError(
+                        f"{file}: turbine {one.name!r} is in {sources[one.name]} too",
+                        "give every recording a name of its own",
+                    )
+                sources[one.name] = file
+                _write(one, mapped, schema, folder)
+                say(_told(one))
+                imported.append(_without_samples(one))
+        _check_turbines(map_file, mapped, sources)
+        write_card(folder, schema, list(sources), _card(imported, mapped, found))
+    say(f"{out}: {len(imported)} recordings of {schema.turbine_type}")
+    return out
+
+
+def _import(foreign: Foreign, mapped: MapFile, schema: Schema) -> _Imported:
+    names = [part.column for part in mapped.channels().values()]
+    rules = Rules(
+        schema.sample_rate_hz, mapped.max_gap_s, mapped.time.jitter_s if mapped.time else None
+    )
+    try:
+        even = make_even(foreign.rows, rules)
+    except UnevenError as error:
+        column = mapped.time.column if mapped.time is not None else ""
+        if error.channel is not None:
+            column = names[error.channel]
+        where = f"{foreign.file}: row {error.row}" + (f", column {column!r}" if column else "")
+        raise GustbedError(f"{where}: {error.what}", error.mend) from error
+    _check_constant(foreign, even, mapped, schema)
+    _check_length(foreign, even, schema)
+    return _Imported(_name(foreign), foreign, even, _fit(foreign.rows, even, mapped, schema))
+
+
+def _name(foreign: Foreign) -> str:
+    name = _OTHER.sub("-", foreign.turbine).strip("-")
+    try:
+        return level(name)
+    except ValueError as error:
+        raise GustbedError(f"{foreign.file}: turbine {foreign.turbine!r}: {error}") from error
+
+
+def _check_constant(foreign: Foreign, even: Even, mapped: MapFile, schema: Schema) -> None:
+    for index, channel in enumerate(schema.channel_names):
+        column = even.values[:, index]
+        if channel not in mapped.allow_constant and np.ptp(column) == 0:
+            name = mapped.channels()[channel].column
+            raise GustbedError(
+                f"{foreign.file}: column {name!r} never changes from {column[0]:g} in "
+                f"{len(foreign.rows.values)} rows",
+                f"a dead sensor? leave the file out, or allow_constant: [{channel}] in the map",
+            )
+
+
+def _check_length(foreign: Foreign, even: Even, schema: Schema) -> None:
+    longest = max(_stretches(even, schema))
+    if longest < schema.window:
+        raise GustbedError(
+            f"{foreign.file}: {len(foreign.rows.values)} rows hold no unbroken stretch of "
+            f"{schema.window} samples, the longest has {longest}",
+            f"record {schema.window / schema.sample_rate_hz:g} s at least, or set a shorter "
+            "window or a larger max_gap_s in the map",
+        )
+
+
+def _stretches(even: Even, schema: Schema) -> list[int]:
+    """Samples between breaks."""
+    breaks = np.flatnonzero(np.diff(even.times) > 1.5 / schema.sample_rate_hz) + 1
+    return [int(n) for n in np.diff(np.concatenate(([0], breaks, [len(even.times)])))]
+
+
+def _fit(rows: Rows, even: Even, mapped: MapFile, schema: Schema) -> int | None:
+    """How many samples came from the rows that may be learnt from."""
+    count = mapped.split.fit_rows
+    if mapped.split.fit_s is not None:
+        if rows.times is None:
+            count = round(mapped.split.fit_s * schema.sample_rate_hz)
+        else:
+            count = int((rows.times - rows.times[0] < mapped.split.fit_s).sum())
+    return None if count is None else int(even.samples_before[min(count, len(rows.values))])
+
+
+def _write(one: _Imported, mapped: MapFile, schema: Schema, folder: Path) -> None:
+    labels = {f"{PREFIX}{name}": one.even.labels[:, i] for i, name in enumerate(mapped.labels)}
+    path = folder / f"{one.name}.parquet"
+    write_recording(path, schema, one.even.times, one.even.values, labels)
+
+
+def _told(one: _Imported) -> str:
+    counts = one.even.counts
+    did = [
+        f"{number} {what}"
+        for number, what in (
+            (counts.filled, "samples filled in"),
+            (counts.held, "values held"),
+            (counts.cut, "rows cut out"),
+            (counts.breaks, "places where it does not go on"),
+        )
+        if number
+    ]
+    more = f" ({', '.join(did)})" if did else ""
+    return f"{one.source.file}: {one.name}, {counts.kept} of {counts.rows} rows{more}"
+
+
+def _without_samples(one: _Imported) -> dict[str, Any]:
+    unit: dict[str, Any] = {"turbine": one.name, "file": one.source.file.name}
+    return unit | asdict(one.even.counts) | {"samples": len(one.even.times), "fit": one.fit}
+
+
+def _card(imported: list[dict[str, Any]], mapped: MapFile, files: list[Path]) -> dict[str, Any]:
+    fits = {each["turbine"]: each["fit"] for each in imported if each["fit"] is not None}
+    same = len(fits) == len(imported) and len(set(fits.values())) == 1
+    fit = next(iter(fits.values())) if same else fits or None
+    rule = SplitRule(fit=fit, test_turbines=mapped.split.test_turbines)
+    labels = mapped.labels.items()
+    return {
+        "labels": [f"{PREFIX}{name}" for name in mapped.labels],
+        "violations": {name: part.violation for name, part in labels if part.violation},
+        "signals": {name: list(part.signals) for name, part in labels if part.signals},
+        "split": msgspec.to_builtins(rule),
+        "recordings": imported,
+        "source": {file.name: sha256(file) for file in files},
+        "map": msgspec.to_builtins(mapped),
+    }
+
+
+def _check_digests(files: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for file in files:
+        if not file.is_file():
+            raise GustbedError(f"{file}: no such file", "check the path")
+        digest = sha256(file)
+        if digest in seen:
+            # The copy would be tested on what the other taught.
+            raise GustbedError(f"{file}: the same as {seen[digest]}", "name every file once")
+        seen[digest] = file
+
+
+def _check_turbines(map_file: Path, mapped: MapFile, sources: dict[str, Path]) -> None:
+    unknown = [name for name in mapped.split.test_turbines if name not in sources]
+    if unknown:
+        raise GustbedError(
+            f"{map_file}: split.test_turbines: no turbine {unknown[0]!r}",
+            f"there are {', '.join(list(sources)[:20])}",
+        )
