@@ -1,102 +1,242 @@
-"""Evaluation counts what the edge would open, by hand-made verdicts."""
+"""Evaluation: what counts as right, verdict by verdict and all together, by hand-made ratios."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gustbed_protocol.features import FEATURE_NAMES, FEATURES
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.package import Decision
 from gustbed_protocol.violations import Violation
-from gustbed_training.evaluate import Evaluation, evaluate
-from gustbed_training.recordings import SAMPLE_RATE_HZ
-from gustbed_training.report import as_json, as_metrics, as_table
-from gustbed_training.windows import STEP, WINDOW, whole, window_ends
-from tests.unit.training.synthetic import recording
-
-FAULT = (Violation.VOLTAGE, 60.0, 90.0)
-
-
-def _judge(accused: dict[str, list[tuple[float, float]]], fault: bool = True) -> Evaluation:
-    """Evaluate a recording of 3 minutes whose verdicts accuse features for spans of seconds."""
-    one = recording(1, minutes=3, fault=FAULT if fault else None)
-    seconds = (window_ends(whole(one)) + 1) / SAMPLE_RATE_HZ
-
-    def score(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ratios = np.zeros((len(windows), len(FEATURES)), dtype=np.float32)
-        for name, spans in accused.items():
-            for begin, end in spans:
-                on = (seconds >= begin) & (seconds < end)
-                ratios[on, FEATURE_NAMES.index(name)] = 2.0
-        return ratios, ratios
-
-    return evaluate([one], score)
+from gustbed_training.data.shares import Label, Part
+from gustbed_training.detectors.scoring import Scores
+from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate
+from gustbed_training.evaluation.intervals import estimate, poisson_interval
+from gustbed_training.evaluation.points import Points, count, count_kinds
+from tests.unit.training.judged import (
+    electrical,
+    judged,
+    last_sample,
+    part,
+    schema,
+    thermal,
+)
 
 
-def test_a_fault_found_once_and_closed_is_exactly_one_event() -> None:
-    result = _judge({"voltage": [(62.0, 94.0)]})
-    found = result.injections[Violation.VOLTAGE, 1.0]
-    assert (found.faults, found.detected, found.exactly_one, found.cross_talk) == (1, 1, 1, 0)
-    # The fourth verdict in a row, 0.5 s apart.
-    assert found.delays == [pytest.approx(3.5, abs=0.5)]
-    assert sum(result.false_events.values()) == 0
-    points = result.points[Violation.VOLTAGE]
-    assert points.precision == 1.0
-    assert points.recall == pytest.approx(28 / 30, abs=0.02)
+def test_verdicts_are_counted_against_the_label_at_their_end() -> None:
+    found = count([judged(part("x..xx..x", labels=[thermal(3, 6)]))])
+    assert found == Points(2, 2, 1, 3)
+    assert found.precision == 0.5
+    assert found.recall == pytest.approx(2 / 3)
+    assert found.f1 == pytest.approx(4 / 7)
+    assert found.false_alarm_rate == pytest.approx(2 / 5)
+    assert found.missed_alarm_rate == pytest.approx(1 / 3)
 
 
-def test_a_fault_found_twice_is_not_exactly_one() -> None:
-    found = _judge({"voltage": [(62, 70), (80, 90)]}).injections[Violation.VOLTAGE, 1.0]
-    assert (found.detected, found.exactly_one) == (1, 0)
+def test_any_signal_accuses_and_a_ratio_of_one_does_not() -> None:
+    one = part("....", ".x..")
+    one.recording.values[0, 3] = 1.0
+    assert count([judged(one)]) == Points(0, 1, 0, 3)
 
 
-def test_an_event_of_another_kind_is_cross_talk() -> None:
-    result = _judge({"voltage": [(62, 90)], "yaw": [(65, 75)]})
-    found = result.injections[Violation.VOLTAGE, 1.0]
-    assert (found.exactly_one, found.cross_talk) == (0, 1)
-    assert result.points[Violation.VIBRATION].precision == 0.0
-    assert sum(result.false_events.values()) == 0
+def test_what_settles_counts_neither_way() -> None:
+    one = part("..xxx..x", labels=[thermal(2, 4)])
+    assert count([judged(one, schema(settle_s=1.0))]) == Points(2, 1, 0, 4)
+    assert count([judged(one, schema(settle_s=0.0))]) == Points(2, 2, 0, 4)
 
 
-def test_an_event_without_a_fault_is_false_and_counted_by_the_day() -> None:
-    result = _judge({"rps": [(10, 20)]}, fault=False)
-    assert result.false_events[Violation.ROTATION] == 1
-    hours = (180 - WINDOW / SAMPLE_RATE_HZ + STEP / SAMPLE_RATE_HZ) / 3600
-    assert result.turbine_hours == pytest.approx(hours, rel=0.01)
-    assert result.false_events_per_turbine_day == pytest.approx(24 / hours, rel=0.01)
+def test_a_fault_within_the_settling_of_another_still_counts() -> None:
+    one = part("..xx.xx..", labels=[thermal(2, 4), thermal(5, 7)])
+    assert count([judged(one, schema(settle_s=4.0))]) == Points(4, 0, 0, 2)
 
 
-def test_a_missed_fault_is_missed() -> None:
-    result = _judge({})
-    found = result.injections[Violation.VOLTAGE, 1.0]
-    assert (found.faults, found.detected, found.delays) == (1, 0, [])
-    assert result.points[Violation.VOLTAGE].f1 == 0.0
+def test_windows_are_judged_by_their_last_sample_and_cut_to_the_part() -> None:
+    whole = part("x" * 10 + "." * 10, labels=[thermal(0, 10)])
+    one = judged(Part(whole.recording, 4, 20), schema(window=4, step=3))
+    assert one.ends.tolist() == [7, 10, 13, 16, 19]
+    assert one.on.tolist() == [True, False, False, False, False]
+    (fault,) = one.faults
+    assert (fault.start, fault.stop) == (4, 10)
 
 
-def test_a_flicker_after_a_fault_counts_neither_way() -> None:
-    result = _judge({"voltage": [(60.5, 92)]})
-    assert result.points[Violation.VOLTAGE].precision == 1.0
+def test_chunks_give_what_one_piece_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gustbed_training.evaluation import verdicts
+
+    one = part("x..xx.x" * 20, "..xx..." * 20)
+    whole = judged(one, schema(window=5, step=2))
+    monkeypatch.setattr(verdicts, "_CHUNK", 7)
+    pieces = judged(one, schema(window=5, step=2))
+    assert pieces.ends.tolist() == whole.ends.tolist()
+    assert pieces.worst.tolist() == whole.worst.tolist()
 
 
-def test_reports_hold_the_same_figures() -> None:
-    result = _judge({"voltage": [(62, 94)]})
-    told = json.loads(json.dumps(as_json(result), allow_nan=False))
-    (fault,) = told["faults"]
-    assert fault["kind"] == "voltage"
-    assert fault["exactly_one_event"] == 1
-    assert told["false_events"] == dict.fromkeys(map(str, Violation), 0)
-    assert as_metrics(result)["voltage_exactly_one_event"] == 1.0
-    assert "rotation_f1" not in as_metrics(result)
-    assert told["verdicts"]["rotation"] == {"precision": None, "recall": None, "f1": None}
-    table = as_table(result)
-    assert f"{fault['median_delay_s']:.1f}" in table
-    assert "0 false events" in table
+def test_smoothing_comes_before_the_verdict() -> None:
+    flicker = part(".x.xx...")
+    # Means of two: .5 1.25 1.25 1.25 2 1.25 .5 .5
+    assert judged(flicker, schema(Decision(2, 3, smooth=2))).violating.tolist() == [
+        letter == "x" for letter in ".xxxxx.."
+    ]
+
+
+def test_each_kind_is_counted_against_its_own_faults() -> None:
+    labels = [thermal(2, 4), electrical(5, 7)]
+    kinds = count_kinds([judged(part("..xx.x..", "......x.", labels=labels))])
+    assert kinds[Violation.THERMAL] == Points(2, 1, 0, 5)
+    assert kinds[Violation.ELECTRICAL] == Points(1, 0, 1, 6)
+
+
+def test_a_fault_of_unknown_kind_is_no_kinds_error() -> None:
+    unknown = Label("strange", 2, 4)
+    kinds = count_kinds([judged(part("..xx.x..", labels=[unknown, thermal(5, 6)]))])
+    assert kinds == {Violation.THERMAL: Points(1, 0, 0, 5)}
+
+
+def test_points_without_faults_or_accusations_have_no_shares() -> None:
+    nothing = Points()
+    shares = (nothing.precision, nothing.recall, nothing.f1, nothing.false_alarm_rate)
+    assert shares == (None,) * 4
+    assert Points(false_negative=3).f1 == 0.0
+    assert Points(false_positive=2, true_negative=2).f1 is None
+
+
+def _evaluate(*parts: Part, options: Options = Options()) -> Evaluation:
+    return evaluate(schema(), parts, last_sample, options)
+
+
+def test_all_figures_of_one_recording() -> None:
+    found = _evaluate(part("....xxxx" + "." * 12, labels=[thermal(4, 8)], name="a"))
+    assert (found.recordings, found.verdicts) == (1, 20)
+    assert found.points.f1 == 1.0
+    assert found.eventwise.f1 == 1.0
+    assert found.vus_pr == pytest.approx(1.0)
+    assert found.care is not None
+    assert found.care.score == pytest.approx(1.0)
+    assert found.eventwise.calm_hours == pytest.approx(16 / 3600)
+    assert found.vus_buffer == 1
+    assert found.criticality == 2
+
+
+def test_faults_are_grouped_by_name_and_severity() -> None:
+    mild, strong = thermal(2, 5, 0.5), thermal(8, 12, 1.0)
+    found = _evaluate(
+        part("........xxxx....", labels=[mild, strong]),
+        part("..xxx......", labels=[mild]),
+    )
+    first, second = found.by_fault
+    assert (first.fault, first.severity, first.violation) == (
+        "overheating",
+        0.5,
+        Violation.THERMAL,
+    )
+    assert (first.injected, first.detected, first.right_kind, first.exactly_one) == (2, 1, 1, 1)
+    assert first.delays == [2.0]
+    assert (second.injected, second.detected) == (1, 1)
+
+
+def test_no_faults_at_all_leaves_only_false_alarms() -> None:
+    found = _evaluate(part("..xx......"))
+    assert found.vus_pr is None
+    assert found.care is None
+    assert found.by_fault == []
+    assert found.eventwise.recall is None
+    assert found.eventwise.f1 is None
+    assert found.eventwise.precision == 0.0
+    assert found.points.false_alarm_rate == pytest.approx(0.2)
+
+
+def test_no_detection_at_all_is_told_as_such() -> None:
+    found = _evaluate(part("............", labels=[thermal(4, 8)]))
+    assert found.eventwise.recall == 0.0
+    assert found.eventwise.f1 == 0.0
+    assert found.eventwise.precision is None
+    assert found.points.recall == 0.0
+    assert found.care is not None
+    assert found.care.score == 0.0
+    assert found.eventwise.delays == []
+
+
+def test_nothing_but_a_fault_has_no_surface_and_no_care() -> None:
+    found = _evaluate(part("xxxx", labels=[thermal(0, 4)]))
+    assert found.vus_pr is None
+    assert found.care is None
+    assert found.eventwise.false_per_day is None
+    assert found.eventwise.false_per_day_interval is None
 
 
 def test_a_recording_shorter_than_a_window_says_nothing() -> None:
-    one = recording(1, minutes=1)
-    short = replace(
-        one, values=one.values[:, :50], severity={k: v[:50] for k, v in one.severity.items()}
-    )
-    result = evaluate([short], lambda windows: (np.zeros((0, 6), np.float32),) * 2)
-    assert result.turbine_hours == 0.0
+    found = evaluate(schema(window=8), [part("xxx", labels=[thermal(0, 3)])], last_sample)
+    assert (found.verdicts, found.by_fault, found.points) == (0, [], Points())
+    assert found.eventwise.false_per_day is None
+
+
+def test_no_recording_at_all_says_nothing() -> None:
+    found = _evaluate()
+    assert (found.recordings, found.verdicts, found.vus_pr, found.care) == (0, 0, None, None)
+
+
+def test_unlabelled_recordings_are_refused_where_labels_are_needed() -> None:
+    with pytest.raises(GustbedError, match="site-7: no labels") as raised:
+        _evaluate(part("....", labelled=False, name="site-7"))
+    assert "label column" in raised.value.mend
+
+
+def test_unlabelled_recordings_tell_only_of_false_alarms_where_that_will_do() -> None:
+    one = part("..xx......", labelled=False)
+    found = _evaluate(one, options=Options(labels_required=False))
+    assert found.labelled is False
+    assert found.eventwise.false_events == 1
+    assert found.vus_pr is None
+
+
+def test_a_score_that_is_no_number_names_recording_row_and_feature() -> None:
+    def broken(windows: np.ndarray) -> Scores:
+        ratios = windows[:, :, -1].copy()
+        ratios[3, 1] = np.nan
+        return ratios, ratios
+
+    with pytest.raises(GustbedError, match=r"site-7: at row 7 the score of amps"):
+        evaluate(schema(window=2, step=2), [part("." * 12, name="site-7")], broken)
+
+
+def test_calibration_sets_what_was_aimed_at_against_what_was_found() -> None:
+    quiet = part("." * 3600)
+    noisy = part(("xx" + "." * 8) * 360)
+    aimed = Options(aimed_false_per_day=1.0)
+    kept = _evaluate(quiet, options=aimed).calibration
+    assert kept.found_per_day == 0.0
+    assert kept.agrees is True
+    broken = _evaluate(noisy, options=aimed).calibration
+    assert broken.found_per_day == pytest.approx(360 * 24)
+    assert broken.agrees is False
+    assert broken.by_feature == {"hot": 0.2, "amps": 0.0}
+    assert _evaluate(quiet).calibration.agrees is None
+
+
+def test_options_override_what_the_schema_says() -> None:
+    one = part("....xxxx" + "." * 12, labels=[thermal(4, 8)])
+    found = _evaluate(one, options=Options(criticality=5, buffer=6))
+    assert (found.vus_buffer, found.criticality) == (6, 5)
+    assert found.care is not None
+    assert found.care.score == 0.0
+
+
+def test_cost_is_added_by_who_knows_it() -> None:
+    found = replace(_evaluate(part("....")), microseconds_per_window=12.0)
+    assert found.microseconds_per_window == 12.0
+
+
+def test_poisson_bounds_are_the_textbooks() -> None:
+    # Garwood's exact limits for 0, 1 and 10 events.
+    assert poisson_interval(0) == pytest.approx((0.0, 3.689), abs=1e-3)
+    assert poisson_interval(1) == pytest.approx((0.0253, 5.572), abs=1e-3)
+    assert poisson_interval(10) == pytest.approx((4.795, 18.390), abs=1e-3)
+
+
+def test_a_mean_has_an_interval_from_the_second_value_on() -> None:
+    one = estimate([0.5])
+    assert (one.mean, one.low, one.high, one.n) == (0.5, None, None, 1)
+    three = estimate([1.0, 2.0, 3.0])
+    # t(0.975, 2) = 4.303, standard error 1 / sqrt(3).
+    assert three.mean == 2.0
+    assert three.low == pytest.approx(2 - 4.303 / 3**0.5, abs=1e-3)
+    assert three.high == pytest.approx(2 + 4.303 / 3**0.5, abs=1e-3)

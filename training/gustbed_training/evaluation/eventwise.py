@@ -1,0 +1,229 @@
+"""Event by event, as the edge would tell them, against the labelled faults.
+
+An event is true if it opens while a fault of its turbine is on, false if it opens while none is on
+or settling, and else counts neither way. Events of several kinds that overlap are one to whoever
+is called: true ones are merged with true ones, false with false ones. A fault is detected by an
+event that opens while it is on, or by one that is still open from another fault when it starts;
+the latter has no delay. So an event during several faults is a hit for all of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gustbed_protocol.package import Decision
+from gustbed_protocol.violations import Violation
+from gustbed_training.data.shares import Label
+from gustbed_training.evaluation.events import events, merged
+from gustbed_training.evaluation.intervals import poisson_interval
+from gustbed_training.evaluation.points import share
+from gustbed_training.evaluation.verdicts import Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``opened`` and ``closed`` are samples; one that outlasts the recording never closes."""
+
+    kind: Violation
+    opened: int
+    closed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one fault.
+
+    ``right_kind`` is None where its violation is not known. ``cross_talk`` counts the events of
+    another kind that no other fault explains. ``delay_s`` is from its start to its first event.
+    """
+
+    fault: Label
+    detected: bool
+    right_kind: bool | None
+    exactly_one: bool
+    cross_talk: int
+    delay_s: float | None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of violation: its own events against its own faults."""
+
+    faults: int = 0
+    detected: int = 0
+    true_events: int = 0
+    false_events: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the kind's events that open in a fault of that kind."""
+        return share(self.true_events, self.true_events + self.false_events)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the kind's faults that an event of that kind finds."""
+        return share(self.detected, self.faults)
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of both; None without any fault of the kind."""
+        return _harmonic(self.precision, self.recall)
+
+
+@dataclass(frozen=True)
+class Eventwise:
+    """All events of all recordings."""
+
+    outcomes: tuple[Outcome, ...]
+    true_events: int
+    false_events: int
+    calm_hours: float
+    kinds: dict[Violation, Kind]
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the merged events that are true."""
+        return share(self.true_events, self.true_events + self.false_events)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the faults that are detected."""
+        return share(sum(o.detected for o in self.outcomes), len(self.outcomes))
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of both; None without any fault."""
+        return _harmonic(self.precision, self.recall)
+
+    @property
+    def right_kind(self) -> float | None:
+        """Of the detected faults whose kind is known, the share with an event of that kind."""
+        known = [o for o in self.outcomes if o.detected and o.right_kind is not None]
+        return share(sum(bool(o.right_kind) for o in known), len(known))
+
+    @property
+    def false_per_day(self) -> float | None:
+        """Merged false events per turbine-day without faults."""
+        return share(24 * self.false_events, self.calm_hours)
+
+    @property
+    def false_per_day_interval(self) -> tuple[float, float] | None:
+        """Exact Poisson bounds of the same."""
+        if not self.calm_hours:
+            return None
+        low, high = poisson_interval(self.false_events)
+        return 24 * low / self.calm_hours, 24 * high / self.calm_hours
+
+    @property
+    def delays(self) -> list[float]:
+        """Of the detected faults, in seconds."""
+        return [o.delay_s for o in self.outcomes if o.delay_s is not None]
+
+
+def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
+    """Open events with the edge's hysteresis and compare them with the faults."""
+    outcomes: list[Outcome] = []
+    true_events = false_events = 0
+    calm_hours = 0.0
+    kinds: dict[Violation, Kind] = {}
+    for one in verdicts:
+        found = _opened(one, decision)
+        true = [event for event in found if _on(one, event.opened)]
+        false = [event for event in found if _calm(one, event.opened)]
+        true_events += merged((event.opened, event.closed) for event in true)
+        false_events += merged((event.opened, event.closed) for event in false)
+        calm_hours += one.calm_hours
+        mine = [_outcome(one, fault, found, true) for fault in one.faults]
+        outcomes += mine
+        _count_kinds(kinds, one, found, mine)
+    labelled = {outcome.fault.violation for outcome in outcomes}
+    kept = {kind: counts for kind, counts in kinds.items() if kind in labelled}
+    return Eventwise(tuple(outcomes), true_events, false_events, calm_hours, kept)
+
+
+def _opened(one: Verdicts, decision: Decision) -> list[Event]:
+    return [
+        Event(
+            kind,
+            int(one.ends[span.opened]),
+            np.inf if span.closed is None else int(one.ends[span.closed]),
+        )
+        for kind, accused in one.accused.items()
+        for span in events(accused, decision)
+    ]
+
+
+def _outcome(one: Verdicts, fault: Label, found: Sequence[Event], true: Sequence[Event]) -> Outcome:
+    inside = [event for event in found if fault.start <= event.opened < fault.stop]
+    carried = [event for event in true if event.opened < fault.start < event.closed]
+    traces = [e for e in found if fault.start <= e.opened < fault.stop + one.settle]
+    own = [e for e in traces if e.kind is fault.violation or not _explained(one, fault, e)]
+    strange = [e for e in own if e.kind is not fault.violation] if fault.violation else []
+    delay: float | None = None
+    if inside:
+        # The window's last sample is the newest that the edge has seen.
+        delay = (min(event.opened for event in inside) + 1 - fault.start) / one.rate_hz
+    return Outcome(
+        fault=fault,
+        detected=bool(inside or carried),
+        right_kind=any(e.kind is fault.violation for e in (*inside, *carried))
+        if fault.violation
+        else None,
+        exactly_one=len(own) == 1 and bool(inside) and not strange,
+        cross_talk=len(strange),
+        delay_s=delay,
+    )
+
+
+def _explained(one: Verdicts, fault: Label, event: Event) -> bool:
+    """Whether another fault that is on or settling is of the event's kind."""
+    return any(
+        other is not fault
+        and other.violation is event.kind
+        and other.start <= event.opened < other.stop + one.settle
+        for other in one.faults
+    )
+
+
+def _count_kinds(
+    kinds: dict[Violation, Kind],
+    one: Verdicts,
+    found: Sequence[Event],
+    outcomes: Sequence[Outcome],
+) -> None:
+    for kind in one.accused:
+        faults = [o for o in outcomes if o.fault.violation is kind]
+        true = false = 0
+        for event in found:
+            if event.kind is not kind:
+                continue
+            on = [f for f in one.faults if f.start <= event.opened < f.stop]
+            true += any(f.violation is kind for f in on)
+            # What opens in a fault of unknown kind, or settles, is nobody's error.
+            wrong = any(f.violation for f in on) if on else _calm(one, event.opened)
+            false += wrong and not any(f.violation in (kind, None) for f in on)
+        before = kinds.get(kind, Kind())
+        kinds[kind] = Kind(
+            before.faults + len(faults),
+            before.detected + sum(bool(o.right_kind) for o in faults),
+            before.true_events + true,
+            before.false_events + false,
+        )
+
+
+def _on(one: Verdicts, sample: int) -> bool:
+    return any(fault.start <= sample < fault.stop for fault in one.faults)
+
+
+def _calm(one: Verdicts, sample: int) -> bool:
+    return bool(one.calm[np.searchsorted(one.ends, sample)])
+
+
+def _harmonic(precision: float | None, recall: float | None) -> float | None:
+    """None without any fault; 0 with faults and no event."""
+    if recall is None:
+        return None
+    if not precision or not recall:
+        return 0.0
+    return 2 * precision * recall / (precision + recall)

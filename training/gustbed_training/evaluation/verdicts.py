@@ -1,0 +1,128 @@
+"""The verdicts on a part of a recording, beside what its labels say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.violations import Violation
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.shares import Label, Part
+from gustbed_training.data.windows import window_ends, windows_of
+from gustbed_training.detectors.scoring import Scorer
+from gustbed_training.evaluation.events import smooth
+
+_CHUNK = 4096
+"""Windows in memory at a time: overlapping windows are many times their recording."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """One turbine's verdicts in order of time, n of them.
+
+    ``ends`` are the windows' last samples; ``worst`` the largest smoothed ratio of each;
+    ``accused`` which verdicts violate what; ``over`` how many calm verdicts exceed 1, by feature.
+    ``faults`` are the labels that a verdict could see, cut to the part. A verdict is ``on`` in a
+    fault, ``settling`` for the schema's ``settle_s`` after one, else calm.
+    """
+
+    source: str
+    rate_hz: float
+    step: int
+    settle: int
+    ends: NDArray[np.int64]
+    worst: NDArray[np.float32]
+    accused: dict[Violation, NDArray[np.bool_]]
+    over: dict[str, int]
+    faults: tuple[Label, ...]
+    on: NDArray[np.bool_]
+    settling: NDArray[np.bool_]
+
+    @property
+    def calm(self) -> NDArray[np.bool_]:
+        """Verdicts on nothing but normal operation."""
+        return ~(self.on | self.settling)
+
+    @property
+    def violating(self) -> NDArray[np.bool_]:
+        """Verdicts that accuse the turbine of anything."""
+        return self.worst > 1
+
+    @property
+    def calm_hours(self) -> float:
+        """Turbine-hours that false events are counted in."""
+        return float(self.calm.sum()) * self.step / self.rate_hz / 3600
+
+    def during(self, fault: Label) -> NDArray[np.bool_]:
+        """Which verdicts end within a fault."""
+        return (self.ends >= fault.start) & (self.ends < fault.stop)
+
+
+def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
+    """Score a part from end to end. Raises ``GustbedError`` for scores that are no numbers."""
+    recording = part.recording
+    ends = window_ends(part, schema)
+    ratios = smooth(_ratios(schema, part, score, len(ends)), schema.decision.smooth)
+    settle = round(schema.settle_s * schema.sample_rate_hz)
+    on = np.zeros(len(ends), dtype=np.bool_)
+    after = np.zeros(len(ends), dtype=np.bool_)
+    for label in recording.labels:
+        on |= (ends >= label.start) & (ends < label.stop)
+        after |= (ends >= label.stop) & (ends < label.stop + settle)
+    calm = ~(on | after)
+    names = schema.feature_names
+    return Verdicts(
+        source=f"{recording.source} {recording.turbine}",
+        rate_hz=schema.sample_rate_hz,
+        step=schema.step,
+        settle=settle,
+        ends=ends,
+        worst=ratios.max(axis=1, initial=0.0),
+        accused=violating(schema, ratios),
+        over=dict(zip(names, (ratios[calm] > 1).sum(axis=0).tolist(), strict=True)),
+        faults=tuple(_visible(part, ends)),
+        on=on,
+        settling=after & ~on,
+    )
+
+
+def violating(schema: Schema, ratios: NDArray[np.float32]) -> dict[Violation, NDArray[np.bool_]]:
+    """Which verdicts (n, features) accuse the turbine of which kind, as the edge decides."""
+    over = ratios > 1
+    names = schema.feature_names
+    return {
+        kind: np.any(over[:, [names.index(name) for name in chosen]], axis=1)
+        for kind, chosen in schema.violations.items()
+    }
+
+
+def _ratios(schema: Schema, part: Part, score: Scorer, count: int) -> NDArray[np.float32]:
+    found = [np.empty((0, len(schema.features)), dtype=np.float32)]
+    found += [score(windows_of(chunk, schema))[1] for chunk in _chunks(schema, part, count)]
+    ratios = np.concatenate(found)
+    wrong = np.argwhere(~np.isfinite(ratios))
+    if len(wrong):
+        verdict, feature = wrong[0]
+        sample = part.start + int(verdict) * schema.step + schema.window - 1
+        raise GustbedError(
+            f"{part.recording.source}: at row {sample} the score of "
+            f"{schema.feature_names[feature]} is not a number",
+            "fill or cut the gap in the recording, or train the model again",
+        )
+    return ratios
+
+
+def _chunks(schema: Schema, part: Part, count: int) -> Iterator[Part]:
+    for first in range(0, count, _CHUNK):
+        last = min(first + _CHUNK, count) - 1
+        start = part.start + first * schema.step
+        yield Part(part.recording, start, part.start + last * schema.step + schema.window)
+
+
+def _visible(part: Part, ends: NDArray[np.int64]) -> Iterator[Label]:
+    for label in part.recording.labels:
+        start, stop = max(label.start, part.start), min(label.stop, part.stop)
+        if len(ends) and start < stop and start <= ends[-1] and stop > ends[0]:
+            yield replace(label, start=start, stop=stop)
