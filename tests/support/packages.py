@@ -177,6 +177,7 @@ def tiny_package(
         step=10,
         thresholds=dict(thresholds),
         violations={kind: list(names) for kind, names in FEATURES_OF.items()},
+        training={"gate": "passed"},
     )
     limits = np.array([thresholds[feature] for feature in FEATURE_NAMES], dtype=np.float32)
     windows = np.random.default_rng(7).normal(size=(4, len(FEATURES), window)).astype(np.float32)
