@@ -42,6 +42,8 @@ REQUIRED = {
         "_log_records",
         "copy",
     ),
+    "ministack.services.firehose": ("_lock", "_streams"),
+    "ministack.services.s3": ("_buckets", "_purge_current_object"),
     "ministack.services.iot": (
         "_evaluate_topic_rules",
         "_topic_rules",
@@ -217,13 +219,15 @@ def state_writer(persistence: Any) -> Callable[[str, Any], bytes]:
     return serialise
 
 
-async def save_forever(app: Any, logs: Any, snapshots: Snapshots, messages: MessageJournal) -> None:
-    """Take a snapshot every few seconds."""
+async def save_forever(
+    app: Any, trim: Callable[[], None], snapshots: Snapshots, messages: MessageJournal
+) -> None:
+    """Take a snapshot every few seconds, of what ``trim`` leaves."""
     pause = SAVE_EVERY
     while True:
         await asyncio.sleep(pause)
         started = time.monotonic()
-        retention.trim(logs)
+        trim()
         messages.rotate()
         # On the loop, so that no request changes the state while it is being written. A worker
         # thread may: then the next attempt gets it.
@@ -278,6 +282,7 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
 
     app, iot = modules["ministack.app"], modules["ministack.services.iot"]
     logs = modules["ministack.services.cloudwatch_logs"]
+    firehose, s3 = modules["ministack.services.firehose"], modules["ministack.services.s3"]
     snapshots = Snapshots(settings.data_dir, state_writer(modules["ministack.core.persistence"]))
     messages = MessageJournal(settings.data_dir / "messages")
     app.save_all = snapshots.take
@@ -285,6 +290,10 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
     loop = asyncio.get_running_loop()
     require_client_certificates(iot)
     bind_mqtt_to(settings.host, iot, loop)
+
+    def trim() -> None:
+        retention.trim(logs)
+        retention.trim_lake(firehose, s3)
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -301,7 +310,7 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(route_left(iot, route, messages))
-            tasks.create_task(save_forever(app, logs, snapshots, messages))
+            tasks.create_task(save_forever(app, trim, snapshots, messages))
 
     attendant = asyncio.create_task(attend())
     await asyncio.wait({server, attendant}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""What the emulator's CloudWatch Logs may hold: it keeps all logs in memory, and forever."""
+"""What the emulator may hold of logs and of the lake: it keeps everything, and forever."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +8,10 @@ KEPT_LINES = 10_000
 KEPT_STREAMS = 20
 """Streams per Lambda function: the emulator makes one per invocation, AWS one per worker."""
 FUNCTION_GROUPS = "/aws/lambda/"
+KEPT_OBJECTS = 5_000
+"""Objects in a lake, of at most some 100 KB each: the emulator expires none by age."""
+LAKE = "-lake-"
+"""What is in the name of a lake's bucket."""
 
 
 def trim(logs: Any) -> None:
@@ -24,6 +28,19 @@ def trim(logs: Any) -> None:
                     del stream["events"][:-KEPT_LINES]
     # A second copy of every line ever put, by its id. Queries make what they need of it anew.
     logs._log_records._data.clear()
+
+
+def trim_lake(firehose: Any, s3: Any) -> None:
+    """Drop the records that Firehose has delivered, and the oldest objects of lakes."""
+    with firehose._lock:
+        for stream in firehose._streams._data.values():
+            for destination in stream["destinations"]:
+                destination["records"].clear()
+    for (_, name), bucket in list(s3._buckets._data.items()):
+        if LAKE in name and len(bucket["objects"]) > KEPT_OBJECTS:
+            # Keys begin with the day, and go on with the second, of arrival.
+            for key in sorted(bucket["objects"])[:-KEPT_OBJECTS]:
+                s3._purge_current_object(name, key, bucket)
 
 
 def share_state(logs: Any) -> None:

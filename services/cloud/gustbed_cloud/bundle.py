@@ -9,9 +9,9 @@ from pathlib import Path
 import gustbed_protocol
 from gustbed_protocol.errors import GustbedError
 
-FUNCTIONS = ("log_ingest", "alert", "model_packager", "job_creator")
-_PROTOCOL_MODULES = ("__init__", "errors", "topics", "violations", "events", "jobs")
-"""Those that stay within the standard library."""
+FUNCTIONS = ("log_ingest", "lake_ingest", "alert", "model_packager", "job_creator")
+_PROTOCOL_MODULES = ("__init__", "errors", "topics", "jobs")
+"""What functions need of it; these stay within the standard library."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -34,11 +34,12 @@ class Bundle:
 
 
 def bundle(function: str, cloud_dir: Path) -> Bundle:
-    """Zip one function with the protocol. Raises ``GustbedError`` naming a missing file."""
+    """Zip one function with what all share. Raises ``GustbedError`` naming a missing file."""
     folder = cloud_dir / "functions" / function
     files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.py"))}
     if "handler.py" not in files:
         raise GustbedError(f"{folder / 'handler.py'}: no such file", "set GUSTBED_CLOUD_DIR")
+    files |= {path.name: path for path in sorted(folder.parent.glob("*.py"))}
     protocol = Path(gustbed_protocol.__file__).parent
     files |= {f"gustbed_protocol/{name}.py": protocol / f"{name}.py" for name in _PROTOCOL_MODULES}
     buffer = io.BytesIO()

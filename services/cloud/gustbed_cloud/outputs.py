@@ -12,6 +12,8 @@ class Outputs:
     """The stack's outputs."""
 
     artifact_bucket: str
+    lake_bucket: str
+    lake_prefix: str
     thing_group_name: str
     thing_type_name: str
     policy_name: str
@@ -19,6 +21,7 @@ class Outputs:
     log_group_name: str
     alert_topic_arn: str
     ingest_queue_url: str
+    lake_queue_url: str
     alert_queue_url: str
     dead_letter_queue_url: str
     dashboard_name: str

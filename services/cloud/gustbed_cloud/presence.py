@@ -31,6 +31,10 @@ CHECKS: dict[str, tuple[str, Check]] = {
     ),
     "AWS::Logs::LogGroup": ("logs", _log_group),
     "AWS::S3::Bucket": ("s3", lambda s3, name: s3.head_bucket(Bucket=name)),
+    "AWS::KinesisFirehose::DeliveryStream": (
+        "firehose",
+        lambda firehose, name: firehose.describe_delivery_stream(DeliveryStreamName=name),
+    ),
     "AWS::KMS::Key": ("kms", lambda kms, key: kms.describe_key(KeyId=key)),
     "AWS::Events::Rule": ("events", lambda events, name: events.describe_rule(Name=name)),
 }

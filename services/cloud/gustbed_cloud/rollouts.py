@@ -8,6 +8,7 @@ from typing import Any
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
 from gustbed_cloud.models import ModelVersion, list_models
+from gustbed_protocol.jobs import Role
 
 LATE, TOO_LATE = 20.0, 24 * 3600.0
 """Seconds after an approval between which a missing job means that the rollout was lost."""
@@ -33,7 +34,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class Job:
-    """A rollout of one model version. ``status`` is AWS IoT's word for the job as a whole."""
+    """A rollout of one model version, to serve or to run in shadow.
+
+    ``status`` is AWS IoT's word for the job as a whole.
+    """
 
     id: str
     name: str
@@ -42,6 +46,7 @@ class Job:
     created: float | None
     completed: float | None
     executions: tuple[Execution, ...]
+    role: Role = "serve"
 
 
 @readable_errors()
@@ -55,8 +60,9 @@ def launch_lost(cloud: Cloud, now: float) -> list[ModelVersion]:
         for model in list_models(cloud)
         if model.status == "Approved" and LATE <= now - (model.changed or 0.0) <= TOO_LATE
     ]
-    rolled = {(job.name, job.version) for job in list_jobs(cloud)} if overdue else set()
-    lost = [model for model in overdue if (model.name, model.version) not in rolled]
+    jobs = list_jobs(cloud) if overdue else []
+    rolled = {(job.name, job.version, job.role) for job in jobs}
+    lost = [model for model in overdue if (model.name, model.version, model.role) not in rolled]
     for model in lost:
         cloud.client("lambda").invoke(
             FunctionName=cloud.outputs.model_packager_name,
@@ -78,7 +84,8 @@ def list_jobs(cloud: Cloud, limit: int = 20) -> list[Job]:
 
 def _job(iot: Any, job_id: str) -> Job:
     found = iot.describe_job(jobId=job_id)["job"]
-    name, _, version = found.get("description", "").partition(" ")
+    # As job_creator writes it: name, version, and the role unless that is to serve.
+    name, version, role = [*found.get("description", "").split(" "), "", "", ""][:3]
     pages = iot.get_paginator("list_job_executions_for_job").paginate(jobId=job_id)
     executions = (
         _execution(iot, job_id, row) for page in pages for row in page["executionSummaries"]
@@ -91,6 +98,7 @@ def _job(iot: Any, job_id: str) -> Job:
         created=_unix(found.get("createdAt")),
         completed=_unix(found.get("completedAt")),
         executions=tuple(sorted(executions, key=lambda execution: execution.thing)),
+        role="shadow" if role == "shadow" else "serve",
     )
 
 

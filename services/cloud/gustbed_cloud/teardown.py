@@ -23,6 +23,7 @@ def destroy(session: Session, stack: str, *, say: Say = print) -> None:
         if outputs is not None:
             _remove_things(session.client("iot"), outputs, say)
             _empty(s3, outputs.artifact_bucket, say)
+            _empty(s3, outputs.lake_bucket, say)
         cloudformation.delete_stack(StackName=stack)
         left = wait(cloudformation, stack, say)
         if left is not None:

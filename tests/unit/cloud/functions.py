@@ -13,6 +13,10 @@ CLOUD = Path(__file__).resolve().parents[3] / "services" / "cloud"
 
 def load(name: str) -> ModuleType:
     """Import ``functions/<name>/handler.py``, whose name all handlers share."""
+    shared = str(CLOUD / "functions")
+    if shared not in sys.path:
+        # In an archive it lies beside the handler.
+        sys.path.append(shared)
     return load_file(f"handler_{name}", CLOUD / "functions" / name / "handler.py")
 
 

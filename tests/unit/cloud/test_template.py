@@ -172,11 +172,51 @@ def test_whatever_fails_goes_to_the_dead_letters(template: dict[str, Any]) -> No
         assert name in fed or "DeadLetterQueue" in str(function["DeadLetterConfig"])
 
 
-def test_artifact_bucket_is_private_encrypted_and_versioned(template: dict[str, Any]) -> None:
-    (bucket,) = of_type(template, "AWS::S3::Bucket").values()
-    assert all(bucket["PublicAccessBlockConfiguration"].values())
-    assert bucket["BucketEncryption"]
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+def test_buckets_are_private_and_encrypted(template: dict[str, Any]) -> None:
+    buckets = of_type(template, "AWS::S3::Bucket")
+    assert set(buckets) == {"ArtifactBucket", "LakeBucket"}
+    for bucket in buckets.values():
+        block = bucket["PublicAccessBlockConfiguration"]
+        assert len(block) == 4
+        assert all(block.values())
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
+def test_artifacts_keep_their_versions_and_captures_expire(template: dict[str, Any]) -> None:
+    buckets = of_type(template, "AWS::S3::Bucket")
+    assert buckets["ArtifactBucket"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = buckets["LakeBucket"]["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", "LakeDays")
+    assert template["Parameters"]["LakeDays"]["Default"] == 90
+
+
+def test_captures_go_to_the_lake_and_nothing_else_does(template: dict[str, Any]) -> None:
+    rules = of_type(template, "AWS::IoT::TopicRule")
+    lake = rules["LakeRule"]["TopicRulePayload"]
+    assert lake["Sql"].endswith("FROM 'device/+/capture'")
+    assert lake["Actions"][0]["Sqs"]["QueueUrl"] == "LakeQueue"
+    ingest = rules["IngestRule"]["TopicRulePayload"]
+    assert ingest["Sql"].endswith("FROM 'device/+/+' WHERE topic(3) <> 'capture'")
+    sources = of_type(template, "AWS::Lambda::EventSourceMapping")
+    # The fewest workers that AWS Lambda accepts: nobody waits for a capture.
+    assert sources["LakeIngestSource"]["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert all("ReportBatchItemFailures" in s["FunctionResponseTypes"] for s in sources.values())
+
+
+def test_lake_is_named_by_day_and_holds_what_lake_ingest_compressed(
+    template: dict[str, Any],
+) -> None:
+    (stream,) = of_type(template, "AWS::KinesisFirehose::DeliveryStream").values()
+    delivery = stream["ExtendedS3DestinationConfiguration"]
+    prefix = template["Outputs"]["LakePrefix"]["Value"]
+    assert delivery["Prefix"] == f"{prefix}!{{timestamp:yyyy/MM/dd}}/"
+    assert not delivery["ErrorOutputPrefix"].startswith(prefix)
+    assert (delivery["CompressionFormat"], delivery["FileExtension"]) == (
+        "UNCOMPRESSED",
+        ".jsonl.gz",
+    )
+    assert stream["DeliveryStreamEncryptionConfigurationInput"] == {"KeyType": "AWS_OWNED_CMK"}
 
 
 def test_dashboard_shows_what_was_promised(template: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote_plus
 
 from gustbed_protocol import jobs
@@ -57,8 +57,13 @@ def read_release(key: str, text: bytes) -> jobs.Release:
         raise GustbedError(key, f"not a job document: {error!r}") from error
     if (operation, schema) != (jobs.OPERATION_UPDATE_MODEL, jobs.SCHEMA):
         raise GustbedError(key, f"operation {operation!r}, schema {schema!r} are not known")
-    if key != f"{jobs.package_prefix(release.name, release.version)}/{jobs.JOB_FILE}":
-        raise GustbedError(key, f"says that it is {release.name} {release.version}")
+    if release.role not in get_args(jobs.Role):
+        raise GustbedError(key, f"role {release.role!r} is not known")
+    place = jobs.package_prefix(release.name, release.version)
+    if release.role != "serve":
+        place = f"{place}/{release.role}"
+    if key != f"{place}/{jobs.JOB_FILE}":
+        raise GustbedError(key, f"says that it is {described(release)}")
     return release
 
 
@@ -68,12 +73,20 @@ def job_id_of(release: jobs.Release) -> str:
     return f"{release.name[:24]}-{release.version.replace('.', '_')}-{digest}"
 
 
+def described(release: jobs.Release) -> str:
+    """Name and version, and the role unless it serves: the job's description, read by operators
+    and by ``gustbed_cloud.rollouts``.
+    """
+    name = f"{release.name} {release.version}"
+    return name if release.role == "serve" else f"{name} {release.role}"
+
+
 def job_settings(release: jobs.Release, env: Mapping[str, str]) -> dict[str, Any]:
     """Return target, pace, timeout and the point at which a bad rollout stops itself."""
     return {
         "targets": [env["THING_GROUP_ARN"]],
         "targetSelection": "SNAPSHOT",
-        "description": f"{release.name} {release.version}",
+        "description": described(release),
         "presignedUrlConfig": {
             "roleArn": env["PRESIGN_ROLE_ARN"],
             "expiresInSec": PRESIGNED_SECONDS,

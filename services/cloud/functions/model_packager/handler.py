@@ -9,10 +9,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import zlib
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from gustbed_protocol import jobs
@@ -23,8 +24,10 @@ MAX_PACKAGE_BYTES = 64 * 1024 * 1024
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 MAX_MANIFEST_BYTES = 1024 * 1024
 MANIFEST = "manifest.json"
-ROLLBACK = "rollback"
-"""An approval whose description starts with this word may install over a newer version."""
+ROLLBACK, SHADOW = "rollback", "shadow"
+"""First word of an approval's description: the version may be installed over a newer one, or is to
+run beside the serving one.
+"""
 
 
 class _Bounded:
@@ -68,15 +71,14 @@ def package(
         return _done("skipped", arn, f"status is {described['ModelApprovalStatus']}")
     source = described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
     data = fetch(s3, bucket, source)
-    rollback = str(described.get("ApprovalDescription") or "").startswith(ROLLBACK)
-    release = release_of(data, source, rollback=rollback)
+    release = release_of(data, source, str(described.get("ApprovalDescription") or ""))
     refuse_changed(s3, bucket, release)
     document = sign(kms, key_id, release, bucket, region)
     prefix = jobs.package_prefix(release.name, release.version)
     s3.put_object(Bucket=bucket, Key=f"{prefix}/{jobs.PACKAGE_FILE}", Body=data)
     # Last, because its arrival starts the rollout.
     body = json.dumps(asdict(document), sort_keys=True).encode()
-    key = f"{prefix}/{jobs.JOB_FILE}"
+    key = job_key(release.name, release.version, release.role)
     s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     return _done("released", arn, key)
 
@@ -93,8 +95,11 @@ def fetch(s3: Any, bucket: str, url: str) -> bytes:
     return data
 
 
-def release_of(data: bytes, source: str, *, rollback: bool) -> jobs.Release:
-    """Read name and version from the manifest; they must agree with the place in the bucket."""
+def release_of(data: bytes, source: str, note: str) -> jobs.Release:
+    """Read name and version from the manifest; they must agree with the place in the bucket.
+
+    ``note`` is the approval's description; its first word may be ``ROLLBACK`` or ``SHADOW``.
+    """
     manifest = read_manifest(data)
     try:
         name, version = level(str(manifest["name"])), level_version(str(manifest["version"]))
@@ -105,7 +110,21 @@ def release_of(data: bytes, source: str, *, rollback: bool) -> jobs.Release:
     expected = f"/models/{name}/{version}/{jobs.PACKAGE_FILE}"
     if urlsplit(source).path != expected:
         raise GustbedError(source, f"{MANIFEST} says {name} {version}: register it anew")
-    return jobs.Release(name, version, len(data), hashlib.sha256(data).hexdigest(), rollback)
+    said = re.split(r"\W", note.lower(), maxsplit=1)[0]
+    return jobs.Release(
+        name,
+        version,
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+        rollback=said == ROLLBACK,
+        role="shadow" if said == SHADOW else "serve",
+    )
+
+
+def job_key(name: str, version: str, role: jobs.Role) -> str:
+    """Where the job document lies: a version may be a shadow first and serve later."""
+    prefix = jobs.package_prefix(name, version)
+    return f"{prefix}/{jobs.JOB_FILE}" if role == "serve" else f"{prefix}/{role}/{jobs.JOB_FILE}"
 
 
 def level_version(version: str) -> str:
@@ -145,16 +164,17 @@ def _manifest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, An
 
 def refuse_changed(s3: Any, bucket: str, release: jobs.Release) -> None:
     """Raise ``GustbedError`` if this version was released before with other bytes."""
-    key = f"{jobs.package_prefix(release.name, release.version)}/{jobs.JOB_FILE}"
-    try:
-        earlier = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    except s3.exceptions.NoSuchKey:
-        return
-    if earlier["release"]["sha256"] != release.sha256:
-        raise GustbedError(
-            f"{release.name} {release.version}",
-            "released before with other bytes: raise the version",
-        )
+    for role in get_args(jobs.Role):
+        key = job_key(release.name, release.version, role)
+        try:
+            earlier = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except s3.exceptions.NoSuchKey:
+            continue
+        if earlier["release"]["sha256"] != release.sha256:
+            raise GustbedError(
+                f"{release.name} {release.version}",
+                "released before with other bytes: raise the version",
+            )
 
 
 def sign(

@@ -1,0 +1,116 @@
+"""Register a model package: its quality gate, its archive in S3, its entry in the registry."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from gustbed_cloud.aws import error_code, readable_errors
+from gustbed_cloud.client import Cloud
+from gustbed_cloud.models import METRIC, ModelVersion, describe, despite, list_models
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.jobs import PACKAGE_FILE
+from gustbed_protocol.package import Manifest, read_package
+
+GATE, PASSED = "gate", "passed"
+"""Key and value in a manifest's ``training`` of a package that passed its quality gate."""
+METRICS_FILE = "metrics.json"
+MAX_REASON = 200
+"""Characters of a reason for registering a package despite its gate."""
+_MAX_METRICS = 40
+"""Of at most 50 properties that SageMaker keeps; the file has them all."""
+_NOT_IN_PROPERTIES = re.compile(r"[^\w .:/=+@-]")
+
+
+@readable_errors()
+def register_model(cloud: Cloud, package_path: Path, despite_gate: str = "") -> ModelVersion:
+    """Upload a package and register it, pending approval.
+
+    ``despite_gate`` is the reason for registering one that has not passed its quality gate;
+    operators are shown it. Raises ``PackageError`` for a bad package, ``GustbedError`` if the gate
+    says no or the version is registered.
+    """
+    try:
+        data = package_path.read_bytes()
+    except OSError as error:
+        raise GustbedError(f"{package_path}: {error.strerror}", "name a model package") from error
+    manifest = read_package(data).manifest
+    reason = _pass_gate(package_path, manifest, despite_gate)
+    if any(known.version == manifest.version for known in list_models(cloud, manifest.name)):
+        raise GustbedError(
+            f"{package_path}: {manifest.name} {manifest.version} is registered already",
+            "raise the version",
+        )
+    bucket = cloud.outputs.artifact_bucket
+    folder = f"models/{manifest.name}/{manifest.version}"
+    metrics = json.dumps(manifest.metrics, sort_keys=True).encode()
+    s3 = cloud.client("s3")
+    s3.put_object(Bucket=bucket, Key=f"{folder}/{PACKAGE_FILE}", Body=data)
+    s3.put_object(Bucket=bucket, Key=f"{folder}/{METRICS_FILE}", Body=metrics)
+    sagemaker = cloud.client("sagemaker")
+    group = cloud.outputs.model_package_group_prefix + manifest.name
+    _ensure_group(sagemaker, group, manifest.name)
+    made = sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelPackageDescription=f"{manifest.name} {manifest.version}{despite(reason)}",
+        ModelApprovalStatus="PendingManualApproval",
+        InferenceSpecification={
+            "Containers": [{"ModelDataUrl": f"s3://{bucket}/{folder}/{PACKAGE_FILE}"}],
+            "SupportedContentTypes": ["application/octet-stream"],
+            "SupportedResponseMIMETypes": ["application/octet-stream"],
+        },
+        ModelMetrics={
+            "ModelQuality": {
+                "Statistics": {
+                    "ContentType": "application/json",
+                    "S3Uri": f"s3://{bucket}/{folder}/{METRICS_FILE}",
+                }
+            }
+        },
+        CustomerMetadataProperties=_properties(manifest),
+        SkipModelValidation="All",
+    )
+    return describe(sagemaker, made["ModelPackageArn"])
+
+
+def _pass_gate(path: Path, manifest: Manifest, despite_gate: str) -> str:
+    """Return the reason to tell operators, empty if there is nothing to tell."""
+    gate = manifest.training.get(GATE)
+    if gate == PASSED:
+        return ""
+    reason = "".join(sign for sign in " ".join(despite_gate.split()) if sign.isprintable())
+    if not reason:
+        said = f"its quality gate says {gate[:200]!r}" if gate else "it names no quality gate"
+        raise GustbedError(f"{path}: {said}", "train it again, or give --despite-gate REASON")
+    if len(reason) > MAX_REASON:
+        raise GustbedError(f"--despite-gate: {len(reason)} characters", f"use at most {MAX_REASON}")
+    return reason
+
+
+def _properties(manifest: Manifest) -> dict[str, str]:
+    """What the registry keeps of a manifest, in the characters that SageMaker takes."""
+    properties = {
+        "turbine_type": manifest.turbine_type,
+        "detector": manifest.detector,
+        GATE: manifest.training.get(GATE, ""),
+    }
+    metrics = sorted(manifest.metrics.items())[:_MAX_METRICS]
+    properties |= {f"{METRIC}{name}"[:128]: repr(float(value)) for name, value in metrics}
+    return {
+        _NOT_IN_PROPERTIES.sub("_", name): _NOT_IN_PROPERTIES.sub("_", value)[:256]
+        for name, value in properties.items()
+        if value
+    }
+
+
+def _ensure_group(sagemaker: Any, group: str, name: str) -> None:
+    try:
+        sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+    except ClientError as error:
+        if "does not exist" not in str(error) and error_code(error) != "ResourceNotFound":
+            raise
+        sagemaker.create_model_package_group(
+            ModelPackageGroupName=group, ModelPackageGroupDescription=f"Gustbed model {name}"
+        )
