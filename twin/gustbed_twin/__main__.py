@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings, SiteSettings, load
+from gustbed_protocol.telemetry import MINI
 from gustbed_twin.generate import Recipe, open_folder, write_dataset
 from gustbed_twin.health import check_health, health_file
 from gustbed_twin.scenario import Scenario, parse_fault, read_scenario
@@ -16,6 +17,8 @@ from gustbed_twin.settings import TwinSettings
 from gustbed_twin.wind import WindConfig
 
 DONE, FAILED = 0, 1
+_RATE_HZ = 20
+_MOST_ANEMOMETER_RPS = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +47,12 @@ def _health(_options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
+    if options.type != MINI:
+        return _generate_type(options)
+    if options.wind_mean is not None and options.wind_mean > _MOST_ANEMOMETER_RPS:
+        raise GustbedError(
+            f"--wind-mean {options.wind_mean:g}", f"at most {_MOST_ANEMOMETER_RPS:g} rev/s"
+        )
     scenario = read_scenario(options.scenario) if options.scenario else Scenario()
     usual = WindConfig()
     recipe = Recipe(
@@ -59,6 +68,25 @@ def _generate(options: argparse.Namespace) -> int:
     )
     open_folder(options.out, force=options.force)
     card = write_dataset(recipe, options.out, options.csv)
+    print(f"{options.out}: {len(card['turbines'])} turbines, {card['samples']} samples each")
+    return DONE
+
+
+def _generate_type(options: argparse.Namespace) -> int:
+    from gustbed_twin.datasets import Order, write
+
+    for flag, given in (
+        ("--fault", options.fault),
+        ("--csv", options.csv),
+        ("--rate", options.rate != _RATE_HZ),
+    ):
+        if given:
+            raise GustbedError(f"{flag}: not for type {options.type}", "use --scenario")
+    order = Order(
+        options.type, options.turbines, options.hours, options.seed, options.scenario,
+        options.wind_mean, options.turbulence,
+    )  # fmt: skip
+    card = write(order, options.out, force=options.force)
     print(f"{options.out}: {len(card['turbines'])} turbines, {card['samples']} samples each")
     return DONE
 
@@ -85,13 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.set_defaults(function=_generate)
     add = generate.add_argument
+    add("--type", default=MINI, help="turbine type: a name or a YAML file, default mini")
     add("--turbines", type=_whole(1, 10_000), default=6, help="default 6")
     add("--hours", type=_number(0, 24 * 366), required=True, help="simulated hours")
     add("--seed", type=_whole(0, 2**63), default=42, help="default 42")
-    add("--rate", type=_whole(1, 100), default=20, help="samples per second, default 20")
-    add("--wind-mean", type=_number(0, 10), help="anemometer rev/s, default 2.15")
+    add("--rate", type=_whole(1, 100), default=_RATE_HZ, help="default 20, mini only")
+    add("--wind-mean", type=_number(0, 60), help="m/s; of mini anemometer rev/s, default 2.15")
     add("--turbulence", type=_number(0, 0.5), help="standard deviation over mean, default 0.15")
-    add("--scenario", type=Path, metavar="FILE", help="YAML or JSON: faults, wind_mean, turbulence")
+    add("--scenario", type=Path, metavar="FILE", help="YAML: what happens, and the wind")
     add(
         "--fault",
         action="append",
