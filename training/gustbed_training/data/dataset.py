@@ -104,7 +104,8 @@ def open_dataset(folder: Path) -> Dataset:
 
 def role_of(file: Path, folder: Path) -> Role:
     """Role of a recording by the folder it lies in; recordings of one's own train the model."""
-    top = file.relative_to(folder).parts[0] if file != folder else ""
+    inside = file.relative_to(folder).parts if file != folder else ()
+    top = inside[0] if len(inside) > 1 else ""
     return next((role for role in ROLES if top.startswith(f"{role}-")), "train")
 
 
