@@ -74,6 +74,9 @@ def test_changed_function_updates_the_stack_and_unchanged_ones_stay(
 ) -> None:
     source = ROOT / "services" / "cloud"
     changed = tmp_path / "changed"
+    for path in (source / "functions").glob("*.py"):
+        (changed / "functions").mkdir(parents=True, exist_ok=True)
+        (changed / "functions" / path.name).write_text(path.read_text())
     for name in FUNCTIONS:
         folder = changed / "functions" / name
         folder.mkdir(parents=True)
@@ -312,3 +315,19 @@ def test_t4_lost_rollout_is_started_again(own: LocalCloud, tmp_path: Path) -> No
     assert [model.version for model in launch_lost(client, approved + LATE + 5)] == ["1.1.0"]
     wait_until(lambda: operations.list_jobs(client), "the job exists")
     assert launch_lost(client, approved + LATE + 10) == []
+
+
+def test_t4_lost_promotion_is_started_again_though_the_shadow_was_not_lost(
+    own: LocalCloud, tmp_path: Path
+) -> None:
+    enrolled(own, "gustbed-site-1")
+    client = own.connect()
+    register(client, tmp_path, "1.1.0")
+    operations.approve_model(client, "tiny", "1.1.0", shadow=True)
+    wait_until(lambda: operations.list_jobs(client), "the shadow's job exists")
+    client.client("events").disable_rule(Name="gustbed-model-approved")
+    operations.promote_model(client, "tiny", "1.1.0")
+    lost = launch_lost(client, time.time() + LATE + 5)
+    assert [(model.version, model.role) for model in lost] == [("1.1.0", "serve")]
+    wait_until(lambda: len(operations.list_jobs(client)) == 2, "the second job exists")
+    assert launch_lost(client, time.time() + LATE + 5) == []

@@ -1,8 +1,9 @@
-"""From an approval to a signed job that an edge can take."""
+"""From an approval to a signed job that an edge can take, to serve or to run in shadow."""
 
 import json
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,26 @@ def client(cloud: LocalCloud, edge: Identity) -> operations.Cloud:
     return cloud.connect()
 
 
-def package(folder: Path, version: str) -> Path:
-    path = folder / f"{version}.tar.gz"
-    write_package(tiny_package(version), path)
+def package(folder: Path, version: str, name: str = "tiny") -> Path:
+    path = folder / f"{name}-{version}.tar.gz"
+    write_package(tiny_package(version, name=name), path)
     return path
 
 
-def job_of(client: operations.Cloud, version: str) -> operations.Job | None:
-    return next((job for job in operations.list_jobs(client) if job.version == version), None)
+def job_of(client: operations.Cloud, version: str, name: str = "tiny") -> operations.Job | None:
+    jobs = operations.list_jobs(client)
+    return next((job for job in jobs if (job.name, job.version) == (name, version)), None)
+
+
+def roles(client: operations.Cloud, name: str, version: str) -> list[str]:
+    """Of a version's jobs, the oldest first."""
+    jobs = reversed(operations.list_jobs(client))
+    return [job.role for job in jobs if (job.name, job.version) == (name, version)]
+
+
+def release_of(client: operations.Cloud, job: operations.Job) -> Release:
+    text = client.client("iot").get_job_document(jobId=job.id)["document"]
+    return Release(**json.loads(text)["release"])
 
 
 def ask(identity: Identity, verb: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -143,8 +156,120 @@ def test_intended_rollback_is_in_the_signed_release(
     wait_until(lambda: job_of(client, "1.0.1"), "the job exists")
     job = job_of(client, "1.0.1")
     assert job is not None
-    text = client.client("iot").get_job_document(jobId=job.id)["document"]
-    assert json.loads(text)["release"]["rollback"] is True
+    assert release_of(client, job).rollback is True
+
+
+def test_version_that_served_before_can_be_rolled_back_to(
+    client: operations.Cloud, tmp_path: Path
+) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        operations.register_model(client, package(tmp_path, version, "back"))
+        operations.approve_model(client, "back", version)
+        wait_until(lambda v=version: job_of(client, v, "back"), "its job exists")  # type: ignore[misc]
+    operations.approve_model(client, "back", "1.0.0", rollback=True)
+    wait_until(lambda: len(roles(client, "back", "1.0.0")) == 2, "the rollback's job exists")
+    jobs = [j for j in operations.list_jobs(client) if (j.name, j.version) == ("back", "1.0.0")]
+    assert sorted(release_of(client, job).rollback for job in jobs) == [False, True]
+    serving = operations.approved_package(client, "back", tmp_path / "fetched")
+    assert serving == tmp_path / "fetched" / "back-1.0.0.tar.gz"
+
+
+def test_shadow_becomes_a_job_of_its_own_and_serves_once_promoted(
+    client: operations.Cloud, edge: Identity, tmp_path: Path
+) -> None:
+    name = "nrel-5mw"
+    path = package(tmp_path, "1.0.0", name)
+    operations.register_model(client, path)
+    approved = operations.approve_model(client, name, "1.0.0", shadow=True)
+    assert (approved.status, approved.role) == ("Approved", "shadow")
+    wait_until(lambda: roles(client, name, "1.0.0") == ["shadow"], "the shadow's job exists")
+    first = job_of(client, "1.0.0", name)
+    assert first is not None
+    release = release_of(client, first)
+    assert (release.role, release.sha256) == ("shadow", sha256(path.read_bytes()))
+    assert operations.approved_package(client, name, tmp_path / "fetched") is None
+    with pytest.raises(GustbedError, match="runs in shadow: promote it"):
+        operations.approve_model(client, name, "1.0.0")
+
+    promoted = operations.promote_model(client, name, "1.0.0")
+    assert (promoted.status, promoted.role) == ("Approved", "serve")
+    wait_until(lambda: roles(client, name, "1.0.0") == ["shadow", "serve"], "a second job exists")
+    second = job_of(client, "1.0.0", name)
+    assert second is not None
+    assert second.id != first.id
+    assert release_of(client, second) == replace(release, role="serve")
+    assert {e.thing for e in second.executions} == {edge.thing}
+    for refused in (
+        lambda: operations.promote_model(client, name, "1.0.0"),
+        lambda: operations.approve_model(client, name, "1.0.0", shadow=True),
+    ):
+        with pytest.raises(GustbedError, match=r"nrel-5mw 1\.0\.0"):
+            refused()
+    (listed,) = operations.list_models(client, name)
+    assert (listed.role, listed.turbine_type, listed.detector) == ("serve", "mini", "tiny")
+    assert {model.name for model in operations.list_models(client)} >= {name, "tiny"}
+
+
+def test_promotion_that_broke_off_half_way_can_be_repeated(
+    client: operations.Cloud, tmp_path: Path
+) -> None:
+    operations.register_model(client, package(tmp_path, "1.0.0", "half"))
+    shadow = operations.approve_model(client, "half", "1.0.0", shadow=True)
+    wait_until(lambda: roles(client, "half", "1.0.0") == ["shadow"], "the shadow's job exists")
+    # What promote_model does first.
+    client.client("sagemaker").update_model_package(
+        ModelPackageArn=shadow.arn, ModelApprovalStatus="Rejected", ApprovalDescription=shadow.note
+    )
+    assert operations.promote_model(client, "half", "1.0.0").role == "serve"
+    wait_until(lambda: roles(client, "half", "1.0.0") == ["shadow", "serve"], "it serves")
+
+
+def test_rejected_shadow_is_not_promoted(client: operations.Cloud, tmp_path: Path) -> None:
+    operations.register_model(client, package(tmp_path, "1.0.0", "unwanted"))
+    operations.reject_model(client, "unwanted", "1.0.0")
+    with pytest.raises(GustbedError, match=r"unwanted 1\.0\.0 is not in shadow \(Rejected\)"):
+        operations.promote_model(client, "unwanted", "1.0.0")
+
+
+def test_registered_package_and_its_card_can_be_fetched(
+    client: operations.Cloud, tmp_path: Path
+) -> None:
+    path = tmp_path / "carded.tar.gz"
+    tiny = tiny_package("1.0.0", name="carded")
+    manifest = replace(tiny.manifest, metrics={"vus_pr": 0.75, "care": 0.5})
+    write_package(replace(tiny, manifest=manifest, card="# A card\n"), path)
+    registered = operations.register_model(client, path)
+    assert registered.metrics == {"vus_pr": 0.75, "care": 0.5}
+    fetched = operations.fetch_package(client, "carded", "1.0.0", tmp_path / "fetched")
+    assert fetched.read_bytes() == path.read_bytes()
+    assert operations.model_card(client, "carded", "1.0.0") == "# A card\n"
+    # The decision does not lose what the registry was told.
+    assert operations.reject_model(client, "carded", "1.0.0").metrics == registered.metrics
+    described = client.client("sagemaker").describe_model_package(ModelPackageName=registered.arn)
+    statistics = described["ModelMetrics"]["ModelQuality"]["Statistics"]
+    bucket, _, key = statistics["S3Uri"].removeprefix("s3://").partition("/")
+    stored = client.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert json.loads(stored) == registered.metrics
+    with pytest.raises(GustbedError, match=r"carded 9\.9\.9: not registered"):
+        operations.fetch_package(client, "carded", "9.9.9", tmp_path)
+
+
+def test_reason_for_passing_by_the_quality_gate_stays_with_the_version(
+    client: operations.Cloud, tmp_path: Path
+) -> None:
+    path = tmp_path / "ungated.tar.gz"
+    tiny = tiny_package("1.0.0", name="ungated")
+    write_package(replace(tiny, manifest=replace(tiny.manifest, training={})), path)
+    with pytest.raises(GustbedError, match="--despite-gate"):
+        operations.register_model(client, path)
+    assert operations.list_models(client, "ungated") == []
+    reason = "Ann's demo, see #12 (agreed)"
+    registered = operations.register_model(client, path, despite_gate=f" {reason}\n")
+    assert registered.despite_gate == reason
+    shadow = operations.approve_model(client, "ungated", "1.0.0", shadow=True)
+    assert (shadow.role, shadow.despite_gate) == ("shadow", reason)
+    assert shadow.note == f"shadow (despite its quality gate: {reason})"
+    wait_until(lambda: roles(client, "ungated", "1.0.0") == ["shadow"], "it is rolled out")
 
 
 def test_registering_a_version_twice_is_refused(client: operations.Cloud, tmp_path: Path) -> None:

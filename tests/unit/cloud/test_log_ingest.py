@@ -79,7 +79,9 @@ def test_record_of_the_reference_systems_is_one_line() -> None:
         ("{not json", "unknown/rejected"),
         ("[1, 2]", "unknown/rejected"),
         ({"events": []}, "unknown/rejected"),
+        ("[" * 100_000, "unknown/rejected"),
         (routed("other", {"x": 1}), "edge-1/rejected"),
+        (routed("capture", {"captures": []}), "edge-1/rejected"),
         (routed("events", {}), "edge-1/rejected"),
         (routed("events", {"events": "many"}), "edge-1/rejected"),
         (routed("verdicts", {"verdicts": [1]}), "edge-1/rejected"),
@@ -97,6 +99,13 @@ def test_malformed_message_is_kept_with_a_reason_and_the_rest_goes_on(
     assert line["reason"]
     assert line["payload"]
     assert [line["message"] for line in logs.lines("edge-1/logs")] == ["fine"]
+
+
+def test_text_that_is_no_unicode_is_kept_and_the_rest_goes_on() -> None:
+    lines = [{"t": NOW, "message": "\ud800"}, {"t": NOW, "message": "fine"}]
+    logs, result = ingest(routed("logs", {"lines": lines}))
+    assert result == {"batchItemFailures": []}
+    assert [line["message"] for line in logs.lines("edge-1/logs")] == ["\ud800", "fine"]
 
 
 def test_thing_that_is_no_stream_name_is_made_one() -> None:

@@ -188,6 +188,35 @@ def test_long_log_streams_keep_their_latest_lines_and_no_second_copy() -> None:
     assert logs._log_records._data == {}
 
 
+def test_lakes_keep_their_latest_objects_and_firehose_no_records() -> None:
+    import retention
+
+    keys = [f"captures/2026/01/{day:02}/{n:05}" for day in (1, 2) for n in range(2_503)]
+    lake, other = dict.fromkeys(reversed(keys)), dict.fromkeys(keys)
+    buckets = {
+        ("0", "gustbed-lake-0-eu"): {"objects": lake},
+        ("0", "gustbed-artifacts-0-eu"): {"objects": other},
+    }
+    purged: list[str] = []
+
+    def purge(bucket: str, key: str, content: dict[str, Any]) -> None:
+        assert bucket == "gustbed-lake-0-eu"
+        purged.append(key)
+        del content["objects"][key]
+
+    stream = {"destinations": [{"records": [{"data": "x"}]}]}
+    firehose = SimpleNamespace(
+        _lock=threading.Lock(), _streams=SimpleNamespace(_data={("0", "eu", "lake"): stream})
+    )
+    s3 = SimpleNamespace(_buckets=SimpleNamespace(_data=buckets), _purge_current_object=purge)
+    for _ in range(2):
+        retention.trim_lake(firehose, s3)
+    assert purged == keys[:6]
+    assert len(lake) == retention.KEPT_OBJECTS
+    assert len(other) == len(keys)
+    assert stream["destinations"][0]["records"] == []
+
+
 @pytest.fixture
 def emulator() -> Any:
     return load_file("gustbed_emulator_script", CLOUD / "emulator" / "emulator.py")

@@ -116,7 +116,16 @@ def test_approval_that_was_withdrawn_releases_nothing() -> None:
     assert s3.written == []
 
 
-@pytest.mark.parametrize(("note", "rollback"), [(None, False), ("ok", False), ("rollback", True)])
+@pytest.mark.parametrize(
+    ("note", "rollback"),
+    [
+        (None, False),
+        ("ok", False),
+        ("no rollback", False),
+        ("rollback", True),
+        ("Rollback: 1.3.0 is bad", True),
+    ],
+)
 def test_rollback_is_signed_only_when_the_approval_says_so(
     note: str | None, rollback: bool
 ) -> None:
@@ -124,6 +133,29 @@ def test_rollback_is_signed_only_when_the_approval_says_so(
     run(s3, sagemaker=registry(note=note))
     document = json.loads(s3.objects["releases/windturbine/1.2.0/job.json"])
     assert document["release"]["rollback"] is rollback
+
+
+def test_shadow_is_released_beside_the_serving_release_of_the_same_version() -> None:
+    s3 = FakeS3(**{SOURCE: package()})
+    run(s3, sagemaker=registry(note="shadow (for a week)"))
+    prefix = "releases/windturbine/1.2.0"
+    assert s3.written == [f"{prefix}/package.tar.gz", f"{prefix}/shadow/job.json"]
+    run(s3, sagemaker=registry(note="promoted"))
+    shadow, serve = (
+        json.loads(s3.objects[f"{prefix}/{key}"]) for key in ("shadow/job.json", "job.json")
+    )
+    assert (shadow["release"]["role"], serve["release"]["role"]) == ("shadow", "serve")
+    # The same package: one download link for both.
+    assert shadow["url"] == serve["url"]
+    assert Release(**shadow["release"]).digest() != Release(**serve["release"]).digest()
+
+
+def test_version_that_was_a_shadow_with_other_bytes_is_refused() -> None:
+    s3 = FakeS3(**{SOURCE: package()})
+    run(s3, sagemaker=registry(note="shadow"))
+    s3.objects[SOURCE] = package() + b"\x00"
+    with pytest.raises(GustbedError, match="other bytes"):
+        run(s3)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +212,7 @@ ENV = {
     "TIMEOUT_MINUTES": "10",
 }
 JOB = "releases/windturbine/1.2.0/job.json"
+SHADOW_JOB = "releases/windturbine/1.2.0/shadow/job.json"
 
 
 class FakeIot:
@@ -194,9 +227,9 @@ class FakeIot:
         self.jobs[request["jobId"]] = request
 
 
-def released() -> FakeS3:
+def released(note: str | None = None) -> FakeS3:
     s3 = FakeS3(**{SOURCE: package()})
-    run(s3)
+    run(s3, sagemaker=registry(note=note))
     return s3
 
 
@@ -223,14 +256,35 @@ def test_repeated_notification_creates_one_job() -> None:
     assert len(iot.jobs) == 1
 
 
+def test_shadow_and_serving_release_of_a_version_are_two_jobs() -> None:
+    iot = FakeIot()
+    shadow = creator.create(BUCKET, SHADOW_JOB, released("shadow"), iot, ENV)
+    serve = creator.create(BUCKET, JOB, released(), iot, ENV)
+    assert {iot.jobs[job]["description"] for job in (shadow, serve)} == {
+        "windturbine 1.2.0 shadow",
+        "windturbine 1.2.0",
+    }
+
+
+def test_release_in_the_place_of_another_role_creates_no_job() -> None:
+    iot = FakeIot()
+    for there, note in ((JOB, "shadow"), (SHADOW_JOB, None)):
+        s3 = released(note)
+        document = s3.objects[SHADOW_JOB if note else JOB]
+        with pytest.raises(GustbedError, match=r"says that it is windturbine 1\.2\.0"):
+            creator.create(BUCKET, there, FakeS3(**{there: document}), iot, ENV)
+    assert iot.jobs == {}
+
+
 def test_job_ids_differ_by_release_and_keep_to_what_iot_accepts() -> None:
     release = Release("a" * 63, "999999999.999999999.999999999", 1, "0" * 64)
     ids = {
         creator.job_id_of(release),
         creator.job_id_of(replace(release, rollback=True)),
+        creator.job_id_of(replace(release, role="shadow")),
         creator.job_id_of(replace(release, sha256="1" * 64)),
     }
-    assert len(ids) == 3
+    assert len(ids) == 4
     for job_id in ids:
         assert 1 <= len(job_id) <= 64
         assert job_id.replace("-", "").replace("_", "").isalnum()
@@ -245,6 +299,8 @@ def test_job_ids_differ_by_release_and_keep_to_what_iot_accepts() -> None:
         b"x" * 40_000,
         b'{"release": {"name": "windturbine", "version": "1.2.0", "size": 1, "sha256": "0"},'
         b' "operation": "format_disk", "schema": 1}',
+        b'{"release": {"name": "windturbine", "version": "1.2.0", "size": 1, "sha256": "0",'
+        b' "role": "king"}, "operation": "update_model", "schema": 1}',
         b'{"release": {"name": "other", "version": "1.2.0", "size": 1, "sha256": "0"},'
         b' "operation": "update_model", "schema": 1}',
     ],
