@@ -35,7 +35,7 @@ def schema(
 def part(
     hot: str, amps: str = "", labels: Sequence[Label] = (), labelled: bool = True, name: str = "r"
 ) -> Part:
-    """A recording whose samples are their own ratios: ``x`` violates (2.0), ``.`` does not (0.5)."""
+    """A recording whose samples are their own ratios: ``x`` violates (2), ``.`` does not (0.5)."""
     rows = [hot, amps or "." * len(hot)]
     values = np.array([[2.0 if letter == "x" else 0.5 for letter in row] for row in rows])
     recording = Recording(name, "t1", 0.0, values.astype(np.float32), tuple(labels), labelled)

@@ -99,8 +99,8 @@ def test_points_without_faults_or_accusations_have_no_shares() -> None:
     assert Points(false_positive=2, true_negative=2).f1 is None
 
 
-def _evaluate(*parts: Part, options: Options = Options()) -> Evaluation:
-    return evaluate(schema(), parts, last_sample, options)
+def _evaluate(*parts: Part, options: Options | None = None) -> Evaluation:
+    return evaluate(schema(), parts, last_sample, options or Options())
 
 
 def test_all_figures_of_one_recording() -> None:
@@ -232,11 +232,13 @@ def test_poisson_bounds_are_the_textbooks() -> None:
     assert poisson_interval(10) == pytest.approx((4.795, 18.390), abs=1e-3)
 
 
-def test_a_mean_has_an_interval_from_the_second_value_on() -> None:
+def test_a_mean_has_intervals_from_the_second_training_on() -> None:
     one = estimate([0.5])
-    assert (one.mean, one.low, one.high, one.n) == (0.5, None, None, 1)
+    assert (one.mean, one.std, one.n, one.further, one.of_mean) == (0.5, None, 1, None, None)
     three = estimate([1.0, 2.0, 3.0])
-    # t(0.975, 2) = 4.303, standard error 1 / sqrt(3).
+    # t(0.975, 2) = 4.303, standard deviation 1.
     assert three.mean == 2.0
-    assert three.low == pytest.approx(2 - 4.303 / 3**0.5, abs=1e-3)
-    assert three.high == pytest.approx(2 + 4.303 / 3**0.5, abs=1e-3)
+    assert three.of_mean == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5), abs=1e-3)
+    reach = 4.303 * (1 + 1 / 3) ** 0.5
+    assert three.further == pytest.approx((2 - reach, 2 + reach), abs=1e-3)
+    assert estimate([2.0, 2.0]).further == (2.0, 2.0)

@@ -116,15 +116,20 @@ class Evaluation:
 
     @property
     def by_fault(self) -> list[FaultRow]:
-        """Outcomes by name and severity, in that order."""
-        groups: dict[tuple[str, float], list[Outcome]] = {}
-        for outcome in self.eventwise.outcomes:
-            key = (outcome.fault.fault, round(outcome.fault.severity, 3))
-            groups.setdefault(key, []).append(outcome)
-        return [
-            FaultRow(name, severity, found[0].fault.violation, tuple(found))
-            for (name, severity), found in sorted(groups.items())
-        ]
+        """Its faults, grouped."""
+        return rows_by_fault(self.eventwise.outcomes)
+
+
+def rows_by_fault(outcomes: Iterable[Outcome]) -> list[FaultRow]:
+    """Outcomes by name and severity, in that order."""
+    groups: dict[tuple[str, float], list[Outcome]] = {}
+    for outcome in outcomes:
+        key = (outcome.fault.fault, round(outcome.fault.severity, 3))
+        groups.setdefault(key, []).append(outcome)
+    return [
+        FaultRow(name, severity, found[0].fault.violation, tuple(found))
+        for (name, severity), found in sorted(groups.items(), key=lambda item: item[0])
+    ]
 
 
 def evaluate(

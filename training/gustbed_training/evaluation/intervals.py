@@ -1,4 +1,4 @@
-"""Intervals of 95 %: of a count, and of a mean over repeated training."""
+"""Intervals of 95 %: of a count, and of what another training would give."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,35 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over ``n`` repetitions. Without a second one there are no bounds."""
+    """A mean over ``n`` trainings. Without a second one there is no ``std`` and are no bounds."""
 
     mean: float
-    low: float | None
-    high: float | None
+    std: float | None
     n: int
+
+    @property
+    def further(self) -> tuple[float, float] | None:
+        """Where one more training's figure lies (Student's t, prediction interval)."""
+        return self._interval((1 + 1 / self.n) ** 0.5)
+
+    @property
+    def of_mean(self) -> tuple[float, float] | None:
+        """Where the mean of ever more trainings lies (Student's t, confidence interval)."""
+        return self._interval((1 / self.n) ** 0.5)
+
+    def _interval(self, widths: float) -> tuple[float, float] | None:
+        from scipy.stats import t
+
+        if self.std is None:
+            return None
+        reach = float(t.ppf((1 + CONFIDENCE) / 2, self.n - 1)) * self.std * widths
+        return self.mean - reach, self.mean + reach
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Of one value or more."""
+    n = len(values)
+    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)) if n > 1 else None, n)
 
 
 def poisson_interval(events: int) -> tuple[float, float]:
@@ -25,15 +48,3 @@ def poisson_interval(events: int) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low = float(chi2.ppf(tail, 2 * events)) / 2 if events else 0.0
     return low, float(chi2.ppf(1 - tail, 2 * events + 2)) / 2
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """Mean of one value or more and its interval by Student's t."""
-    from scipy.stats import t
-
-    n, mean = len(values), float(np.mean(values))
-    if n < 2:
-        return Estimate(mean, None, None, n)
-    error = float(np.std(values, ddof=1)) / n**0.5
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
-    return Estimate(mean, mean - reach, mean + reach, n)

@@ -1,0 +1,171 @@
+"""Reports hold the same figures as the evaluation, and admit what is not known."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gustbed_protocol.features import Feature
+from gustbed_protocol.package import ChannelSpec, Decision, Manifest
+from gustbed_protocol.violations import Violation
+from gustbed_training.data.shares import Label, Part
+from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate
+from gustbed_training.evaluation.model_card import model_card
+from gustbed_training.evaluation.report import as_json, as_metrics, as_table
+from tests.unit.training.judged import electrical, last_sample, part, schema, thermal
+
+
+def _evaluate(*parts: Part, options: Options | None = None) -> Evaluation:
+    return evaluate(schema(), parts, last_sample, options or Options())
+
+
+def _some() -> Evaluation:
+    found = _evaluate(
+        part("....xxxx......xx..........", labels=[thermal(4, 8), electrical(22, 25)]),
+        part("." * 30),
+        options=Options(aimed_false_per_day=0.5),
+    )
+    return replace(found, microseconds_per_window=12.3456)
+
+
+def _json(found: Evaluation) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(json.dumps(as_json(found), allow_nan=False))
+    return told
+
+
+def test_json_holds_what_programs_are_promised() -> None:
+    told = _json(_some())
+    assert {"precision", "recall", "f1", "false_alarm_rate"} <= told["pointwise"].keys()
+    assert {"precision", "recall", "f1", "false_per_day", "median_delay_s"} <= told[
+        "eventwise"
+    ].keys()
+    # 4 right, 2 false, 3 missed.
+    assert told["pointwise"]["precision"] == pytest.approx(4 / 6, abs=1e-4)
+    assert told["pointwise"]["recall"] == pytest.approx(4 / 7, abs=1e-4)
+    assert told["eventwise"]["recall"] == 0.5
+    assert told["eventwise"]["precision"] == 0.5
+    assert told["eventwise"]["median_delay_s"] == 2.0
+    assert told["eventwise"]["faults"] == 2
+    assert told["microseconds_per_window"] == 12.346
+    assert 0 < told["vus_pr"] < 1
+    assert 0 < told["care"] < 1
+    assert told["calibration"]["kept"] is False
+    assert told["by_fault"][0] == {
+        "fault": "overheating",
+        "severity": 1.0,
+        "kind": "thermal",
+        "injected": 1,
+        "detected": 1,
+        "right_kind": 1,
+        "exactly_one": 1,
+        "median_delay_s": 2.0,
+        "p90_delay_s": 2.0,
+        "largest_delay_s": 2.0,
+    }
+    assert told["by_fault"][1]["median_delay_s"] is None
+    assert as_json(_some(), seeds=(1, 2))["seeds"] == [1, 2]
+
+
+def test_care_is_told_with_its_parts() -> None:
+    told = _json(_some())
+    parts = told["care_parts"]
+    total = parts["coverage"] + parts["earliness"] + 2 * parts["accuracy"] + parts["reliability"]
+    assert told["care"] == pytest.approx(total / 5, abs=1e-3)
+    assert parts["fault_datasets"] == 2
+
+
+def test_what_is_not_known_is_null_and_a_dash() -> None:
+    found = _evaluate(part("...."))
+    told = _json(found)
+    assert told["vus_pr"] is None
+    assert told["care"] is None
+    assert told["care_parts"] is None
+    assert told["pointwise"]["f1"] is None
+    assert told["eventwise"]["recall"] is None
+    assert told["by_fault"] == []
+    assert "VUS-PR     -" in as_table(found)
+
+
+def test_unlabelled_data_tell_of_nothing_but_false_alarms() -> None:
+    one = part("..xx......", labelled=False)
+    found = _evaluate(one, options=Options(labels_required=False))
+    told = _json(found)
+    assert told["labelled"] is False
+    assert told["pointwise"]["precision"] is None
+    assert told["eventwise"]["precision"] is None
+    assert told["eventwise"]["false_events"] == 1
+    assert told["pointwise"]["false_alarm_rate"] == 0.2
+    table = as_table(found)
+    assert "unlabelled: taken as normal" in table
+    assert "VUS-PR" not in table
+    assert set(as_metrics(found)) == {"test_turbine_hours", "false_alarm_rate", "false_per_day"}
+
+
+def test_metrics_are_flat_numbers_and_leave_out_what_is_not_known() -> None:
+    metrics = as_metrics(_some())
+    assert metrics["event_recall"] == 0.5
+    assert metrics["microseconds_per_window"] == 12.3456
+    assert all(isinstance(value, float) for value in metrics.values())
+    assert "care" not in as_metrics(_evaluate(part("....")))
+
+
+def test_the_table_is_aligned_and_holds_the_same_figures() -> None:
+    found = _some()
+    table, told = as_table(found), as_json(found)
+    assert f"CARE       {told['care']:.3f}" in table
+    assert "12.3 µs per window" in table
+    assert "0.500 false events per turbine-day: not kept" in table
+    heading, *rows = table.split("\n\n")[1].splitlines()
+    assert {len(row) for row in rows} == {len(heading)}
+    assert rows[0].split() == ["overheating", "1.00", "1", "1", "1", "1", "2.0", "2.0", "2.0"]
+    assert rows[1].split() == ["short", "1.00", "1", "0", "0", "0", "-", "-", "-"]
+
+
+def _manifest() -> Manifest:
+    return Manifest(
+        name="toy",
+        version="1.2.3",
+        created="2026-01-01T00:00:00Z",
+        turbine_type="toy",
+        detector="compact",
+        channels=[ChannelSpec("hot", "K"), ChannelSpec("amps", "A")],
+        features=[Feature("hot", "K"), Feature("amps", "A")],
+        sample_rate_hz=2.0,
+        window=20,
+        step=1,
+        thresholds={"hot": 0.123456, "amps": 2.0},
+        violations={Violation.THERMAL: ["hot"], Violation.ELECTRICAL: ["amps"]},
+        decision=Decision(4, 10, 3),
+        training={"dataset": "toy-1", "turbine_hours": "12.5"},
+    )
+
+
+def test_the_card_says_what_it_is_for_how_it_did_and_what_it_cannot_do() -> None:
+    card = model_card(_manifest(), _some(), "Passed: no worse than pca.", ["Only tested in rain."])
+    assert card.startswith("# toy 1.2.3\n")
+    for told in (
+        "windows of 10 s, every 0.5 s",
+        "| hot | K | thermal | 0.1235 |",
+        "averaged over 3 verdict(s); 4 above 1",
+        "- turbine hours: 12.5",
+        "Passed: no worse than pca.",
+        "| overheating | 1 | 1 | 1 | 1 | 1 | 2.0 | 2.0 |",
+        "12.3 µs per window",
+        "- Only tested in rain.",
+        "- It found 0 of 1 faults 'short' of severity 1.",
+    ):
+        assert told in card
+    assert card.endswith("\n")
+
+
+def test_a_card_without_a_test_says_so() -> None:
+    assert "Not tested." in model_card(_manifest(), None, "No gate.")
+    found = _evaluate(part("....", labelled=False), options=Options(labels_required=False))
+    assert "no labels" in model_card(_manifest(), found, "No gate.")
+
+
+def test_a_fault_of_unknown_kind_has_a_dash_for_the_right_one() -> None:
+    found = _evaluate(part("..xx....", labels=[Label("strange", 2, 5)]))
+    assert as_json(found)["by_fault"][0]["right_kind"] is None
+    assert "| strange | 1 | 1 | 1 | - |" in model_card(_manifest(), found, "No gate.")

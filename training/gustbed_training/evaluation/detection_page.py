@@ -1,0 +1,184 @@
+"""``docs/detection.md`` for people and ``docs/detection.json`` for programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_training.evaluation.compare import RULE, Row, Run, bounds, compare, rows_as_json
+from gustbed_training.evaluation.evaluate import FaultRow
+from gustbed_training.evaluation.report import median, number, percentile_90
+
+PAGE, ROWS = "detection.md", "detection.json"
+_COLUMNS: tuple[tuple[str, str, int], ...] = (
+    ("vus_pr", "VUS-PR", 3),
+    ("care", "CARE", 3),
+    ("f1", "F1 by verdict", 3),
+    ("event_recall", "faults found", 3),
+    ("event_precision", "events that are true", 3),
+    ("false_per_day", "false events per turbine-day", 2),
+    ("median_delay_s", "median delay, s", 1),
+    ("microseconds_per_window", "µs per window", 1),
+)
+_GLOSSARY = """## What the figures mean
+
+- **Verdict**: one window judged. It is faulty if a fault is on at its last sample, and accused if
+  any signal's ratio of score to threshold, smoothed as on the edge, is above 1. Verdicts that
+  settle after a fault count neither way.
+- **Event**: what the edge would tell after hysteresis. It is true if it opens while a fault is on,
+  and false if none is on or settling. Events of several kinds that overlap are one.
+- **Delay**: from a fault's first sample to the newest sample that the edge had seen when the event
+  opened.
+- **VUS-PR**: volume under the precision-recall surface of the largest ratio (Paparrizos et al.,
+  PVLDB 15(11), 2022), over buffers of up to a window's length. It needs no threshold.
+- **CARE**: (coverage + earliness + 2 × accuracy + reliability) / 5 (Gück et al., Data 9(12),
+  2024). Testbed faults last seconds, not weeks, so an alarm counts from the number of verdicts
+  that opens an event.
+- **µs per window**: median time of a batch of 128 windows in ONNX Runtime on one thread, by window.
+- **± and intervals**: where one more training with another seed lies with 95 % (Student's t, from
+  the trainings stated). The data stay the same. A detector without chance has none.
+"""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was found, and what a reader needs to find it again.
+
+    ``notes`` says by dataset what it holds and how it was made; ``command`` repeats everything;
+    ``limits`` are sentences on what the detector cannot do, beside those that the faults tell.
+    """
+
+    runs: Sequence[Run]
+    command: str
+    notes: dict[str, str] = field(default_factory=dict)
+    limits: Sequence[str] = ()
+
+
+def write_detection(results: Results, docs: Path) -> tuple[Path, Path]:
+    """Write both files, each whole; return their paths. Raises ``GustbedError``."""
+    rows = compare(results.runs)
+    told = json.dumps(rows_as_json(rows), indent=2, allow_nan=False) + "\n"
+    texts = {docs / PAGE: detection_page(results, rows), docs / ROWS: told}
+    drafts = {path: path.with_name(f".{path.name}.part") for path in texts}
+    try:
+        docs.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            drafts[path].write_text(text, encoding="utf-8")
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except OSError as error:
+        for draft in drafts.values() if docs.is_dir() else ():
+            draft.unlink(missing_ok=True)
+        raise GustbedError(f"{docs}: {error.strerror}", "name a folder to write to") from error
+    return docs / PAGE, docs / ROWS
+
+
+def detection_page(results: Results, rows: Sequence[Row]) -> str:
+    """Markdown."""
+    lines = [
+        "# Detection",
+        "",
+        "How well each detector finds labelled faults, on recordings that it neither learnt from",
+        "nor was tuned on. Every figure was printed by one command:",
+        "",
+        f"    {results.command}",
+        "",
+        f"{RULE} The same rows are in [{ROWS}]({ROWS}).",
+        "",
+    ]
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        mine = [row for row in rows if row.dataset == dataset]
+        lines += _dataset(dataset, mine, results.notes.get(dataset, ""))
+    lines += [_GLOSSARY, *_limits(rows, results.limits)]
+    return "\n".join(lines)
+
+
+def fault_lines(rows: Sequence[FaultRow]) -> list[str]:
+    """A Markdown table of faults by name and severity."""
+    lines = [
+        "| fault | severity | injected | found | right kind | exactly one event "
+        "| median delay, s | 90 % within, s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        right = "-" if row.right_kind is None else str(row.right_kind)
+        lines.append(
+            f"| {row.fault} | {row.severity:g} | {row.injected} | {row.detected} | {right} "
+            f"| {row.exactly_one} | {number(median(row.delays), 1)} "
+            f"| {number(percentile_90(row.delays), 1)} |"
+        )
+    return lines
+
+
+def _dataset(name: str, rows: Sequence[Row], note: str) -> list[str]:
+    lines = [f"## {name}", ""]
+    if note:
+        lines += [note, ""]
+    titles = " | ".join(title for _, title, _ in _COLUMNS)
+    lines += [f"| detector | {titles} | trainings |", "| --- |" + " ---: |" * (len(_COLUMNS) + 1)]
+    for row in rows:
+        name_cell = f"**{row.detector}** (ships)" if row.shipped else row.detector
+        cells = " | ".join(_cell(row, figure, digits) for figure, _, digits in _COLUMNS)
+        lines.append(f"| {name_cell} | {cells} | {len(row.seeds)} |")
+    lines += ["", _verdict(rows), ""]
+    shipped = next((row for row in rows if row.shipped), None)
+    if shipped and shipped.by_fault:
+        times = f", {len(shipped.seeds)} trainings together" if len(shipped.seeds) > 1 else ""
+        lines += [f"Faults, judged by {shipped.detector}{times}:", ""]
+        lines += [*fault_lines(shipped.by_fault), ""]
+    return lines
+
+
+def _verdict(rows: Sequence[Row]) -> str:
+    """Whether what ships also has the best VUS-PR, said plainly."""
+    shipped = next((row for row in rows if row.shipped), None)
+    if shipped is None:
+        return "No labels: nothing to choose by."
+    better = [
+        row.detector
+        for row in rows
+        if "vus_pr" in row.figures and row.figures["vus_pr"].mean > shipped.figures["vus_pr"].mean
+    ]
+    if not better:
+        others = [row.detector for row in rows if row is not shipped]
+        return (
+            f"{shipped.detector} ships: it beats {_listed(others)} on VUS-PR."
+            if others
+            else f"{shipped.detector} ships: there is no other."
+        )
+    return (
+        f"{shipped.detector} ships although it does not beat {_listed(better)} on VUS-PR: the "
+        "difference lies within the interval, and it costs less per window."
+    )
+
+
+def _limits(rows: Sequence[Row], limits: Sequence[str]) -> list[str]:
+    lines = ["## What it cannot do", ""]
+    for row in rows:
+        if not row.shipped:
+            continue
+        missed = [f for f in row.by_fault if f.detected < f.injected]
+        told = [f"{f.fault} at {f.severity:g} ({f.detected} of {f.injected})" for f in missed]
+        if told:
+            lines.append(f"- {row.dataset}: {row.detector} does not find every {_listed(told)}.")
+        elif row.by_fault:
+            lines.append(f"- {row.dataset}: {row.detector} missed no fault of this test.")
+    lines += [f"- {limit}" for limit in limits]
+    lines.append("- Faults unlike those above, and turbines unlike those recorded, are untested.")
+    return [*lines, ""]
+
+
+def _cell(row: Row, figure: str, digits: int) -> str:
+    found = row.figures.get(figure)
+    if found is None:
+        return "-"
+    interval = bounds(row, figure)
+    told = number(found.mean, digits)
+    if interval is None or figure == "microseconds_per_window":
+        return told
+    return f"{told} ({number(interval[0], digits)} to {number(interval[1], digits)})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1] if names else ""]))
