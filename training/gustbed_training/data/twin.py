@@ -98,19 +98,19 @@ def digest(profile: Profile) -> str:
     return seen.hexdigest()[:16]
 
 
-def cached(profile: Profile, say: Say) -> Path:
+def cached(profile: Profile, say: Say, cache: Path = CACHE) -> Path:
     """Make the dataset in the cache, unless it is there; older ones of its name go."""
-    folder = CACHE / f"{profile.name}-{digest(profile)}"
+    folder = cache / f"{profile.name}-{digest(profile)}"
     make(profile, folder, say)
     folder.touch()
-    prune(profile.name)
+    prune(profile.name, cache)
     return folder
 
 
-def prune(name: str) -> None:
+def prune(name: str, cache: Path = CACHE) -> None:
     """Remove all but the newest cached datasets of a profile."""
     own = re.compile(re.escape(name) + "-[0-9a-f]{16}")
-    found = [path for path in CACHE.iterdir() if own.fullmatch(path.name)]
+    found = [path for path in cache.iterdir() if own.fullmatch(path.name)]
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[KEEP:]:
         shutil.rmtree(path, ignore_errors=True)
 
