@@ -24,12 +24,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class FitData:
-    """Normal data: training windows (n, features, time), and held-out stretches of windows, each
-    in order of time, that no weight may be fitted to.
+    """Normal data, as windows (n, features, time).
+
+    ``windows`` are training windows, thinned out evenly to fit in memory. ``train`` are all of
+    them, ``held`` held-out ones that no weight may be fitted to: a sequence of stretches, each in
+    order of time and cut when it is asked for. Take one at a time: together they may be large.
     """
 
     schema: Schema
     windows: NDArray[np.float32]
+    train: Sequence[NDArray[np.float32]]
     held: Sequence[NDArray[np.float32]]
 
 
