@@ -124,7 +124,7 @@ def test_the_page_says_plainly_who_wins() -> None:
     assert "compact ships: it beats pca on VUS-PR." in page
     assert "**compact** (ships) | 0.910 (0.860 to 0.960)" in page
     # Three trainings found the one fault three times.
-    assert "| overheating | 1 | 3 | 3 | 3 | 3 | 2.0 | 2.0 |" in page
+    assert "| overheating | 1 | - | 3 | 3 | 3 | 3 | 2.0 | 2.0 |" in page
     assert "compact missed no fault" in page
     assert "- It is deaf." in page
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from gustbed_protocol.features import Feature
@@ -55,6 +56,8 @@ def test_json_holds_what_programs_are_promised() -> None:
         "fault": "overheating",
         "severity": 1.0,
         "kind": "thermal",
+        # 1.5 over 1.5 * sqrt(2/49 * 47/49), as 2 of 49 calm samples stand out; less 1, squared.
+        "moved_std": 4.95,
         "injected": 1,
         "detected": 1,
         "right_kind": 1,
@@ -118,8 +121,19 @@ def test_the_table_is_aligned_and_holds_the_same_figures() -> None:
     assert "0.500 false events per turbine-day: not kept" in table
     heading, *rows = table.split("\n\n")[1].splitlines()
     assert {len(row) for row in rows} == {len(heading)}
-    assert rows[0].split() == ["overheating", "1.00", "1", "1", "1", "1", "2.0", "2.0", "2.0"]
-    assert rows[1].split() == ["short", "1.00", "1", "0", "0", "0", "-", "-", "-"]
+    assert rows[0].split() == [
+        "overheating",
+        "1.00",
+        "5.0",
+        "1",
+        "1",
+        "1",
+        "1",
+        "2.0",
+        "2.0",
+        "2.0",
+    ]
+    assert rows[1].split() == ["short", "1.00", "0.0", "1", "0", "0", "0", "-", "-", "-"]
 
 
 def _manifest() -> Manifest:
@@ -150,7 +164,7 @@ def test_the_card_says_what_it_is_for_how_it_did_and_what_it_cannot_do() -> None
         "averaged over 3 verdict(s); 4 above 1",
         "- turbine hours: 12.5",
         "Passed: no worse than pca.",
-        "| overheating | 1 | 1 | 1 | 1 | 1 | 2.0 | 2.0 |",
+        "| overheating | 1 | 5.0 | 1 | 1 | 1 | 1 | 2.0 | 2.0 |",
         "12.3 µs per window",
         "- Only tested in rain.",
         "- It found 0 of 1 faults 'short' of severity 1.",
@@ -168,4 +182,11 @@ def test_a_card_without_a_test_says_so() -> None:
 def test_a_fault_of_unknown_kind_has_a_dash_for_the_right_one() -> None:
     found = _evaluate(part("..xx....", labels=[Label("strange", 2, 5)]))
     assert as_json(found)["by_fault"][0]["right_kind"] is None
-    assert "| strange | 1 | 1 | 1 | - |" in model_card(_manifest(), found, "No gate.")
+    assert "| strange | 1 | - | 1 | 1 | - |" in model_card(_manifest(), found, "No gate.")
+
+
+def test_an_evaluation_can_be_kept_and_taken_up_again() -> None:
+    found = _some()
+    kept = msgspec.json.decode(msgspec.json.encode(found), type=Evaluation)
+    assert as_json(kept) == as_json(found)
+    assert kept.by_fault == found.by_fault

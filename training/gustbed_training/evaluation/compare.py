@@ -20,6 +20,7 @@ FIGURES: tuple[str, ...] = (
     "event_precision",
     "event_recall",
     "event_f1",
+    "recall_of_strong",
     "event_right_kind",
     "false_per_day",
     "median_delay_s",

@@ -16,6 +16,7 @@ _COLUMNS: tuple[tuple[str, str, int], ...] = (
     ("care", "CARE", 3),
     ("f1", "F1 by verdict", 3),
     ("event_recall", "faults found", 3),
+    ("recall_of_strong", "strong faults found", 3),
     ("event_precision", "events that are true", 3),
     ("false_per_day", "false events per turbine-day", 2),
     ("median_delay_s", "median delay, s", 1),
@@ -28,6 +29,9 @@ _GLOSSARY = """## What the figures mean
   settle after a fault count neither way.
 - **Event**: what the edge would tell after hysteresis. It is true if it opens while a fault is on,
   and false if none is on or settling. Events of several kinds that overlap are one.
+- **Moves**: how far a fault moves the feature that it moves most, from its mean just before, in
+  standard deviations of that feature over all normal operation of the test; the median of such
+  faults. Below 1 there is next to nothing to see in any one feature; from 3 a fault is strong.
 - **Delay**: from a fault's first sample to the newest sample that the edge had seen when the event
   opened.
 - **VUS-PR**: volume under the precision-recall surface of the largest ratio (Paparrizos et al.,
@@ -97,15 +101,16 @@ def detection_page(results: Results, rows: Sequence[Row]) -> str:
 def fault_lines(rows: Sequence[FaultRow]) -> list[str]:
     """A Markdown table of faults by name and severity."""
     lines = [
-        "| fault | severity | injected | found | right kind | exactly one event "
+        "| fault | severity | moves, std | injected | found | right kind | exactly one event "
         "| median delay, s | 90 % within, s |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in rows:
         right = "-" if row.right_kind is None else str(row.right_kind)
         lines.append(
-            f"| {row.fault} | {row.severity:g} | {row.injected} | {row.detected} | {right} "
-            f"| {row.exactly_one} | {number(median(row.delays), 1)} "
+            f"| {row.fault} | {row.severity:g} | {number(median(row.moved), 1)} "
+            f"| {row.injected} | {row.detected} | {right} | {row.exactly_one} "
+            f"| {number(median(row.delays), 1)} "
             f"| {number(percentile_90(row.delays), 1)} |"
         )
     return lines

@@ -92,6 +92,11 @@ class FaultRow:
         """From start to first event."""
         return [outcome.delay_s for outcome in self.outcomes if outcome.delay_s is not None]
 
+    @property
+    def moved(self) -> list[float]:
+        """How far each moves a feature, in standard deviations, where that can be said."""
+        return [outcome.moved for outcome in self.outcomes if outcome.moved is not None]
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -18,6 +18,7 @@ from gustbed_training.data.shares import Label
 from gustbed_training.evaluation.events import events, merged
 from gustbed_training.evaluation.intervals import poisson_interval
 from gustbed_training.evaluation.points import share
+from gustbed_training.evaluation.strength import STRONG, moved, total
 from gustbed_training.evaluation.verdicts import Verdicts
 
 
@@ -36,6 +37,7 @@ class Outcome:
 
     ``right_kind`` is None where its violation is not known. ``cross_talk`` counts the events of
     another kind that no other fault explains. ``delay_s`` is from its start to its first event.
+    ``moved`` is how far it moves a feature, in standard deviations of normal operation.
     """
 
     fault: Label
@@ -44,6 +46,7 @@ class Outcome:
     exactly_one: bool
     cross_talk: int
     delay_s: float | None
+    moved: float | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,16 @@ class Eventwise:
         return share(sum(o.detected for o in self.outcomes), len(self.outcomes))
 
     @property
+    def strong(self) -> list[Outcome]:
+        """The faults that move a feature by ``STRONG`` standard deviations at least."""
+        return [o for o in self.outcomes if o.moved is not None and o.moved >= STRONG]
+
+    @property
+    def recall_of_strong(self) -> float | None:
+        """Share of those that are detected."""
+        return share(sum(o.detected for o in self.strong), len(self.strong))
+
+    @property
     def f1(self) -> float | None:
         """Harmonic mean of both; None without any fault."""
         return _harmonic(self.precision, self.recall)
@@ -127,6 +140,8 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
     true_events = false_events = 0
     calm_hours = 0.0
     kinds: dict[Violation, Kind] = {}
+    verdicts = list(verdicts)
+    normal = total(one.normal for one in verdicts)
     for one in verdicts:
         found = _opened(one, decision)
         true = [event for event in found if _on(one, event.opened)]
@@ -134,7 +149,10 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
         true_events += merged((event.opened, event.closed) for event in true)
         false_events += merged((event.opened, event.closed) for event in false)
         calm_hours += one.calm_hours
-        mine = [_outcome(one, fault, found, true) for fault in one.faults]
+        mine = [
+            _outcome(one, fault, found, true, moved(distance, normal))
+            for fault, distance in zip(one.faults, one.excursions, strict=True)
+        ]
         outcomes += mine
         _count_kinds(kinds, one, found, mine)
     labelled = {outcome.fault.violation for outcome in outcomes}
@@ -154,7 +172,13 @@ def _opened(one: Verdicts, decision: Decision) -> list[Event]:
     ]
 
 
-def _outcome(one: Verdicts, fault: Label, found: Sequence[Event], true: Sequence[Event]) -> Outcome:
+def _outcome(
+    one: Verdicts,
+    fault: Label,
+    found: Sequence[Event],
+    true: Sequence[Event],
+    distance: float | None,
+) -> Outcome:
     inside = [event for event in found if fault.start <= event.opened < fault.stop]
     carried = [event for event in true if event.opened < fault.start < event.closed]
     traces = [e for e in found if fault.start <= e.opened < fault.stop + one.settle]
@@ -173,6 +197,7 @@ def _outcome(one: Verdicts, fault: Label, found: Sequence[Event], true: Sequence
         exactly_one=len(own) == 1 and bool(inside) and not strange,
         cross_talk=len(strange),
         delay_s=delay,
+        moved=distance,
     )
 
 

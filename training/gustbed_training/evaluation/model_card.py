@@ -11,6 +11,7 @@ from gustbed_training.evaluation.report import (
     number,
     percent,
     percentile_90,
+    strong_line,
 )
 
 
@@ -91,6 +92,7 @@ def _results(result: Evaluation | None) -> list[str]:
             f"F1 {number(points.f1)}.",
             f"- By event: precision {number(events.precision)}, recall {number(events.recall)}, "
             f"F1 {number(events.f1)}; right kind {percent(events.right_kind)}.",
+            f"- Strong faults: {strong_line(events)}.",
             f"- Delay: median {number(median(events.delays), 1)} s, 90 % within "
             f"{number(percentile_90(events.delays), 1)} s.",
             f"- VUS-PR {number(result.vus_pr)}, CARE "

@@ -8,6 +8,7 @@ import numpy as np
 from gustbed_training.evaluation.evaluate import Calibration, Evaluation, FaultRow
 from gustbed_training.evaluation.eventwise import Eventwise
 from gustbed_training.evaluation.points import Points
+from gustbed_training.evaluation.strength import STRONG
 
 
 def as_json(result: Evaluation, seeds: Sequence[int] = ()) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def as_metrics(result: Evaluation) -> dict[str, float]:
         "event_precision": events.precision if result.labelled else None,
         "event_recall": events.recall,
         "event_f1": events.f1,
+        "recall_of_strong": events.recall_of_strong,
         "event_right_kind": events.right_kind,
         "false_per_day": events.false_per_day,
         "median_delay_s": median(events.delays),
@@ -80,7 +82,7 @@ def by_fault_table(rows: Sequence[FaultRow]) -> list[str]:
     """Aligned lines, the heading first."""
     widest = max(len("fault"), *(len(row.fault) for row in rows))
     lines = [
-        f"{'fault':<{widest}}  severity  injected  detected  right kind  exactly one"
+        f"{'fault':<{widest}}  severity  moves, std  injected  detected  right kind  exactly one"
         "  median s  90 % s  largest s"
     ]
     for row in rows:
@@ -88,8 +90,9 @@ def by_fault_table(rows: Sequence[FaultRow]) -> list[str]:
         delays = (median(row.delays), percentile_90(row.delays), max(row.delays, default=None))
         middle, most, largest = (number(delay, 1) for delay in delays)
         lines.append(
-            f"{row.fault:<{widest}}  {row.severity:>8.2f}  {row.injected:>8}  {row.detected:>8}"
-            f"  {right:>10}  {row.exactly_one:>11}  {middle:>8}  {most:>6}  {largest:>9}"
+            f"{row.fault:<{widest}}  {row.severity:>8.2f}  {number(median(row.moved), 1):>10}"
+            f"  {row.injected:>8}  {row.detected:>8}  {right:>10}"
+            f"  {row.exactly_one:>11}  {middle:>8}  {most:>6}  {largest:>9}"
         )
     return lines
 
@@ -126,6 +129,14 @@ def false_events_line(events: Eventwise) -> str:
     )
 
 
+def _strong(events: Eventwise) -> str:
+    found = sum(outcome.detected for outcome in events.strong)
+    return (
+        f"{found} found of {len(events.strong)} faults that move a feature by {STRONG:g} standard "
+        "deviations"
+    )
+
+
 def _summary(result: Evaluation) -> list[str]:
     points, events, care = result.points, result.eventwise, result.care
     lines = [
@@ -140,6 +151,7 @@ def _summary(result: Evaluation) -> list[str]:
             f"  F1 {number(points.f1)}  missed {percent(points.missed_alarm_rate)}",
             f"eventwise  precision {number(events.precision)}  recall {number(events.recall)}"
             f"  F1 {number(events.f1)}  right kind {percent(events.right_kind)}",
+            f"strong     {strong_line(events)}",
             f"delay      median {number(median(events.delays), 1)} s"
             f"  90 % within {number(percentile_90(events.delays), 1)} s",
             f"VUS-PR     {number(result.vus_pr)}  (buffers up to {result.vus_buffer} verdicts)",
@@ -186,6 +198,8 @@ def _eventwise(events: Eventwise, labelled: bool) -> dict[str, Any]:
         "median_delay_s": _rounded(median(events.delays), 3),
         "p90_delay_s": _rounded(percentile_90(events.delays), 3),
         "right_kind": _rounded(events.right_kind),
+        "strong_faults": len(events.strong),
+        "recall_of_strong": _rounded(events.recall_of_strong),
         "by_kind": {
             str(kind): {
                 "precision": _rounded(counts.precision),
@@ -213,6 +227,7 @@ def _fault(row: FaultRow) -> dict[str, Any]:
         "fault": row.fault,
         "severity": row.severity,
         "kind": str(row.violation) if row.violation else None,
+        "moved_std": _rounded(median(row.moved), 2),
         "injected": row.injected,
         "detected": row.detected,
         "right_kind": row.right_kind,

@@ -13,6 +13,7 @@ from gustbed_training.data.shares import Label, Part
 from gustbed_training.data.windows import window_ends, windows_of
 from gustbed_training.detectors.scoring import Scorer
 from gustbed_training.evaluation.events import smooth
+from gustbed_training.evaluation.strength import Moments, Vector, excursions, moments
 
 _CHUNK = 4096
 """Windows in memory at a time: overlapping windows are many times their recording."""
@@ -24,7 +25,8 @@ class Verdicts:
 
     ``ends`` are the windows' last samples; ``worst`` the largest smoothed ratio of each;
     ``accused`` which verdicts violate what; ``over`` how many calm verdicts exceed 1, by feature.
-    ``faults`` are the labels that a verdict could see, cut to the part. A verdict is ``on`` in a
+    ``faults`` are the labels that a verdict could see, cut to the part; ``excursions`` how far
+    each moves the features, and ``normal`` how those vary by themselves. A verdict is ``on`` in a
     fault, ``settling`` for the schema's ``settle_s`` after one, else calm.
     """
 
@@ -39,6 +41,8 @@ class Verdicts:
     faults: tuple[Label, ...]
     on: NDArray[np.bool_]
     settling: NDArray[np.bool_]
+    normal: Moments
+    excursions: tuple[Vector | None, ...]
 
     @property
     def calm(self) -> NDArray[np.bool_]:
@@ -64,7 +68,8 @@ def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
     """Score a part from end to end. Raises ``GustbedError`` for scores that are no numbers."""
     recording = part.recording
     ends = window_ends(part, schema)
-    ratios = smooth(_ratios(schema, part, score, len(ends)), schema.decision.smooth)
+    raw, newest = _scored(schema, part, score, len(ends))
+    ratios = smooth(raw, schema.decision.smooth)
     settle = round(schema.settle_s * schema.sample_rate_hz)
     on = np.zeros(len(ends), dtype=np.bool_)
     after = np.zeros(len(ends), dtype=np.bool_)
@@ -73,6 +78,7 @@ def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
         after |= (ends >= label.stop) & (ends < label.stop + settle)
     calm = ~(on | after)
     names = schema.feature_names
+    faults = tuple(_visible(part, ends))
     return Verdicts(
         source=f"{recording.source} {recording.turbine}",
         rate_hz=schema.sample_rate_hz,
@@ -82,9 +88,11 @@ def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
         worst=ratios.max(axis=1, initial=0.0),
         accused=violating(schema, ratios),
         over=dict(zip(names, (ratios[calm] > 1).sum(axis=0).tolist(), strict=True)),
-        faults=tuple(_visible(part, ends)),
+        faults=faults,
         on=on,
         settling=after & ~on,
+        normal=moments(newest[calm]),
+        excursions=excursions(faults, ends, newest, calm),
     )
 
 
@@ -98,10 +106,24 @@ def violating(schema: Schema, ratios: NDArray[np.float32]) -> dict[Violation, ND
     }
 
 
-def _ratios(schema: Schema, part: Part, score: Scorer, count: int) -> NDArray[np.float32]:
-    found = [np.empty((0, len(schema.features)), dtype=np.float32)]
-    found += [score(windows_of(chunk, schema))[1] for chunk in _chunks(schema, part, count)]
-    ratios = np.concatenate(found)
+def _scored(
+    schema: Schema, part: Part, score: Scorer, count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Ratios, and the newest sample of each window, both (n, features)."""
+    ratios = np.empty((count, len(schema.features)), dtype=np.float32)
+    newest = np.empty_like(ratios)
+    for first in range(0, count, _CHUNK):
+        last = min(first + _CHUNK, count)
+        start = part.start + first * schema.step
+        stop = part.start + (last - 1) * schema.step + schema.window
+        windows = windows_of(Part(part.recording, start, stop), schema)
+        ratios[first:last] = score(windows)[1]
+        newest[first:last] = windows[:, :, -1]
+    _check(schema, part, ratios)
+    return ratios, newest
+
+
+def _check(schema: Schema, part: Part, ratios: NDArray[np.float32]) -> None:
     wrong = np.argwhere(~np.isfinite(ratios))
     if len(wrong):
         verdict, feature = wrong[0]
@@ -111,14 +133,6 @@ def _ratios(schema: Schema, part: Part, score: Scorer, count: int) -> NDArray[np
             f"{schema.feature_names[feature]} is not a number",
             "fill or cut the gap in the recording, or train the model again",
         )
-    return ratios
-
-
-def _chunks(schema: Schema, part: Part, count: int) -> Iterator[Part]:
-    for first in range(0, count, _CHUNK):
-        last = min(first + _CHUNK, count) - 1
-        start = part.start + first * schema.step
-        yield Part(part.recording, start, part.start + last * schema.step + schema.window)
 
 
 def _visible(part: Part, ends: NDArray[np.int64]) -> Iterator[Label]:
