@@ -1,0 +1,53 @@
+"""Limits from a few held-out normal scores, where an extreme-value tail cannot be fitted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+ENOUGH = 1200
+"""Held-out verdicts from which on thresholds are fitted to the tail of their scores."""
+FALSE_VERDICTS = 0.1
+"""Share of normal verdicts that may violate, all features together, where data are that few."""
+_TINY = 1e-9
+_FEWEST = 1.5
+"""Effective samples: fewer would say nothing at all."""
+
+
+def too_few(held: Sequence[NDArray[np.floating]]) -> bool:
+    """Whether held-out stretches, one row per verdict, are too short for a tail."""
+    count = 0
+    for each in held:
+        count += len(each)
+        if count >= ENOUGH:
+            return False
+    return True
+
+
+def prediction_limit(scores: Sequence[NDArray[np.floating]], share: float) -> float:
+    """What a new normal score exceeds with a probability of ``share``.
+
+    Logarithms of scores are taken for normal; neighbours are alike, so that their effective
+    number follows from their correlation time.
+    """
+    logs = [np.log(np.maximum(each, _TINY)) for each in scores]
+    pooled = np.concatenate(logs)
+    effective = max(_FEWEST, sum(effective_samples(each - pooled.mean()) for each in logs))
+    spread = float(pooled.std()) * np.sqrt((1 + 1 / effective) * effective / (effective - 1))
+    quantile = float(stats.t.ppf(1 - share, effective - 1))
+    return float(np.exp(min(pooled.mean() + quantile * spread, 80.0)))
+
+
+def effective_samples(deviations: NDArray[np.floating]) -> float:
+    """How many independent values a series is worth: its length over its correlation time."""
+    count = len(deviations)
+    power = float(np.square(deviations).mean())
+    if count < 2 or power < _TINY**2:
+        return float(count > 0)
+    size = 1 << (2 * count - 1).bit_length()
+    spectrum = np.abs(np.fft.rfft(deviations, size)) ** 2
+    correlation = np.fft.irfft(spectrum, size)[:count] / (count * power)
+    below = np.flatnonzero(correlation <= 0)
+    until = int(below[0]) if len(below) else count
+    return count / max(1.0, 1.0 + 2.0 * float(correlation[1:until].sum()))
