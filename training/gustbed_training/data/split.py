@@ -5,6 +5,7 @@ split by time, a window's length apart, so that no window sees two parts. A labe
 teaches: a recording with one is for tests alone.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -25,6 +26,7 @@ TRAIN, CALIBRATE = 0.6, 0.2
 """Shares of the time; what is left over is for testing."""
 FIT_TRAIN = 0.7
 """Share for training of what a card lets us learn from."""
+_TESTS: tuple[Share, ...] = ("test",)
 _FOR_TESTS = ("test", "fault")
 
 
@@ -37,9 +39,10 @@ def share_out(
     learn from.
     """
     shares = Shares()
-    for share, part in _assigned(dataset, hours, want):
-        if share in want:
-            getattr(shares, share).append(part)
+    for _, _, given in assignments(dataset, hours, want):
+        for share, part in given:
+            if share in want:
+                getattr(shares, share).append(part)
     for share in ("train", "calibrate"):
         if share in want and not getattr(shares, share):
             seconds = shortest_to_split(dataset.schema) / dataset.schema.sample_rate_hz
@@ -53,8 +56,8 @@ def share_out(
 def evaluation_parts(dataset: Dataset) -> Iterator[Part]:
     """What a dataset keeps for tests; of one without roles or rules, everything. Read lazily."""
     if dataset.split != SplitRule():
-        tests: tuple[Share, ...] = ("test",)
-        yield from (part for share, part in _assigned(dataset, None, tests) if share == "test")
+        for _, _, given in assignments(dataset, None, _TESTS):
+            yield from (part for share, part in given if share == "test")
         return
     kept = [source for source in dataset.sources if source.role in _FOR_TESTS]
     for source in kept or dataset.sources:
@@ -134,12 +137,16 @@ def _share_at(time: float) -> Share:
     return "calibrate" if time < TRAIN + CALIBRATE else "test"
 
 
-def _assigned(
-    dataset: Dataset, hours: float | None, want: Collection[Share]
-) -> Iterator[tuple[Share, Part]]:
+def assignments(
+    dataset: Dataset, hours: float | None = None, want: Collection[Share] = ALL
+) -> Iterator[tuple[Source, Recording, list[tuple[Share, Part]]]]:
+    """Every recording with its parts, read one file at a time where the rule allows it.
+
+    Files that hold nothing wanted are not read; a recording that is too short has no parts.
+    """
     schema = dataset.schema
     if dataset.split.by_stretch:
-        yield from by_stretch(list(dataset.recordings()), schema)
+        yield from _by_stretch(dataset)
         return
     for number, source in enumerate(dataset.sources):
         if not set(want) & set(_may_give(source)):
@@ -151,7 +158,17 @@ def _assigned(
                 if schema.turbine_type == MINI and number % 2:
                     # Edges also serve miniatures that send text: half is as coarse as theirs.
                     recording = as_printed(recording)
-            yield from _assign(recording, source.role, dataset.split, schema)
+            yield source, recording, _assign(recording, source.role, dataset.split, schema)
+
+
+def _by_stretch(
+    dataset: Dataset,
+) -> Iterator[tuple[Source, Recording, list[tuple[Share, Part]]]]:
+    read = [(source, each) for source in dataset.sources for each in dataset.read(source)]
+    parts: dict[int, list[tuple[Share, Part]]] = defaultdict(list)
+    for share, part in by_stretch([each for _, each in read], dataset.schema):
+        parts[id(part.recording)].append((share, part))
+    yield from ((source, each, parts[id(each)]) for source, each in read)
 
 
 def _may_give(source: Source) -> tuple[Share, ...]:

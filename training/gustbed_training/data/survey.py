@@ -1,0 +1,158 @@
+"""What a dataset holds, for its report: read once, one file at a time."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_protocol.features import Engineer
+from gustbed_training.data.dataset import Dataset
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.shares import Label, Part, Recording
+from gustbed_training.data.split import assignments
+
+MAX_ROWS = 60_000
+"""Feature samples that are kept for pictures, over the whole dataset."""
+FAULTY = "faulty"
+"""Samples of tests within a labelled fault; the others of ``test`` are normal."""
+
+
+@dataclass
+class Running:
+    """Figures of channels over what was read so far, each (channels,)."""
+
+    samples: int = 0
+    total: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    squares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    low: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    high: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    repeats: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def add(self, values: NDArray[np.floating]) -> None:
+        """Take channels by samples in."""
+        wide = values.astype(np.float64)
+        if not self.samples:
+            zeros = np.zeros(len(wide))
+            self.total, self.squares, self.repeats = zeros, zeros.copy(), zeros.copy()
+            self.low, self.high = np.full(len(wide), np.inf), np.full(len(wide), -np.inf)
+        self.samples += wide.shape[1]
+        self.total = self.total + wide.sum(axis=1)
+        self.squares = self.squares + np.square(wide).sum(axis=1)
+        self.low = np.minimum(self.low, wide.min(axis=1))
+        self.high = np.maximum(self.high, wide.max(axis=1))
+        self.repeats = self.repeats + (np.diff(wide, axis=1) == 0).sum(axis=1)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Per channel."""
+        return self.total / self.samples
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Per channel."""
+        return np.sqrt(np.maximum(self.squares / self.samples - np.square(self.mean), 0.0))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One unbroken recording. ``gap`` is the time in s since the file's stretch before it."""
+
+    file: str
+    role: str
+    turbine: str
+    samples: int
+    gap: float
+    labels: int
+    shares: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """Samples ``start`` to ``stop`` of a recording, around a label if there is one."""
+
+    recording: Recording
+    start: int
+    stop: int
+    label: Label | None
+
+
+@dataclass
+class Survey:
+    """``channels`` by share, ``features`` by share as (samples, features), thinned evenly."""
+
+    schema: Schema
+    stretches: list[Stretch] = field(default_factory=list)
+    channels: dict[str, Running] = field(default_factory=lambda: defaultdict(Running))
+    features: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    labels: list[tuple[str, Label]] = field(default_factory=list)
+    labelled: bool = False
+    example: Example | None = None
+
+
+def survey_of(dataset: Dataset) -> Survey:
+    """Read everything. Raises ``GustbedError``."""
+    survey = Survey(dataset.schema)
+    engineer = Engineer(dataset.schema.features, dataset.schema.channel_names)
+    budget = max(MAX_ROWS // max(len(dataset.sources), 1), 2 * dataset.schema.window)
+    rows: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    before: tuple[str, float] = ("", 0.0)
+    for source, recording, parts in assignments(dataset):
+        file = source.path.name
+        if source.path != dataset.folder:
+            file = str(source.path.relative_to(dataset.folder))
+        gap = recording.start - before[1] if before[0] == file else 0.0
+        before = file, recording.start + recording.samples / dataset.schema.sample_rate_hz
+        shares = tuple((share, part.start, part.stop) for share, part in parts)
+        survey.stretches.append(
+            Stretch(
+                file, source.role, recording.turbine, recording.samples, gap,
+                len(recording.labels), shares,
+            )
+        )  # fmt: skip
+        survey.labels += [(file, label) for label in recording.labels]
+        survey.labelled |= recording.labelled
+        _choose_example(survey, recording)
+        for share, part in parts:
+            survey.channels[share].add(recording.values[:, part.start : part.stop])
+            for name, found in _rows(share, part, engineer, dataset.schema, budget):
+                rows[name].append(found)
+    survey.features = {name: np.concatenate(found) for name, found in rows.items()}
+    return survey
+
+
+def _choose_example(survey: Survey, recording: Recording) -> None:
+    """The first label, with as much of what is around it; else the first recording's start."""
+    has_label = survey.example is not None and survey.example.label is not None
+    if has_label or (survey.example is not None and not recording.labels):
+        return
+    least = 4 * survey.schema.window
+    if not recording.labels:
+        stop = min(recording.samples, 20 * survey.schema.window)
+        survey.example = Example(recording, 0, stop, None)
+        return
+    label = recording.labels[0]
+    around = max((label.stop - label.start) // 2, least)
+    start = max(label.start - around, 0)
+    stop = min(label.stop + around, recording.samples)
+    survey.example = Example(recording, start, stop, label)
+
+
+def _rows(
+    share: str, part: Part, engineer: Engineer, schema: Schema, budget: int
+) -> list[tuple[str, NDArray[np.float32]]]:
+    """Feature samples of a part's windows that do not overlap, normal and faulty ones apart."""
+    values = part.recording.values[:, part.start : part.stop]
+    count = values.shape[1] // schema.window
+    if not count:
+        return []
+    used = count * schema.window
+    windows = values[:, :used].reshape(len(values), count, schema.window).transpose(1, 0, 2)
+    flat = engineer(windows).transpose(0, 2, 1).reshape(used, -1)
+    faulty = np.zeros(part.recording.samples, dtype=bool)
+    for label in part.recording.labels:
+        faulty[label.start : label.stop] = True
+    on = faulty[part.start : part.start + used]
+    step = max(used // budget, 1)
+    chosen = flat[::step], on[::step]
+    return [(share, chosen[0][~chosen[1]]), (FAULTY, chosen[0][chosen[1]])]
