@@ -129,7 +129,8 @@ def false_events_line(events: Eventwise) -> str:
     )
 
 
-def _strong(events: Eventwise) -> str:
+def strong_line(events: Eventwise) -> str:
+    """How many of the faults that stand out were found."""
     found = sum(outcome.detected for outcome in events.strong)
     return (
         f"{found} found of {len(events.strong)} faults that move a feature by {STRONG:g} standard "
