@@ -22,13 +22,23 @@ class Operations:
         """The latest rollouts, newest first."""
         return operations.list_jobs(self.cloud, JOBS)
 
-    def approve(self, model: ModelVersion, *, rollback: bool) -> None:
-        """Roll a version out."""
-        operations.approve_model(self.cloud, model.name, model.version, rollback=rollback)
+    def approve(self, model: ModelVersion, *, rollback: bool, shadow: bool) -> None:
+        """Roll a version out, to serve or to run in shadow."""
+        operations.approve_model(
+            self.cloud, model.name, model.version, rollback=rollback, shadow=shadow
+        )
+
+    def promote(self, model: ModelVersion) -> None:
+        """Let a challenger serve."""
+        operations.promote_model(self.cloud, model.name, model.version)
 
     def reject(self, model: ModelVersion) -> None:
         """Reject a version."""
         operations.reject_model(self.cloud, model.name, model.version)
+
+    def card(self, name: str, version: str) -> str:
+        """A version's model card, Markdown."""
+        return operations.model_card(self.cloud, name, version)
 
 
 def connect() -> Operations:

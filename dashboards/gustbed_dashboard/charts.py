@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gustbed_dashboard.theme import BORDER, FONT, MUTED
+from gustbed_dashboard.words import nice_ceiling
 
 AGE, SERIES, VALUE = "age", "series", "value"
 GAP_SECONDS = 2.0
@@ -75,7 +76,7 @@ def specification(chart: LineChart) -> dict[str, Any]:
         axis=alt.Axis(
             title=None,
             labelPadding=8,
-            **({"values": list(chart.ticks)} if chart.ticks else {"tickCount": 4}),
+            **({"values": list(chart.ticks), "format": "~g"} if chart.ticks else {"tickCount": 4}),
         ),
     )
     colour = alt.Color(
@@ -137,3 +138,24 @@ def domain(
         min(low, float(np.floor(smallest / step) * step)),
         max(high, float(np.ceil(largest / step) * step)),
     )
+
+
+def fitted_domain(series: Sequence[NDArray[np.floating]]) -> tuple[float, float]:
+    """A domain of round numbers around signals of which nothing is known beforehand.
+
+    Steps are coarse, so that it rarely moves, and a steady signal is not blown up to its noise.
+    """
+    held = [values[np.isfinite(values)] for values in series]
+    held = [values for values in held if len(values)]
+    if not held:
+        return 0.0, 1.0
+    low = min(float(values.min()) for values in held)
+    high = max(float(values.max()) for values in held)
+    if low == high == 0:
+        return 0.0, 1.0
+    span = max(high - low, 0.02 * max(abs(low), abs(high)))
+    if 0 <= low < span:
+        low = 0.0
+    step = nice_ceiling(span / 2, span * 1e-3)
+    low, high = float(np.floor(low / step) * step), float(np.ceil(high / step) * step)
+    return low, high if high > low else low + step

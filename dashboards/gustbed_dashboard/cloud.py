@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gustbed_cloud.operations import Job, ModelVersion
 from gustbed_protocol.errors import GustbedError
@@ -13,6 +13,7 @@ from gustbed_protocol.errors import GustbedError
 REFRESH_SECONDS = 4.0
 WATCHED_SECONDS = 15.0
 """The cloud is read only while somebody looks at a page that shows it."""
+CARDS_KEPT = 64
 
 
 class Cloud(Protocol):
@@ -26,22 +27,44 @@ class Cloud(Protocol):
         """Rollouts, newest first."""
         ...
 
-    def approve(self, model: ModelVersion, *, rollback: bool) -> None:
-        """Roll a version out; ``rollback`` says that it may replace a newer one."""
+    def approve(self, model: ModelVersion, *, rollback: bool, shadow: bool) -> None:
+        """Roll a version out; ``rollback`` says that it may replace a newer one.
+
+        ``shadow``: it is to run beside the serving one and to be compared with it.
+        """
+        ...
+
+    def promote(self, model: ModelVersion) -> None:
+        """Let a challenger take over."""
         ...
 
     def reject(self, model: ModelVersion) -> None:
         """Reject a version."""
         ...
 
+    def card(self, name: str, version: str) -> str:
+        """A version's model card, Markdown."""
+        ...
+
+
+Action = Literal["serve", "shadow", "promote", "reject"]
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an operator decided about a version."""
+    """What an operator decided about a version. ``rollback`` goes with ``serve``."""
 
     model: ModelVersion
-    approve: bool
+    action: Action
     rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model card as far as it is known: both None while it is being read."""
+
+    text: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +100,8 @@ class CloudReader:
         self._problem: str | None = None
         self._refusal: str | None = None
         self._decisions: deque[Decision] = deque()
+        self._cards: OrderedDict[tuple[str, str], ModelCard] = OrderedDict()
+        self._wanted_cards: set[tuple[str, str]] = set()
         self._watched = float("-inf")
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -105,6 +130,22 @@ class CloudReader:
                 self._refusal,
                 frozenset(decision.model.arn for decision in self._decisions),
             )
+
+    def card(self, name: str, version: str) -> ModelCard:
+        """A version's card, as far as it was read; asking makes it be read. Never blocks.
+
+        A card never changes; one that could not be read is asked for again.
+        """
+        key = (name, version)
+        with self._lock:
+            known = self._cards.get(key, ModelCard())
+            if known.text is None:
+                if known.problem is None and key not in self._wanted_cards:
+                    self._wake.set()
+                self._wanted_cards.add(key)
+            else:
+                self._cards.move_to_end(key)
+        return known
 
     def decide(self, decision: Decision) -> None:
         """Send a decision in the background; the next views tell how it went."""
@@ -139,16 +180,38 @@ class CloudReader:
         with self._lock:
             self._models, self._jobs = models, jobs
             self._asked, self._problem = time.time(), None
+        self._read_cards(cloud)
+
+    def _read_cards(self, cloud: Cloud) -> None:
+        with self._lock:
+            wanted = list(self._wanted_cards)[:CARDS_KEPT]
+            self._wanted_cards.clear()
+        for name, version in wanted:
+            try:
+                card = ModelCard(cloud.card(name, version))
+            except GustbedError as error:
+                card = ModelCard(problem=str(error))
+            with self._lock:
+                self._cards[name, version] = card
+                if len(self._cards) > CARDS_KEPT:
+                    self._cards.popitem(last=False)
 
     def _send_decisions(self, cloud: Cloud) -> None:
         while self._decisions:
             decision = self._decisions[0]
             try:
-                if decision.approve:
-                    cloud.approve(decision.model, rollback=decision.rollback)
-                else:
-                    cloud.reject(decision.model)
+                _send(cloud, decision)
             except GustbedError as error:
                 with self._lock:
                     self._refusal = str(error)
             self._decisions.popleft()
+
+
+def _send(cloud: Cloud, decision: Decision) -> None:
+    if decision.action == "reject":
+        cloud.reject(decision.model)
+    elif decision.action == "promote":
+        cloud.promote(decision.model)
+    else:
+        shadow = decision.action == "shadow"
+        cloud.approve(decision.model, rollback=decision.rollback, shadow=shadow)

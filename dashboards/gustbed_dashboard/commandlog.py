@@ -4,7 +4,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from gustbed_protocol.commands import Ack, Command
-from gustbed_protocol.violations import INJECTABLE, Violation
 
 CAPACITY = 200
 ANSWER_WITHIN = 5.0
@@ -29,10 +28,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ActiveFault:
-    """A fault that a turbine has accepted and not been told to clear."""
+    """A fault that a turbine has accepted and not been told to clear.
+
+    ``fault`` is its kind, or the name of one that is no violation; ``signal`` a sensor's channel.
+    """
 
     turbine: str
-    kind: Violation
+    fault: str
+    signal: str
     severity: float
     since: float
 
@@ -61,16 +64,20 @@ class CommandLog:
 
     def active(self, since: float) -> list[ActiveFault]:
         """Faults accepted after ``since``, the twin's last start, and not cleared."""
-        faults: dict[tuple[str, Violation], ActiveFault] = {}
+        faults: dict[tuple[str, str, str], ActiveFault] = {}
         for sent in self._sent.values():
-            if sent.ack is None or not sent.ack.accepted or sent.at < since:
-                continue
             command = sent.command
-            kinds = [command.kind] if command.kind is not None else list(INJECTABLE)
-            for kind in kinds:
-                faults.pop((sent.turbine, kind), None)
-            if command.action == "inject" and command.kind is not None:
-                faults[sent.turbine, command.kind] = ActiveFault(
-                    sent.turbine, command.kind, command.severity, sent.at
+            answered = sent.ack is not None and sent.ack.accepted and sent.at >= since
+            if not answered or command.action not in ("inject", "clear"):
+                continue
+            named = command.fault or (command.kind or "")
+            known = [key for key in faults if key[0] == sent.turbine and named in ("", key[1])]
+            if command.action == "clear":
+                for key in known:
+                    if command.signal in ("", key[2]):
+                        del faults[key]
+            elif named:
+                faults[sent.turbine, named, command.signal] = ActiveFault(
+                    sent.turbine, str(named), command.signal, command.severity, sent.at
                 )
         return list(faults.values())

@@ -3,14 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gustbed_dashboard.edge import fetch_events
-from gustbed_dashboard.signals import COLUMNS, Signals, signals
+from gustbed_dashboard.live import Scores, TurbineLive
+from gustbed_dashboard.signals import Signals, signals
 from gustbed_dashboard.snapshot import SiteSnapshot, take
 from gustbed_dashboard.state import SiteState
 from gustbed_protocol import topics
@@ -18,7 +16,6 @@ from gustbed_protocol.codec import encode
 from gustbed_protocol.commands import Command
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import AnomalyEvent
-from gustbed_protocol.features import FEATURE_NAMES
 from gustbed_protocol.mqtt import Handler, Message, Session
 from gustbed_protocol.settings import MqttSettings, SiteSettings
 
@@ -82,29 +79,33 @@ class Hub:
                 self._snapshot = last = take(self._state, now, broker)
             return last
 
-    def signals(self, turbine: str, seconds: float) -> Signals:
-        """A turbine's signals over the last ``seconds`` (at most ``live.KEPT_SECONDS``)."""
-        with self._lock:
-            now = self._clock()
-            live = self._state.turbines.get(turbine)
-            times, rows = (
-                live.signals.since(now - seconds)
-                if live is not None
-                else (np.empty(0), np.empty((0, COLUMNS), dtype=np.float32))
-            )
-        return signals(times, rows, now)
+    def signals(
+        self, turbine: str, seconds: float, channels: Sequence[str] | None = None
+    ) -> Signals:
+        """A turbine's signals over the last ``seconds`` (at most ``live.KEPT_SECONDS``).
 
-    def scores(
-        self, turbine: str, seconds: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Ages in seconds (0 is now) and score rows, the newest at the end."""
+        ``channels`` are those wanted, all if None.
+        """
         with self._lock:
             now = self._clock()
-            live = self._state.turbines.get(turbine)
-            if live is None:
-                return np.empty(0), np.empty((0, 1 + len(FEATURE_NAMES)), dtype=np.float32)
-            times, rows = live.scores.since(now - seconds)
-        return times - now, rows
+            live = self._state.turbines.get(turbine) or TurbineLive()
+            times, columns = live.signals.since(now - seconds, channels)
+            kind = live.type
+        return signals(kind, times, columns, now)
+
+    def scores(self, turbine: str, seconds: float) -> Scores:
+        """What the serving model said of a turbine over the last ``seconds``."""
+        with self._lock:
+            now = self._clock()
+            live = self._state.turbines.get(turbine) or TurbineLive()
+            return live.scores(now - seconds, now)
+
+    def challenger_scores(self, turbine: str, seconds: float) -> Scores:
+        """What the model in shadow said of it."""
+        with self._lock:
+            now = self._clock()
+            live = self._state.turbines.get(turbine) or TurbineLive()
+            return live.challenger_scores(now - seconds, now)
 
     def history_problem(self) -> str | None:
         """Why the edge's event history cannot be read, None while it can."""

@@ -8,8 +8,14 @@ import streamlit as st
 
 from gustbed_dashboard.adapter import connect
 from gustbed_dashboard.cloud import CloudReader
+from gustbed_dashboard.drift import DriftReader
 from gustbed_dashboard.hub import Hub, make_hub
-from gustbed_dashboard.settings import EdgeSettings
+from gustbed_dashboard.settings import (
+    DashboardSettings,
+    EdgeSettings,
+    HomeSettings,
+    drift_folder,
+)
 from gustbed_protocol.settings import MqttSettings, SiteSettings, load
 
 
@@ -29,6 +35,12 @@ def cloud() -> CloudReader:
     reader.start()
     atexit.register(reader.stop)
     return reader
+
+
+@st.cache_resource(show_spinner=False)
+def drift() -> DriftReader:
+    """The drift reports. Raises ``GustbedError`` naming a variable that is wrong."""
+    return DriftReader(drift_folder(load(DashboardSettings), load(HomeSettings)))
 
 
 def viewer_zone() -> tzinfo | None:

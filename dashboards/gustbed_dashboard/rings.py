@@ -1,7 +1,12 @@
 """Bounded time series: the newest rows of a table, oldest first when read."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+MAX_COLUMNS = 96
+"""Whatever a turbine sends, a table grows no wider."""
 
 
 class Ring:
@@ -35,6 +40,51 @@ class Ring:
         places = (self._next - self._filled + np.arange(self._filled)) % capacity
         places = places[self._times[places] >= start]
         return self._times[places], self._values[places]
+
+
+class Table:
+    """A ring whose columns have names, which follow what comes. Not thread-safe.
+
+    It takes no memory before the first row. Rows with other names than before keep the history
+    of the names that stay.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._ring: Ring | None = None
+        self.names: tuple[str, ...] = ()
+
+    def append(
+        self, times: NDArray[np.float64], names: Sequence[str], rows: NDArray[np.floating]
+    ) -> None:
+        """Add rows of shape (n, names); beyond ``MAX_COLUMNS`` names the last are dropped."""
+        kept = tuple(names[:MAX_COLUMNS])
+        rows = rows[:, : len(kept)]
+        if kept != self.names:
+            if set(kept) == set(self.names):
+                rows = rows[:, [kept.index(name) for name in self.names]]
+            else:
+                self._adopt(kept)
+        if self._ring is not None:
+            self._ring.append(times, rows)
+
+    def since(
+        self, start: float, names: Sequence[str] | None = None
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float32]]]:
+        """Times at or after ``start``, oldest first, and the columns asked for; all if None."""
+        if self._ring is None:
+            return np.empty(0), {}
+        times, rows = self._ring.since(start)
+        wanted = self.names if names is None else [name for name in names if name in self.names]
+        return times, {name: rows[:, self.names.index(name)] for name in wanted}
+
+    def _adopt(self, names: tuple[str, ...]) -> None:
+        times, columns = self.since(-np.inf)
+        self._ring = Ring(self._capacity, len(names)) if names else None
+        self.names = names
+        if self._ring is not None and len(times):
+            gap = np.full(len(times), np.nan, dtype=np.float32)
+            self._ring.append(times, np.column_stack([columns.get(name, gap) for name in names]))
 
 
 def resample(

@@ -1,5 +1,7 @@
 """Where the dashboard listens and where it finds the edge."""
 
+from pathlib import Path
+
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
@@ -13,6 +15,22 @@ class DashboardSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8501, ge=1, le=65535)
+    drift_dir: Path | None = Field(
+        None, description="folder of drift reports; <GUSTBED_HOME>/drift if not set"
+    )
+
+
+class HomeSettings(BaseSettings):
+    """The folder that the fleet's command line keeps its state in."""
+
+    model_config = section("GUSTBED_")
+
+    home: Path = Field(Path(".gustbed"), description="folder of keys, models, logs and buffers")
+
+
+def drift_folder(dashboard: DashboardSettings, home: HomeSettings) -> Path:
+    """Where ``gustbed model drift`` leaves its reports."""
+    return dashboard.drift_dir or home.home / "drift"
 
 
 class EdgeSettings(BaseSettings):

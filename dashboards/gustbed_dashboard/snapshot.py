@@ -7,12 +7,13 @@ import numpy as np
 
 from gustbed_dashboard.commandlog import ActiveFault, Sent
 from gustbed_dashboard.live import TurbineLive
+from gustbed_dashboard.readings import Reading, readings, shown
 from gustbed_dashboard.rings import resample
 from gustbed_dashboard.state import SiteState
-from gustbed_protocol.channels import CHANNEL_INDEX
-from gustbed_protocol.events import AnomalyEvent, ModelRef, TurbineStatus
+from gustbed_protocol.events import AnomalyEvent, Comparison, Heartbeat, ModelRef, TurbineStatus
+from gustbed_protocol.telemetry import MINI
 
-TREND_SECONDS = 60
+TREND_SECONDS = 60.0
 TREND_BINS = 60
 TELEMETRY_SILENT_AFTER = 5.0
 
@@ -29,25 +30,22 @@ class Condition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
-    """The last minute, one mean per second, None where nothing came."""
-
-    rps: list[float | None]
-    voltage: list[float | None]
-    score: list[float | None]
-
-
-@dataclass(frozen=True, slots=True)
 class TurbineCard:
-    """A turbine at a glance. ``latest`` holds its newest sample by channel, if it is recent."""
+    """A turbine at a glance.
+
+    ``trend`` is its score over the last minute, one mean per second, None where nothing came.
+    ``carried_by`` names the features that carry its open events, the strongest first.
+    """
 
     id: str
+    type: str
     condition: Condition
     note: str
     status: TurbineStatus | None
     score: float | None
-    latest: dict[str, float]
-    trend: Trend
+    trend: list[float | None]
+    readings: list[Reading]
+    carried_by: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,10 @@ class SiteSnapshot:
     edge_seen: float | None
     thing: str
     cloud_connected: bool
-    model: ModelRef | None
+    models: dict[str, ModelRef]
+    """What the edge serves, by turbine type."""
+    challengers: dict[str, Comparison]
+    """What runs in shadow, by turbine type."""
     buffered: int
     update: str | None
     rejected: dict[str, int]
@@ -79,6 +80,11 @@ class SiteSnapshot:
         """Events that have not closed."""
         return [event for event in self.events if event.closed is None]
 
+    @property
+    def types(self) -> list[str]:
+        """Turbine types of the site: those of its turbines, then those that only have a model."""
+        return list(dict.fromkeys([*sorted({t.type for t in self.turbines}), *self.models]))
+
 
 def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
     """Copy the state for a page. ``broker`` says why the broker cannot be used, if so."""
@@ -86,6 +92,12 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
     alive = broker is None and state.edge_alive(now)
     twin = state.services.get("twin")
     statuses = {status.id: status for status in heartbeat.turbines} if heartbeat else {}
+    events = state.events.newest()
+    carried = _carried(events)
+    cards = [
+        _card(state, name, statuses.get(name), now, alive, carried.get(name, []))
+        for name in state.names()
+    ]
     return SiteSnapshot(
         now=now,
         site=state.site,
@@ -94,13 +106,14 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
         edge_seen=state.heartbeat_at,
         thing=heartbeat.thing if heartbeat else "",
         cloud_connected=alive and heartbeat is not None and heartbeat.connected,
-        model=heartbeat.model if heartbeat else None,
+        models=_models(heartbeat) if heartbeat else {},
+        challengers=dict(heartbeat.challengers) if heartbeat else {},
         buffered=heartbeat.buffered if heartbeat else 0,
         update=heartbeat.update if heartbeat else None,
         rejected=dict(heartbeat.rejected) if heartbeat else {},
         twin=twin.state if twin else None,
-        turbines=[_card(state, name, statuses.get(name), now, alive) for name in state.names()],
-        events=state.events.newest(),
+        turbines=cards,
+        events=events,
         sent=state.commands.newest(),
         faults=state.commands.active(twin.t if twin and twin.state == "online" else 0.0),
         blocks_per_second=state.blocks_per_second(now),
@@ -108,35 +121,55 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
     )
 
 
+def _models(heartbeat: Heartbeat) -> dict[str, ModelRef]:
+    """By type; an edge that names one model and no type has turbines of one type."""
+    if heartbeat.models or heartbeat.model is None:
+        return dict(heartbeat.models)
+    kinds = {status.type for status in heartbeat.turbines}
+    return {kinds.pop() if len(kinds) == 1 else MINI: heartbeat.model}
+
+
+def _carried(events: list[AnomalyEvent]) -> dict[str, list[str]]:
+    found: dict[str, dict[str, None]] = {}
+    for event in events:
+        if event.closed is None:
+            found.setdefault(event.turbine, {}).update(dict.fromkeys(event.signals))
+    return {turbine: list(signals) for turbine, signals in found.items()}
+
+
 def _card(
-    state: SiteState, name: str, status: TurbineStatus | None, now: float, edge_alive: bool
+    state: SiteState,
+    name: str,
+    status: TurbineStatus | None,
+    now: float,
+    edge_alive: bool,
+    carried_by: list[str],
 ) -> TurbineCard:
-    live = state.turbines.get(name)
-    age = now - live.seen if live is not None and live.seen is not None else None
+    live = state.turbines.get(name) or TurbineLive()
+    age = now - live.seen if live.seen is not None else None
     condition, note = judge(status, edge_alive, age)
-    latest: dict[str, float] = {}
-    trend = Trend([None] * TREND_BINS, [None] * TREND_BINS, [None] * TREND_BINS)
-    if live is not None:
-        times, rows = live.signals.since(now - TREND_SECONDS)
-        score_times, scores = live.scores.since(now - TREND_SECONDS)
-        trend = Trend(
-            *(
-                resample(t, column, now, TREND_SECONDS, TREND_BINS)
-                for t, column in (
-                    (times, rows[:, CHANNEL_INDEX["rps"]]),
-                    (times, rows[:, CHANNEL_INDEX["voltage"]]),
-                    (score_times, scores[:, 0]),
-                )
-            )
-        )
-        if len(rows) and age is not None and age < TELEMETRY_SILENT_AFTER:
-            latest = {channel: float(rows[-1, i]) for channel, i in CHANNEL_INDEX.items()}
-    score = _score(live) if edge_alive else None
-    return TurbineCard(name, condition, note, status, score, latest, trend)
+    # What the turbine itself says of its type is newer than what the edge says.
+    kind = live.type if live.seen is not None or status is None else status.type
+    names = live.signals.names
+    since, window = now - TREND_SECONDS, (now, TREND_SECONDS, TREND_BINS)
+    times, columns = live.signals.since(since, [what.channel for what in shown(kind, names)])
+    scores = live.scores(since, now)
+    recent = age is not None and age < TELEMETRY_SILENT_AFTER
+    return TurbineCard(
+        id=name,
+        type=kind,
+        condition=condition,
+        note=note,
+        status=status,
+        score=_score(live) if edge_alive else None,
+        trend=resample(scores.age + now, scores.largest, *window),
+        readings=readings(kind, names, times, columns, window, recent=recent),
+        carried_by=carried_by,
+    )
 
 
-def _score(live: TurbineLive | None) -> float | None:
-    if live is None or live.verdict is None or live.verdict.score is None:
+def _score(live: TurbineLive) -> float | None:
+    if live.verdict is None or live.verdict.score is None:
         return None
     return live.verdict.score if np.isfinite(live.verdict.score) else None
 

@@ -11,7 +11,7 @@ from gustbed_protocol.codec import decoder
 from gustbed_protocol.commands import decode_ack, decode_command
 from gustbed_protocol.errors import PayloadError
 from gustbed_protocol.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
-from gustbed_protocol.telemetry import decode_block
+from gustbed_protocol.telemetry import decode_typed_block
 
 EDGE_SILENT_AFTER = 5.0
 """Seconds without a heartbeat, five times its interval, before the edge counts as away."""
@@ -43,6 +43,7 @@ class SiteState:
         self._folds: dict[str, Callable[[str, bytes, float], None]] = {
             "telemetry": self._fold_telemetry,
             "verdict": self._fold_verdict,
+            "challenger": self._fold_challenger,
             "event": self._fold_event,
             "command": self._fold_command,
             "command/ack": self._fold_ack,
@@ -98,13 +99,17 @@ class SiteState:
         return live
 
     def _fold_telemetry(self, turbine: str, payload: bytes, now: float) -> None:
-        samples = decode_block(payload)
+        samples = decode_typed_block(payload)
         self._live(turbine, samples.turbine).add_block(samples, now)
         self._arrivals.append(now)
 
     def _fold_verdict(self, turbine: str, payload: bytes, now: float) -> None:
         verdict = _decode_verdict(payload)
         self._live(turbine, verdict.turbine).add_verdict(verdict, now)
+
+    def _fold_challenger(self, turbine: str, payload: bytes, now: float) -> None:
+        verdict = _decode_verdict(payload)
+        self._live(turbine, verdict.turbine).add_challenger(verdict, now)
 
     def _fold_event(self, turbine: str, payload: bytes, now: float) -> None:
         event = _decode_event(payload)

@@ -51,13 +51,17 @@ def sparkline(
     css: str,
     label: str,
     threshold: float | None = None,
+    bottom: float = 0.0,
 ) -> str:
-    """A line over a fixed domain from 0 to ``top``; values beyond it are drawn at the edge."""
+    """A line over a fixed domain from ``bottom`` to ``top``; values beyond are drawn at the edge.
+
+    ``label`` is already escaped.
+    """
     width, height, pad = 100.0, 32.0, 1.5
     step = width / max(1, len(values) - 1)
 
     def y(value: float) -> float:
-        share = min(max(value / top, 0.0), 1.0) if top > 0 else 0.0
+        share = min(max((value - bottom) / (top - bottom), 0.0), 1.0) if top > bottom else 0.0
         return height - pad - share * (height - 2 * pad)
 
     points = [(None if value is None else (i * step, y(value))) for i, value in enumerate(values)]

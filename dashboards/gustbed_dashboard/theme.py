@@ -1,5 +1,6 @@
 """The dashboard's palette and words for states: one place for colour, icon and text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,12 @@ KIND_HINTS: dict[Violation, str] = {
     Violation.ELECTRICAL: "power and currents do not belong together",
     Violation.SENSOR: "a reading contradicts the others",
 }
+INJECTION_HINTS: dict[Violation, str] = {
+    Violation.VIBRATION: "noise on the accelerations",
+    Violation.ROTATION: "noise on the speeds",
+    Violation.VOLTAGE: "noise on the voltages",
+}
+"""What an injection does to a turbine of another type than the miniature."""
 
 SERIES: dict[str, str] = {
     "wind": "#6ea8fe",
@@ -72,6 +79,17 @@ SERIES: dict[str, str] = {
     "gearbox": "#f08b6e",
     "ambient": "#6ea8fe",
 }
+PALETTE: tuple[str, ...] = (
+    "#6ea8fe",
+    "#4fd0c0",
+    "#e8b84a",
+    "#b294f0",
+    "#f08b6e",
+    "#9ccc65",
+    "#f08bb4",
+    "#5fb7e5",
+)
+"""For lines that have no colour of their own, told apart on the dark ground."""
 FEATURE_COLOURS: dict[str, str] = dict(
     zip(
         FEATURE_NAMES,
@@ -79,14 +97,22 @@ FEATURE_COLOURS: dict[str, str] = dict(
         strict=True,
     )
 )
-FEATURE_WORDS: dict[str, str] = {
-    "roll": "Roll",
-    "pitch": "Pitch",
-    "yaw": "Yaw",
-    "wind_speed_rps": "Wind",
-    "rps": "Rotor",
-    "voltage": "Voltage",
-}
+"""The miniature's features."""
+
+
+def colours(names: Sequence[str], among: Sequence[str]) -> dict[str, str]:
+    """A colour for each of at most ``len(PALETTE)`` names, by its place in ``among``.
+
+    So a line keeps its colour when others come and go, unless two would have the same.
+    """
+    if set(names) <= FEATURE_COLOURS.keys():
+        return {name: FEATURE_COLOURS[name] for name in names}
+    taken: dict[str, str] = {}
+    for name in names:
+        start = among.index(name) if name in among else 0
+        turns = (PALETTE[(start + turn) % len(PALETTE)] for turn in range(len(PALETTE)))
+        taken[name] = next((c for c in turns if c not in taken.values()), PALETTE[0])
+    return taken
 
 
 def root_variables() -> str:

@@ -15,12 +15,22 @@ def number(value: float | None, decimals: int = 2) -> str:
         decimals = 0
     elif abs(value) >= 10:
         decimals = min(decimals, 1)
-    return f"{value:.{decimals}f}"
+    shown = f"{value:.{decimals}f}"
+    return shown.removeprefix("-") if float(shown) == 0 else shown
 
 
 def count(value: int) -> str:
     """An integer with thin spaces between thousands."""
     return f"{value:,}".replace(",", THIN_SPACE)
+
+
+def percent(share: float) -> str:
+    """``98.2 %``; what is not quite none or all never says so."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    if 0.999 < share < 1:
+        return "over 99.9 %"
+    return f"{100 * share:.1f} %"
 
 
 def duration(seconds: float) -> str:

@@ -1,26 +1,24 @@
 """A scripted site: speaks as twin and edge through the real protocol and a real broker.
 
-By hand: ``python tests/browser/standin.py --port 1883 --turbines 6 --violate wt03=vibration``.
+By hand: ``python -m tests.browser.standin --port 1883 --turbines 6 --utility 3
+--challenge nrel_5mw=2.2.0 --violate wt03=vibration``.
 """
 
 import argparse
-import math
 import random
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from uuid import uuid4
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from gustbed_protocol import topics
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_protocol.codec import encode
 from gustbed_protocol.commands import Ack, decode_command
 from gustbed_protocol.events import (
     AnomalyEvent,
+    Comparison,
     Heartbeat,
     ModelRef,
     ServiceState,
@@ -28,26 +26,37 @@ from gustbed_protocol.events import (
     Verdict,
     VerdictState,
 )
-from gustbed_protocol.features import FEATURE_NAMES, FEATURES_OF
 from gustbed_protocol.mqtt import Message, Session
 from gustbed_protocol.settings import MqttSettings
-from gustbed_protocol.telemetry import Samples, block_from_samples
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_protocol.telemetry import MINI, Samples, block_from_samples
+from gustbed_protocol.violations import Violation
+from tests.browser import machines
+from tests.browser.machines import DT, SAMPLES, UTILITY
 
-DT, SAMPLES, INTERVAL = 0.05, 10, 0.5
-MODEL = ModelRef("turbine-autoencoder", "1.0.0")
+INTERVAL = 0.5
+MODEL = ModelRef("windturbine", "1.0.0")
+MODELS: dict[str, ModelRef] = {MINI: MODEL, UTILITY: ModelRef("nrel-5mw", "2.1.0")}
 
 
 class StandIn:
     """Publishes telemetry, verdicts, heartbeats and events until left; use as a context manager.
 
     ``violations`` may be changed at any time; an injected fault changes it as the twin and the
-    edge together would. ``refuse`` makes every command be refused with that reason.
+    edge together would. ``refuse`` makes every command be refused with that reason. ``types``
+    names turbines that are no miniature; a model put into ``challengers`` runs in shadow.
     """
 
-    def __init__(self, port: int, turbines: Iterable[str], site: str = "site-1") -> None:
+    def __init__(
+        self,
+        port: int,
+        turbines: Iterable[str],
+        site: str = "site-1",
+        types: Mapping[str, str] | None = None,
+    ) -> None:
         self.site = site
         self.turbines = list(turbines)
+        self.types = dict.fromkeys(self.turbines, MINI) | dict(types or {})
+        self.challengers: dict[str, Comparison] = {}
         self.violations: dict[str, set[Violation]] = {name: set() for name in self.turbines}
         self.refuse = ""
         self.cloud_connected = True
@@ -111,7 +120,14 @@ class StandIn:
             statuses = [self._turbine(i, name, now) for i, name in enumerate(self.turbines)]
             if self._seq % 2 == 0:
                 beat = Heartbeat(
-                    self.site, f"gustbed-{self.site}", now, self.cloud_connected, MODEL, statuses
+                    self.site,
+                    f"gustbed-{self.site}",
+                    now,
+                    self.cloud_connected,
+                    MODELS.get(MINI),
+                    statuses,
+                    models={kind: MODELS[kind] for kind in set(self.types.values())},
+                    challengers=dict(self.challengers),
                 )
                 self._session.publish(
                     Message(topics.heartbeat(self.site), encode(beat), retain=True)
@@ -119,23 +135,62 @@ class StandIn:
             self._seq += 1
 
     def _turbine(self, index: int, name: str, now: float) -> TurbineStatus:
-        kinds = set(self.violations[name])
-        self._session.publish(
-            Message(topics.telemetry(self.site, name), encode(self._block(index, name, now, kinds)))
+        kind, kinds = self.types[name], set(self.violations[name])
+        measure = machines.miniature if kind == MINI else machines.utility
+        values = measure(index, now, kinds, self._random)
+        start = now - DT * (SAMPLES - 1)
+        samples = Samples(
+            name, self._boot, self._seq, start, DT, values, kind, machines.channels(kind)
         )
-        ratios = {feature: self._random.uniform(0.2, 0.5) for feature in FEATURE_NAMES}
-        for kind in kinds:
-            ratios |= {f: self._random.uniform(1.7, 2.6) for f in FEATURES_OF[kind]}
+        self._publish(topics.telemetry(self.site, name), block_from_samples(samples))
+        verdict = self._verdict(name, now, kinds, MODELS[kind])
+        self._publish(topics.verdict(self.site, name), verdict)
+        if kind in self.challengers:
+            self._challenge(kind, name, now, verdict)
+        self._events(name, kinds, verdict, now)
+        return TurbineStatus(
+            name,
+            "anomaly" if kinds else "ok",
+            self._seq + 1,
+            0,
+            0,
+            0,
+            verdict.score,
+            verdict.violations,
+            kind,
+        )
+
+    def _verdict(self, name: str, now: float, kinds: set[Violation], model: ModelRef) -> Verdict:
+        kind = self.types[name]
+        ratios = {feature: self._random.uniform(0.2, 0.5) for feature in machines.features(kind)}
+        for violation in kinds:
+            named = machines.carriers(kind, violation)
+            ratios |= {f: self._random.uniform(1.7, 2.6) for f in named}
         score = max(ratios.values())
         state: VerdictState = "anomaly" if kinds else "ok"
-        ordered = sorted(kinds)
-        verdict = Verdict(name, self._boot, self._seq, now, state, score, ratios, ordered, MODEL)
-        self._session.publish(Message(topics.verdict(self.site, name), encode(verdict)))
-        self._events(name, kinds, score, now)
-        return TurbineStatus(name, state, self._seq + 1, 0, 0, 0, score, ordered)
+        found = sorted(kinds)
+        return Verdict(name, self._boot, self._seq, now, state, score, ratios, found, model)
 
-    def _events(self, name: str, kinds: set[Violation], score: float, now: float) -> None:
-        for kind in INJECTABLE:
+    def _challenge(self, kind: str, name: str, now: float, serving: Verdict) -> None:
+        """The challenger finds what the serving model finds, and a little more by chance."""
+        counts = self.challengers[kind]
+        kinds = set(serving.violations)
+        if not kinds and self._random.random() < 0.02:
+            kinds = {Violation.VIBRATION}
+        verdict = self._verdict(name, now, kinds, counts.model)
+        self._publish(topics.challenger(self.site, name), verdict)
+        mine, other = serving.state == "anomaly", verdict.state == "anomaly"
+        self.challengers[kind] = replace(
+            counts,
+            verdicts=counts.verdicts + 1,
+            both=counts.both + (mine and other),
+            neither=counts.neither + (not mine and not other),
+            only_serving=counts.only_serving + (mine and not other),
+            only_challenger=counts.only_challenger + (other and not mine),
+        )
+
+    def _events(self, name: str, kinds: set[Violation], verdict: Verdict, now: float) -> None:
+        for kind in Violation:
             event = self._open.get((name, kind))
             if kind in kinds and event is None:
                 event = AnomalyEvent(
@@ -146,65 +201,21 @@ class StandIn:
                     kind,
                     now,
                     None,
-                    score,
-                    MODEL,
+                    verdict.score or 0.0,
+                    MODELS[self.types[name]],
                     "opened",
+                    list(machines.carriers(self.types[name], kind)),
                 )
                 self._open[name, kind] = event
             elif kind not in kinds and event is not None:
                 del self._open[name, kind]
-                event = AnomalyEvent(
-                    event.id,
-                    event.site,
-                    event.thing,
-                    name,
-                    kind,
-                    event.opened,
-                    now,
-                    event.peak_score,
-                    MODEL,
-                    "closed",
-                )
+                event = replace(event, closed=now, change="closed")
             else:
                 continue
-            self._session.publish(Message(topics.event(self.site, name), encode(event)))
+            self._publish(topics.event(self.site, name), event)
 
-    def _block(self, index: int, name: str, now: float, kinds: set[Violation]) -> object:
-        t = now - DT * np.arange(SAMPLES - 1, -1, -1)
-        phase = t / 17 + index * 1.3
-        noise = np.array([[self._random.gauss(0, 1) for _ in t] for _ in range(8)])
-        wind = 2.15 + 0.35 * np.sin(phase) + 0.2 * np.sin(3.1 * phase + index) + 0.05 * noise[0]
-        rps = wind * 0.75 + 0.02 * noise[1]
-        if Violation.ROTATION in kinds:
-            rps = rps * 0.4
-        voltage = rps * 30 + 0.8 * noise[2]
-        if Violation.VOLTAGE in kinds:
-            voltage = voltage * 0.4 + 9 * noise[3]
-        shake = 0.12 if Violation.VIBRATION in kinds else 0.008
-        roll, pitch, yaw = (shake * noise[4], shake * noise[5], 0.08 * np.sin(phase / 2))
-        values = np.zeros((len(CHANNELS), SAMPLES))
-
-        def put(channel: str, series: ArrayLike) -> None:
-            values[CHANNEL_INDEX[channel]] = np.asarray(series)
-
-        cr, sr, cp, sp = np.cos(roll / 2), np.sin(roll / 2), np.cos(pitch / 2), np.sin(pitch / 2)
-        cy, sy = np.cos(yaw / 2), np.sin(yaw / 2)
-        put("qw", cr * cp * cy + sr * sp * sy)
-        put("qx", sr * cp * cy - cr * sp * sy)
-        put("qy", cr * sp * cy + sr * cp * sy)
-        put("qz", cr * cp * sy - sr * sp * cy)
-        put("rps", np.maximum(rps, 0))
-        put("wind_speed_rps", np.maximum(wind, 0))
-        put("voltage", np.clip(voltage, 0, 1023))
-        put("gz", 1.0)
-        for axis, row in zip(("ax", "ay", "az"), noise[5:8], strict=True):
-            put(axis, row * shake * 4000)
-        put("gearboxtemp", 38 + 2 * math.sin(now / 60 + index))
-        put("ambtemp", 17.5)
-        put("humidity", 61.0)
-        put("pressure", 1013.2)
-        put("gas", 1.2)
-        return block_from_samples(Samples(name, self._boot, self._seq, float(t[0]), DT, values))
+    def _publish(self, topic: str, message: object) -> None:
+        self._session.publish(Message(topic, encode(message)))
 
 
 def main() -> None:
@@ -212,9 +223,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=1883)
     parser.add_argument("--turbines", type=int, default=6)
+    parser.add_argument("--utility", type=int, default=0, help="how many are no miniatures")
+    parser.add_argument("--challenge", action="append", default=[], metavar="TYPE=VERSION")
     parser.add_argument("--violate", action="append", default=[], metavar="TURBINE=KIND")
     options = parser.parse_args()
-    with StandIn(options.port, [f"wt{i + 1:02d}" for i in range(options.turbines)]) as standin:
+    names = [f"wt{i + 1:02d}" for i in range(options.turbines)]
+    types = dict.fromkeys(names[len(names) - options.utility :], UTILITY)
+    with StandIn(options.port, names, types=types) as standin:
+        for wish in options.challenge:
+            kind, version = wish.split("=")
+            standin.challengers[kind] = Comparison(ModelRef(MODELS[kind].name, version))
         for wish in options.violate:
             turbine, kind = wish.split("=")
             standin.violations[turbine].add(Violation(kind))

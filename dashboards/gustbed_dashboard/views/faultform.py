@@ -1,17 +1,24 @@
 """The form that injects and clears faults, on the faults page and beside a turbine."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
-from gustbed_dashboard import markup, resources
-from gustbed_dashboard.theme import KIND_HINTS, KIND_WORDS
+from gustbed_dashboard import markup, naming, resources
+from gustbed_dashboard.theme import INJECTION_HINTS, KIND_HINTS, KIND_WORDS
 from gustbed_dashboard.views.common import draw
 from gustbed_protocol.commands import Command
 from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.telemetry import MINI
 from gustbed_protocol.violations import INJECTABLE, Violation
 
 
-def fault_form(turbines: list[str], key: str) -> None:
-    """Kind, severity, ramp, and two buttons for the chosen turbines."""
+def fault_form(turbines: list[str], types: Iterable[str], key: str) -> None:
+    """Kind, severity, ramp, and two buttons for the chosen turbines, of ``types``.
+
+    Every type takes the three kinds; what they do differs, and other types take more by name.
+    """
+    others = sorted(set(types) - {MINI})
     kind = st.segmented_control(
         "Kind",
         list(INJECTABLE),
@@ -21,7 +28,7 @@ def fault_form(turbines: list[str], key: str) -> None:
         key=f"{key}-kind",
     )
     chosen = kind or Violation.VIBRATION
-    draw(f'<div class="gb-sub">{KIND_WORDS[chosen]}: {KIND_HINTS[chosen]}.</div>')
+    draw(f'<div class="gb-sub">{_hint(chosen, others)}</div>')
     severity = st.slider("Severity", 0.0, 1.0, 0.8, 0.05, key=f"{key}-severity")
     ramp = st.slider("Ramp", 0, 60, 2, 1, format="%d s", key=f"{key}-ramp")
     inject, clear = st.columns(2)
@@ -44,6 +51,16 @@ def fault_form(turbines: list[str], key: str) -> None:
             key=f"{key}-clear",
         ):
             _send(turbines, [Command("clear") for _ in turbines])
+
+
+def _hint(kind: Violation, others: list[str]) -> str:
+    if not others:
+        return f"{KIND_WORDS[kind]}: {KIND_HINTS[kind]}."
+    names = markup.text(", ".join(naming.type_words(name) for name in others), 80)
+    return (
+        f"{KIND_WORDS[kind]}: on {names}, {INJECTION_HINTS[kind]}. <code>gustbed twin faults</code>"
+        " lists what else such a turbine can have."
+    )
 
 
 def _send(turbines: list[str], commands: list[Command]) -> None:

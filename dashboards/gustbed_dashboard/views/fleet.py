@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from gustbed_dashboard import markup, resources
-from gustbed_dashboard.snapshot import Condition, SiteSnapshot, TurbineCard
+from gustbed_dashboard import fleetcards, markup, naming, readings, resources
+from gustbed_dashboard.snapshot import Condition, TurbineCard
 from gustbed_dashboard.views.common import banners, draw, problems
-from gustbed_dashboard.words import nice_ceiling, sentence
+from gustbed_dashboard.words import sentence
 
 MAX_CARDS = 24
 """Larger fleets become tiles, with cards for the turbines that need attention."""
@@ -25,11 +25,17 @@ def _live(turbine_page: Any) -> None:
     hub = resources.hub()
     site = hub.snapshot()
     banners(problems(site))
-    draw(markup.strip(site))
+    draw(fleetcards.strip(site))
     left, right = st.columns([3.1, 1], gap="medium")
     with left:
-        draw(markup.section("Turbines", site.site))
-        _turbines(site, turbine_page)
+        kinds = list(dict.fromkeys(turbine.type for turbine in site.turbines))
+        if len(kinds) < 2:
+            draw(markup.section("Turbines", site.site))
+        for place, kind in enumerate(sorted(kinds)):
+            own = [turbine for turbine in site.turbines if turbine.type == kind]
+            if len(kinds) > 1:
+                draw(markup.section(naming.type_words(kind), f"{len(own)} at {site.site}"))
+            _turbines(own, turbine_page, f"fleet-grid-{place}", len(site.turbines))
     with right:
         draw(markup.section("Events"))
         draw(
@@ -49,28 +55,21 @@ def _no_events(problem: str | None) -> str:
     return "No anomaly in the last day. Inject a fault on the Faults page to see one open."
 
 
-def _turbines(site: SiteSnapshot, turbine_page: Any) -> None:
-    shown = site.turbines
-    if len(shown) > MAX_CARDS:
-        draw(markup.tiles(shown[:MAX_TILES]))
+def _turbines(turbines: list[TurbineCard], turbine_page: Any, key: str, fleet: int) -> None:
+    """Turbines of one type; one scale for all of them, so that cards can be compared."""
+    shown = turbines
+    if fleet > MAX_CARDS:
+        draw(fleetcards.tiles(shown[:MAX_TILES]))
         shown = [t for t in shown if t.condition is Condition.ANOMALY][:MAX_CARDS]
-    rps_top = _top(shown, "rps", markup.RPS_FLOOR)
-    voltage_top = _top(shown, "voltage", markup.VOLTAGE_FLOOR)
-    with st.container(key="fleet-grid"):
+    rows = [turbine.readings for turbine in turbines]
+    tops = [readings.top(rows, place) for place in range(readings.SHOWN)]
+    with st.container(key=key):
         for turbine in shown:
             with st.container(key=f"card-{turbine.id}"):
-                draw(markup.card(turbine, rps_top, voltage_top))
+                draw(fleetcards.card(turbine, tops[: len(turbine.readings)]))
                 st.page_link(
                     turbine_page,
                     label=f"Open {turbine.id}",
                     query_params={"turbine": turbine.id},
                     width="stretch",
                 )
-
-
-def _top(turbines: list[TurbineCard], channel: str, floor: float) -> float:
-    # One scale for the whole fleet, so that cards can be compared.
-    trends = [t.trend.rps if channel == "rps" else t.trend.voltage for t in turbines]
-    return nice_ceiling(
-        max((v for trend in trends for v in trend if v is not None), default=0), floor
-    )

@@ -1,51 +1,25 @@
 """One turbine: its signals, its score by feature, its events."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from gustbed_dashboard import charts, markup, resources, words
-from gustbed_dashboard.signals import Signals
+from gustbed_dashboard import markup, naming, resources, words
+from gustbed_dashboard.hub import Hub
 from gustbed_dashboard.snapshot import SiteSnapshot, TurbineCard
-from gustbed_dashboard.theme import FEATURE_COLOURS, FEATURE_WORDS, SERIES
+from gustbed_dashboard.views import signalpanels
 from gustbed_dashboard.views.common import banners, draw, problems
 from gustbed_dashboard.views.faultform import fault_form
-from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_dashboard.views.scorepanels import score_row
+from gustbed_protocol.telemetry import MINI
 
 PERIODS = {"1 min": 60, "2 min": 120, "5 min": 300}
 MAX_PILLS = 12
 EVENTS_SHOWN = 8
-SCORE_TICKS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 10_000.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One chart of signals: channel by legend word, and the domain that it never leaves."""
-
-    title: str
-    unit: str
-    lines: Mapping[str, str]
-    low: float
-    high: float
-    step: float
-    decimals: int = 2
-
-
-PANELS: tuple[Panel, ...] = (
-    Panel("Wind and rotor", "1/s", {"wind": "wind_speed_rps", "rotor": "rps"}, 0, 4, 2),
-    Panel("Generator voltage", "count", {"voltage": "voltage"}, 0, 100, 50, 0),
-    Panel("Attitude", "°", {"roll": "roll", "pitch": "pitch", "yaw": "yaw"}, -5, 5, 5),
-    Panel("Vibration", "count", {"vibration": "vibration"}, 0, 200, 200, 0),
-    Panel("Temperature", "°C", {"gearbox": "gearboxtemp", "ambient": "ambtemp"}, 0, 60, 20, 1),
-)
 
 
 def page() -> None:
     """The turbine page; ``?turbine=wt03`` opens it on that turbine."""
-    names = [turbine.id for turbine in resources.hub().snapshot().turbines]
+    cards = resources.hub().snapshot().turbines
+    names = [card.id for card in cards]
     left, middle, right = st.columns([6, 2.2, 1.6], vertical_alignment="center")
     with left:
         turbine = _choose(names)
@@ -56,8 +30,9 @@ def page() -> None:
     if turbine is None:
         draw('<div class="gb-empty">Waiting for the edge to name its turbines…</div>')
         return
+    kinds = [card.type for card in cards if card.id == turbine]
     with right, st.popover("Inject a fault", icon=":material/bolt:", width="stretch"):
-        fault_form([turbine], key="turbine-fault")
+        fault_form([turbine], kinds, key="turbine-fault")
     _live(turbine, PERIODS[period or "2 min"])
 
 
@@ -89,20 +64,41 @@ def _live(name: str, seconds: int) -> None:
         draw(f'<div class="gb-empty">{markup.text(name)} is not a turbine of this site.</div>')
         return
     draw(_title(turbine, site))
-    age, scores = hub.scores(name, seconds)
-    _score_row(turbine, age, scores, seconds)
+    score_row(turbine, hub.scores(name, seconds), seconds)
+    if turbine.type == MINI:
+        _miniature(name, seconds, hub, site)
+    else:
+        _other(turbine, seconds, hub, site)
+
+
+def _miniature(name: str, seconds: int, hub: Hub, site: SiteSnapshot) -> None:
     columns = st.columns(2, gap="medium")
     signals = hub.signals(name, seconds)
-    for place, panel in enumerate(PANELS):
+    for place, panel in enumerate(signalpanels.PANELS):
         with columns[place % 2], st.container(border=True, key=f"panel-{place}"):
-            _signal_panel(panel, signals, seconds)
-    with columns[len(PANELS) % 2]:
+            signalpanels.miniature(panel, signals, seconds)
+    with columns[len(signalpanels.PANELS) % 2]:
         _events(name, site)
+
+
+def _other(turbine: TurbineCard, seconds: int, hub: Hub, site: SiteSnapshot) -> None:
+    signals = hub.signals(turbine.id, seconds)
+    if not signals.values:
+        draw('<div class="gb-empty">Waiting for the first telemetry…</div>')
+    else:
+        chosen = signalpanels.choose(list(signals.values), turbine.id)
+        if chosen == signalpanels.OVERVIEW:
+            signalpanels.overview(signals, seconds, turbine.carried_by)
+        else:
+            signalpanels.family(chosen, signals, seconds)
+    _events(turbine.id, site)
 
 
 def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
     status = turbine.status
-    facts = [("note", turbine.note)] if turbine.note else []
+    facts = [("type", naming.type_words(turbine.type))]
+    if turbine.note:
+        facts.append(("note", turbine.note))
     if status is not None:
         facts += [
             ("blocks", words.count(status.blocks)),
@@ -110,8 +106,10 @@ def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
             ("duplicate", words.count(status.duplicate)),
             ("reordered", words.count(status.reordered)),
         ]
-    if site.model is not None:
-        facts.append(("model", f"{site.model.name} {site.model.version}"))
+    if (model := site.models.get(turbine.type)) is not None:
+        facts.append(("model", f"{model.name} {model.version}"))
+    if (beside := site.challengers.get(turbine.type)) is not None:
+        facts.append(("challenger", f"{beside.model.name} {beside.model.version}"))
     line = "".join(f"<span>{name} <b>{markup.text(value)}</b></span>" for name, value in facts)
     violations = markup.chips(status.violations) if status is not None else ""
     return (
@@ -121,94 +119,8 @@ def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
     )
 
 
-def _score_row(
-    turbine: TurbineCard,
-    age: NDArray[np.float64],
-    scores: NDArray[np.float32],
-    seconds: int,
-) -> None:
-    left, right = st.columns([1, 2], gap="medium")
-    by_feature = {name: scores[:, 1 + i] for i, name in enumerate(FEATURE_NAMES)}
-    current = {
-        name: float(column[-1]) if len(column) and turbine.score is not None else None
-        for name, column in by_feature.items()
-    }
-    with left, st.container(border=True, key="panel-bars", height="stretch"):
-        draw(markup.section("Score by feature", "1.0 is the threshold"))
-        draw(bars(current))
-    with right, st.container(border=True, key="panel-score", height="stretch"):
-        draw(markup.section("Score over time", "× threshold"))
-        peak = float(np.nanmax(scores[:, 1:], initial=0.0)) if scores.size else 0.0
-        top = words.nice_ceiling(peak, 2.0)
-        chart = charts.LineChart(
-            {FEATURE_WORDS[name]: colour for name, colour in FEATURE_COLOURS.items()},
-            "× threshold",
-            seconds,
-            0.0,
-            top,
-            threshold=1.0,
-            ticks=tuple(tick for tick in SCORE_TICKS if tick <= top),
-            height=190,
-        )
-        named = {FEATURE_WORDS[name]: column for name, column in by_feature.items()}
-        _chart(chart, age, named, f"score by feature of {turbine.id}")
-
-
-def bars(ratios: Mapping[str, float | None]) -> str:
-    """Each feature's score as a bar, the threshold at its middle."""
-    rows = []
-    for name, ratio in ratios.items():
-        share = 100 * markup.compress(ratio or 0.0)
-        colour = "var(--gb-alarm)" if ratio is not None and ratio > 1 else FEATURE_COLOURS[name]
-        over = ' class="gb-num gb-alarm"' if ratio is not None and ratio > 1 else ' class="gb-num"'
-        rows.append(
-            f'<div class="gb-bar" data-feature="{name}"><span>{FEATURE_WORDS[name]}</span>'
-            f'<span class="gb-track" style="color:{colour}"><span class="gb-fill"'
-            f' style="width:{share:.1f}%"></span><span class="gb-limit" style="left:50%"></span>'
-            f"</span><span{over}>{words.number(ratio)}</span></div>"
-        )
-    return f'<div class="gb-bars">{"".join(rows)}</div>'
-
-
 def _events(name: str, site: SiteSnapshot) -> None:
     draw(markup.section("Events", name))
     own = [event for event in site.events if event.turbine == name]
     empty = f"No anomaly on {name} in the last day."
     draw(markup.events(own, site.now, resources.viewer_zone(), limit=EVENTS_SHOWN, empty=empty))
-
-
-def _signal_panel(panel: Panel, signals: Signals, seconds: int) -> None:
-    series = {word: signals.values[channel] for word, channel in panel.lines.items()}
-    draw(_legend(panel, series))
-    low, high = charts.domain(list(series.values()), panel.low, panel.high, panel.step)
-    chart = charts.LineChart(
-        {word: SERIES[word] for word in panel.lines}, panel.unit, seconds, low, high
-    )
-    _chart(chart, signals.age, series, panel.title)
-
-
-def _legend(panel: Panel, series: Mapping[str, NDArray[np.floating]]) -> str:
-    items = "".join(
-        f'<span class="gb-key"><i style="background:{SERIES[word]}"></i>{word.capitalize()}'
-        f" <b>{words.number(float(values[-1]) if len(values) else None, panel.decimals)}</b></span>"
-        for word, values in series.items()
-    )
-    return (
-        f'<div class="gb-section"><h2>{panel.title}</h2><span class="gb-sub">{panel.unit}</span>'
-        f'<span class="gb-keys">{items}</span></div>'
-    )
-
-
-def _chart(
-    chart: charts.LineChart,
-    age: NDArray[np.float64],
-    series: Mapping[str, NDArray[np.floating]],
-    description: str,
-) -> None:
-    st.vega_lite_chart(
-        charts.rows(age, series),
-        charts.specification(chart),
-        width="stretch",
-        theme=None,
-        alt=description,
-    )

@@ -13,11 +13,11 @@ from gustbed_protocol.events import (
     VerdictState,
 )
 from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.telemetry import Block, Samples, block_from_samples
+from gustbed_protocol.telemetry import MINI, Block, Samples, TypedBlock, block_from_samples
 from gustbed_protocol.violations import Violation
 
 SITE = "site-1"
-MODEL = ModelRef("turbine-autoencoder", "1.0.0")
+MODEL = ModelRef("windturbine", "1.0.0")
 
 
 def block(turbine: str = "wt01", end: float = 100.0, seq: int = 0, boot: str = "b1") -> Block:
@@ -26,7 +26,33 @@ def block(turbine: str = "wt01", end: float = 100.0, seq: int = 0, boot: str = "
     values[CHANNEL_INDEX["qw"]] = 1.0
     values[CHANNEL_INDEX["rps"]] = np.arange(1, 11) / 10
     values[CHANNEL_INDEX["voltage"]] = 48.0
-    return block_from_samples(Samples(turbine, boot, seq, end - 0.45, 0.05, values))
+    made = block_from_samples(Samples(turbine, boot, seq, end - 0.45, 0.05, values))
+    assert isinstance(made, Block)
+    return made
+
+
+CHANNELS_OF_OTHERS = ("wind_speed", "rotor_speed", "active_power", "gearbox_oil_temperature")
+OTHER = "nrel_5mw"
+
+
+def typed_block(
+    turbine: str = "wt01",
+    end: float = 100.0,
+    seq: int = 0,
+    names: tuple[str, ...] = CHANNELS_OF_OTHERS,
+    kind: str = OTHER,
+) -> TypedBlock:
+    """Half a second at 20 Hz of another type; a channel's value is its place, plus one."""
+    values = np.tile(np.arange(1.0, len(names) + 1)[:, None], (1, 10))
+    made = block_from_samples(Samples(turbine, "b1", seq, end - 0.45, 0.05, values, kind, names))
+    assert isinstance(made, TypedBlock)
+    return made
+
+
+def typed_verdict(t: float, ratios: dict[str, float], model: ModelRef = MODEL) -> Verdict:
+    """A verdict with ratios of any features."""
+    score = max(ratios.values(), default=None)
+    return Verdict("wt01", "b1", 0, t, "ok", score, ratios, [], model)
 
 
 def verdict(turbine: str = "wt01", t: float = 100.0, score: float | None = 0.4) -> Verdict:
@@ -38,10 +64,12 @@ def verdict(turbine: str = "wt01", t: float = 100.0, score: float | None = 0.4) 
     return Verdict(turbine, "b1", 0, t, state, score, ratios, kinds, MODEL)
 
 
-def status(turbine: str = "wt01", state: VerdictState = "ok", blocks: int = 7) -> TurbineStatus:
+def status(
+    turbine: str = "wt01", state: VerdictState = "ok", blocks: int = 7, kind: str = MINI
+) -> TurbineStatus:
     """A turbine that lost nothing."""
     kinds = [Violation.VIBRATION] if state == "anomaly" else []
-    return TurbineStatus(turbine, state, blocks, 0, 0, 0, 0.4, kinds)
+    return TurbineStatus(turbine, state, blocks, 0, 0, 0, 0.4, kinds, kind)
 
 
 def heartbeat(t: float = 100.0, *turbines: TurbineStatus) -> Heartbeat:
@@ -50,7 +78,11 @@ def heartbeat(t: float = 100.0, *turbines: TurbineStatus) -> Heartbeat:
 
 
 def event(
-    name: str = "e1", opened: float = 90.0, closed: float | None = None, peak: float = 2.0
+    name: str = "e1",
+    opened: float = 90.0,
+    closed: float | None = None,
+    peak: float = 2.0,
+    signals: tuple[str, ...] = (),
 ) -> AnomalyEvent:
     """A vibration on wt01."""
     change: EventChange = "opened" if closed is None else "closed"
@@ -65,4 +97,5 @@ def event(
         peak,
         MODEL,
         change,
+        list(signals),
     )

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from gustbed_cloud.operations import Job, ModelVersion
-from gustbed_dashboard.cloud import CloudReader, Decision
+from gustbed_dashboard.cloud import CARDS_KEPT, CloudReader, Decision, ModelCard
 from gustbed_protocol.errors import GustbedError
 from tests.support.ports import wait_until
 
@@ -16,7 +16,9 @@ class FakeCloud:
 
     def __init__(self) -> None:
         self.problem: GustbedError | None = None
-        self.decided: list[tuple[str, bool]] = []
+        self.decided: list[tuple[str, ...]] = []
+        self.cards: dict[str, str | GustbedError] = {}
+        self.read: list[str] = []
 
     def models(self) -> list[ModelVersion]:
         if self.problem is not None:
@@ -26,8 +28,19 @@ class FakeCloud:
     def jobs(self) -> list[Job]:
         return []
 
-    def approve(self, model: ModelVersion, *, rollback: bool) -> None:
-        self.decided.append((model.version, rollback))
+    def approve(self, model: ModelVersion, *, rollback: bool, shadow: bool) -> None:
+        wishes = {"rollback": rollback, "shadow": shadow}
+        self.decided.append((model.version, *(word for word, on in wishes.items() if on)))
+
+    def promote(self, model: ModelVersion) -> None:
+        self.decided.append((model.version, "promote"))
+
+    def card(self, name: str, version: str) -> str:
+        self.read.append(version)
+        card = self.cards[version]
+        if isinstance(card, GustbedError):
+            raise card
+        return card
 
     def reject(self, model: ModelVersion) -> None:
         raise GustbedError("registry: refused", "ask an approver")
@@ -73,15 +86,15 @@ def test_a_cloud_that_was_never_there_is_looked_for_again() -> None:
 def test_decisions_are_sent_once_and_a_refusal_is_told() -> None:
     cloud = FakeCloud()
     reader = reader_of(lambda: cloud)
-    reader.decide(Decision(MODEL, approve=True, rollback=True))
+    reader.decide(Decision(MODEL, "serve", rollback=True))
     assert reader.watch().deciding == {"arn:1"}
 
     reader.refresh()
     reader.refresh()
-    assert cloud.decided == [("1.1.0", True)]
+    assert cloud.decided == [("1.1.0", "rollback")]
     assert reader.watch().deciding == frozenset()
 
-    reader.decide(Decision(MODEL, approve=False))
+    reader.decide(Decision(MODEL, "reject"))
     reader.refresh()
     assert reader.watch().refusal == "registry: refused: ask an approver"
 
@@ -91,11 +104,62 @@ def test_a_decision_that_finds_no_cloud_is_not_sent_later_by_surprise() -> None:
         raise GustbedError("AWS is not reachable")
 
     reader = reader_of(connect)
-    reader.decide(Decision(MODEL, approve=True))
+    reader.decide(Decision(MODEL, "serve"))
     reader.refresh()
 
     assert reader.watch().refusal == "AWS is not reachable"
     assert reader.watch().deciding == frozenset()
+
+
+def test_each_wish_reaches_the_cloud_as_what_it_is() -> None:
+    cloud = FakeCloud()
+    reader = reader_of(lambda: cloud)
+    for action in ("serve", "shadow", "promote"):
+        reader.decide(Decision(MODEL, action))  # type: ignore[arg-type]
+    reader.refresh()
+
+    assert cloud.decided == [("1.1.0",), ("1.1.0", "shadow"), ("1.1.0", "promote")]
+
+
+def test_a_card_is_read_once_and_stays_while_the_cloud_is_down() -> None:
+    cloud = FakeCloud()
+    cloud.cards["1.1.0"] = "# A card"
+    reader = reader_of(lambda: cloud)
+    assert reader.card("ae", "1.1.0") == ModelCard()
+    reader.refresh()
+    reader.refresh()
+    assert reader.card("ae", "1.1.0") == ModelCard("# A card")
+    assert cloud.read == ["1.1.0"]
+
+    cloud.problem = GustbedError("AWS is not reachable")
+    reader.refresh()
+    assert reader.card("ae", "1.1.0").text == "# A card"
+
+
+def test_a_card_that_cannot_be_read_says_why_and_is_tried_again() -> None:
+    cloud = FakeCloud()
+    cloud.cards["1.1.0"] = GustbedError("package: not readable", "register it anew")
+    reader = reader_of(lambda: cloud)
+    reader.card("ae", "1.1.0")
+    reader.refresh()
+    assert reader.card("ae", "1.1.0").problem == "package: not readable: register it anew"
+    assert reader.watch().problem is None, "the rest of the page is not to suffer"
+
+    cloud.cards["1.1.0"] = "# Now"
+    reader.refresh()
+    assert reader.card("ae", "1.1.0") == ModelCard("# Now")
+
+
+def test_cards_kept_are_bounded() -> None:
+    cloud = FakeCloud()
+    reader = reader_of(lambda: cloud)
+    for patch in range(CARDS_KEPT + 5):
+        cloud.cards[f"1.0.{patch}"] = f"card {patch}"
+        reader.card("ae", f"1.0.{patch}")
+        reader.refresh()
+
+    assert len(reader._cards) == CARDS_KEPT
+    assert reader.card("ae", f"1.0.{CARDS_KEPT + 4}").text == f"card {CARDS_KEPT + 4}"
 
 
 def test_watching_never_waits_for_a_cloud_that_hangs() -> None:

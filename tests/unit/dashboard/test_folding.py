@@ -10,6 +10,7 @@ from gustbed_protocol.codec import Encoding, encode
 from gustbed_protocol.commands import Ack, Command
 from gustbed_protocol.events import ServiceState
 from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_protocol.telemetry import MINI
 from gustbed_protocol.violations import Violation
 from tests.unit.dashboard import messages
 from tests.unit.dashboard.messages import SITE, block, event, heartbeat, status, verdict
@@ -43,13 +44,14 @@ def test_a_running_turbine_is_normal_with_its_score_and_signals(
     site = snapshot(state)
     card = site.turbines[0]
     assert (card.id, card.condition, card.score) == ("wt01", Condition.OK, 0.4)
-    assert card.latest["rps"] == pytest.approx(1.0)
-    assert card.trend.voltage[-1] == pytest.approx(48.0)
-    assert card.trend.score[-1] == pytest.approx(0.4)
-    assert card.trend.rps[0] is None
+    rotor, voltage = card.readings
+    assert rotor.value == pytest.approx(1.0)
+    assert voltage.trend[-1] == pytest.approx(48.0)
+    assert card.trend[-1] == pytest.approx(0.4)
+    assert rotor.trend[0] is None
     assert site.edge_alive
     assert site.cloud_connected
-    assert site.model == messages.MODEL
+    assert site.models == {MINI: messages.MODEL}
 
 
 def test_every_configured_turbine_is_shown_before_anything_is_heard(state: SiteState) -> None:
@@ -135,7 +137,7 @@ def test_a_turbine_that_stops_sending_is_silent(state: SiteState) -> None:
 
     assert card.condition is Condition.SILENT
     assert "8 s" in card.note
-    assert card.latest == {}
+    assert [reading.value for reading in card.readings] == [None, None]
 
 
 def test_a_turbine_with_a_wrong_clock_is_still_seen_live(state: SiteState) -> None:
@@ -143,9 +145,9 @@ def test_a_turbine_with_a_wrong_clock_is_still_seen_live(state: SiteState) -> No
         late = encode(block(end=5_000_000.0 + seq / 2, seq=seq))
         state.fold(topics.telemetry(SITE, "wt01"), late, NOW + seq / 2)
 
-    trend = snapshot(state, NOW + 1.6).turbines[0].trend
+    rotor, _ = snapshot(state, NOW + 1.6).turbines[0].readings
 
-    assert [value is not None for value in trend.rps[-2:]] == [True, True]
+    assert [value is not None for value in rotor.trend[-2:]] == [True, True]
 
 
 def test_only_turbines_that_the_site_knows_take_memory(state: SiteState) -> None:
@@ -163,11 +165,14 @@ def test_scores_are_kept_by_feature_and_a_missing_score_is_a_gap(state: SiteStat
     state.fold(topics.verdict(SITE, "wt01"), encode(verdict(t=99.5)), NOW)
     state.fold(topics.verdict(SITE, "wt01"), encode(verdict(t=100.0, score=None)), NOW)
 
-    times, rows = state.turbines["wt01"].scores.since(0)
+    scores = state.turbines["wt01"].scores(0, NOW)
 
-    assert times.tolist() == [99.5, 100.0]
-    assert rows[0].tolist() == pytest.approx([0.4] * (1 + len(FEATURE_NAMES)))
-    assert np.isnan(rows[1]).all()
+    assert (scores.age + NOW).tolist() == pytest.approx([99.5, 100.0])
+    assert scores.largest[0] == pytest.approx(0.4)
+    assert np.isnan(scores.largest[1])
+    assert set(scores.ratios) == set(FEATURE_NAMES)
+    assert all(column[0] == pytest.approx(0.4) for column in scores.ratios.values())
+    assert all(np.isnan(column[1]) for column in scores.ratios.values())
 
 
 def test_commands_are_followed_from_sending_to_answer(state: SiteState) -> None:
@@ -179,9 +184,7 @@ def test_commands_are_followed_from_sending_to_answer(state: SiteState) -> None:
     state.fold(topics.command_ack(SITE, "wt01"), encode(Ack("c1", "wt01", True)), NOW)
     site = snapshot(state)
     assert [sent.outcome(NOW) for sent in site.sent] == ["accepted"]
-    assert [(f.turbine, f.kind, f.severity) for f in site.faults] == [
-        ("wt01", Violation.VOLTAGE, 0.5)
-    ]
+    assert [(f.turbine, f.fault, f.severity) for f in site.faults] == [("wt01", "voltage", 0.5)]
 
     state.fold(topics.command(SITE, "wt01"), encode(Command("clear", id="c2")), NOW + 1)
     state.fold(topics.command_ack(SITE, "wt01"), encode(Ack("c2", "wt01", True)), NOW + 1)

@@ -102,7 +102,8 @@ def test_messages_reach_the_snapshot(world: World, start: Callable[[], Hub]) -> 
     assert hub.snapshot().turbines[0].condition is Condition.OK
     assert len(hub.signals("wt01", 60).age) > 0
     assert len(hub.signals("nobody", 60).age) == 0
-    assert len(hub.scores("nobody", 60)[0]) == 0
+    assert len(hub.scores("nobody", 60).age) == 0
+    assert len(hub.challenger_scores("nobody", 60).age) == 0
 
 
 def test_a_missing_password_is_told_and_the_hub_tries_again(

@@ -5,35 +5,61 @@ import re
 import pytest
 
 from gustbed_cloud.operations import Execution, Job, ModelVersion
-from gustbed_dashboard import markup, rollouts, svg, words
+from gustbed_dashboard import driftmarkup, fleetcards, markup, rollouts, svg, words
+from gustbed_dashboard.commandlog import ActiveFault, Sent
+from gustbed_dashboard.drift import DriftReport, FeatureDrift
+from gustbed_dashboard.rollouts import Serving
 from gustbed_dashboard.snapshot import Condition, take
 from gustbed_dashboard.state import SiteState
-from gustbed_dashboard.theme import LOOKS
+from gustbed_dashboard.theme import KIND_WORDS, LOOKS
+from gustbed_dashboard.views import faults, scorepanels
 from gustbed_protocol import topics
 from gustbed_protocol.codec import encode
-from gustbed_protocol.events import AnomalyEvent, Heartbeat, ModelRef
+from gustbed_protocol.commands import Command
+from gustbed_protocol.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
 from gustbed_protocol.violations import Violation
-from tests.unit.dashboard.messages import SITE, block, heartbeat, status
+from tests.unit.dashboard.messages import (
+    OTHER,
+    SITE,
+    block,
+    event,
+    heartbeat,
+    status,
+    typed_block,
+)
 
 EVIL = "<script>alert(1)</script>\"'&\n\n# **x**"
 
 
 def test_what_comes_over_the_network_is_escaped() -> None:
     model = ModelRef(EVIL, EVIL)
-    event = AnomalyEvent(EVIL, SITE, EVIL, EVIL, Violation.VOLTAGE, 1.0, None, 2.0, model, "opened")
+    evil_event = AnomalyEvent(
+        EVIL, SITE, EVIL, EVIL, Violation.VOLTAGE, 1.0, None, 2.0, model, "opened", [EVIL]
+    )
     state = SiteState(SITE, ["wt01"])
+    beside = Comparison(model, 9, 1, 2, 3, 3)
     beat = Heartbeat(SITE, EVIL, 1.0, True, model, [status()], update=EVIL)
     state.fold(topics.heartbeat(SITE), encode(beat), 1.0)
-    registered = ModelVersion(EVIL, EVIL, "Approved", 1.0, None, EVIL, EVIL, EVIL)
+    registered = ModelVersion(
+        EVIL, EVIL, "Approved", 1.0, None, EVIL, EVIL, EVIL, "serve", EVIL, EVIL, EVIL
+    )
+    served = Serving(EVIL, 1, model, {"care": EVIL}, beside)
+    report = DriftReport(EVIL, EVIL, 1.0, "large", [FeatureDrift(EVIL, 1.0, 2.0, "large")], EVIL)
+    active = ActiveFault(EVIL, EVIL, EVIL, 1.0, 1.0)
+    told = Sent(EVIL, Command("inject", fault=EVIL, signal=EVIL, id=EVIL), 1.0)
     execution = Execution(EVIL, EVIL, EVIL, None, None, None)
     job = Job(EVIL, EVIL, EVIL, EVIL, 1.0, None, (execution,))
 
     pieces = [
-        markup.events([event], 2.0, None, limit=5, empty=""),
-        markup.strip(take(state, 1.0, None)),
+        markup.events([evil_event], 2.0, None, limit=5, empty=""),
+        fleetcards.strip(take(state, 1.0, None)),
+        faults.active([active], 2.0),
+        faults.commands([told], 2.0),
+        scorepanels.bars({EVIL: 1.2}, EVIL, {EVIL: "#fff"}, 1),
         markup.banner("alarm", EVIL),
-        rollouts.version(registered, model, None),
-        rollouts.serving(EVIL, model, EVIL, alive=True),
+        rollouts.version(registered, "serve", None),
+        rollouts.serving(EVIL, [served], EVIL, alive=True),
+        driftmarkup.reports([report], 2.0),
         rollouts.table([job], 2.0),
     ]
 
@@ -56,18 +82,48 @@ def test_a_card_names_its_state_and_its_violation_in_words() -> None:
     state.fold(topics.telemetry(SITE, "wt01"), encode(block()), 100.0)
     state.fold(topics.heartbeat(SITE), encode(heartbeat(100.0, status(state="anomaly"))), 100.0)
 
-    card = markup.card(take(state, 100.0, None).turbines[0], 2.0, 100.0)
+    state.fold(topics.event(SITE, "wt01"), encode(event(signals=("roll", "pitch"))), 100.0)
+
+    card = fleetcards.card(take(state, 100.0, None).turbines[0], [2.0, 100.0])
 
     assert 'data-condition="anomaly"' in card
     assert "Anomaly" in card
     assert 'data-violation="vibration"' in card
     assert "data-violation" not in card.replace('data-violation="vibration"', "", 1)
+    assert "carried by roll, pitch" in card
+    assert "Miniature" in card
+    assert "Thermal" not in card, "no model of a miniature finds that"
+
+
+def test_a_card_of_another_type_shows_its_own_channels_and_all_kinds() -> None:
+    state = SiteState(SITE, ["wt01"])
+    state.fold(topics.telemetry(SITE, "wt01"), encode(typed_block()), 100.0)
+
+    turbine = take(state, 100.0, None).turbines[0]
+    card = fleetcards.card(turbine, [20.0, 5000.0])
+
+    assert turbine.type == OTHER
+    assert 'data-type="nrel_5mw"' in card
+    assert "NREL 5 MW" in card
+    assert [(r.shown.title, r.shown.unit, r.value) for r in turbine.readings] == [
+        ("Rotor", "rpm", 2.0),
+        ("Power", "kW", 3.0),
+    ]
+    assert all(word in card for word in KIND_WORDS.values())
+
+
+def test_long_lists_of_signals_are_cut_in_words_and_whole_in_the_hint() -> None:
+    line = markup.carried(["a_b", "rotor_speed", "voltage_l1", "status"])
+
+    assert "carried by a b, rotor speed, voltage L1 and 1 more" in line
+    assert 'title="a b, rotor speed, voltage L1, status"' in line
+    assert markup.carried([]) == ""
 
 
 def test_a_large_fleet_is_tiles_that_also_say_their_state() -> None:
     state = SiteState(SITE, [f"wt{i:03d}" for i in range(200)])
 
-    tiles = markup.tiles(take(state, 100.0, None).turbines)
+    tiles = fleetcards.tiles(take(state, 100.0, None).turbines)
 
     assert tiles.count('class="gb-tile ') == 200
     assert tiles.count('title="Waiting"') == 200

@@ -1,0 +1,172 @@
+"""The registry's versions: what each is, its card, and what an operator may decide about it."""
+
+import streamlit as st
+
+from gustbed_cloud.operations import ModelVersion
+from gustbed_dashboard import markup, naming, resources, rollouts, shadows
+from gustbed_dashboard.cloud import Action, CloudReader, CloudView, Decision
+from gustbed_dashboard.figures import key_figures, safe_card
+from gustbed_dashboard.snapshot import SiteSnapshot
+from gustbed_dashboard.views.common import draw
+from gustbed_protocol.events import ModelRef
+from gustbed_protocol.package import version_key
+
+VERSIONS_SHOWN = 12
+"""Of each model, the newest."""
+
+_QUESTIONS: dict[Action, str] = {
+    "serve": "Roll {version} out to every edge?",
+    "shadow": "Run {version} beside the serving model on every edge, to be compared with it?",
+    "promote": "Let {version} take over on every edge?",
+    "reject": "Reject {version}?",
+}
+_ROLLBACK = "Replace the newer version by {version} on every edge?"
+
+
+def registry(view: CloudView, reader: CloudReader, site: SiteSnapshot) -> None:
+    """Every model's versions."""
+    if not view.models:
+        draw(f'<div class="gb-empty">{_empty(view)}</div>')
+        return
+    by_name: dict[str, list[ModelVersion]] = {}
+    for model in view.models:
+        by_name.setdefault(model.name, []).append(model)
+    for name, versions in by_name.items():
+        if len(by_name) > 1:
+            kind = next((model.turbine_type for model in versions), "")
+            draw(markup.section(name, naming.type_words(kind) if kind else ""))
+        for model in versions[:VERSIONS_SHOWN]:
+            _row(model, view, reader, site)
+        if len(versions) > VERSIONS_SHOWN:
+            draw(f'<div class="gb-sub">and {len(versions) - VERSIONS_SHOWN} older</div>')
+
+
+def _empty(view: CloudView) -> str:
+    if view.problem is not None:
+        return "The registry cannot be read now. The fleet goes on without it."
+    if view.asked is None:
+        return "Asking the registry…"
+    return (
+        "No version yet: <code>gustbed model train</code> makes one,"
+        " <code>gustbed model register</code> adds it."
+    )
+
+
+def _row(model: ModelVersion, view: CloudView, reader: CloudReader, site: SiteSnapshot) -> None:
+    with st.container(border=True, key=f"panel-model-{model.name}-{_css(model.version)}"):
+        draw(rollouts.version(model, role_here(model, site), resources.viewer_zone()))
+        _decide(model, _newest(model.name, view, site), view, reader)
+        card = st.expander("Model card", key=f"card-{model.arn}", on_change="rerun")
+        if card.open:
+            with card:
+                model_card(model, reader)
+
+
+def role_here(model: ModelVersion, site: SiteSnapshot) -> str:
+    """What this site's edge does with a version now: ``serve``, ``shadow`` or nothing."""
+    ref = ModelRef(model.name, model.version)
+    if not site.edge_alive:
+        return ""
+    if ref in site.models.values():
+        return "serve"
+    return "shadow" if any(ref == c.model for c in site.challengers.values()) else ""
+
+
+def _newest(name: str, view: CloudView, site: SiteSnapshot) -> str | None:
+    """The version of a model that serves: as the edge says, else as was approved last."""
+    if site.edge_alive:
+        served = [model.version for model in site.models.values() if model.name == name]
+    else:
+        served = [m.version for m in view.models if m.name == name and m.role == "serve"]
+    return max(served, key=version_key, default=None)
+
+
+def _css(version: str) -> str:
+    return version.replace(".", "-")
+
+
+def model_card(model: ModelVersion, reader: CloudReader) -> None:
+    """A version's key figures and its card as it was written."""
+    card = reader.card(model.name, model.version)
+    if card.text is not None:
+        if not card.text.strip():
+            draw('<div class="gb-empty">The package holds an empty model card.</div>')
+            return
+        draw(shadows.tiles(key_figures(model.metrics, card.text)) or "<div></div>")
+        # The card is a document of its own: Markdown, and no HTML of it is believed.
+        with st.container(key=f"document-{model.name}-{_css(model.version)}"):
+            st.markdown(safe_card(card.text), anchors=False)
+    elif card.problem is not None:
+        draw(markup.banner("caution", card.problem))
+    else:
+        draw('<div class="gb-sub">Reading the card…</div>')
+
+
+def _decide(model: ModelVersion, newest: str | None, view: CloudView, reader: CloudReader) -> None:
+    pending = f"decision-{model.arn}"
+    wish: Decision | None = st.session_state.get(pending)
+    if model.arn in view.deciding:
+        draw('<div class="gb-sub">Sending the decision…</div>')
+    elif wish is not None:
+        _confirm(wish, pending, reader)
+    else:
+        _ask(model, newest, pending)
+
+
+def _ask(model: ModelVersion, newest: str | None, pending: str) -> None:
+    choices = choices_of(model, newest)
+    if not choices:
+        return
+    fresh = model.status == "PendingManualApproval" or model.role == "shadow"
+    with st.container(horizontal=True, gap="small"):
+        for place, (label, decision) in enumerate(choices):
+            st.button(
+                label,
+                type="primary" if place == 0 and fresh else "secondary",
+                key=f"{decision.action}-{model.arn}",
+                on_click=_wish,
+                args=(pending, decision),
+            )
+
+
+def choices_of(model: ModelVersion, newest: str | None) -> list[tuple[str, Decision]]:
+    """What may be decided about a version, the most likely first: label and decision.
+
+    ``newest`` is the version of this model that serves.
+    """
+    older = newest is not None and version_key(model.version) < version_key(newest)
+    if model.role == "shadow":
+        # Edges take an older version only as a rollback, and nobody compares one to roll back.
+        return [] if older else [("Promote to serving", Decision(model, "promote"))]
+    back = ("Roll back to it", Decision(model, "serve", rollback=True))
+    if model.role == "serve":
+        return [back] if older else []
+    found = [back if older else ("Approve as serving", Decision(model, "serve"))]
+    found.append(("Approve as challenger", Decision(model, "shadow")))
+    if model.status == "PendingManualApproval":
+        found.append(("Reject", Decision(model, "reject")))
+    return found
+
+
+def _confirm(wish: Decision, pending: str, reader: CloudReader) -> None:
+    version = markup.text(wish.model.version, 24)
+    question = (_ROLLBACK if wish.rollback else _QUESTIONS[wish.action]).format(version=version)
+    draw(f'<div class="gb-question" data-confirm="{version}">{question}</div>')
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Yes",
+            type="primary",
+            key=f"yes-{wish.model.arn}",
+            on_click=_send,
+            args=(pending, wish, reader),
+        )
+        st.button("No", key=f"no-{wish.model.arn}", on_click=_wish, args=(pending, None))
+
+
+def _wish(pending: str, wish: Decision | None) -> None:
+    st.session_state[pending] = wish
+
+
+def _send(pending: str, wish: Decision, reader: CloudReader) -> None:
+    reader.decide(wish)
+    _wish(pending, None)
