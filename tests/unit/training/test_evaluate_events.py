@@ -144,3 +144,11 @@ def test_a_fault_that_no_verdict_can_see_is_not_held_against_anyone() -> None:
     one = judged(part("." * 12, labels=[thermal(0, 3)]), schema(window=6))
     assert one.faults == ()
     assert match([one], ONE_BY_ONE).recall is None
+
+
+def test_an_event_that_opens_as_a_fault_ends_is_too_late() -> None:
+    assert _match("..xx........", labels=(thermal(1, 4),)).recall == 1.0
+    late = _match("...xx.......", labels=(thermal(1, 4),))
+    assert late.recall == 0.0
+    assert (late.true_events, late.false_events) == (0, 1)
+    assert late.delays == []
