@@ -1,54 +1,118 @@
-"""Windows are cut as the edge cuts them, and no window sees two parts of a split."""
-
-from itertools import pairwise
+"""One window, a batch and a stream give the same features, in training and on the edge."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import engineer
-from gustbed_training.windows import (
-    STEP,
-    WINDOW,
-    Fractions,
-    Stretch,
-    features_of,
-    shortest_recording,
-    split_by_time,
+from gustbed_edge.windows import Windows
+from gustbed_protocol.features import Engineer
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.schema_file import load_schema
+from gustbed_training.data.shares import Part, Recording
+from gustbed_training.data.windows import (
+    hours_of,
+    sliding_windows,
     window_ends,
+    windows_of,
+    windows_of_all,
 )
-from tests.unit.training.synthetic import recording
+
+SCHEMAS = {name: load_schema(name) for name in ("mini", "nrel_5mw")}
 
 
-def test_windows_are_those_that_the_edge_would_build() -> None:
-    one = recording(1, minutes=0.5)
-    stretch = Stretch(37, 437)
-    got = features_of(one, stretch)
-    ends = window_ends(stretch)
-    assert len(got) == len(ends) == (400 - WINDOW) // STEP + 1
-    for window, end in zip(got, ends, strict=True):
-        alone = engineer(one.values[None, :, end + 1 - WINDOW : end + 1])
-        np.testing.assert_array_equal(window, alone[0])
+def turbine(schema: Schema, samples: int, seed: int) -> Recording:
+    """Anything that could be measured, compass directions that wrap included."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 1, (len(schema.channels), samples)).cumsum(axis=1)
+    values *= rng.uniform(0.01, 50, (len(schema.channels), 1))
+    directions = [name.endswith("direction") for name in schema.channel_names]
+    values[directions] %= 360.0
+    return Recording("made up", "wt01", 0.0, values.astype(np.float32))
 
 
-def test_a_stretch_shorter_than_a_window_holds_none() -> None:
-    assert features_of(recording(1, minutes=0.5), Stretch(0, WINDOW - 1)).shape == (0, 6, WINDOW)
+def alone(schema: Schema, recording: Recording, end: int) -> np.ndarray:
+    """The features of one window, by its last sample."""
+    engineer = Engineer(schema.features, schema.channel_names)
+    window = recording.values[None, :, end + 1 - schema.window : end + 1]
+    return engineer(np.ascontiguousarray(window))[0]
 
 
-@given(st.integers(shortest_recording(), 100_000), st.floats(0.2, 0.7), st.floats(0.12, 0.15))
-def test_no_window_overlaps_a_split(samples: int, train: float, calibrate: float) -> None:
-    split = split_by_time(samples, Fractions(train, calibrate))
-    parts = (split.train, split.calibrate, split.test)
-    assert all(part.stop - part.start >= WINDOW for part in parts)
-    assert split.train.start == 0
-    assert split.test.stop == samples
-    for before, after in pairwise(parts):
-        # A whole window's gap: even windows of neighbours share no sample and no held count.
-        assert after.start - before.stop >= WINDOW
+@pytest.mark.parametrize("name", SCHEMAS)
+@given(start=st.integers(0, 40), extra=st.integers(0, 350), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_a_window_alone_equals_its_like_in_a_batch(
+    name: str, start: int, extra: int, seed: int
+) -> None:
+    schema = SCHEMAS[name]
+    stop = start + schema.window + extra
+    recording = turbine(schema, stop + 7, seed)
+    part = Part(recording, start, stop)
+    batch = windows_of(part, schema)
+    ends = window_ends(part, schema)
+    assert len(batch) == len(ends) == extra // schema.step + 1
+    assert ends[-1] < stop
+    for window, end in zip(batch, ends.tolist(), strict=True):
+        np.testing.assert_array_equal(window, alone(schema, recording, end))
+    np.testing.assert_array_equal(sliding_windows(part, schema), batch)
 
 
-def test_a_recording_too_short_to_split_says_how_long_it_must_be() -> None:
-    with pytest.raises(GustbedError, match="at least 1200 samples"):
-        split_by_time(500, Fractions())
+@pytest.mark.parametrize("name", SCHEMAS)
+@given(
+    blocks=st.lists(st.integers(1, 60), min_size=3, max_size=60),
+    beside=st.integers(0, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_stream_in_blocks_of_any_size_gives_the_windows_of_training(
+    name: str, blocks: list[int], beside: int, seed: int
+) -> None:
+    schema = SCHEMAS[name]
+    engineer = Engineer(schema.features, schema.channel_names)
+    recording = turbine(schema, sum(blocks), seed)
+    others = turbine(schema, sum(blocks), seed ^ 1).values
+    rows = np.arange(beside + 1)
+    buffers = Windows(len(rows), len(schema.channels), schema.window)
+    sent = 0
+    for size in blocks:
+        block = np.stack([others[:, sent : sent + size]] * len(rows))
+        block[beside] = recording.values[:, sent : sent + size]
+        buffers.append(rows, block)
+        sent += size
+        if buffers.ready(rows).all():
+            served = engineer(buffers.latest(rows))[beside]
+            trained = windows_of(Part(recording, sent - schema.window, sent), schema)
+            np.testing.assert_array_equal(served, trained[0])
+
+
+def test_a_part_shorter_than_a_window_holds_none() -> None:
+    schema = SCHEMAS["mini"]
+    part = Part(turbine(schema, 200, 1), 0, schema.window - 1)
+    assert windows_of(part, schema).shape == (0, 6, schema.window)
+    assert len(window_ends(part, schema)) == 0
+
+
+def test_windows_lie_wholly_within_their_part() -> None:
+    schema = SCHEMAS["nrel_5mw"]
+    recording = turbine(schema, 900, 2)
+    inside = Part(recording, 300, 700)
+    before = windows_of(inside, schema)
+    recording.values[:, :300] = np.nan
+    recording.values[:, 700:] = np.nan
+    np.testing.assert_array_equal(windows_of(inside, schema), before)
+
+
+def test_overlapping_windows_take_the_memory_of_their_samples_where_features_allow_it() -> None:
+    schema = SCHEMAS["nrel_5mw"]
+    part = Part(turbine(schema, 400, 3), 0, 400)
+    view, copy = sliding_windows(part, schema), windows_of(part, schema)
+    assert np.shares_memory(view[0], view[1])
+    assert not np.shares_memory(copy[0], copy[1])
+
+
+def test_parts_follow_one_another() -> None:
+    schema = SCHEMAS["mini"]
+    parts = [Part(turbine(schema, 400, i), 0, 400) for i in range(3)]
+    windows = windows_of_all(parts, schema)
+    np.testing.assert_array_equal(windows[31:62], windows_of(parts[1], schema))
+    assert hours_of(parts, schema) == pytest.approx(1200 / 20 / 3600)

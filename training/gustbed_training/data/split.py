@@ -100,7 +100,7 @@ def to_learn_from(
 ) -> list[tuple[Share, Part]]:
     """The samples before ``stop``: train on a share, a gap, calibrate on the rest."""
     gap, window = gap_of(schema), schema.window
-    train = min(int(stop * share), stop - gap - window)
+    train = min(round(stop * share), stop - gap - window)
     if train < window:
         return []
     return [
