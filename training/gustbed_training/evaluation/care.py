@@ -80,12 +80,12 @@ def cut(verdicts: Sequence[Verdicts]) -> Iterator[Dataset]:
     faults: list[Dataset] = []
     stretches: list[Flags] = []
     for one in verdicts:
-        left = one.calm
+        left, violating = one.calm, one.violating
         for start, stop in runs(one.on).tolist():
             before = _calm_before(left, start, most=stop - start)
             left[start - before : start] = False
-            faults.append(Dataset(one.violating[start - before : stop], before))
-        stretches += [one.violating[a:b] for a, b in runs(left).tolist()]
+            faults.append(Dataset(violating[start - before : stop], before))
+        stretches += [violating[a:b] for a, b in runs(left).tolist()]
     yield from faults
     length = float(np.median([len(fault.violating) for fault in faults])) if faults else np.inf
     for stretch in stretches:
