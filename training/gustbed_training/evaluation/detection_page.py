@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 
 from gustbed_protocol.errors import GustbedError
 from gustbed_training.evaluation.compare import RULE, Row, Run, bounds, compare, rows_as_json
@@ -35,13 +36,14 @@ _GLOSSARY = """## What the figures mean
 - **Delay**: from a fault's first sample to the newest sample that the edge had seen when the event
   opened.
 - **VUS-PR**: volume under the precision-recall surface of the largest ratio (Paparrizos et al.,
-  PVLDB 15(11), 2022), over buffers of up to a window's length. It needs no threshold.
+  PVLDB 15(11), 2022), over buffers of up to a window's length. Thresholds only weigh signals
+  against each other in it.
 - **CARE**: (coverage + earliness + 2 × accuracy + reliability) / 5 (Gück et al., Data 9(12),
   2024). Testbed faults last seconds, not weeks, so an alarm counts from the number of verdicts
   that opens an event.
 - **µs per window**: median time of a batch of 128 windows in ONNX Runtime on one thread, by window.
 - **± and intervals**: where one more training with another seed lies with 95 % (Student's t, from
-  the trainings stated). The data stay the same. A detector without chance has none.
+  the trainings stated); the data stay the same. Without one, all trainings gave the same.
 """
 
 
@@ -88,7 +90,7 @@ def detection_page(results: Results, rows: Sequence[Row]) -> str:
         "",
         f"    {results.command}",
         "",
-        f"{RULE} The same rows are in [{ROWS}]({ROWS}).",
+        *wrap(f"{RULE} The same rows are in [{ROWS}]({ROWS}).", 98),
         "",
     ]
     for dataset in dict.fromkeys(row.dataset for row in rows):
@@ -182,7 +184,8 @@ def _cell(row: Row, figure: str, digits: int) -> str:
     told = number(found.mean, digits)
     if interval is None or figure == "microseconds_per_window":
         return told
-    return f"{told} ({number(interval[0], digits)} to {number(interval[1], digits)})"
+    low, high = (number(bound, digits) for bound in interval)
+    return told if low == told == high else f"{told} ({low} to {high})"
 
 
 def _listed(names: Sequence[str]) -> str:
