@@ -43,7 +43,8 @@ _GLOSSARY = """## What the figures mean
   that opens an event.
 - **µs per window**: median time of a batch of 128 windows in ONNX Runtime on one thread, by window.
 - **± and intervals**: where one more training with another seed lies with 95 % (Student's t, from
-  the trainings stated); the data stay the same. Without one, all trainings gave the same.
+  the trainings stated); the data stay the same. Without one there was one training, or all gave
+  the same.
 """
 
 
