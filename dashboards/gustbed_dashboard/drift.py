@@ -12,7 +12,8 @@ MAX_FILES = 32
 MAX_BYTES = 2 * 1024 * 1024
 REFRESH_SECONDS = 5.0
 
-Level = Literal["none", "moderate", "large"]
+Level = Literal["none", "moderate", "large", "unknown"]
+"""``unknown``: too little was seen to say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ _LEVELS: dict[Level, tuple[str, str, str]] = {
     "none": ("ok", "check", "No drift"),
     "moderate": ("caution", "half", "Moderate drift"),
     "large": ("alarm", "alert", "Large drift"),
+    "unknown": ("quiet", "question", "Not enough data"),
 }
 _ADVICE: dict[Level, str] = {
     "none": "The site's data looks like what the model was trained on.",
@@ -21,6 +22,7 @@ _ADVICE: dict[Level, str] = {
         "The site's data is no longer what the model was trained on: its verdicts are worth less."
         " Retrain it on the site's own data."
     ),
+    "unknown": "Too little was seen to say: let the site send more, and run it again.",
 }
 
 

@@ -114,8 +114,12 @@ def test_a_decision_that_finds_no_cloud_is_not_sent_later_by_surprise() -> None:
 def test_each_wish_reaches_the_cloud_as_what_it_is() -> None:
     cloud = FakeCloud()
     reader = reader_of(lambda: cloud)
-    for action in ("serve", "shadow", "promote"):
-        reader.decide(Decision(MODEL, action))  # type: ignore[arg-type]
+    for decision in (
+        Decision(MODEL, "serve"),
+        Decision(MODEL, "shadow"),
+        Decision(MODEL, "promote"),
+    ):
+        reader.decide(decision)
     reader.refresh()
 
     assert cloud.decided == [("1.1.0",), ("1.1.0", "shadow"), ("1.1.0", "promote")]
