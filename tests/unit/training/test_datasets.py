@@ -1,111 +1,172 @@
-"""What is asked of the twin, and what a folder of runs says."""
+"""What a folder of recordings is, and what its card says of its faults."""
 
 import json
-import subprocess
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from gustbed_protocol.errors import GustbedError
-from gustbed_training import datasets
-from gustbed_training.datasets import DESCRIPTION, check_complete, digest, make, role_of
-from gustbed_training.profiles import PROFILES, profile
+from gustbed_protocol.violations import Violation
+from gustbed_training.data.dataset import (
+    DESCRIPTION,
+    check_complete,
+    open_dataset,
+    require_labels,
+    role_of,
+)
+from gustbed_training.data.labels import Injection, LabelRules, labels_of
+from gustbed_training.data.schema_file import load_schema, schema_to_json
+from gustbed_training.data.split import share_out
+from gustbed_training.data.writing import write_card, write_recording
+from tests.unit.training.recorded import pump_schema, write_csv
 
-TINY = PROFILES["tiny"]
-
-
-class FakeTwin:
-    """Stands in for the twin's process."""
-
-    def __init__(self, returncode: int = 0) -> None:
-        self.commands: list[list[str]] = []
-        self.returncode = returncode
-
-    def run(self, command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        self.commands.append(command)
-        out = Path(command[command.index("--out") + 1])
-        out.mkdir()
-        (out / "wt01.parquet").touch()
-        return subprocess.CompletedProcess(
-            command, self.returncode, "", "working\ngustbed-twin: --hours 0: ask for one\n"
-        )
+NREL = load_schema("nrel_5mw")
+PUMP = pump_schema()
 
 
-@pytest.fixture
-def twin(monkeypatch: pytest.MonkeyPatch) -> FakeTwin:
-    fake = FakeTwin()
-    monkeypatch.setattr(datasets.subprocess, "run", fake.run)
-    return fake
+def write(folder: Path, name: str = "a", samples: int = 300, label: str = "") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(1).normal(size=(samples, 2))
+    severity = np.where(np.arange(samples) > 250, 0.4, 0.0)
+    labels = {f"fault_{label}": severity} if label else {}
+    write_recording(
+        folder / f"{name}.parquet", PUMP, np.arange(samples) / PUMP.sample_rate_hz, values, labels
+    )
+    return folder
 
 
-def test_every_run_is_simulated_once_and_the_dataset_is_not_made_twice(
-    twin: FakeTwin, tmp_path: Path
-) -> None:
-    make(TINY, tmp_path / "d", lambda line: None)
-    make(TINY, tmp_path / "d", lambda line: None)
-    assert len(twin.commands) == len(TINY.runs)
-    described = json.loads((tmp_path / "d" / DESCRIPTION).read_text())
-    assert described["digest"] == digest(TINY)
-    faulty = " ".join(next(c for c in twin.commands if "--fault" in c))
-    assert "--fault wt01:vibration:start=60.0:duration=90.0:severity=1.0" in faulty
+def card(folder: Path, **fields: Any) -> Path:
+    write_card(folder, PUMP, ["a"], {"labels": []} | fields)
+    return folder
 
 
-def test_an_interrupted_dataset_goes_on_where_it_stopped(twin: FakeTwin, tmp_path: Path) -> None:
-    make(TINY, tmp_path, lambda line: None)
-    (tmp_path / DESCRIPTION).unlink()
-    (tmp_path / TINY.runs[0].folder / "wt01.parquet").unlink()
-    (tmp_path / TINY.runs[0].folder).rmdir()
-    with pytest.raises(GustbedError, match="unfinished"):
-        check_complete(tmp_path)
-    twin.commands.clear()
-    make(TINY, tmp_path, lambda line: None)
-    assert len(twin.commands) == 1
-    check_complete(tmp_path)
+def test_a_folder_with_a_card_brings_its_schema_and_its_rules(tmp_path: Path) -> None:
+    write(tmp_path, label="leak")
+    card(tmp_path, violations={"leak": "thermal"}, signals={"leak": ["flow"]}, split={"fit": 100})
+    dataset = open_dataset(tmp_path)
+    assert dataset.schema == PUMP
+    (recording,) = dataset.recordings()
+    assert (recording.fit, recording.turbine) == (100, "a")
+    (label,) = recording.labels
+    assert (label.start, label.stop, label.signals) == (251, 300, ("flow",))
+    assert label.severity == pytest.approx(0.4)
+    assert label.violation is Violation.THERMAL
+    assert dataset.card["turbines"] == ["a"]
+    require_labels(dataset)
 
 
-def test_another_dataset_is_not_overwritten(twin: FakeTwin, tmp_path: Path) -> None:
-    make(TINY, tmp_path, lambda line: None)
-    other = replace(TINY, runs=TINY.runs[:1])
-    with pytest.raises(GustbedError, match="holds another dataset"):
-        make(other, tmp_path, lambda line: None)
+def test_a_card_that_only_names_its_type_gets_the_schema_of_that_type(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps({"schema": 1, "type": "nrel_5mw"}))
+    (tmp_path / "wt01.parquet").touch()
+    assert open_dataset(tmp_path).schema == NREL
+    (tmp_path / "dataset.json").write_text(json.dumps({"schema": 1}))
+    assert open_dataset(tmp_path).schema == load_schema("mini")
 
 
-def test_the_twins_own_words_are_passed_on(twin: FakeTwin, tmp_path: Path) -> None:
-    twin.returncode = 1
-    with pytest.raises(GustbedError, match="ask for one"):
-        make(TINY, tmp_path / "d", lambda line: None)
-    assert not (tmp_path / "d" / TINY.runs[0].folder).exists()
+def test_a_parquet_file_alone_says_its_type(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(GustbedError, match="turbine type 'pump' has no schema"):
+        open_dataset(tmp_path)
 
 
-def test_the_digest_follows_every_parameter() -> None:
-    first, *rest = TINY.runs
-    others = [
-        replace(first, seed=first.seed + 1),
-        replace(first, wind=first.wind + 0.1),
-        replace(first, hours=first.hours * 2),
-        replace(first, turbulence=0.3),
-        replace(first, faults=rest[-1].faults),
-    ]
-    digests = {digest(replace(TINY, runs=(other, *rest))) for other in others}
-    assert len(digests | {digest(TINY)}) == len(others) + 1
-
-
-def test_a_seed_has_one_role_only() -> None:
-    """Else normal data of evaluation would be what the model was trained on."""
-    for each in PROFILES.values():
-        seeds = [run.seed for run in each.runs]
-        assert len(seeds) == len(set(seeds)), each.name
-    default = {run.seed for run in PROFILES["default"].runs}
-    assert default.isdisjoint(run.seed for run in PROFILES["evaluation"].runs)
-
-
-def test_roles_are_read_from_folders(tmp_path: Path) -> None:
-    assert role_of(tmp_path / "fault-wind2" / "wt01.parquet", tmp_path) == "fault"
+def test_runs_are_named_after_what_they_are_for(tmp_path: Path) -> None:
+    for role in ("train", "calibrate", "fault"):
+        card(write(tmp_path / f"{role}-x", label="leak" if role == "fault" else ""))
+    dataset = open_dataset(tmp_path)
+    assert [source.role for source in dataset.sources] == ["calibrate", "fault", "train"]
+    assert dataset.has_roles
+    shares = share_out(dataset)
+    assert [len(shares.train), len(shares.calibrate), len(shares.test)] == [1, 2, 2]
     assert role_of(tmp_path / "monday" / "wt01.csv", tmp_path) == "train"
+    # A file's own name is nobody's role.
+    assert role_of(tmp_path / "test-a.csv", tmp_path) == "train"
     assert role_of(tmp_path / "test-a.csv", tmp_path / "test-a.csv") == "train"
 
 
-def test_an_unknown_profile_names_those_that_there_are() -> None:
-    with pytest.raises(GustbedError, match="default, tiny, evaluation"):
-        profile("huge")
+def test_one_dataset_is_of_one_type(tmp_path: Path) -> None:
+    card(write(tmp_path / "train-pump"))
+    (tmp_path / "train-mini").mkdir()
+    write_csv(tmp_path / "train-mini" / "wt01.csv", {"rps": [1]})
+    with pytest.raises(GustbedError, match=r"wt01.csv is of type mini, a.parquet of pump"):
+        open_dataset(tmp_path)
+
+
+def test_a_broken_card_is_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    for content in ("{", '{"schema": 7}', '{"split": 1}'):
+        (tmp_path / "dataset.json").write_text(content)
+        with pytest.raises(GustbedError, match=r"dataset\.json"):
+            open_dataset(tmp_path)
+    spoilt = schema_to_json(PUMP) | {"window": 0}
+    (tmp_path / "dataset.json").write_text(json.dumps({"type": "pump", "detection": spoilt}))
+    with pytest.raises(GustbedError, match="window"):
+        open_dataset(tmp_path)
+
+
+def test_an_unfinished_dataset_is_refused_until_it_is_whole(tmp_path: Path) -> None:
+    write(tmp_path / ".train-a.7.part")
+    with pytest.raises(GustbedError, match="unfinished"):
+        check_complete(tmp_path)
+    (tmp_path / DESCRIPTION).write_text("{}")
+    check_complete(tmp_path)
+
+
+def test_labels_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
+    card(write(tmp_path))
+    with pytest.raises(GustbedError, match="nobody said what is a fault: import it with `labels`"):
+        require_labels(open_dataset(tmp_path))
+
+
+def test_the_digest_follows_names_and_contents(tmp_path: Path) -> None:
+    card(write(tmp_path))
+    first = open_dataset(tmp_path).digest()
+    assert open_dataset(tmp_path).digest() == first
+    (tmp_path / "a.parquet").rename(tmp_path / "b.parquet")
+    assert open_dataset(tmp_path).digest() != first
+
+
+def labels(turbine: str, fault: str, start: int, stop: int, rules: LabelRules) -> Any:
+    severity = np.zeros(2000)
+    severity[start:stop] = 0.5
+    times = np.arange(2000) / NREL.sample_rate_hz
+    (label,) = labels_of(turbine, times, {f"fault_{fault}": severity}, rules, NREL)
+    return label
+
+
+def test_a_sensors_fault_is_on_the_signal_that_the_card_names() -> None:
+    rules = LabelRules(
+        injections=[
+            Injection("sensor_stuck", "wt01", 10.0, "voltage_l2"),
+            Injection("sensor_stuck", "wt02", 10.0, "pitch"),
+            Injection("sensor_drift", "wt01", 10.0, "status"),
+            Injection("sensor_stuck", "wt01", 60.0, "hub_temperature"),
+        ]
+    )
+    early = labels("wt01", "sensor_stuck", 200, 700, rules)
+    assert early.signals == ("voltage_l2",)
+    assert early.violation is Violation.VOLTAGE
+    # A ramp has no severity at its first sample.
+    assert labels("wt01", "sensor_stuck", 1201, 1500, rules).signals == ("hub_temperature",)
+    assert labels("wt03", "sensor_stuck", 200, 700, rules).signals == ()
+
+
+def test_a_violation_is_known_where_all_that_a_fault_moves_speaks_for_one() -> None:
+    rules = LabelRules(
+        {
+            "winding_overheating": ["generator_stator_1_temperature"],
+            "gearbox_bearing": ["gearbox_oil_temperature", "drivetrain_vibration"],
+            "voltage": ["hub_temperature"],
+        }
+    )
+    assert labels("wt01", "winding_overheating", 1, 9, rules).violation is Violation.THERMAL
+    assert labels("wt01", "gearbox_bearing", 1, 9, rules).violation is None
+    assert labels("wt01", "voltage", 1, 9, rules).violation is Violation.VOLTAGE
+    assert labels("wt01", "unheard_of", 1, 9, rules).violation is None
+
+
+def test_faults_of_one_column_are_told_apart_by_their_pauses() -> None:
+    severity = np.array([0, 0.2, 0.9, 0, 0, 0.4, 0])
+    found = labels_of("a", np.arange(7.0), {"fault_leak": severity}, LabelRules(), PUMP)
+    assert [(each.start, each.stop, each.severity) for each in found] == [(1, 3, 0.9), (5, 6, 0.4)]
