@@ -5,11 +5,17 @@ from collections.abc import Callable
 from gustbed_protocol.errors import GustbedError
 from gustbed_training.detectors.base import Detector
 from gustbed_training.detectors.compact import Compact
+from gustbed_training.detectors.dynamic import Dynamic
+from gustbed_training.detectors.forest import Forest
+from gustbed_training.detectors.pca import Pca
+from gustbed_training.detectors.reference import Reference
 
 SHIPPED = "compact"
 """The one that a package is made of unless another is asked for."""
 
-DETECTORS: dict[str, Callable[[], Detector]] = {"compact": Compact}
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    each.name: each for each in (Compact, Dynamic, Pca, Forest, Reference)
+}
 
 
 def detector(name: str) -> Detector:

@@ -1,0 +1,134 @@
+"""What PCA, the isolation forest, the reference autoencoder and the drift-aware one all keep to."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.ensemble import IsolationForest
+from torch import nn
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_training.detectors.base import Detector
+from gustbed_training.detectors.dynamic import Dynamic
+from gustbed_training.detectors.forest import Forest
+from gustbed_training.detectors.forest_tables import tables_of, usual_length
+from gustbed_training.detectors.pca import Pca
+from gustbed_training.detectors.reference import Reference
+from tests.unit.training.detecting import (
+    NAMES,
+    WINDOW,
+    check_batch_does_not_matter,
+    check_exported_graph_agrees,
+    check_same_weights,
+    disturbed,
+    fit_data,
+    fitted,
+    ratios,
+    schema,
+    scores,
+    signals,
+    weights,
+    windows,
+)
+
+ALL = [Pca, Forest, Reference, Dynamic]
+SEEDED = [Forest, Reference]
+every = pytest.mark.parametrize("make", ALL, ids=[make.name for make in ALL])
+Make = Callable[[], Detector]
+
+
+@cache
+def trained(make: Make) -> nn.Module:
+    """Once for the tests that need no other data."""
+    return fitted(make())
+
+
+@every
+def test_equal_seeds_give_equal_weights(make: Make) -> None:
+    check_same_weights(fitted(make(), seed=3), fitted(make(), seed=3))
+
+
+@pytest.mark.parametrize("make", SEEDED, ids=[make.name for make in SEEDED])
+def test_another_seed_gives_other_weights(make: Make) -> None:
+    one, other = weights(fitted(make(), seed=3)), weights(fitted(make(), seed=4))
+    assert any(not np.array_equal(value, other[name]) for name, value in one.items())
+
+
+@every
+@pytest.mark.parametrize("window", [WINDOW, 7, 50])
+def test_the_exported_graph_scores_alike(make: Make, window: int) -> None:
+    data = fit_data(window=window)
+    some = windows(signals(window + 20, 9), window)
+    some[5:] *= 1.5
+    check_exported_graph_agrees(fitted(make(), data), some)
+
+
+@every
+def test_a_score_depends_on_its_window_alone(make: Make) -> None:
+    check_batch_does_not_matter(trained(make), windows(signals(60, 11)))
+
+
+@every
+@pytest.mark.parametrize("feature", range(len(NAMES)), ids=NAMES)
+def test_the_disturbed_feature_has_the_largest_ratio(make: Make, feature: int) -> None:
+    module = trained(make)
+    found = ratios(module, disturbed(feature))
+    assert np.mean(found.argmax(axis=1) == feature) > 0.9
+    normal = ratios(module, windows(signals(200, 6)))
+    assert np.median(found[:, feature]) > np.median(normal[:, feature])
+
+
+@every
+def test_scores_of_normal_windows_are_positive_numbers(make: Make) -> None:
+    found = scores(trained(make), windows(signals(300, 13)))
+    assert found.shape == (300 - WINDOW + 1, len(NAMES))
+    assert np.isfinite(found).all()
+    assert (found >= 0).all()
+
+
+@every
+def test_a_signal_that_never_moved_gives_no_infinite_score(make: Make) -> None:
+    data = fit_data()
+    for each in (data.windows, *data.held):
+        each[:, 2] = 50.0
+    still = windows(signals(100, 15))
+    still[:, 2] = 50.0
+    module = fitted(make(), data)
+    assert np.isfinite(scores(module, still)).all()
+    moved = still.copy()
+    moved[:, 2] += 5.0
+    assert np.isfinite(scores(module, moved)).all()
+    assert scores(module, moved)[:, 2].mean() > 3 * scores(module, still)[:, 2].mean()
+
+
+@pytest.mark.parametrize("make", [Pca, Forest, Dynamic])
+def test_a_handful_of_windows_is_refused(make: Make) -> None:
+    few = windows(signals(WINDOW + 5, 1))
+    data = replace(fit_data(), windows=few, train=[few], held=[few])
+    with pytest.raises(GustbedError, match="give"):
+        fitted(make(), data)
+
+
+def test_the_forest_isolates_as_scikit_learns_does() -> None:
+    rng = np.random.default_rng(1)
+    table = rng.normal(size=(400, 3)).astype(np.float32)
+    grown = IsolationForest(n_estimators=20, random_state=0).fit(table)
+    tables = tables_of([each.tree_ for each in grown.estimators_])
+    asked = rng.normal(size=(50, 3), scale=2).astype(np.float32)
+    node = np.repeat(tables.roots[None], len(asked), axis=0)
+    for _ in range(tables.depth):
+        right = np.take_along_axis(asked, tables.split[node], axis=1) > tables.value[node]
+        node = tables.below[2 * node + right]
+    usual = usual_length(np.array([256]))
+    found = -(2.0 ** -(tables.length[node].mean(axis=1) / usual))
+    np.testing.assert_allclose(found, grown.score_samples(asked), rtol=1e-5)
+
+
+def test_the_reference_has_as_many_parameters_as_theirs() -> None:
+    six = np.zeros((300, 6, 100), dtype=np.float32)
+    six += np.random.default_rng(0).normal(size=six.shape).astype(np.float32)
+    data = replace(fit_data(), schema=schema(100), windows=six, train=[six], held=[six])
+    module = fitted(Reference(), data)
+    assert sum(each.numel() for each in module.parameters()) == 83_782

@@ -1,0 +1,148 @@
+"""Principal components: Hotelling's T² within their space and Q outside of it.
+
+The two are combined as by Yue and Qin (2001, doi:10.1021/ie000141+), each over its limit. The
+feature to blame is the one whose reconstruction takes most away from the combination (Alcala and
+Qin 2009, doi:10.1016/j.automatica.2009.02.027).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_training.detectors.base import FitData, Plan, Say
+from gustbed_training.detectors.scaling import Normal, laid_on
+
+VARIANCE = 0.9
+"""Share of the variance that the components kept explain."""
+LIMIT = 0.99
+"""Quantile of the training windows that T² and Q are divided by."""
+MAX_NUMBERS = 1024
+"""Of a window, over all features; longer ones are averaged over blocks of time."""
+_FEWEST = 16
+_BATCH = 1024
+_TINY = 1e-6
+Array = NDArray[np.float64]
+
+
+class Pca:
+    """Detector by principal components of whole windows."""
+
+    name = "pca"
+
+    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+        """Nothing is random. Raises ``GustbedError`` for less than a handful of windows."""
+        if len(data.windows) < _FEWEST:
+            raise GustbedError(
+                f"{len(data.windows)} training windows for principal components",
+                f"give at least {_FEWEST}",
+            )
+        flat = _Flat(data.windows).eval()
+        mean, covariance = _covariance(flat, data.windows)
+        kept = _components(covariance)
+        say(f"{kept.vectors.shape[1]} components of {len(mean)} numbers")
+        return _Scores(flat, mean, kept, _limits(flat, mean, kept, data.windows)).eval()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Components (numbers, components) and their variances."""
+
+    vectors: Array
+    variances: Array
+
+
+class _Flat(nn.Module):
+    """Windows to normal numbers (n, features * blocks)."""
+
+    def __init__(self, windows: NDArray[np.float32]) -> None:
+        super().__init__()
+        _, features, time = windows.shape
+        self.features = features
+        self.normal = Normal(windows)
+        self.block = -(-time // max(1, min(time, MAX_NUMBERS // features)))
+        self.blocks = time // self.block
+        self.spare = time % self.block
+
+    def forward(self, window: Tensor) -> Tensor:
+        normal: Tensor = self.normal(window)
+        if self.block > 1:
+            # Blocks end with the window; what does not fill one is the oldest.
+            whole = normal[:, :, self.spare :]
+            normal = whole.reshape(-1, self.features, self.blocks, self.block).mean(-1)
+        return normal.flatten(1)
+
+
+class _Scores(nn.Module):
+    """The combination is a quadratic form: off @ form @ off."""
+
+    def __init__(self, flat: _Flat, mean: Array, kept: _Kept, limits: tuple[float, float]) -> None:
+        super().__init__()
+        within, outside = limits
+        weights = 1 / (kept.variances * within) - 1 / outside
+        form = (kept.vectors * weights) @ kept.vectors.T + np.eye(len(mean)) / outside
+        self.flat = flat
+        self.mean: Tensor
+        self.form: Tensor
+        self.blame: Tensor
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("form", torch.tensor(form, dtype=torch.float32))
+        blame = torch.tensor(_blame(form, flat.features), dtype=torch.float32)
+        self.register_buffer("blame", blame)
+
+    def forward(self, window: Tensor) -> Tensor:
+        off = self.flat(window) - self.mean
+        pull = off @ self.form
+        total = (off * pull).sum(1).clamp(min=0).sqrt()
+        by_feature = pull.reshape(-1, self.flat.features, self.flat.blocks).transpose(0, 1)
+        taken_away = (by_feature @ self.blame).square().sum(-1)
+        return laid_on(total, taken_away.T)
+
+
+def _blame(form: Array, features: int) -> Array:
+    """(features, blocks, blocks): what a feature's pull is multiplied with, to be squared."""
+    blocks = len(form) // features
+    own = np.stack([form[i : i + blocks, i : i + blocks] for i in range(0, len(form), blocks)])
+    inverse = np.linalg.inv(own)
+    factors = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
+    return factors.astype(np.float64)
+
+
+def _limits(
+    flat: _Flat, mean: Array, kept: _Kept, windows: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Of T² and Q, from training windows."""
+    found: list[Array] = []
+    with torch.no_grad():
+        for i in range(0, len(windows), _BATCH):
+            off = flat(torch.from_numpy(windows[i : i + _BATCH])).numpy() - mean
+            along = off @ kept.vectors
+            within = (np.square(along) / kept.variances).sum(axis=1)
+            outside = np.square(off).sum(axis=1) - np.square(along).sum(axis=1)
+            found.append(np.stack((within, outside), axis=1))
+    within, outside = np.quantile(np.concatenate(found), LIMIT, axis=0)
+    return max(float(within), _TINY), max(float(outside), _TINY * len(mean))
+
+
+def _covariance(flat: _Flat, windows: NDArray[np.float32]) -> tuple[Array, Array]:
+    total: Array | float = 0.0
+    products: Array | float = 0.0
+    with torch.no_grad():
+        for i in range(0, len(windows), _BATCH):
+            numbers = flat(torch.from_numpy(windows[i : i + _BATCH])).numpy().astype(np.float64)
+            total = total + numbers.sum(axis=0)
+            products = products + numbers.T @ numbers
+    mean = np.asarray(total) / len(windows)
+    return mean, np.asarray(products) / len(windows) - np.outer(mean, mean)
+
+
+def _components(covariance: Array) -> _Kept:
+    """The fewest components that explain the wanted share of the variance."""
+    variances, vectors = np.linalg.eigh(covariance)
+    variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
+    explained = np.cumsum(variances) / max(float(variances.sum()), 1e-12)
+    count = int(np.searchsorted(explained, VARIANCE)) + 1
+    return _Kept(vectors[:, :count].copy(), np.maximum(variances[:count], 1e-9))
