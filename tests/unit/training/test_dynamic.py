@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from gustbed_training.detectors.base import FitData
-from gustbed_training.detectors.dynamic import Dynamic, explained
+from gustbed_training.detectors.dynamic import Dynamic, Scores, explained
 from gustbed_training.detectors.dynamic_drift import Prior, interval
-from gustbed_training.detectors.limits import FALSE_VERDICTS, effective_samples, prediction_limit
+from gustbed_training.detectors.limits import (
+    FALSE_VERDICTS,
+    effective_samples,
+    limits_from_few,
+    prediction_limit,
+)
 from tests.unit.training.detecting import (
     NAMES,
     SPREADS,
@@ -154,3 +159,10 @@ def test_alike_neighbours_count_as_few() -> None:
     slow = np.convolve(rng.normal(size=1049), np.ones(50) / 50, "valid")
     assert effective_samples(white - white.mean()) > 500
     assert effective_samples(slow - slow.mean()) < 60
+
+
+def test_thresholds_from_few_scores_share_the_budget_or_are_the_detectors_own() -> None:
+    few = [np.exp(np.random.default_rng(0).normal(size=(30, 2)))]
+    shared = limits_from_few(few)
+    assert shared[0] == prediction_limit([few[0][:, 0]], FALSE_VERDICTS / 2)
+    assert limits_from_few(few, Scores.own_limit) == [1.0, 1.0]

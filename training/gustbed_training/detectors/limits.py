@@ -25,6 +25,18 @@ def too_few(held: Sequence[NDArray[np.floating]]) -> bool:
     return True
 
 
+def limits_from_few(held: Sequence[NDArray[np.floating]], own: float | None = None) -> list[float]:
+    """Thresholds by feature from scores (n, features) of short stretches.
+
+    ``own`` is the limit of a detector that knows its own. The false verdicts are shared evenly.
+    """
+    features = held[0].shape[1]
+    if own is not None:
+        return [own] * features
+    share = FALSE_VERDICTS / features
+    return [prediction_limit([each[:, i] for each in held], share) for i in range(features)]
+
+
 def prediction_limit(scores: Sequence[NDArray[np.floating]], share: float) -> float:
     """What a new normal score exceeds with a probability of ``share``.
 
