@@ -1,134 +1,146 @@
-"""``python -m gustbed_training make-dataset|train|evaluate|factory``."""
+"""``python -m gustbed_training``: datasets, training, evaluation, packages."""
 
 import argparse
-import json
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from gustbed_protocol.errors import GustbedError
 
-DONE, FAILED = 0, 1
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+HOME = Path(".gustbed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand: 0 done, 1 failed, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    """Run a subcommand: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
-        options.function(options)
+        execute(sys.argv[1:] if arguments is None else arguments)
     except GustbedError as error:
         _say(f"gustbed-training: {error}")
         return FAILED
     except KeyboardInterrupt:
-        _say("gustbed-training: interrupted: nothing was written")
-        return FAILED
+        _say("gustbed-training: interrupted: finished steps are kept, nothing is half written")
+        return INTERRUPTED
     return DONE
 
 
-def _make_dataset(options: argparse.Namespace) -> None:
-    from gustbed_training.datasets import make
-    from gustbed_training.profiles import profile
+def execute(arguments: Sequence[str]) -> None:
+    """Run a subcommand. Raises ``GustbedError``, and ``SystemExit`` for wrong usage."""
+    from gustbed_training.pipeline.sagemaker import started_here
 
-    wanted = profile(options.profile)
-    make(wanted, options.out, _say)
-    print(f"{options.out}: {wanted.turbine_hours:.1f} turbine-hours")
+    if list(arguments) == ["train"] and started_here(os.environ):
+        # SageMaker starts every image with this one word.
+        arguments = ["sagemaker"]
+    options = parser().parse_args(arguments)
+    from gustbed_training.pipeline import commands
 
-
-def _train(options: argparse.Namespace) -> None:
-    from gustbed_protocol.package import check_name, version_key, write_package
-    from gustbed_training.datasets import cached
-    from gustbed_training.detectors.base import Plan
-    from gustbed_training.detectors.thresholds import Target
-    from gustbed_training.pipeline.package import Identity, build
-    from gustbed_training.profiles import profile
-    from gustbed_training.shares import load
-
-    identity = Identity(check_name(options.name), options.version)
-    version_key(options.version)
-    data = options.data or cached(profile("default"), _say)
-    plan = Plan(seed=options.seed, epochs=options.epochs)
-    target = Target(options.false_per_hour, options.margin)
-    package = build(load(data, options.hours), identity, plan, target, data.name, _say)
-    try:
-        packed = write_package(package, options.out)
-    except OSError as error:
-        raise GustbedError(f"{options.out}: {error.strerror}", "name a file to write") from error
-    print(f"{options.out}: {identity.name} {identity.version}, {len(packed)} bytes")
+    commands.COMMANDS[options.command](options, _say)
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from gustbed_training.baseline import pca_scorer
-    from gustbed_training.detectors.scoring import load_package, scorer
-    from gustbed_training.detectors.thresholds import Target
-    from gustbed_training.evaluate import evaluate
-    from gustbed_training.report import as_json, as_table
-    from gustbed_training.shares import for_evaluation, load
-
-    package = load_package(options.model)
-    title = f"{package.manifest.name} {package.manifest.version}"
-    results = {title: evaluate(for_evaluation(options.data), scorer(package.model))}
-    if options.baseline:
-        score = pca_scorer(load(options.baseline), Target())
-        results["principal components"] = evaluate(for_evaluation(options.data), score)
-    if options.json:
-        first, *others = results.values()
-        value = {"model": title} | as_json(first) | {"baseline": [as_json(o) for o in others]}
-        print(json.dumps(value, indent=2))
-    else:
-        print("\n\n".join(f"{name}\n{as_table(result)}" for name, result in results.items()))
-
-
-def _factory(options: argparse.Namespace) -> None:
-    from gustbed_training.pipeline.factory import make_factory
-
-    for path in make_factory(options.out, _say):
-        print(path)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Every subcommand with its options."""
+    top = argparse.ArgumentParser(
         prog="gustbed-training", description="From recordings to a model package."
     )
-    commands = parser.add_subparsers(required=True, metavar="command")
-    dataset = commands.add_parser("make-dataset", help="simulate recordings with the twin")
-    dataset.set_defaults(function=_make_dataset)
-    dataset.add_argument("--out", type=Path, required=True, metavar="DIR")
-    dataset.add_argument("--profile", default="default", help="default, tiny or evaluation")
+    commands = top.add_subparsers(required=True, metavar="command", dest="command")
 
-    train = commands.add_parser("train", help="train a model and write its package")
-    train.set_defaults(function=_train)
+    def add(name: str, words: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=words, description=words)
+
+    _add_data_commands(add("make-dataset", "simulate recordings with the twin"),
+                       add("import", "turn recordings of one's own into a dataset"),
+                       add("report", "describe a dataset: ranges, gaps, correlations, plots"),
+                       add("describe", "say what a dataset is of"))  # fmt: skip
+    _add_train(add("train", "train a model and write its package"))
+    _add_judging(add("evaluate", "test a package on labelled recordings"),
+                 add("compare", "train and test every detector, several times"),
+                 add("drift", "compare a site's recordings with a package's training data"),
+                 add("card", "print a package's model card"))  # fmt: skip
+    factory = add("factory", "make the models that the edge ships with")
+    factory.add_argument("--type", dest="types", action="append", metavar="TYPE")
+    factory.add_argument(
+        "--out", type=Path, default=Path("services/edge/gustbed_edge/factory"), metavar="DIR"
+    )
+    _add_home(factory)
+    add("sagemaker", "run as a SageMaker training job")
+    return top
+
+
+def _add_data_commands(
+    make: argparse.ArgumentParser,
+    bring: argparse.ArgumentParser,
+    report: argparse.ArgumentParser,
+    describe: argparse.ArgumentParser,
+) -> None:
+    make.add_argument("--out", type=Path, required=True, metavar="DIR")
+    make.add_argument("--profile", default="default", help="default, tiny or evaluation")
+    bring.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    bring.add_argument("--map", type=Path, required=True, metavar="MAP.yaml")
+    bring.add_argument("--out", type=Path, required=True, metavar="DIR")
+    report.add_argument("data", type=Path, metavar="DIR")
+    report.add_argument("--out", type=Path, metavar="FILE")
+    describe.add_argument("--data", type=Path, required=True, metavar="DIR")
+
+
+def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--data", type=Path, metavar="DIR", help="recordings; else from the twin")
+    train.add_argument("--type", default="mini", help="turbine type, where no data are given")
+    train.add_argument("--captures", type=Path, metavar="DIR", help="train on what edges captured")
     train.add_argument("--out", type=Path, required=True, metavar="PACKAGE.tar.gz")
-    train.add_argument("--name", default="windturbine")
+    train.add_argument("--detector", help="compact unless another is asked for")
+    train.add_argument("--name", help="of the model; else after the turbine type")
     train.add_argument("--version", default="1.0.0", metavar="X.Y.Z")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--epochs", type=_count)
     train.add_argument("--hours", type=_positive, help="use at most this much of each recording")
+    train.add_argument("--false-per-day", type=_positive, help="aim of the thresholds, per turbine")
     train.add_argument(
-        "--false-per-hour", type=_positive, default=3e-4, help="aim, per turbine and feature"
+        "--incumbent", type=Path, metavar="PACKAGE", help="in service: not to be worse than it"
     )
-    train.add_argument(
-        "--margin", type=_positive, default=1.25, help="threshold over the largest normal score"
-    )
+    train.add_argument("--force", action="store_true", help="do finished steps again")
+    train.add_argument("--no-record", action="store_true", help="leave the run unrecorded")
+    train.add_argument("--json", action="store_true")
+    _add_home(train)
 
-    evaluate = commands.add_parser("evaluate", help="test a package on labelled recordings")
-    evaluate.set_defaults(function=_evaluate)
-    evaluate.add_argument("--model", type=Path, required=True, metavar="PACKAGE.tar.gz")
+
+def _add_judging(
+    evaluate: argparse.ArgumentParser,
+    compare: argparse.ArgumentParser,
+    drift: argparse.ArgumentParser,
+    card: argparse.ArgumentParser,
+) -> None:
+    evaluate.add_argument("--model", type=Path, required=True, metavar="PACKAGE")
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR|FILE")
     evaluate.add_argument(
-        "--baseline", type=Path, metavar="DIR", help="also judge principal components of this data"
+        "--unlabelled", action="store_true", help="take recordings without labels as normal"
     )
     evaluate.add_argument("--json", action="store_true")
 
-    factory = commands.add_parser("factory", help="make the model that the edge ships with")
-    factory.set_defaults(function=_factory)
-    factory.add_argument(
-        "--out",
-        type=Path,
-        default=Path("services/edge/gustbed_edge/factory/windturbine"),
-        metavar="DIR",
+    compare.add_argument("--data", type=Path, metavar="DIR", help="else the twin's, of both types")
+    compare.add_argument("--seeds", type=_seeds, default=(0, 1, 2), metavar="0,1,2")
+    compare.add_argument("--detectors", type=_names, metavar="NAME,…")
+    compare.add_argument("--docs", type=Path, metavar="DIR", help="also write detection.md, .json")
+    compare.add_argument("--told-as", default="make detection", help=argparse.SUPPRESS)
+    compare.add_argument("--json", action="store_true")
+    _add_home(compare)
+
+    drift.add_argument("--model", type=Path, required=True, metavar="PACKAGE")
+    source = drift.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, metavar="DIR|FILE")
+    source.add_argument("--captures", type=Path, metavar="DIR")
+    drift.add_argument("--json", action="store_true")
+    _add_home(drift)
+
+    card.add_argument("package", type=Path, metavar="PACKAGE")
+
+
+def _add_home(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--home", type=Path, default=HOME, metavar="DIR", help="of finished steps and datasets"
     )
-    return parser
 
 
 def _count(text: str) -> int:
@@ -145,9 +157,26 @@ def _positive(text: str) -> float:
     return value
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    seeds = tuple(int(part) for part in text.split(","))
+    if len(set(seeds)) != len(seeds):
+        raise argparse.ArgumentTypeError(f"{text}: a seed is there twice")
+    return seeds
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    # Whoever stops us, a container engine say, is to leave nothing half written either.
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())

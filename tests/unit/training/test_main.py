@@ -1,10 +1,22 @@
-"""The command line: exit codes and one line on standard error."""
+"""The command line: exit codes, one line on standard error, JSON alone on standard output."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from gustbed_training.__main__ import main
+from gustbed_training.detectors.registry import DETECTORS
+from gustbed_training.pipeline import commands
+from gustbed_training.pipeline.steps import BASELINE
+from tests.unit.training.toy import FAULTY, Mean, write_dataset
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DETECTORS, "mean", Mean)
+    monkeypatch.setitem(DETECTORS, "weak", lambda: Mean(weaken=0.9))
+    monkeypatch.setitem(DETECTORS, BASELINE, Mean)
 
 
 @pytest.mark.parametrize(
@@ -15,8 +27,13 @@ from gustbed_training.__main__ import main
         ["train"],
         ["train", "--out", "x", "--epochs", "0"],
         ["train", "--out", "x", "--hours", "-1"],
-        ["train", "--out", "x", "--margin", "nan"],
+        ["train", "--out", "x", "--false-per-day", "nan"],
         ["evaluate", "--model", "x"],
+        ["import", "--out", "x", "a.csv"],
+        ["drift", "--model", "x"],
+        ["drift", "--model", "x", "--data", "y", "--captures", "z"],
+        ["compare", "--seeds", "1,1"],
+        ["compare", "--seeds", "one"],
     ],
 )
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
@@ -31,7 +48,11 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         (["train", "--version", "1.0", "--out", "{}/p"], "version '1.0' is not MAJOR.MINOR.PATCH"),
         (["train", "--name", "Wind Turbine", "--out", "{}/p"], "model name 'Wind Turbine'"),
         (["train", "--data", "{}/none", "--out", "{}/p"], "none: no such folder"),
+        (["train", "--detector", "oracle", "--out", "{}/p"], "detector 'oracle'"),
+        (["train", "--type", "v236", "--out", "{}/p"], "turbine type 'v236'"),
         (["evaluate", "--model", "{}/none", "--data", "{}"], "none: No such file"),
+        (["compare", "--detectors", "oracle", "--data", "{}"], "detector 'oracle'"),
+        (["describe", "--data", "{}"], "no .parquet or .csv recording"),
         (["make-dataset", "--profile", "huge", "--out", "{}/d"], "profile 'huge': one of default"),
     ],
 )
@@ -49,3 +70,92 @@ def test_a_truncated_package_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_bytes(b"\x1f\x8b\x08\x00")
     assert main(["evaluate", "--model", str(path), "--data", str(tmp_path)]) == 1
     assert "half.tar.gz" in capsys.readouterr().err
+
+
+def test_an_interruption_is_130_and_says_that_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(commands.COMMANDS, "describe", interrupt)
+    assert main(["describe", "--data", "x"]) == 130
+    assert "nothing is half written" in capsys.readouterr().err
+
+
+def test_every_command_does_something() -> None:
+    from gustbed_training.__main__ import parser
+
+    (choices,) = (a.choices for a in parser()._actions if a.dest == "command")
+    assert choices is not None
+    assert set(choices) == set(commands.COMMANDS)
+
+
+@pytest.mark.usefixtures("toys")
+def test_training_and_judging_print_one_json_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_dataset(tmp_path / "toy", ((), (), FAULTY)), tmp_path / "p.tar.gz"
+    common = ("--home", str(tmp_path / "home"), "--json", "--data", str(data))
+    assert main(["train", "--detector", "mean", "--no-record", "--out", str(out), *common]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["name"], told["version"], told["gate"]) == ("toy-type", "1.0.0", "passed")
+    assert Path(told["package"]) == out
+    assert told["metrics"]["event_recall"] == 1.0
+
+    assert main(["evaluate", "--model", str(out), "--data", str(data), "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)
+    assert judged["eventwise"]["faults"] == len(FAULTY)
+    assert judged["eventwise"]["recall"] == 1.0
+    assert {"pointwise", "vus_pr", "care", "microseconds_per_window"} <= judged.keys()
+
+    assert main(["describe", "--data", str(data)]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "toy-type"
+
+    assert main(["drift", "--model", str(out), "--json", "--data", str(data)]) == 0
+    assert json.loads(capsys.readouterr().out)["windows"] > 1000
+
+    assert main(["card", str(out)]) == 0
+    assert "toy-type 1.0.0" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_refused_model_is_1_and_its_package_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_dataset(tmp_path / "toy", ((), (), FAULTY)), tmp_path / "p.tar.gz"
+    words = ["train", "--detector", "weak", "--data", str(data), "--out", str(out), "--json"]
+    assert main([*words, "--no-record", "--home", str(tmp_path / "home")]) == 1
+    printed = capsys.readouterr()
+    last = printed.err.splitlines()[-1]
+    assert str(out) in last
+    assert "quality gate" in last
+    assert out.is_file()
+    assert json.loads(printed.out)["gate"] != "passed"
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_model_of_another_type_cannot_judge(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_dataset(tmp_path / "toy", (FAULTY,))
+    factory = Path(__file__).parents[3] / "services/edge/gustbed_edge/factory/windturbine"
+    model = str(factory / "package.tar.gz")
+    assert main(["evaluate", "--model", model, "--data", str(data)]) == 1
+    assert "for turbines of type mini" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("toys")
+def test_labels_are_asked_for_unless_only_false_alarms_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_dataset(tmp_path / "toy", labelled=False)
+    out = tmp_path / "p.tar.gz"
+    common = ["--data", str(data), "--home", str(tmp_path / "home")]
+    main(["train", "--detector", "mean", "--no-record", "--out", str(out), *common])
+    capsys.readouterr()
+    judge = ["evaluate", "--model", str(out), "--data", str(data), "--json"]
+    assert main(judge) == 1
+    assert "no labels" in capsys.readouterr().err
+    assert main([*judge, "--unlabelled"]) == 0
+    assert json.loads(capsys.readouterr().out)["vus_pr"] is None

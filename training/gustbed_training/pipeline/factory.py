@@ -1,54 +1,60 @@
-"""The factory model: what an edge serves before its first update, signed by a throw-away key.
+"""Factory models: what an edge serves before its first update, signed by a throw-away key.
 
 The signing key exists only while this runs. Its public half ships beside the package; enrolment
 replaces it by the keys of production.
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import PACKAGE_FILE, Release, Signature
-from gustbed_protocol.package import sha256, write_package
-from gustbed_training.datasets import cached
-from gustbed_training.detectors.base import Plan
-from gustbed_training.detectors.thresholds import Target
-from gustbed_training.pipeline.package import Identity, build
-from gustbed_training.profiles import profile
-from gustbed_training.shares import load
+from gustbed_protocol.jobs import (
+    PACKAGE_FILE,
+    RELEASE_FILE,
+    Release,
+    Signature,
+    release_to_json,
+)
+from gustbed_protocol.package import sha256
+from gustbed_training.pipeline.cache import Say, write_atomically
+from gustbed_training.pipeline.defaults import made, training_profile
+from gustbed_training.pipeline.identity import Identity, model_name
+from gustbed_training.pipeline.job import Job
+from gustbed_training.pipeline.steps import run
 
-IDENTITY = Identity("windturbine", "1.0.0")
+VERSION = "1.0.0"
 KEY_ID = "factory"
-RELEASE_FILE = "release.json"
 KEY_FILE = "signing-key.pem"
 
 
-def make_factory(folder: Path, say: Callable[[str], None]) -> list[Path]:
-    """Simulate, train, package and sign; return the files written."""
-    data = cached(profile("default"), say)
-    package = build(load(data), IDENTITY, Plan(), Target(), data.name, say)
-    try:
-        packed = write_package(package, folder / PACKAGE_FILE)
-        return [folder / PACKAGE_FILE, *sign(packed, folder)]
-    except OSError as error:
-        raise GustbedError(f"{folder}: {error.strerror}", "name a folder to write to") from error
+def make_factory(turbine_type: str, root: Path, home: Path, say: Say) -> list[Path]:
+    """Simulate, train, package and sign into a folder of ``root`` named after the model.
+
+    Raises ``GustbedError`` if the model does not pass its gate; then nothing is replaced.
+    """
+    identity = Identity(model_name(turbine_type), VERSION)
+    data = made(training_profile(turbine_type), home, say)
+    candidate = home / "models" / f"factory-{identity.name}.tar.gz"
+    result = run(Job(data, identity, candidate, home=home), say)
+    if not result.gate.passed:
+        raise GustbedError(f"{candidate}: {result.gate.words}", "the factory keeps its model")
+    folder = root / identity.name
+    packed = candidate.read_bytes()
+    write_atomically(folder / PACKAGE_FILE, packed)
+    return [folder / PACKAGE_FILE, *sign(packed, identity, folder)]
 
 
-def sign(packed: bytes, folder: Path) -> list[Path]:
+def sign(packed: bytes, identity: Identity, folder: Path) -> list[Path]:
     """Sign a package with a new key; write the release and the public key."""
-    release = Release(IDENTITY.name, IDENTITY.version, len(packed), sha256(packed))
+    release = Release(identity.name, identity.version, len(packed), sha256(packed))
     key = ec.generate_private_key(ec.SECP256R1())
     der = key.sign(release.digest(), ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-    signed = {"release": asdict(release), "signature": asdict(Signature.from_bytes(der, KEY_ID))}
     release_path, key_path = folder / RELEASE_FILE, folder / KEY_FILE
-    release_path.write_text(json.dumps(signed, indent=2) + "\n", encoding="utf-8")
+    write_atomically(release_path, release_to_json(release, Signature.from_bytes(der, KEY_ID)))
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    key_path.write_bytes(public)
+    write_atomically(key_path, public)
     return [release_path, key_path]

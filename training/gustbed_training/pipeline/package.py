@@ -1,128 +1,142 @@
-"""From shared-out recordings to a model package."""
+"""The fifth step: everything that serving needs, in one archive."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNELS
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import FEATURES, FEATURES_OF
-from gustbed_protocol.package import QUANTILES, ChannelSpec, Distribution, Manifest, Package
-from gustbed_protocol.telemetry import MINI
+from gustbed_protocol.jobs import PACKAGE_FILE
+from gustbed_protocol.package import Manifest, Package, write_package
 from gustbed_training.data.schema import Schema
-from gustbed_training.detectors.base import FitData, Plan
-from gustbed_training.detectors.registry import SHIPPED, detector
+from gustbed_training.data.shares import Part
+from gustbed_training.data.windows import window_ends, windows_of
 from gustbed_training.detectors.scoring import scorer
-from gustbed_training.detectors.thresholds import Target
-from gustbed_training.evaluate import evaluate
-from gustbed_training.pipeline.calibrate import exported, thresholds_of
-from gustbed_training.recordings import NEEDED, SAMPLE_RATE_HZ
-from gustbed_training.report import as_metrics
-from gustbed_training.shares import Shares, hours_of, windows_of
-from gustbed_training.windows import STEP, WINDOW
+from gustbed_training.evaluation.model_card import model_card
+from gustbed_training.evaluation.report import as_metrics
+from gustbed_training.pipeline.cache import code_digest
+from gustbed_training.pipeline.fit import Details
+from gustbed_training.pipeline.gate import Gate
+from gustbed_training.pipeline.identity import Identity
+from gustbed_training.pipeline.measure import Measured
+from gustbed_training.pipeline.prepare import Prepared
 
-Say = Callable[[str], None]
-_GOLDEN_NORMAL, _GOLDEN_FAULTY = 8, 8
-_SCHEMA = Schema(
-    turbine_type=MINI,
-    sample_rate_hz=SAMPLE_RATE_HZ,
-    channels=tuple(ChannelSpec(c.name, c.unit) for c in CHANNELS if c.name in NEEDED),
-    features=FEATURES,
-    violations=FEATURES_OF,
-    window=WINDOW,
-    step=STEP,
-)
+_NORMAL, _FAULTY = 8, 8
+"""Golden windows of each sort."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What the package is called."""
+@dataclass(frozen=True)
+class Made:
+    """What the steps before have made."""
 
-    name: str
-    version: str
+    prepared: Prepared
+    model: bytes
+    details: Details
+    measured: Measured
+    gate: Gate
 
 
-def build(
-    shares: Shares, identity: Identity, plan: Plan, target: Target, source: str, say: Say
-) -> Package:
-    """Train, set thresholds, evaluate on what is left over, and put it all in a package."""
-    windows = windows_of(shares.train)
-    held = [part.windows() for part in shares.calibrate]
-    say(f"training on {len(windows)} windows, calibrating on {sum(map(len, held))}")
-    chosen = detector(SHIPPED)
-    module = chosen.fit(FitData(_SCHEMA, windows, held), plan, say)
-    thresholds = thresholds_of(module, held, _SCHEMA, target)
-    onnx = exported(module, thresholds, _SCHEMA)
-    score = scorer(onnx)
-    result = evaluate((part.cut_out() for part in (*shares.test, *shares.fault)), score)
-    golden = _golden_windows(shares)
+def inputs(trained: Path, measured: Path, gate: Path, identity: Identity) -> dict[str, Any]:
+    """All that the step's output depends on."""
+    return {
+        "trained": trained.name,
+        "measured": measured.name,
+        "gate": gate.name,
+        "identity": msgspec.to_builtins(identity),
+        "epoch": os.environ.get("SOURCE_DATE_EPOCH"),
+        "code": code_digest("pipeline/package.py", "evaluation"),
+    }
+
+
+def package(made: Made, identity: Identity, folder: Path) -> None:
+    """Write the archive to the step's folder."""
+    schema = made.prepared.schema
+    golden = _golden(made.prepared.shares.test, schema)
     manifest = Manifest(
         name=identity.name,
         version=identity.version,
         created=_now(),
-        turbine_type=_SCHEMA.turbine_type,
-        detector=chosen.name,
-        channels=list(_SCHEMA.channels),
-        features=list(_SCHEMA.features),
-        sample_rate_hz=_SCHEMA.sample_rate_hz,
-        window=_SCHEMA.window,
-        step=_SCHEMA.step,
-        thresholds=dict(zip(_SCHEMA.feature_names, thresholds, strict=True)),
-        violations={kind: list(names) for kind, names in _SCHEMA.violations.items()},
-        decision=_SCHEMA.decision,
-        reference=_reference(windows),
-        metrics=as_metrics(result),
-        training={"data": source} | _provenance(shares, plan, target),
+        turbine_type=schema.turbine_type,
+        detector=made.details.detector,
+        channels=list(schema.channels),
+        features=list(schema.features),
+        sample_rate_hz=schema.sample_rate_hz,
+        window=schema.window,
+        step=schema.step,
+        thresholds=made.details.thresholds,
+        violations={kind: list(names) for kind, names in schema.violations.items()},
+        decision=schema.decision,
+        reference=made.prepared.reference,
+        metrics=_metrics(made.measured),
+        training=made.details.training | _said(made.gate),
     )
-    return Package(manifest, onnx, golden, score(golden)[1])
+    ratios = scorer(made.model)(golden)[1]
+    card = model_card(manifest, made.measured.plain, _gate_words(made.gate))
+    write_package(Package(manifest, made.model, golden, ratios, card), folder / PACKAGE_FILE)
 
 
-def _reference(windows: NDArray[np.float32]) -> dict[str, Distribution]:
-    """How the features were distributed in training."""
-    flat = windows.transpose(1, 0, 2).reshape(windows.shape[1], -1)
-    quantiles = np.quantile(flat, QUANTILES, axis=1).T
-    return {
-        name: Distribution(
-            float(row.mean(dtype=np.float64)), float(row.std(dtype=np.float64)), found.tolist()
-        )
-        for name, row, found in zip(_SCHEMA.feature_names, flat, quantiles, strict=True)
-    }
+def _said(gate: Gate) -> dict[str, str]:
+    return {"gate": gate.words, "gate_against": ", ".join(gate.against)}
 
 
-def _golden_windows(shares: Shares) -> NDArray[np.float32]:
+def _gate_words(gate: Gate) -> str:
+    against = f" It was measured against {' and '.join(gate.against)}." if gate.against else ""
+    return f"{'Passed.' if gate.passed else f'Refused: {gate.words}.'}{against}"
+
+
+def _metrics(measured: Measured) -> dict[str, float]:
+    metrics = as_metrics(measured.plain)
+    if measured.disturbed is not None:
+        found = as_metrics(measured.disturbed)
+        metrics |= {f"disturbed_{name}": found[name] for name in ("vus_pr", "event_recall")
+                    if name in found}  # fmt: skip
+    return metrics
+
+
+def _golden(parts: Sequence[Part], schema: Schema) -> NDArray[np.float32]:
     """Windows from test data, evenly drawn: normal ones, and faulty ones where there are any."""
-    chosen = [_evenly(windows_of(shares.test), _GOLDEN_NORMAL)]
-    faulty: list[NDArray[np.float32]] = []
-    for part in shares.fault:
-        on = np.max(list(part.recording.severity.values()), axis=0) > 0
-        full = np.convolve(on, np.ones(WINDOW), "valid")[::STEP] == WINDOW
-        faulty.append(part.windows()[full])
-    if faulty:
-        chosen.append(_evenly(np.concatenate(faulty), _GOLDEN_FAULTY))
-    return np.concatenate(chosen)
+    sorts: dict[bool, list[NDArray[np.float32]]] = {False: [], True: []}
+    each = min(max(1, 64 // len(parts)), _NORMAL)
+    for part in parts:
+        for faulty, windows in _sorted(part, schema, each):
+            sorts[faulty].append(windows)
+    counts = {False: _NORMAL, True: _FAULTY}
+    chosen = [
+        _evenly(np.concatenate(found), counts[sort]) for sort, found in sorts.items() if found
+    ]
+    return np.ascontiguousarray(np.concatenate(chosen))
+
+
+def _sorted(part: Part, schema: Schema, each: int) -> Iterator[tuple[bool, NDArray[np.float32]]]:
+    """A part's windows, ``each`` of those that lie within a fault and of those that see none."""
+    ends = window_ends(part, schema)
+    if not len(ends):
+        return
+    seen = np.zeros(len(ends), dtype=np.bool_)
+    within = np.zeros(len(ends), dtype=np.bool_)
+    for label in part.recording.labels:
+        seen |= (ends >= label.start) & (ends - schema.window + 1 < label.stop)
+        within |= (ends - schema.window + 1 >= label.start) & (ends < label.stop)
+    for faulty, chosen in ((False, ~seen), (True, within)):
+        for index in _picks(np.flatnonzero(chosen), each):
+            start = part.start + int(index) * schema.step
+            yield faulty, windows_of(Part(part.recording, start, start + schema.window), schema)
+
+
+def _picks(choices: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    if not len(choices):
+        return choices
+    return choices[np.unique(np.linspace(0, len(choices) - 1, count).astype(np.intp))]
 
 
 def _evenly(windows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    picks = np.unique(np.linspace(0, len(windows) - 1, min(count, len(windows))).astype(int))
-    picked: NDArray[np.float32] = windows[picks]
-    return picked
-
-
-def _provenance(shares: Shares, plan: Plan, target: Target) -> dict[str, str]:
-    return {
-        "seed": str(plan.seed),
-        "epochs": str(plan.epochs or ""),
-        "train_turbine_hours": f"{hours_of(shares.train):.2f}",
-        "calibrate_turbine_hours": f"{hours_of(shares.calibrate):.2f}",
-        "false_events_per_turbine_hour_aimed_at": f"{target.false_per_hour:g}",
-        "threshold_margin": f"{target.margin:g}",
-        "torch": str(torch.__version__),
-    }
+    return windows[_picks(np.arange(len(windows), dtype=np.intp), count)]
 
 
 def _now() -> str:

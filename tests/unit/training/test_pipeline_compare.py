@@ -1,0 +1,75 @@
+"""Comparing detectors: every one with every seed, in any order, once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gustbed_training.__main__ import main
+from gustbed_training.detectors.registry import DETECTORS
+from gustbed_training.pipeline import comparing
+from gustbed_training.pipeline.comparing import Field, run_all
+from gustbed_training.pipeline.steps import BASELINE
+from tests.unit.training.toy import FAULTY, Mean, write_dataset
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two detectors, in this process: another would not know them."""
+    monkeypatch.setitem(DETECTORS, "mean", Mean)
+    monkeypatch.setitem(DETECTORS, BASELINE, lambda: Mean(weaken=0.5))
+
+    def one_by_one(trials: list[comparing.Trial], home: Path) -> object:
+        return ((trial, comparing._try(trial, home)) for trial in reversed(trials))
+
+    monkeypatch.setattr(comparing, "_finished", one_by_one)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("toy") / "toy", ((), (), FAULTY))
+
+
+def test_every_detector_meets_every_seed_in_order(data: Path, tmp_path: Path) -> None:
+    runs = run_all([Field("toy", data)], ("mean", BASELINE), (0, 1), tmp_path, lambda _: None)
+    assert [(run.detector, run.seed) for run in runs] == [
+        ("mean", 0), (BASELINE, 0), ("mean", 1), (BASELINE, 1),
+    ]  # fmt: skip
+    vus = {(run.detector, run.seed): run.evaluation.vus_pr for run in runs}
+    assert vus["mean", 0] > vus[BASELINE, 0]
+
+
+def test_what_is_trained_already_is_not_trained_again(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = Mean()
+    monkeypatch.setitem(DETECTORS, "mean", lambda: toy)
+    for seeds in ((0, 1), (1, 2)):
+        run_all([Field("toy", data)], ("mean",), seeds, tmp_path, lambda _: None)
+    assert [plan.seed for plan in toy.fits] == [1, 0, 2]
+
+
+def test_another_dataset_can_be_what_is_judged_on(data: Path, tmp_path: Path) -> None:
+    judging = write_dataset(tmp_path / "judging", (FAULTY[:4],))
+    field = Field("toy", data, judging)
+    (run,) = run_all([field], ("mean",), (0,), tmp_path / "home", lambda _: None)
+    assert len(run.evaluation.eventwise.outcomes) == 4
+    assert "with 4 faults" in comparing.describe(field)
+
+
+def test_the_command_prints_rows_and_writes_the_page(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["compare", "--data", str(data), "--seeds", "0,1", "--home", str(tmp_path / "home"),
+             "--detectors", f"mean,{BASELINE}"]  # fmt: skip
+    assert main([*words, "--json", "--docs", str(tmp_path / "docs")]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["detector"] for row in rows} == {"mean", BASELINE}
+    assert sum(row["shipped"] for row in rows) == 1
+    wanted = {"vus_pr", "care", "event_recall", "false_per_day", "median_delay_s",
+              "microseconds_per_window"}  # fmt: skip
+    assert all(wanted <= row.keys() for row in rows)
+    assert json.loads((tmp_path / "docs" / "detection.json").read_text()) == rows
+    assert "| **mean** (ships) |" in (tmp_path / "docs" / "detection.md").read_text()
+    assert main(words) == 0
+    assert "VUS-PR" in capsys.readouterr().out

@@ -1,0 +1,247 @@
+"""What each subcommand does. What is heavy to import is imported where it is needed."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_training.pipeline.cache import Say
+
+Command = Callable[[argparse.Namespace, Say], None]
+
+
+def make_dataset(options: argparse.Namespace, say: Say) -> None:
+    """Simulate a profile."""
+    from gustbed_training.data.profiles import profile
+    from gustbed_training.data.twin import make
+
+    wanted = profile(options.profile)
+    make(wanted, options.out, say)
+    print(f"{options.out}: {wanted.turbine_hours:.1f} turbine-hours")
+
+
+def import_(options: argparse.Namespace, say: Say) -> None:
+    """Recordings of one's own to a dataset folder."""
+    from gustbed_training.data.importing import import_files
+
+    print(import_files(options.map, options.files, options.out, say))
+
+
+def report(options: argparse.Namespace, _say: Say) -> None:
+    """A dataset's report."""
+    from gustbed_training.data.report import write_report
+
+    print(write_report(options.data, options.out or options.data))
+
+
+def describe(options: argparse.Namespace, _say: Say) -> None:
+    """What a dataset is of, and what its model is called."""
+    from gustbed_training.data.dataset import open_dataset
+    from gustbed_training.pipeline.identity import model_name
+
+    kind = open_dataset(options.data).schema.turbine_type
+    _print_json({"turbine_type": kind, "name": model_name(kind)})
+
+
+def train(options: argparse.Namespace, say: Say) -> None:
+    """The whole pipeline."""
+    from gustbed_protocol.package import check_name, version_key
+    from gustbed_training.detectors.base import Plan
+    from gustbed_training.detectors.registry import SHIPPED, detector
+    from gustbed_training.pipeline.job import Job
+    from gustbed_training.pipeline.steps import run
+
+    version_key(options.version)
+    chosen = options.detector or SHIPPED
+    detector(chosen)
+    if options.name is not None:
+        check_name(options.name)
+    data = _data(options, say)
+    identity, target = _identity(options, data)
+    job = Job(
+        data,
+        identity,
+        options.out,
+        chosen,
+        Plan(options.seed, options.epochs),
+        target,
+        options.hours,
+        options.incumbent,
+        options.home,
+        options.force,
+        not options.no_record,
+    )
+    result = run(job, say)
+    manifest = result.manifest
+    if options.json:
+        told = {"package": str(result.package), "name": manifest.name, "version": manifest.version,
+                "turbine_type": manifest.turbine_type, "detector": manifest.detector,
+                "gate": result.gate.words, "metrics": manifest.metrics,
+                "seconds": round(result.seconds, 2)}  # fmt: skip
+        _print_json(told)
+    else:
+        print(f"{result.package}: {manifest.name} {manifest.version}, {manifest.detector}")
+        for name, value in manifest.metrics.items():
+            print(f"  {name} = {value:g}")
+    if not result.gate.passed:
+        raise GustbedError(
+            f"{result.package}: refused by the quality gate: {result.gate.words}",
+            "the package is kept for inspection",
+        )
+
+
+def evaluate(options: argparse.Namespace, _say: Say) -> None:
+    """A package on recordings."""
+    from dataclasses import replace
+
+    from gustbed_training.data.dataset import open_dataset
+    from gustbed_training.data.split import evaluation_parts
+    from gustbed_training.detectors.scoring import load_package, scorer
+    from gustbed_training.evaluation.evaluate import Options
+    from gustbed_training.evaluation.evaluate import evaluate as judge
+    from gustbed_training.evaluation.report import as_json, as_table
+    from gustbed_training.pipeline.measure import as_seen, cost, schema_of
+
+    package = load_package(options.model)
+    title = f"{package.manifest.name} {package.manifest.version}"
+    dataset = open_dataset(options.data)
+    schema = schema_of(package.manifest, dataset.schema)
+    parts = (as_seen(part, dataset.schema, schema) for part in evaluation_parts(dataset))
+    asked = Options(labels_required=not options.unlabelled)
+    found = judge(schema, parts, scorer(package.model), asked)
+    found = replace(found, microseconds_per_window=cost(package.model, package.golden_windows))
+    if options.json:
+        _print_json({"model": title, "detector": package.manifest.detector} | as_json(found))
+    else:
+        print(f"{title} ({package.manifest.detector})\n{as_table(found)}")
+
+
+def compare(options: argparse.Namespace, say: Say) -> None:
+    """Every detector, several times."""
+    from gustbed_training.detectors.registry import DETECTORS, detector
+    from gustbed_training.evaluation.compare import compare as rows_of
+    from gustbed_training.evaluation.compare import rows_as_json, rows_as_table
+    from gustbed_training.evaluation.detection_page import Results, write_detection
+    from gustbed_training.pipeline.comparing import Field, default_fields, describe, run_all
+
+    chosen = options.detectors or tuple(DETECTORS)
+    for name in chosen:
+        detector(name)
+    fields = (
+        default_fields(options.home, say)
+        if options.data is None
+        else [Field(options.data.name, options.data)]
+    )
+    runs = run_all(fields, chosen, options.seeds, options.home, say)
+    if options.docs is not None:
+        notes = {field.name: describe(field) for field in fields}
+        for path in write_detection(Results(runs, options.told_as, notes), options.docs):
+            say(f"compare: wrote {path}")
+    rows = rows_of(runs)
+    if options.json:
+        print(json.dumps(rows_as_json(rows), indent=2, allow_nan=False))
+    else:
+        print(rows_as_table(rows))
+
+
+def drift(options: argparse.Namespace, say: Say) -> None:
+    """A site's recordings against a package's training data."""
+    from gustbed_training.detectors.scoring import load_package
+    from gustbed_training.drift import as_json, as_table
+    from gustbed_training.pipeline.drifting import drift_of
+
+    package = load_package(options.model)
+    data = options.data or captured(
+        options.captures, package.manifest.turbine_type, options.home, say
+    )
+    found = drift_of(package, data)
+    if options.json:
+        _print_json(
+            {"model": f"{package.manifest.name} {package.manifest.version}"} | as_json(found)
+        )
+    else:
+        print(as_table(found))
+
+
+def card(options: argparse.Namespace, _say: Say) -> None:
+    """The card that travels with a package."""
+    from gustbed_training.detectors.scoring import load_package
+
+    print(load_package(options.package).card or "(no card)")
+
+
+def factory(options: argparse.Namespace, say: Say) -> None:
+    """The models that the edge ships with."""
+    from gustbed_training.pipeline.defaults import TYPES
+    from gustbed_training.pipeline.factory import make_factory
+
+    for kind in options.types or TYPES:
+        for path in make_factory(kind, options.out, options.home, say):
+            print(path)
+
+
+def sagemaker(_options: argparse.Namespace, _say: Say) -> None:
+    """The pipeline where SageMaker wants it."""
+    from gustbed_training.__main__ import execute
+    from gustbed_training.pipeline.sagemaker import train as train_there
+
+    train_there(execute, os.environ)
+
+
+def _data(options: argparse.Namespace, say: Say) -> Path:
+    """The dataset that is asked for, made if need be."""
+    if options.data is not None:
+        found: Path = options.data
+        return found
+    if options.captures is not None:
+        return captured(options.captures, options.type, options.home, say)
+    from gustbed_training.pipeline.defaults import made, training_profile
+
+    return made(training_profile(options.type), options.home, say)
+
+
+def captured(folder: Path, turbine_type: str, home: Path, say: Say) -> Path:
+    """The dataset of what edges captured of a type, made unless it is there."""
+    from gustbed_training.data.lake import import_captures
+    from gustbed_training.data.schema_file import load_schema
+    from gustbed_training.pipeline.cache import files_digest
+
+    out = home / "datasets" / f"lake-{turbine_type}-{files_digest(folder)}"
+    if out.is_dir():
+        return out
+    return import_captures(folder, load_schema(turbine_type), out, say)
+
+
+def _identity(options: argparse.Namespace, data: Path) -> Any:
+    from gustbed_training.data.dataset import open_dataset
+    from gustbed_training.detectors.thresholds import Target
+    from gustbed_training.pipeline.identity import Identity, model_name
+
+    schema = open_dataset(data).schema
+    target = Target()
+    if options.false_per_day is not None:
+        target = Target(options.false_per_day / 24 / len(schema.features), target.margin)
+    name = options.name or model_name(schema.turbine_type)
+    return Identity(name, options.version), target
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+COMMANDS: dict[str, Command] = {
+    "make-dataset": make_dataset,
+    "import": import_,
+    "report": report,
+    "describe": describe,
+    "train": train,
+    "evaluate": evaluate,
+    "compare": compare,
+    "drift": drift,
+    "card": card,
+    "factory": factory,
+    "sagemaker": sagemaker,
+}

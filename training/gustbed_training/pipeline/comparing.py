@@ -1,0 +1,175 @@
+"""Every detector trained and judged again and again, on as many cores as there are.
+
+Steps are kept as those of a single training are, so that a comparison that was stopped goes on,
+and another seed costs only its own trainings.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_training.data.dataset import open_dataset
+from gustbed_training.data.split import evaluation_parts
+from gustbed_training.data.windows import hours_of
+from gustbed_training.detectors.base import Plan
+from gustbed_training.evaluation.compare import Run
+from gustbed_training.pipeline import fit, measure, prepare
+from gustbed_training.pipeline.cache import Say, Store
+from gustbed_training.pipeline.defaults import TYPES, evaluation_profile, made, training_profile
+from gustbed_training.pipeline.identity import Identity
+from gustbed_training.pipeline.job import Job
+from gustbed_training.pipeline.measure import Measured
+from gustbed_training.pipeline.steps import (
+    aimed_per_day,
+    evaluate_step,
+    prepare_step,
+    train_step,
+)
+
+PROCESSES = 2
+"""Trainings at a time; each takes one core, and a gigabyte or two of memory."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """What detectors compete on: a dataset to train on, and one to be judged on.
+
+    Without ``judging`` they are judged on the test share of the first.
+    """
+
+    name: str
+    training: Path
+    judging: Path | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training."""
+
+    field: Field
+    detector: str
+    seed: int
+
+
+def default_fields(home: Path, say: Say) -> list[Field]:
+    """The twin's datasets of both types, simulated unless they are there."""
+    return [
+        Field(
+            kind, made(training_profile(kind), home, say), made(evaluation_profile(kind), home, say)
+        )
+        for kind in TYPES
+    ]
+
+
+def run_all(
+    fields: Sequence[Field],
+    detectors: Sequence[str],
+    seeds: Sequence[int],
+    home: Path,
+    say: Say,
+) -> list[Run]:
+    """Train and judge each detector with each seed on each field. Raises ``GustbedError``."""
+    begun = time.monotonic()
+    store = Store(home / "pipeline")
+    for field in fields:
+        prepare_step(store, _job(Trial(field, detectors[0], 0), home), _named(say, field.name))
+    trials = [Trial(field, name, seed) for field in fields for seed in seeds for name in detectors]
+    found: dict[Trial, Measured] = {}
+    for trial, measured in _finished(trials, home):
+        found[trial] = measured
+        passed = time.monotonic() - begun
+        vus = measured.telling.vus_pr
+        say(
+            f"compare: {len(found)}/{len(trials)} {_title(trial)}: "
+            f"VUS-PR {'-' if vus is None else f'{vus:.3f}'}, {passed / 60:.1f} min so far"
+        )
+    return [
+        Run(trial.field.name, trial.detector, trial.seed, found[trial].telling) for trial in trials
+    ]
+
+
+def describe(field: Field) -> str:
+    """A sentence on a field's datasets."""
+    dataset = open_dataset(field.training)
+    ready = f"Trained on {field.training.name}"
+    if field.judging is None:
+        return f"{ready}, judged on what it keeps for tests."
+    hours, faults = 0.0, 0
+    for part in evaluation_parts(open_dataset(field.judging)):
+        hours += hours_of([part], dataset.schema)
+        faults += len(part.recording.labels)
+    return (
+        f"{ready}, judged on {field.judging.name}: {hours:.1f} turbine-hours of other winds and "
+        f"seeds with {faults} faults. Of training windows, at most "
+        f"{fit.MAX_BYTES / 1e6:.0f} MB are used, evenly drawn."
+    )
+
+
+def _finished(trials: Sequence[Trial], home: Path) -> Iterator[tuple[Trial, Measured]]:
+    count = min(PROCESSES, os.cpu_count() or 1, len(trials))
+    pool = ProcessPoolExecutor(count, get_context("spawn"), _quietly)
+    try:
+        running = {pool.submit(_try, trial, home): trial for trial in trials}
+        for done in as_completed(running):
+            yield running[done], done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _quietly() -> None:
+    """The parent is interrupted, and ends its children."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _try(trial: Trial, home: Path) -> Measured:
+    try:
+        return _train_and_judge(trial, home)
+    except GustbedError as error:
+        # Its kinds do not all survive the way back from a child process.
+        raise GustbedError(f"{_title(trial)}: {error}") from None
+
+
+def _train_and_judge(trial: Trial, home: Path) -> Measured:
+    def say(line: str) -> None:
+        print(f"  {_title(trial)}: {line}", file=sys.stderr, flush=True)
+
+    store, job = Store(home / "pipeline"), _job(trial, home)
+    prepared = prepare_step(store, job, lambda _: None)
+    fitted = train_step(store, job, prepared, trial.detector, say)
+    if trial.field.judging is None:
+        return measure.load_measured(evaluate_step(store, job, prepared, fitted, say))
+    dataset = open_dataset(trial.field.judging)
+
+    def make(folder: Path) -> None:
+        schema = prepare.load_prepared(prepared).schema
+        model, _ = fit.load_fit(fitted)
+        aimed = aimed_per_day(job.target, schema)
+        measure.measure_held_out(schema, measure.HeldOut(dataset), model, aimed, folder)
+
+    inputs = measure.inputs(Path(f"{dataset.folder.name}-{dataset.digest()}"), fitted.name)
+    inputs["split"] = msgspec.to_builtins(dataset.split)
+    return measure.load_measured(store.step("judge", inputs, make, say))
+
+
+def _job(trial: Trial, home: Path) -> Job:
+    identity = Identity("comparison", "0.0.0")
+    return Job(trial.field.training, identity, home / "unused", trial.detector, Plan(trial.seed),
+               home=home)  # fmt: skip
+
+
+def _named(say: Say, name: str) -> Say:
+    return lambda line: say(f"compare: prepare {name}: {line}")
+
+
+def _title(trial: Trial) -> str:
+    return f"{trial.field.name} {trial.detector} seed {trial.seed}"

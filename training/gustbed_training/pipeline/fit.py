@@ -1,0 +1,124 @@
+"""The second step: a detector fitted, its thresholds set, its graph exported."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_training.data.schema import Schema
+from gustbed_training.data.shares import Part
+from gustbed_training.data.windows import sliding_windows, windows_of_all
+from gustbed_training.detectors.base import FitData, Plan, Say
+from gustbed_training.detectors.registry import detector
+from gustbed_training.detectors.thresholds import Target
+from gustbed_training.pipeline.cache import code_digest, versions
+from gustbed_training.pipeline.calibrate import exported, thresholds_of
+from gustbed_training.pipeline.prepare import Prepared, hours_by_share
+
+MODEL, DETAILS = "model.onnx", "details.json"
+MAX_BYTES = 400_000_000
+"""Of windows in memory; a larger dataset is thinned out evenly."""
+_LIBRARIES = ("numpy", "torch", "onnx", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the step knows beside the graph."""
+
+    detector: str
+    thresholds: dict[str, float]
+    training: dict[str, str]
+
+
+def inputs(prepared: Path, name: str, plan: Plan, target: Target) -> dict[str, Any]:
+    """All that the step's output depends on."""
+    return {
+        "prepared": prepared.name,
+        "detector": name,
+        "plan": msgspec.to_builtins(plan),
+        "target": msgspec.to_builtins(target),
+        "code": code_digest("detectors", "data", "pipeline/fit.py", "pipeline/calibrate.py"),
+        "libraries": versions(_LIBRARIES),
+    }
+
+
+def fit(prepared: Prepared, name: str, plan: Plan, target: Target, folder: Path, say: Say) -> None:
+    """Fit, calibrate and export to the step's folder. Raises ``GustbedError``."""
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(plan.seed)
+    schema, shares = prepared.schema, prepared.shares
+    windows = _training_windows(shares.train, schema)
+    held = [part for part in shares.calibrate if _count(part, schema)]
+    if not len(windows) or not held:
+        raise GustbedError(
+            f"{prepared.name}: no window to {'calibrate' if len(windows) else 'train'} on",
+            f"give unbroken normal data of more than {schema.window} samples",
+        )
+    say(f"{name}: {len(windows)} windows, calibrating on {sum(_count(p, schema) for p in held)}")
+    data = FitData(schema, windows, _Lazy(shares.train, schema), _Lazy(held, schema))
+    module = detector(name).fit(data, plan, say)
+    thresholds = thresholds_of(module, _Lazy(held, schema), schema, target)
+    details = Details(
+        name,
+        dict(zip(schema.feature_names, thresholds, strict=True)),
+        _provenance(prepared, plan, target),
+    )
+    (folder / MODEL).write_bytes(exported(module, thresholds, schema))
+    (folder / DETAILS).write_bytes(msgspec.json.encode(details))
+
+
+def load_fit(folder: Path) -> tuple[bytes, Details]:
+    """The graph and the details of the step's folder."""
+    details = msgspec.json.decode((folder / DETAILS).read_bytes(), type=Details)
+    return (folder / MODEL).read_bytes(), details
+
+
+class _Lazy(Sequence[NDArray[np.float32]]):
+    """Windows of parts, cut each time that they are asked for."""
+
+    def __init__(self, parts: Sequence[Part], schema: Schema) -> None:
+        self._parts, self._schema = parts, schema
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return _Lazy(self._parts[index], self._schema)
+        return sliding_windows(self._parts[index], self._schema)
+
+
+def _training_windows(parts: Sequence[Part], schema: Schema) -> NDArray[np.float32]:
+    total = sum(_count(part, schema) for part in parts)
+    every = -(-total * _bytes(schema) // MAX_BYTES)
+    return windows_of_all(parts, replace(schema, step=schema.step * max(every, 1)))
+
+
+def _count(part: Part, schema: Schema) -> int:
+    return max(0, (part.stop - part.start - schema.window) // schema.step + 1)
+
+
+def _bytes(schema: Schema) -> int:
+    return 4 * len(schema.features) * schema.window
+
+
+def _provenance(prepared: Prepared, plan: Plan, target: Target) -> dict[str, str]:
+    hours = hours_by_share(prepared)
+    return {
+        "data": prepared.name,
+        "data_digest": prepared.digest,
+        "seed": str(plan.seed),
+        **({} if plan.epochs is None else {"epochs": str(plan.epochs)}),
+        "train_turbine_hours": f"{hours['train']:.3f}",
+        "calibrate_turbine_hours": f"{hours['calibrate']:.3f}",
+        "thresholds": json.dumps(msgspec.to_builtins(target), sort_keys=True),
+        "torch": str(torch.__version__),
+    }

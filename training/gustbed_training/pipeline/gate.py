@@ -1,0 +1,90 @@
+"""The fourth step: whether a model is good enough to be registered.
+
+It is refused if it is worse than a rival: the model in service, or principal components fitted to
+the same data. All are measured on the same recordings.
+"""
+
+from dataclasses import dataclass
+
+from scipy.stats import poisson
+
+from gustbed_training.evaluation.evaluate import Evaluation
+from gustbed_training.pipeline.measure import Measured
+
+PASSED = "passed"
+VUS_TOLERANCE = 0.01
+RECALL_TOLERANCE = 0.01
+FALSE_PER_DAY = 0.1
+"""So many false events per turbine-day are always tolerated."""
+DOUBT = 0.05
+"""False events are too many if chance gives as many less often than this."""
+DISTURBED_TOLERANCE = 0.05
+"""Of the same shares on disturbances of our making: a sanity check, not a measure of faults."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The verdict. ``reasons`` are one line each, empty if it passed."""
+
+    reasons: tuple[str, ...]
+    against: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against registering the model."""
+        return not self.reasons
+
+    @property
+    def words(self) -> str:
+        """``passed``, or why not, in one line."""
+        return "; ".join(self.reasons) or PASSED
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What a model must not be worse than."""
+
+    name: str
+    measured: Measured
+
+
+def judge(candidate: Measured, baseline: Rival | None, service: Rival | None) -> Gate:
+    """Compare with a baseline fitted to the same data, and with the model in service."""
+    rivals = [rival for rival in (service, baseline) if rival is not None]
+    allowed = FALSE_PER_DAY
+    if rivals:
+        # Without a model in service the baseline tells how quiet one can be on such data.
+        allowed = max(allowed, rivals[0].measured.plain.eventwise.false_per_day or 0.0)
+    reasons = _too_many_false(candidate.plain, allowed)
+    for rival in rivals:
+        reasons += _worse(candidate, rival)
+    return Gate(tuple(reasons), tuple(rival.name for rival in rivals))
+
+
+def _too_many_false(found: Evaluation, allowed: float) -> list[str]:
+    events = found.eventwise
+    expected = allowed * events.calm_hours / 24
+    if not events.false_events or poisson.sf(events.false_events - 1, expected) >= DOUBT:
+        return []
+    return [
+        f"{events.false_events} false events in {events.calm_hours:.1f} turbine-hours are more "
+        f"than the {allowed:.2f} a day allowed"
+    ]
+
+
+def _worse(candidate: Measured, rival: Rival) -> list[str]:
+    ours, theirs, name = candidate.telling, rival.measured.telling, rival.name
+    real = candidate.disturbed is None
+    where = "" if real else " with disturbances"
+    reasons = []
+    tolerance = VUS_TOLERANCE if real else DISTURBED_TOLERANCE
+    if (ours.vus_pr or 0.0) < (theirs.vus_pr or 0.0) - tolerance:
+        reasons.append(
+            f"VUS-PR{where} {ours.vus_pr or 0.0:.3f} is below {name}'s {theirs.vus_pr:.3f}"
+        )
+    recall, other = ours.eventwise.recall or 0.0, theirs.eventwise.recall or 0.0
+    tolerance = RECALL_TOLERANCE if real else DISTURBED_TOLERANCE
+    # Who cries wolf finds every fault: its recall is no yardstick.
+    if recall < other - tolerance and not _too_many_false(rival.measured.plain, FALSE_PER_DAY):
+        reasons.append(f"event recall{where} {recall:.3f} is below {name}'s {other:.3f}")
+    return reasons

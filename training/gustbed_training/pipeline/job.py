@@ -1,0 +1,48 @@
+"""What is asked of the pipeline, and what comes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gustbed_protocol.package import Manifest
+from gustbed_training.detectors.base import Plan
+from gustbed_training.detectors.registry import SHIPPED
+from gustbed_training.detectors.thresholds import Target
+from gustbed_training.pipeline.gate import Gate
+from gustbed_training.pipeline.identity import Identity
+
+Say = Callable[[str], None]
+STEPS = ("prepare", "train", "evaluate", "gate", "package", "register")
+HOME = Path(".gustbed")
+"""Where steps, datasets and the record of runs lie unless another folder is named."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train a detector on a dataset and write a package.
+
+    ``incumbent`` is the package in service that the new one must not be worse than. ``hours``
+    bounds what is read of each normal recording. ``force`` makes finished steps again.
+    """
+
+    data: Path
+    identity: Identity
+    out: Path
+    detector: str = SHIPPED
+    plan: Plan = field(default_factory=Plan)
+    target: Target = field(default_factory=Target)
+    hours: float | None = None
+    incumbent: Path | None = None
+    home: Path = HOME
+    force: bool = False
+    track: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    """A package, whether or not it passed its gate."""
+
+    package: Path
+    manifest: Manifest
+    gate: Gate
+    seconds: float

@@ -1,0 +1,187 @@
+"""The pipeline: prepare, train, evaluate, gate, package, register, each kept once it is done."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.jobs import PACKAGE_FILE
+from gustbed_protocol.package import check_name, read_package, sha256, version_key
+from gustbed_training.data.dataset import open_dataset
+from gustbed_training.data.schema import Schema
+from gustbed_training.detectors.registry import DETECTORS, detector
+from gustbed_training.detectors.scoring import load_package
+from gustbed_training.detectors.thresholds import Target
+from gustbed_training.pipeline import fit, measure, package, prepare
+from gustbed_training.pipeline.cache import Say, Store, code_digest, write_atomically
+from gustbed_training.pipeline.gate import Gate, Rival, judge
+from gustbed_training.pipeline.job import STEPS, Job, Result
+from gustbed_training.pipeline.tracking import NotRecordedError, Run, record, store_uri
+
+BASELINE = "pca"
+_GATE = "gate.json"
+_KEEP_PREPARED = 4
+"""Prepared datasets are large; those used longest ago are removed."""
+
+
+def run(job: Job, say: Say) -> Result:
+    """Do every step that is not done yet. Raises ``GustbedError``; what was finished stays.
+
+    A package that does not pass its gate is written all the same, for inspection.
+    """
+    check_name(job.identity.name)
+    version_key(job.identity.version)
+    detector(job.detector)
+    begun = time.monotonic()
+    store = Store(job.home / "pipeline", job.force)
+    prepared = prepare_step(store, job, told(say, "prepare"))
+    fitted = train_step(store, job, prepared, job.detector, told(say, "train"))
+    measured = evaluate_step(store, job, prepared, fitted, told(say, "evaluate"))
+    gated = _gate_step(store, job, prepared, measured, told(say, "gate"))
+    packed = _package_step(store, job, (prepared, fitted, measured, gated), told(say, "package"))
+    archive = (packed / PACKAGE_FILE).read_bytes()
+    tell = told(say, "register")
+    write_atomically(job.out, archive)
+    tell(f"{job.out}, {len(archive)} bytes")
+    manifest = read_package(archive).manifest
+    seconds = time.monotonic() - begun
+    if job.track:
+        _record_step(store, job, Run(manifest, packed / PACKAGE_FILE, seconds), tell)
+    store.prune("prepare", _KEEP_PREPARED)
+    return Result(job.out, manifest, _load_gate(gated), seconds)
+
+
+def told(say: Say, step: str) -> Say:
+    """Say lines of a step after its place and name."""
+    place = f"{STEPS.index(step) + 1}/{len(STEPS)} {step}"
+    return lambda line: say(f"{place}: {line}")
+
+
+def prepare_step(store: Store, job: Job, say: Say) -> Path:
+    """Read the dataset and share it out."""
+    dataset = open_dataset(job.data)
+    inputs = prepare.inputs(dataset, job.hours)
+    return store.step(
+        "prepare",
+        inputs,
+        lambda folder: prepare.prepare(dataset, job.hours, inputs["data"], folder),
+        say,
+    )
+
+
+def train_step(store: Store, job: Job, prepared: Path, name: str, say: Say) -> Path:
+    """Fit a detector of any name with the job's plan."""
+    return store.step(
+        "train",
+        fit.inputs(prepared, name, job.plan, job.target),
+        lambda folder: fit.fit(
+            prepare.load_prepared(prepared), name, job.plan, job.target, folder, say
+        ),
+        say,
+    )
+
+
+def evaluate_step(store: Store, job: Job, prepared: Path, fitted: Path, say: Say) -> Path:
+    """Measure what a train step made."""
+
+    def make(folder: Path) -> None:
+        ready = prepare.load_prepared(prepared)
+        model, _ = fit.load_fit(fitted)
+        aimed = aimed_per_day(job.target, ready.schema)
+        measure.measure(ready, ready.schema, model, aimed, folder)
+
+    return store.step("evaluate", measure.inputs(prepared, fitted.name), make, say)
+
+
+def aimed_per_day(target: Target, schema: Schema) -> float:
+    """False events per turbine-day that thresholds are set for, all features together."""
+    return 24 * target.false_per_hour * len(schema.features)
+
+
+def _gate_step(store: Store, job: Job, prepared: Path, measured: Path, say: Say) -> Path:
+    baseline = service = None
+    if job.detector != BASELINE and BASELINE in DETECTORS:
+
+        def tell(line: str) -> None:
+            say(f"{BASELINE}: {line}")
+
+        fitted = train_step(store, job, prepared, BASELINE, tell)
+        baseline = (BASELINE, evaluate_step(store, job, prepared, fitted, tell))
+    if job.incumbent is not None:
+        service = _measure_service(store, job.incumbent, prepared, say)
+
+    def make(folder: Path) -> None:
+        gate = judge(measure.load_measured(measured), _rival(baseline), _rival(service))
+        (folder / _GATE).write_bytes(msgspec.json.encode(gate))
+
+    inputs = {
+        "measured": measured.name,
+        "baseline": baseline and baseline[1].name,
+        "service": service and (service[0], service[1].name),
+        "code": code_digest("pipeline/gate.py"),
+    }
+    gated = store.step("gate", inputs, make, say)
+    say(_load_gate(gated).words)
+    return gated
+
+
+def _measure_service(
+    store: Store, incumbent: Path, prepared: Path, say: Say
+) -> tuple[str, Path] | None:
+    """The model in service on the same recordings, if it can read them."""
+    serving = load_package(incumbent)
+    title = f"{serving.manifest.name} {serving.manifest.version}"
+    ready = prepare.load_prepared(prepared)
+    try:
+        schema = measure.schema_of(serving.manifest, ready.schema)
+    except GustbedError as error:
+        say(f"not compared with the model in service: {error}")
+        return None
+
+    def make(folder: Path) -> None:
+        measure.measure(ready, schema, serving.model, None, folder)
+
+    inputs = measure.inputs(prepared, sha256(serving.model))
+    return title, store.step("evaluate", inputs, make, lambda line: say(f"{title}: {line}"))
+
+
+def _rival(found: tuple[str, Path] | None) -> Rival | None:
+    return None if found is None else Rival(found[0], measure.load_measured(found[1]))
+
+
+def _package_step(store: Store, job: Job, made: tuple[Path, Path, Path, Path], say: Say) -> Path:
+    prepared, fitted, measured, gated = made
+
+    def make(folder: Path) -> None:
+        model, details = fit.load_fit(fitted)
+        parts = package.Made(
+            prepare.load_prepared(prepared),
+            model,
+            details,
+            measure.load_measured(measured),
+            _load_gate(gated),
+        )
+        package.package(parts, job.identity, folder)
+
+    inputs = package.inputs(fitted, measured, gated, job.identity)
+    return store.step("package", inputs, make, say)
+
+
+def _record_step(store: Store, job: Job, entry: Run, say: Say) -> None:
+    """Record the run, once. A record that fails is told, and tried again by the next run."""
+
+    def make(folder: Path) -> None:
+        recorded = record(entry, job.home)
+        say(f"run {recorded} of {store_uri(job.home)}")
+        (folder / "run").write_text(recorded)
+
+    inputs = {"package": entry.package.parent.name, "store": store_uri(job.home)}
+    try:
+        store.step("register", inputs, make, say)
+    except NotRecordedError as error:
+        say(f"not recorded: {error}")
+
+
+def _load_gate(folder: Path) -> Gate:
+    return msgspec.json.decode((folder / _GATE).read_bytes(), type=Gate)
