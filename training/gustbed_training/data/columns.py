@@ -1,5 +1,6 @@
 """Reading number columns from Parquet and CSV files, naming what is wrong with them."""
 
+import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def column_names(path: Path, layout: Format) -> list[str]:
         else:
             with path.open(encoding="utf-8-sig", errors="replace") as file:
                 head = file.readline().rstrip("\r\n")
-            names = [name.strip().strip('"') for name in head.split(layout.separator)]
+            cells = next(csv.reader([head], delimiter=layout.separator), [])
+            names = [name.strip() for name in cells]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise GustbedError(f"{path}: column {twice!r} is there twice", "name every column once")

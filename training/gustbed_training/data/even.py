@@ -85,9 +85,8 @@ def make_even(rows: Rows, rules: Rules) -> Even:
     adjacent = np.diff(kept) == 1
     joined = (gaps == 1) | (adjacent & (gaps / rules.rate_hz <= rules.max_gap_s + 1e-9))
     repeats = np.append(np.where(joined, gaps, 1), 1).astype(np.int64)
-    # A break is two samples wide at least, or a reader would not see it.
-    advance = np.where(joined, gaps, np.maximum(gaps, 2)).astype(np.int64)
-    first = np.concatenate(([0], np.cumsum(advance)))
+    # What is not joined is two samples apart at least, so that a reader sees the break.
+    first = np.concatenate(([0], np.cumsum(gaps)))
     index = np.repeat(np.arange(len(kept)), repeats)
     within = np.arange(len(index)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     of_row = np.zeros(len(bad), dtype=np.int64)
