@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.standin import StandIn
+from gustbed_protocol.events import Comparison, ModelRef
+from tests.browser.machines import UTILITY
+from tests.browser.standin import MODELS, StandIn
 from tests.support.chromium import visit
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
 
 TURBINES = ("wt01", "wt02", "wt03")
+CHALLENGER = ModelRef(MODELS[UTILITY].name, "2.2.0")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Dashboard:
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
     log: Path
+
+    @property
+    def drift_folder(self) -> Path:
+        """Where it looks for drift reports."""
+        return Path(self.environment["GUSTBED_HOME"]) / "drift"
 
     def health(self) -> int:
         """Exit code of ``python -m gustbed_dashboard health``."""
@@ -53,6 +61,7 @@ def start_dashboard(
         "GUSTBED_MQTT_PORT": str(mqtt_port),
         "GUSTBED_TURBINES": str(len(TURBINES)),
         "GUSTBED_EDGE_URL": f"http://127.0.0.1:{nowhere}",
+        "GUSTBED_HOME": str(folder),
         **(away if cloud is None else cloud),
     }
     log = folder / "dashboard.log"
@@ -93,6 +102,14 @@ def dashboard(
 @pytest.fixture
 def standin(mqtt_port: int) -> Iterator[StandIn]:
     with StandIn(mqtt_port, TURBINES) as site:
+        yield site
+
+
+@pytest.fixture
+def mixed(mqtt_port: int) -> Iterator[StandIn]:
+    """A site whose last turbine is of another type, with a challenger for that type."""
+    with StandIn(mqtt_port, TURBINES, types={TURBINES[-1]: UTILITY}) as site:
+        site.challengers[UTILITY] = Comparison(CHALLENGER)
         yield site
 
 

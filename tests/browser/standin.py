@@ -89,6 +89,10 @@ class StandIn:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join(timeout=5)
+        # The next site on this broker is not to inherit what is open here.
+        for event in self._open.values():
+            closed = replace(event, closed=time.time(), change="closed")
+            self._publish(topics.event(self.site, event.turbine), closed)
         self._session.stop(
             Message(topics.state(self.site, "edge"), self._state("edge", "offline"), retain=True)
         )

@@ -57,6 +57,8 @@ def test_a_violation_appears_and_disappears_without_a_reload(
     expect(card(page, "wt02").locator('[data-violation="rotation"]')).to_be_visible()
     opened = page.locator('.gb-event[data-turbine="wt02"][data-kind="rotation"]')
     expect(opened.first).to_have_attribute("data-open", "true")
+    expect(opened.first).to_contain_text("carried by wind, rotor")
+    expect(card(page, "wt02")).to_contain_text("carried by wind, rotor")
     expect(card(page, "wt01", "ok")).to_be_visible()
 
     standin.violations["wt02"] = set()
