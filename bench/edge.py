@@ -47,7 +47,6 @@ from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.scoring import Received, Scorer
 from gustbed_protocol import codec, topics
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.features import FEATURE_NAMES
 from gustbed_protocol.mqtt import Message, Session
 from gustbed_protocol.settings import MqttSettings, turbine_id
 from gustbed_protocol.telemetry import Samples, block_from_samples
@@ -167,10 +166,11 @@ def throughput(turbines: int, seconds: float, folder: Path) -> dict[str, float]:
     scorer = Scorer(
         farm.ids,
         Ingest("bench", farm.ids, max_clock_ahead=60.0),
-        EventTracker(Site("bench", "gustbed-bench", farm.ids), 4, 10),
+        EventTracker(Site("bench", "gustbed-bench", farm.ids)),
         Quarantine(folder),
     )
-    scorer.serve(Detector(open_package(PACKAGE)))
+    detector = Detector(open_package(PACKAGE))
+    scorer.serve(detector)
     # Made beforehand, so that encoding telemetry is not counted as our work.
     batches = [
         [Received(topics.telemetry("bench", t), payload, 0.0) for t, payload in farm.payloads()]
@@ -185,7 +185,7 @@ def throughput(turbines: int, seconds: float, folder: Path) -> dict[str, float]:
             return sum(bool(codec.encode(verdict)) for verdict in outcome.verdicts)
         return 0
 
-    warm_up = math.ceil(scorer.detector.manifest.window / BLOCK) if scorer.detector else 0
+    warm_up = math.ceil(detector.manifest.window / BLOCK)
     for _ in range(warm_up):
         ours()
     samples = np.abs(np.random.default_rng(3).normal(1, 0.5, (6, Reference.SAMPLES)))
@@ -317,13 +317,14 @@ def _free_port() -> int:
 def run(*, quick: bool = False) -> dict[str, Any]:
     """Measure everything; ``quick`` gives rougher figures in a few seconds."""
     seconds = (1.0, 3.0) if quick else (5.0, 20.0)
+    manifest = open_package(PACKAGE).manifest
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         return {
             "bench": "edge",
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "model": open_package(PACKAGE).manifest.version,
-            "features": list(FEATURE_NAMES),
+            "model": manifest.version,
+            "features": list(manifest.feature_names),
             "reference_parameters": Reference().parameters,
             "throughput": [throughput(count, seconds[0], folder) for count in SITES],
             "latency": [latency(count, seconds[1], folder) for count in SITES],

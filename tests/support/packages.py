@@ -18,19 +18,21 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.features import FEATURE_NAMES, FEATURES, FEATURES_OF
+from gustbed_protocol.features import FEATURES, FEATURES_OF, Feature
 from gustbed_protocol.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
 from gustbed_protocol.package import (
     INPUT,
     RATIO,
     SCORE,
     ChannelSpec,
+    Decision,
     Manifest,
     Package,
     sha256,
     write_package,
 )
 from gustbed_protocol.telemetry import MINI
+from gustbed_protocol.violations import Violation
 
 THRESHOLDS: Mapping[str, float] = {
     "roll": 0.5,
@@ -41,6 +43,10 @@ THRESHOLDS: Mapping[str, float] = {
     "voltage": 500.0,
 }
 """By default a turbine that ``calm`` describes is far below, and ``excited`` above, in voltage."""
+MILL = "mill"
+"""A turbine type of tests."""
+MILL_CHANNELS = ("current", "rotor", "shaft")
+MILL_THRESHOLDS: Mapping[str, float] = {"current": 50.0, "slip": 1.0}
 BREAKING_VOLTAGE = 1000.0
 """A window that reaches this makes a ``breakable`` model's run fail."""
 
@@ -77,8 +83,10 @@ class Signed:
 def tiny_graph(
     thresholds: Mapping[str, float] = THRESHOLDS, *, breakable: bool = False, delay: int = 0
 ) -> bytes:
-    """The graph as bytes. ``delay`` adds that many large matrix products, for a slow model."""
-    limits = np.array([thresholds[name] for name in FEATURE_NAMES], dtype=np.float32)
+    """The graph as bytes, for features in the thresholds' order. ``delay`` adds that many large
+    matrix products, for a slow model.
+    """
+    limits = np.array(list(thresholds.values()), dtype=np.float32)
     nodes = [
         helper.make_node("Abs", [INPUT], ["absolute"]),
         helper.make_node("ReduceMean", ["absolute"], ["plain"], axes=[2], keepdims=0),
@@ -93,7 +101,7 @@ def tiny_graph(
         helper.make_node("Identity", [score], [SCORE]),
         helper.make_node("Div", [score, "limits"], [RATIO]),
     ]
-    shape = ["n", len(FEATURE_NAMES)]
+    shape = ["n", len(thresholds)]
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -162,8 +170,12 @@ def tiny_package(
     rate: float = 20.0,
     model: bytes | None = None,
     thresholds: Mapping[str, float] = THRESHOLDS,
+    **changes: object,
 ) -> Package:
-    """A package whose golden ratios are right for the tiny graph, whatever ``model`` is given."""
+    """A package whose golden ratios are right for the tiny graph, whatever ``model`` is given.
+
+    ``changes`` are to its manifest.
+    """
     manifest = Manifest(
         name=name,
         version=version,
@@ -179,10 +191,50 @@ def tiny_package(
         violations={kind: list(names) for kind, names in FEATURES_OF.items()},
         training={"gate": "passed"},
     )
-    limits = np.array([thresholds[feature] for feature in FEATURE_NAMES], dtype=np.float32)
-    windows = np.random.default_rng(7).normal(size=(4, len(FEATURES), window)).astype(np.float32)
+    manifest = replace(manifest, **changes)  # type: ignore[arg-type]
+    limits = np.array(list(thresholds.values()), dtype=np.float32)
+    shape = (4, len(manifest.features), window)
+    windows = np.random.default_rng(7).normal(size=shape).astype(np.float32)
     ratios = (np.abs(windows).mean(axis=2) / limits).astype(np.float32)
     return Package(manifest, model or tiny_graph(thresholds), windows, ratios)
+
+
+def mill_package(
+    version: str = "1.0.0",
+    *,
+    name: str = "mill",
+    window: int = 5,
+    thresholds: Mapping[str, float] = MILL_THRESHOLDS,
+    **changes: object,
+) -> Package:
+    """A package for another type of turbine, with other channels and one sample a second."""
+    mill: dict[str, object] = {
+        "turbine_type": MILL,
+        "channels": [ChannelSpec(channel, "1") for channel in MILL_CHANNELS],
+        "features": [
+            Feature("current", "A"),
+            Feature("slip", "1/s", "difference", ("rotor", "shaft")),
+        ],
+        "step": 1,
+        "violations": {Violation.ELECTRICAL: ["current"], Violation.ROTATION: ["slip"]},
+        "decision": Decision(open_after=2, close_after=3),
+    }
+    return tiny_package(
+        version, name=name, window=window, rate=1.0, thresholds=thresholds, **(mill | changes)
+    )
+
+
+def mill_samples(
+    count: int = 1, *, current: float = 10.0, slip: float = 0.1
+) -> dict[str, list[float]]:
+    """Columns of a mill's block: what its model reads and two more, in another order."""
+    return {
+        "weather": [3.0] * count,
+        "shaft": [20.0] * count,
+        "current": [current] * count,
+        "rotor": [20.0 + slip] * count,
+        "door": [0.0] * count,
+    }
 
 
 def sign_package(package: Package, key: SigningKey, folder: Path, **changes: object) -> Signed:

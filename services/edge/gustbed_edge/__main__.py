@@ -14,10 +14,12 @@ from pathlib import Path
 from gustbed_edge.settings import EdgeSettings
 from gustbed_protocol import codec
 from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.jobs import PACKAGE_FILE
 from gustbed_protocol.settings import MqttSettings, SiteSettings, load
 
 DONE, FAILED = 0, 1
 HEALTH_TIMEOUT = 5.0
+MINI_MODEL = "windturbine"
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
@@ -49,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
         "score", help="score a CSV recording (header with channel names), one verdict per step"
     )
     score.add_argument("recording", type=Path)
-    score.add_argument("--package", type=Path, help="model package; default: the factory's")
+    score.add_argument(
+        "--package", type=Path, help="model package; default: the factory's for miniatures"
+    )
     score.add_argument("--json", action="store_true", help="one JSON object per line")
     score.set_defaults(run=_score)
     return parser
@@ -99,9 +103,9 @@ def _score(options: argparse.Namespace) -> int:
     from gustbed_edge.detector import Detector
     from gustbed_edge.offline import OfflineVerdict, open_package, read_recording, score_recording
 
-    package = options.package or load(EdgeSettings).factory_dir / "windturbine" / "package.tar.gz"
-    values = read_recording(options.recording)
-    detector = Detector(open_package(package))
+    factory = load(EdgeSettings).factory_dir
+    detector = Detector(open_package(options.package or factory / MINI_MODEL / PACKAGE_FILE))
+    values = read_recording(options.recording, detector.manifest)
 
     def line(verdict: OfflineVerdict) -> str:
         if options.json:

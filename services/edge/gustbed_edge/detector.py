@@ -4,16 +4,17 @@ import logging
 import statistics
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from gustbed_protocol.channels import CHANNEL_NAMES
 from gustbed_protocol.events import ModelRef
 from gustbed_protocol.features import Engineer
 from gustbed_protocol.package import INPUT, RATIO, Manifest, Package, PackageError
+from gustbed_protocol.telemetry import MINI
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +26,14 @@ RUN_LIMIT_SECONDS = 10.0
 
 
 class Detector:
-    """A loaded model. Raises ``PackageError`` with reason ``unloadable`` if it cannot load."""
+    """A loaded model. Raises ``PackageError`` with reason ``unloadable`` if it cannot load,
+    ``wrong_graph`` or ``wrong_features`` if it cannot be used.
+    """
 
     def __init__(self, package: Package) -> None:
         self.manifest: Manifest = package.manifest
         self.model = ModelRef(package.manifest.name, package.manifest.version)
+        _check_channels(package.manifest)
         self._engineer = Engineer(package.manifest.features, package.manifest.channel_names)
         try:
             self._session: Any = _session(package.model)
@@ -68,29 +72,37 @@ class Detector:
         # One turbine's window may be what breaks the run: find it, and score the others.
         return np.concatenate([self._guarded(features[i : i + 1]) for i in range(len(features))])
 
-    def _run(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        options = ort.RunOptions()
+    def _run(
+        self, features: NDArray[np.float32], options: ort.RunOptions | None = None
+    ) -> NDArray[np.float32]:
         ratios: NDArray[np.float32] = self._session.run([RATIO], {INPUT: features}, options)[0]
         if ratios.shape != (len(features), len(self.manifest.features)):
             raise PackageError("wrong_graph", f"ratio has shape {ratios.shape}")
         return ratios
 
-    def timed(self, features: NDArray[np.float32], limit: float) -> float:
-        """Seconds that one run takes; a run of more than ``limit`` seconds is ended."""
+    def timed(
+        self, features: NDArray[np.float32], limit: float
+    ) -> tuple[NDArray[np.float32], float]:
+        """Ratios of a run, and the seconds it took; one of more than ``limit`` seconds is ended.
+
+        Raises ``PackageError`` ``too_slow`` or ``failed``. A row that is not finite is NaN.
+        """
         options = ort.RunOptions()
         timer = threading.Timer(limit, lambda: setattr(options, "terminate", True))
         timer.daemon = True
+        parts = [features[i : i + MAX_BATCH] for i in range(0, len(features), MAX_BATCH)]
         start = time.perf_counter()
         timer.start()
         try:
-            for first in range(0, len(features), MAX_BATCH):
-                part = features[first : first + MAX_BATCH]
-                self._session.run([RATIO], {INPUT: part}, options)
+            ratios = np.concatenate([self._run(part, options) for part in parts])
         except Exception as error:
-            raise PackageError("golden_failed", f"onnxruntime: {_first_line(error)}") from error
+            if options.terminate:
+                raise PackageError("too_slow", f"ended after {limit:g} s") from error
+            raise PackageError("failed", f"onnxruntime: {_first_line(error)}") from error
         finally:
             timer.cancel()
-        return time.perf_counter() - start
+        ratios[~np.isfinite(ratios).all(axis=1)] = np.nan
+        return ratios, time.perf_counter() - start
 
 
 def check_golden(
@@ -102,8 +114,11 @@ def check_golden(
     """
     repeats = -(-turbines // len(package.golden_windows))
     load = np.tile(package.golden_windows, (repeats, 1, 1))[:turbines]
-    detector.timed(package.golden_windows[:1], RUN_LIMIT_SECONDS)
-    ratios = detector.ratios(package.golden_windows)
+    try:
+        detector.timed(package.golden_windows[:1], RUN_LIMIT_SECONDS)
+        ratios, _ = detector.timed(package.golden_windows, RUN_LIMIT_SECONDS)
+    except PackageError as failure:
+        raise PackageError("golden_failed", failure.detail) from failure
     if not np.isfinite(ratios).all():
         raise PackageError("golden_failed", "the model gives NaN or fails on its golden windows")
     # Relative above 1, where a ratio is far past its threshold and only its size grows.
@@ -113,7 +128,9 @@ def check_golden(
             "golden_mismatch",
             f"golden ratios differ by {float(error.max()):.2g}, at most {GOLDEN_TOLERANCE:g}",
         )
-    taken = statistics.median(detector.timed(load, RUN_LIMIT_SECONDS) for _ in range(LATENCY_RUNS))
+    taken = statistics.median(
+        detector.timed(load, RUN_LIMIT_SECONDS)[1] for _ in range(LATENCY_RUNS)
+    )
     if taken > max_scoring_time:
         raise PackageError(
             "too_slow",
@@ -122,14 +139,10 @@ def check_golden(
         )
 
 
-def violation_masks(manifest: Manifest, kinds: Sequence[str]) -> NDArray[np.bool_]:
-    """Which features speak for which kind: (kinds, features)."""
-    masks = np.zeros((len(kinds), len(manifest.features)), dtype=bool)
-    for row, kind in enumerate(kinds):
-        for violation, features in manifest.violations.items():
-            if violation.value == kind:
-                masks[row] = [name in features for name in manifest.feature_names]
-    return masks
+def _check_channels(manifest: Manifest) -> None:
+    unknown = sorted(set(manifest.channel_names).difference(CHANNEL_NAMES))
+    if manifest.turbine_type == MINI and unknown:
+        raise PackageError("wrong_features", f"a miniature has no channel {unknown[0][:64]!r}")
 
 
 def _session(model: bytes) -> Any:

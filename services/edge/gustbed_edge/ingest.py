@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
 
 from gustbed_protocol import codec, topics
 from gustbed_protocol.errors import PayloadError
@@ -11,6 +14,19 @@ RATE_TOLERANCE = 0.01
 MAX_SEQ = 2**53
 """Beyond this, numbers in JSON are no longer exact everywhere."""
 MAX_BOOT_LENGTH = 64
+MAX_VALUE = 1e12
+"""No sensor says more; a model's float32 would lose itself in the squares of much more."""
+MAX_BEHIND_SECONDS = 86_400.0
+NAMED = 5
+"""Missing channels that a refusal names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What the model of a turbine type reads."""
+
+    rate_hz: float
+    channels: tuple[str, ...]
 
 
 def check_size(payload: bytes) -> None:
@@ -20,7 +36,7 @@ def check_size(payload: bytes) -> None:
 
 
 class Ingest:
-    """Checks blocks against the site's turbines, the clock and the model's sample rate."""
+    """Checks blocks against the site's turbines, the clock, and the model of their type."""
 
     def __init__(
         self,
@@ -28,19 +44,21 @@ class Ingest:
         turbines: Iterable[str],
         *,
         max_clock_ahead: float,
+        max_clock_behind: float = MAX_BEHIND_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.rows: Mapping[str, int] = {turbine: row for row, turbine in enumerate(turbines)}
-        self.sample_rate_hz: float | None = None
-        """What the model wants; None while there is no model, when any rate will do."""
+        self.wants: dict[str, Wants] = {}
+        """By turbine type. Of a type that no model reads, any block will do."""
         self._site = site
         self._max_clock_ahead = max_clock_ahead
+        self._max_clock_behind = max_clock_behind
         self._clock = clock
 
     def read(self, topic: str, payload: bytes) -> Samples:
         """Decode and check a block of any turbine type. Raises ``PayloadError``; ``reason`` is
         one of those of ``telemetry.decode_typed_block``, ``unknown_turbine``,
-        ``wrong_turbine``, ``future_clock`` or ``wrong_rate``.
+        ``wrong_turbine``, or one of ``check``.
         """
         check_size(payload)
         turbine = topics.parse(topic).turbine
@@ -53,7 +71,9 @@ class Ingest:
         return samples
 
     def check(self, samples: Samples) -> None:
-        """Check what a block's schema cannot: numbers in bounds, the clock, the sample rate."""
+        """Check what a block's schema cannot. Raises ``PayloadError`` ``wrong_fields``,
+        ``out_of_range``, ``future_clock``, ``past_clock`` or ``wrong_rate``.
+        """
         if samples.seq > MAX_SEQ or len(samples.boot) > MAX_BOOT_LENGTH:
             raise PayloadError("wrong_fields", "seq or boot too long")
         ahead = samples.end - self._clock()
@@ -61,15 +81,24 @@ class Ingest:
             raise PayloadError("future_clock", f"{ahead:.0f} s ahead of the edge's clock")
         if samples.t0 < 0:
             raise PayloadError("wrong_fields", "t0 must be a Unix time in seconds")
+        if -ahead > self._max_clock_behind:
+            raise PayloadError("past_clock", f"{-ahead:.0f} s behind the edge's clock")
+        flat = samples.values.ravel()
+        # The sum of squares is one quick operation, and is past the bound whenever a value is.
+        if flat.dot(flat) > MAX_VALUE**2:
+            _check_range(samples)
         if samples.type != MINI:
-            # No model reads it, so its rate is nobody's concern.
             _check_type(samples.type)
+        wants = self.wants.get(samples.type)
+        if wants is None:
             return
-        wanted = self.sample_rate_hz
-        if wanted is not None and abs(samples.dt * wanted - 1) > RATE_TOLERANCE:
+        if abs(samples.dt * wants.rate_hz - 1) > RATE_TOLERANCE:
             raise PayloadError(
-                "wrong_rate", f"{1 / samples.dt:.3g} samples/s, the model reads {wanted:g}"
+                "wrong_rate", f"{1 / samples.dt:.3g} samples/s, the model reads {wants.rate_hz:g}"
             )
+        # The schema of a miniature's block says which channels it has.
+        if samples.type != MINI:
+            _check_channels(samples, wants)
 
 
 def _check_type(kind: str) -> None:
@@ -77,3 +106,21 @@ def _check_type(kind: str) -> None:
         topics.level(kind)
     except ValueError as error:
         raise PayloadError("wrong_fields", f"type {kind[:64]!r} is not a name") from error
+
+
+def _check_range(samples: Samples) -> None:
+    largest = np.abs(samples.values).max(axis=1)
+    place = int(largest.argmax())
+    if largest[place] > MAX_VALUE:
+        raise PayloadError(
+            "out_of_range", f"{samples.names[place][:64]}: {largest[place]:.3g}, no sensor's value"
+        )
+
+
+def _check_channels(samples: Samples, wants: Wants) -> None:
+    missing = sorted(set(wants.channels).difference(samples.names))
+    if missing:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        raise PayloadError(
+            "wrong_fields", f"missing columns {missing[:NAMED]}{more} that the model reads"
+        )

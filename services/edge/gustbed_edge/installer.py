@@ -6,19 +6,29 @@ probation of a new model belong between ``stage`` and ``commit``.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from gustbed_edge.detector import Detector, check_golden
 from gustbed_edge.download import download
-from gustbed_edge.models import Loaded, ModelStore, check_package
+from gustbed_edge.groups import check_fits
+from gustbed_edge.models import Committed, Loaded, ModelStore, Slot, check_package
 from gustbed_edge.trust import Keys, verify
 from gustbed_protocol import jobs
 from gustbed_protocol.jobs import JobDocument, Release
-from gustbed_protocol.package import MAX_PACKAGE_BYTES, PackageError, check_name, version_key
+from gustbed_protocol.package import (
+    MAX_PACKAGE_BYTES,
+    Manifest,
+    Package,
+    PackageError,
+    check_name,
+    version_key,
+)
 
 log = logging.getLogger(__name__)
 
@@ -33,130 +43,228 @@ class Limits:
     max_scoring_time: float
 
 
-class Installer:
-    """Turns job documents into serving models.
+class Scoring(Protocol):
+    """What an installer needs of the scoring thread; ``gustbed_edge.pipeline.Pipeline`` is it.
 
-    ``swap`` puts a detector into service between two batches; ``keys`` reads the keys that may
-    sign now. Used by one thread.
+    Every method takes effect between two batches; the first four raise ``TimeoutError`` if the
+    thread does not get there.
+    """
+
+    def serve(self, detector: Detector) -> None:
+        """Let a model serve the turbines of its type."""
+
+    def withdraw(self, kind: str) -> None:
+        """Let none serve this type."""
+
+    def challenge(self, detector: Detector) -> None:
+        """Let a model challenge the one that serves its type."""
+
+    def dismiss(self, kind: str) -> None:
+        """Let none challenge this type's."""
+
+    def challenging(self, kind: str) -> bool:
+        """Whether a challenger of this type still runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    name: str
+    version: str
+    broken: bool
+    """Whether it is not the one that serves, though it should be."""
+
+
+class Installer:
+    """Turns job documents into models that serve or challenge.
+
+    ``keys`` reads the keys that may sign now. Used by one thread.
     """
 
     def __init__(
         self,
         store: ModelStore,
         *,
-        serving: Loaded | None,
+        serving: Mapping[str, Loaded],
+        challengers: Mapping[str, Loaded],
         keys: Callable[[], Keys],
-        swap: Callable[[Detector], None],
+        scoring: Scoring,
         limits: Limits,
         scratch: Path,
         fetch: Callable[[str, int, str, Path], bytes] = download,
     ) -> None:
-        self.serving = serving
+        self._serving = dict(serving)
+        self._challengers = dict(challengers)
         self._store = store
         self._keys = keys
-        self._swap = swap
+        self._scoring = scoring
         self._limits = limits
         self._scratch = scratch
         self._fetch = fetch
 
     def install(self, job: str, document: object, progress: Progress) -> Release:
-        """Install what a job document asks for; return what serves now.
+        """Install what a job document asks for; return what serves, or challenges, now.
 
-        Raises ``PackageError``, whose reason is the code to report; the model that served before
-        then goes on.
+        Raises ``PackageError``, whose reason is the code to report; the models that ran before
+        then go on.
         """
         order = read_document(document)
         release = order.release
-        progress(f"{release.name} {release.version}: checking")
+        title = f"{release.name} {release.version}"
+        progress(f"{title}: checking")
         keys = self._keys()
         verify(release, order.signature, keys)
         if self._already(job, release):
             return release
         self._check_version(release)
-        progress(f"{release.name} {release.version}: downloading")
+        progress(f"{title}: downloading")
         try:
             archive = self._fetch(order.url, release.size, release.sha256, self._scratch)
-            progress(f"{release.name} {release.version}: testing")
+            progress(f"{title}: testing")
             package = check_package(release, order.signature, archive, keys)
-            self._check_rate(package.manifest.sample_rate_hz)
-            detector = Detector(package)
-            check_golden(
-                package,
-                detector,
-                turbines=self._limits.turbines,
-                max_scoring_time=self._limits.max_scoring_time,
-            )
-            progress(f"{release.name} {release.version}: installing")
+            detector = self._tested(release, package)
+            progress(f"{title}: installing")
             slot = self._store.stage(release, order.signature, archive, job)
-            self._exchange(Loaded(release, detector, slot))
+            loaded = Loaded(release, detector, slot)
+            if release.role == "serve":
+                self._exchange(package.manifest.turbine_type, loaded, slot)
+            else:
+                self._begin(package.manifest.turbine_type, loaded, slot)
         except OSError as error:
             raise PackageError("storage", f"the edge's disk: {error.strerror}") from error
         return release
 
-    def _exchange(self, loaded: Loaded) -> None:
-        before = self.serving
+    def _tested(self, release: Release, package: Package) -> Detector:
+        self._check_type(release, package.manifest)
+        check_fits(package.manifest, self._limits.turbines)
+        detector = Detector(package)
+        check_golden(
+            package,
+            detector,
+            turbines=self._limits.turbines,
+            max_scoring_time=self._limits.max_scoring_time,
+        )
+        return detector
+
+    def _exchange(self, kind: str, loaded: Loaded, slot: Slot) -> None:
+        before = self._serving.get(kind)
+        with _swapping():
+            self._scoring.serve(loaded.detector)
         try:
-            self._swap(loaded.detector)
-        except TimeoutError as error:
-            raise PackageError("not_swapped", str(error)) from error
-        assert loaded.slot is not None  # noqa: S101 - staged just before
-        try:
-            self._store.commit(loaded.slot)
+            committed = self._store.commit(kind, slot)
         except OSError:
             # What does not survive a restart must not serve until then either.
             if before is not None:
-                self._swap(before.detector)
+                self._scoring.serve(before.detector)
+            else:
+                self._scoring.withdraw(kind)
             raise
-        self.serving = loaded
+        self._serving[kind] = loaded
+        if committed.challenger is None and self._challengers.pop(kind, None) is not None:
+            try:
+                self._scoring.dismiss(kind)
+            except TimeoutError as error:
+                log.warning("the challenger of type %s runs on: %s", kind, error)
+
+    def _begin(self, kind: str, loaded: Loaded, slot: Slot) -> None:
+        before = self._challengers.get(kind)
+        with _swapping():
+            self._scoring.challenge(loaded.detector)
+        try:
+            self._store.challenge(kind, slot)
+        except OSError:
+            if before is not None:
+                self._scoring.challenge(before.detector)
+            else:
+                self._scoring.dismiss(kind)
+            raise
+        self._challengers[kind] = loaded
 
     def _already(self, job: str, release: Release) -> bool:
-        """Whether this very package was committed and serves: then the wish is fulfilled."""
-        current = self._store.committed().current
-        serving = self.serving
-        if current is None or serving is None or serving.slot is None:
-            return False
-        same = (current.name, current.version, current.sha256) == (
-            release.name,
-            release.version,
-            release.sha256,
-        )
-        if same and serving.slot.folder == current.folder:
-            log.info("job %s: %s %s serves already", job, release.name, release.version)
-            return True
+        """Whether this very package was committed in this role and runs: the wish is fulfilled."""
+        for kind, committed in self._store.committed().items():
+            serves = release.role == "serve"
+            slot = committed.current if serves else committed.challenger
+            wanted = (release.name, release.version, release.sha256)
+            if slot is None or (slot.name, slot.version, slot.sha256) != wanted:
+                continue
+            running = (self._serving if serves else self._challengers).get(kind)
+            if running is None or running.slot != slot:
+                continue
+            if serves or self._scoring.challenging(kind):
+                log.info("job %s: %s %s runs already", job, release.name, release.version)
+                return True
         return False
 
     def _check_version(self, release: Release) -> None:
-        installed = self._installed()
-        if installed is None:
+        kind = self._kind_of(release.name)
+        installed = self._installed(kind) if kind is not None else None
+        if installed is None or installed.name != release.name or release.rollback:
             return
-        name, version, broken = installed
-        if release.name != name:
-            raise PackageError("wrong_model", f"{release.name!r} offered, {name!r} installed")
-        offered, current = version_key(release.version), version_key(version)
-        if offered > current or release.rollback or (broken and offered == current):
+        offered, current = version_key(release.version), version_key(installed.version)
+        repairs = installed.broken and offered == current and release.role == "serve"
+        if offered > current or repairs:
             return
         raise PackageError(
-            "not_newer", f"{release.version} offered, {version} installed, and no rollback signed"
+            "not_newer",
+            f"{release.version} offered, {installed.version} installed, and no rollback signed",
         )
 
-    def _installed(self) -> tuple[str, str, bool] | None:
-        """Name and version installed, and whether it does not serve as it should."""
-        current = self._store.committed().current
-        if current is not None:
-            serving = self.serving.slot if self.serving else None
-            return current.name, current.version, serving is None or serving != current
-        if self.serving is not None:
-            return self.serving.release.name, self.serving.release.version, False
-        return None
-
-    def _check_rate(self, rate: float) -> None:
-        serving = self.serving
-        if serving is not None and serving.detector.manifest.sample_rate_hz != rate:
+    def _check_type(self, release: Release, manifest: Manifest) -> None:
+        kind = manifest.turbine_type
+        known = self._kind_of(release.name)
+        if known not in (None, kind):
+            raise PackageError(
+                "wrong_model", f"{release.name!r} is for type {known!r} here, this one for {kind!r}"
+            )
+        installed = self._installed(kind)
+        if installed is not None and installed.name != release.name:
+            raise PackageError(
+                "wrong_model",
+                f"{release.name!r} offered for type {kind!r}, {installed.name!r} installed",
+            )
+        serving = self._serving.get(kind)
+        if serving is None:
+            if release.role == "shadow":
+                raise PackageError(
+                    "nothing_to_challenge", f"no model serves turbines of type {kind!r}"
+                )
+            return
+        rate = serving.detector.manifest.sample_rate_hz
+        if manifest.sample_rate_hz != rate:
             raise PackageError(
                 "wrong_rate",
-                f"the model reads {rate:g} samples/s, this site sends "
-                f"{serving.detector.manifest.sample_rate_hz:g}",
+                f"the model reads {manifest.sample_rate_hz:g} samples/s, turbines of type "
+                f"{kind!r} send {rate:g}",
             )
+
+    def _kind_of(self, name: str) -> str | None:
+        """The turbine type that a model name is taken by."""
+        for kind in {*self._store.committed(), *self._serving}:
+            installed = self._installed(kind)
+            if installed is not None and installed.name == name:
+                return kind
+        return None
+
+    def _installed(self, kind: str) -> _Installed | None:
+        serving = self._serving.get(kind)
+        current = self._store.committed().get(kind, Committed()).current
+        if current is not None and (serving is None or serving.slot != current):
+            # It does not load. What serves instead may be newer: then that is what counts.
+            version = current.version
+            if serving is not None and serving.release.name == current.name:
+                version = max(version, serving.release.version, key=version_key)
+            return _Installed(current.name, version, broken=True)
+        if serving is not None:
+            return _Installed(serving.release.name, serving.release.version, broken=False)
+        return None
+
+
+@contextmanager
+def _swapping() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise PackageError("not_swapped", str(error)) from error
 
 
 def read_document(document: object) -> JobDocument:

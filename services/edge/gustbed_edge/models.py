@@ -1,14 +1,15 @@
-"""The model store: which package serves, which served before, and the one from the factory.
+"""The model store: what serves each turbine type, what served before, what challenges, and what
+the factory gave.
 
-``<data>/models/<name>-<version>/`` is a slot with ``package.tar.gz`` and ``release.json``;
-``committed.json`` names the slot that serves and the one before it.
+``<data>/models/<name>-<version>/`` is a slot with ``package.tar.gz`` and ``release.json``, that of
+a challenger ``<name>-<version>-shadow/``; ``committed.json`` names them by turbine type.
 """
 
 import logging
 import math
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from gustbed_protocol.jobs import (
     PACKAGE_FILE,
     RELEASE_FILE,
     Release,
+    Role,
     Signature,
     release_from_json,
     release_to_json,
@@ -33,6 +35,7 @@ from gustbed_protocol.package import (
     sha256,
     version_key,
 )
+from gustbed_protocol.telemetry import MINI
 
 log = logging.getLogger(__name__)
 
@@ -48,24 +51,41 @@ class Slot:
     version: str
     sha256: str
     job: str
+    role: Role = "serve"
 
     @property
     def folder(self) -> str:
         """Name of the slot's folder."""
-        return f"{check_name(self.name)}-{'.'.join(map(str, version_key(self.version)))}"
+        name = f"{check_name(self.name)}-{'.'.join(map(str, version_key(self.version)))}"
+        return name if self.role == "serve" else f"{name}-{self.role}"
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What ``committed.json`` says."""
+    """The slots of one turbine type: what serves, what served before, what challenges."""
 
+    current: Slot | None = None
+    previous: Slot | None = None
+    challenger: Slot | None = None
+
+    @property
+    def slots(self) -> list[Slot]:
+        """Those that there are."""
+        return [slot for slot in (self.current, self.previous, self.challenger) if slot]
+
+
+@dataclass(frozen=True)
+class _Pointer:
+    """What ``committed.json`` says. Before there were types, it was the miniature's alone."""
+
+    types: dict[str, Committed] = field(default_factory=dict)
     current: Slot | None = None
     previous: Slot | None = None
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that has passed every check and can serve. ``slot`` is None for the factory's."""
+    """A model that has passed every check. ``slot`` is None for the factory's."""
 
     release: Release
     detector: Detector
@@ -73,7 +93,7 @@ class Loaded:
 
 
 class ModelStore:
-    """Slots on disk and the pointer to the one that serves."""
+    """Slots on disk and the pointers to those that serve and challenge."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -85,20 +105,22 @@ class ModelStore:
         except OSError as error:
             raise GustbedError(f"{error.filename}: {error.strerror}", "make it writable") from error
 
-    def committed(self) -> Committed:
-        """Read the pointer. An unreadable one counts as empty, and is logged."""
+    def committed(self) -> dict[str, Committed]:
+        """Read the pointers, by turbine type. An unreadable file counts as empty, and is logged."""
         path = self._folder / POINTER
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Committed)
+            pointer = msgspec.json.decode(path.read_bytes(), type=_Pointer)
         except FileNotFoundError:
-            return Committed()
+            return {}
         except (OSError, msgspec.MsgspecError) as error:
-            log.error("%s: %s; starting from the factory model", path, error)  # noqa: TRY400
-            return Committed()
+            log.error("%s: %s; starting from the factory models", path, error)  # noqa: TRY400
+            return {}
+        types = pointer.types or {MINI: Committed(pointer.current, pointer.previous)}
+        return {kind: _sound(committed) for kind, committed in types.items()}
 
     def stage(self, release: Release, signature: Signature, archive: bytes, job: str) -> Slot:
-        """Write a release into its slot, durably. The serving slot is not touched."""
-        slot = Slot(release.name, release.version, release.sha256, job)
+        """Write a release into its slot, durably. The serving slots are not touched."""
+        slot = Slot(release.name, release.version, release.sha256, job, release.role)
         temporary = self._folder / f".{slot.folder}"
         _remove(temporary)
         temporary.mkdir()
@@ -110,22 +132,33 @@ class ModelStore:
         sync_folder(self._folder)
         return slot
 
-    def commit(self, slot: Slot) -> None:
-        """Make a staged slot the one that serves after a restart; keep the one before it."""
-        before = self.committed()
+    def commit(self, kind: str, slot: Slot) -> Committed:
+        """Make a staged slot the one that serves a turbine type after a restart; keep the one
+        before it. A challenger that is not newer has lost its point and goes.
+        """
+        before = self.committed().get(kind, Committed())
         previous = before.previous if _same(before.current, slot) else before.current
-        self._point(Committed(slot, previous))
-        kept = {entry.folder for entry in (slot, previous) if entry is not None}
-        for folder in self._folder.iterdir():
-            if folder.is_dir() and folder.name not in kept:
-                _remove(folder)
+        challenger = before.challenger
+        if challenger and version_key(challenger.version) <= version_key(slot.version):
+            challenger = None
+        return self._point(kind, Committed(slot, previous, challenger))
+
+    def challenge(self, kind: str, slot: Slot) -> Committed:
+        """Make a staged slot the one that challenges after a restart."""
+        return self._point(kind, replace(self.committed().get(kind, Committed()), challenger=slot))
 
     def read(self, slot: Slot) -> tuple[Release, Signature, bytes]:
         """A slot's content. Raises ``GustbedError`` naming the file that is missing."""
         return _read_pair(self._folder / slot.folder)
 
-    def _point(self, committed: Committed) -> None:
-        write_atomic(self._folder / POINTER, msgspec.json.encode(committed))
+    def _point(self, kind: str, committed: Committed) -> Committed:
+        types = self.committed() | {kind: committed}
+        write_atomic(self._folder / POINTER, msgspec.json.encode(_Pointer(types)))
+        kept = {slot.folder for each in types.values() for slot in each.slots}
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and folder.name not in kept:
+                _remove(folder)
+        return committed
 
 
 def check_package(release: Release, signature: Signature, archive: bytes, keys: Keys) -> Package:
@@ -145,46 +178,87 @@ def check_package(release: Release, signature: Signature, archive: bytes, keys: 
     return package
 
 
-def load_serving(store: ModelStore, keys: Keys, factory: Path) -> Loaded | None:
-    """The committed model, else the one before it, else the factory's, else None."""
-    for origin, slot in _candidates(store):
+def load_serving(store: ModelStore, keys: Keys, factory: Path) -> dict[str, Loaded]:
+    """By turbine type: the committed model, else the one before it, else the factory's."""
+    found = load_factory(factory)
+    for kind, committed in store.committed().items():
+        loaded = _first(
+            store, keys, kind, [("committed", committed.current), ("previous", committed.previous)]
+        )
+        if loaded is not None:
+            found[kind] = loaded
+    if not found:
+        log.error("no model loads: verdicts are 'unknown' until one comes")
+    return found
+
+
+def load_challengers(
+    store: ModelStore, keys: Keys, serving: Mapping[str, Loaded]
+) -> dict[str, Loaded]:
+    """By turbine type: the challenger of the model that serves."""
+    found = {}
+    for kind, committed in store.committed().items():
+        loaded = _first(store, keys, kind, [("challenging", committed.challenger)])
+        if loaded is not None and kind in serving:
+            found[kind] = loaded
+    return found
+
+
+def load_factory(folder: Path) -> dict[str, Loaded]:
+    """The models that the edge ships with, by turbine type; what does not load is logged."""
+    found: dict[str, Loaded] = {}
+    places = sorted(path.parent for path in folder.glob(f"*/{RELEASE_FILE}"))
+    if not places:
+        log.error("%s: no factory models", folder)
+    for place in places:
+        try:
+            release, signature, archive = _read_pair(place)
+            key = load_key(place / FACTORY_KEY)
+            loaded = _load(
+                release, signature, archive, {signature.key_id: key} if key else {}, None
+            )
+        except GustbedError as error:
+            log.error("factory model %s: %s", place.name, error)  # noqa: TRY400
+            continue
+        found.setdefault(loaded.detector.manifest.turbine_type, loaded)
+    return found
+
+
+def _first(
+    store: ModelStore, keys: Keys, kind: str, candidates: Iterable[tuple[str, Slot | None]]
+) -> Loaded | None:
+    for origin, slot in candidates:
+        if slot is None:
+            continue
         try:
             release, signature, archive = store.read(slot)
-            return _load(release, signature, archive, keys, slot)
+            return _load(release, signature, archive, keys, slot, kind)
         except GustbedError as error:
-            log.error("%s model %s does not load: %s", origin, slot.version, error)  # noqa: TRY400
-    try:
-        return load_factory(factory)
-    except GustbedError as error:
-        log.error("factory model: %s; verdicts are 'unknown' until one comes", error)  # noqa: TRY400
-        return None
-
-
-def load_factory(folder: Path) -> Loaded:
-    """The model that the edge ships with. Raises ``GustbedError``."""
-    # One model a folder; a package that lies there itself is the only one.
-    folder = next(iter(sorted(folder.glob("*/"))), folder)
-    release, signature, archive = _read_pair(folder)
-    key = load_key(folder / FACTORY_KEY)
-    return _load(release, signature, archive, {signature.key_id: key} if key else {}, None)
+            log.error(  # noqa: TRY400
+                "%s model %s %s does not load: %s", origin, slot.name, slot.version, error
+            )
+    return None
 
 
 def _load(
-    release: Release, signature: Signature, archive: bytes, keys: Keys, slot: Slot | None
+    release: Release,
+    signature: Signature,
+    archive: bytes,
+    keys: Keys,
+    slot: Slot | None,
+    kind: str | None = None,
 ) -> Loaded:
     package = check_package(release, signature, archive, keys)
+    if release.role != (slot.role if slot else "serve"):
+        raise PackageError("wrong_role", f"released to {release.role}, which this slot is not for")
+    if kind not in (None, package.manifest.turbine_type):
+        raise PackageError(
+            "wrong_model", f"it is for turbines of type {package.manifest.turbine_type}"
+        )
     detector = Detector(package)
     # At a start the machine is busy: being right is asked for, being fast is not.
     check_golden(package, detector, turbines=1, max_scoring_time=math.inf)
     return Loaded(release, detector, slot)
-
-
-def _candidates(store: ModelStore) -> Iterator[tuple[str, Slot]]:
-    committed = store.committed()
-    if committed.current is not None:
-        yield "committed", committed.current
-    if committed.previous is not None:
-        yield "previous", committed.previous
 
 
 def _read_pair(folder: Path) -> tuple[Release, Signature, bytes]:
@@ -193,6 +267,24 @@ def _read_pair(folder: Path) -> tuple[Release, Signature, bytes]:
         return release, signature, (folder / PACKAGE_FILE).read_bytes()
     except OSError as error:
         raise GustbedError(f"{error.filename}: {error.strerror}") from error
+
+
+def _sound(committed: Committed) -> Committed:
+    """Without slots whose names lead elsewhere: the file may have been spoilt."""
+    return Committed(
+        *(
+            _sound_slot(slot)
+            for slot in (committed.current, committed.previous, committed.challenger)
+        )
+    )
+
+
+def _sound_slot(slot: Slot | None) -> Slot | None:
+    try:
+        return slot if slot is None or slot.folder else None
+    except PackageError as error:
+        log.error("%s: %s", POINTER, error)  # noqa: TRY400
+        return None
 
 
 def _same(one: Slot | None, other: Slot) -> bool:

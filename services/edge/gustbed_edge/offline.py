@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_edge.detector import Detector, violation_masks
-from gustbed_edge.events import KINDS
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_edge.detector import Detector
+from gustbed_edge.events import KINDS, Judge
+from gustbed_edge.smoothing import Smoother
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import ModelRef, VerdictState
-from gustbed_protocol.package import Package, read_package
+from gustbed_protocol.package import Manifest, Package, read_package
 from gustbed_protocol.violations import Violation
 
-NEEDED = ("rps", "wind_speed_rps", "voltage", "qw", "qx", "qy", "qz")
-"""Channels that engineered features are made of; a recording may leave the others out."""
 BATCH = 256
 
 
@@ -44,14 +42,15 @@ def open_package(path: Path) -> Package:
         raise GustbedError(f"{path}: {error}", "give a whole model package") from error
 
 
-def read_recording(path: Path) -> NDArray[np.float32]:
-    """Channels (channels, samples) of a CSV file whose header names them.
+def read_recording(path: Path, manifest: Manifest) -> NDArray[np.float32]:
+    """The model's channels (channels, samples) of a CSV file whose header names them. What no
+    feature is made of may be missing.
 
     Raises ``GustbedError`` naming file, line and column.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(_rows(path, csv.reader(stream)))
+            rows = list(_rows(path, csv.reader(stream), manifest))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GustbedError(f"{path}: {error}", "give a CSV recording with a header") from error
     if not rows:
@@ -62,38 +61,41 @@ def read_recording(path: Path) -> NDArray[np.float32]:
 def score_recording(values: NDArray[np.float32], detector: Detector) -> Iterator[OfflineVerdict]:
     """One verdict per step, of windows as they would be in the service."""
     manifest = detector.manifest
-    masks = violation_masks(manifest, KINDS)
+    judge = Judge.of(manifest, manifest.decision)
+    smoother = Smoother(1, len(manifest.features), manifest.decision.smooth)
     ends = range(manifest.window, values.shape[1] + 1, manifest.step)
-    columns = [CHANNEL_INDEX[name] for name in manifest.channel_names]
     for first in range(0, len(ends), BATCH):
         part = ends[first : first + BATCH]
-        windows = np.stack([values[columns, end - manifest.window : end] for end in part])
+        windows = np.stack([values[:, end - manifest.window : end] for end in part])
         for end, ratios in zip(part, detector.score(windows), strict=True):
-            yield _verdict(end, ratios, masks, detector)
+            yield _verdict(end, ratios, judge, smoother)
 
 
 def _verdict(
-    end: int, ratios: NDArray[np.float32], masks: NDArray[np.bool_], detector: Detector
+    end: int, ratios: NDArray[np.float32], judge: Judge, smoother: Smoother
 ) -> OfflineVerdict:
-    model, names = detector.model, detector.manifest.feature_names
     if np.isnan(ratios).any():
-        return OfflineVerdict(end, "unknown", None, {}, [], model)
-    above = ratios > 1
-    named = {name: float(ratio) for name, ratio in zip(names, ratios, strict=True)}
-    violations = [kind for kind, mask in zip(KINDS, masks, strict=True) if above[mask].any()]
+        return OfflineVerdict(end, "unknown", None, {}, [], judge.model)
+    means = smoother.mean(np.zeros(1, dtype=np.intp), ratios[None])
+    (above,) = judge.by_kind(means) > 1
+    named = dict(zip(judge.features, means[0].tolist(), strict=True))
+    violations = [kind for kind, hit in zip(KINDS, above, strict=True) if hit]
     state: VerdictState = "anomaly" if violations else "ok"
-    return OfflineVerdict(end, state, max(named.values()), named, violations, model)
+    return OfflineVerdict(end, state, max(named.values()), named, violations, judge.model)
 
 
-def _rows(path: Path, lines: Iterable[list[str]]) -> Iterator[NDArray[np.float64]]:
+def _rows(
+    path: Path, lines: Iterable[list[str]], manifest: Manifest
+) -> Iterator[NDArray[np.float64]]:
     numbered = enumerate(lines, start=1)
     _, header = next(numbered, (1, []))
-    columns = {name: header.index(name) for name in CHANNEL_INDEX if name in header}
-    missing = [name for name in NEEDED if name not in columns]
+    places = {name: place for place, name in enumerate(manifest.channel_names)}
+    columns = {name: header.index(name) for name in places if name in header}
+    needed = {name for feature in manifest.features for name in feature.channels}
+    missing = [name for name in manifest.channel_names if name in needed - columns.keys()]
     if missing:
-        raise GustbedError(
-            f"{path}: no column {missing[0]}", f"name the columns {', '.join(NEEDED)}"
-        )
+        wanted = ", ".join(name for name in manifest.channel_names if name in needed)
+        raise GustbedError(f"{path}: no column {missing[0]}", f"name the columns {wanted}")
     for number, fields in numbered:
         if not fields:
             continue
@@ -102,9 +104,9 @@ def _rows(path: Path, lines: Iterable[list[str]]) -> Iterator[NDArray[np.float64
                 f"{path} line {number}: {len(fields)} fields, the header has {len(header)}",
                 "mend the line",
             )
-        row = np.zeros(len(CHANNELS))
+        row = np.zeros(len(places))
         for name, position in columns.items():
-            row[CHANNEL_INDEX[name]] = _number(fields[position], f"{path} line {number}, {name}")
+            row[places[name]] = _number(fields[position], f"{path} line {number}, {name}")
         yield row
 
 

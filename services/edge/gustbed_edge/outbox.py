@@ -2,7 +2,7 @@
 
 One SQLite file in WAL mode. A transaction survives SIGKILL; one with an event in it also a loss
 of power. When the cloud is away the outbox grows to its bound and then drops the oldest,
-telemetry first and events last, and counts what it drops. Sizing, in bytes for an outage of
+captures first and events last, and counts what it drops. Sizing, in bytes for an outage of
 ``h`` hours: ``3600 · h · turbines · (300 · verdicts/s + 30)``.
 """
 
@@ -24,7 +24,7 @@ from gustbed_protocol.events import AnomalyEvent
 log = logging.getLogger(__name__)
 
 FILE = "edge.sqlite"
-DROP_ORDER = ("telemetry", "logs", "verdicts", "events")
+DROP_ORDER = ("capture", "telemetry", "logs", "verdicts", "events")
 """Uplink kinds, least worth first."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (

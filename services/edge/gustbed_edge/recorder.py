@@ -1,4 +1,4 @@
-"""The thread that puts verdicts, events, summaries and log lines on disk, for the uplink."""
+"""The thread that puts on disk what is to go up: verdicts, events, summaries, captures, log."""
 
 import logging
 import sqlite3
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 INTERVAL_SECONDS = 1.0
 MAX_FRAGMENT_BYTES = 64 * 1024
-MAX_HELD = 50_000
-"""Verdicts, summaries or lines held in memory while the disk fails."""
+MAX_HELD = {"telemetry": 50_000, "verdicts": 50_000, "logs": 50_000, "capture": 16}
+"""Held in memory while the disk fails."""
 
 
 class Recorder:
@@ -30,7 +30,7 @@ class Recorder:
         self._outbox = outbox
         self._announce = announce
         self._items: dict[str, deque[bytes]] = {
-            kind: deque(maxlen=MAX_HELD) for kind in ("telemetry", "verdicts", "logs")
+            kind: deque(maxlen=most) for kind, most in MAX_HELD.items()
         }
         self._events: deque[AnomalyEvent] = deque()
         self._event_written: Callable[[], None] = lambda: None
@@ -59,6 +59,10 @@ class Recorder:
     def summaries(self, summaries: Iterable[TelemetrySummary]) -> None:
         """Keep telemetry summaries."""
         self._items["telemetry"].extend(codec.encode(summary) for summary in summaries)
+
+    def captures(self, encoded: Iterable[bytes]) -> None:
+        """Keep captures, each already written as JSON."""
+        self._items["capture"].extend(encoded)
 
     def line(self, line: LogLine) -> None:
         """Keep a log line."""

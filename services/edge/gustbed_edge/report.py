@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from gustbed_edge.capture_writer import CaptureWriter
+from gustbed_edge.challengers import Challengers
 from gustbed_edge.intake import Intake
 from gustbed_edge.metrics import Metric, Sample, render
 from gustbed_edge.outbox import Outbox
@@ -13,6 +15,7 @@ from gustbed_edge.scoring import Scorer
 from gustbed_edge.shadow import ShadowBridge
 from gustbed_protocol.events import Heartbeat, ModelRef
 from gustbed_protocol.settings import SiteSettings
+from gustbed_protocol.telemetry import MINI
 
 STUCK_SECONDS = 10.0
 
@@ -34,7 +37,13 @@ METRICS = (
     Metric("gustbed_edge_shadow_total", "counter", "reports and desired states, by outcome"),
     Metric("gustbed_edge_cloud_connected", "gauge", "1 while connected to IoT Core"),
     Metric("gustbed_edge_latency_seconds", "gauge", "block received to verdict published"),
-    Metric("gustbed_edge_model_info", "gauge", "the model that serves"),
+    Metric("gustbed_edge_model_info", "gauge", "the models that serve, by turbine type"),
+    Metric("gustbed_edge_challenger_verdicts_total", "counter", "verdicts compared, by agreement"),
+    Metric("gustbed_edge_challenger_dropped_total", "counter", "challengers that failed, by type"),
+    Metric("gustbed_edge_captures_total", "counter", "captures, by reason, and those dropped"),
+    Metric(
+        "gustbed_edge_capture_bytes_today", "gauge", "captured for the cloud since midnight UTC"
+    ),
 )
 
 
@@ -46,6 +55,8 @@ class Reporter:
 
     site: SiteSettings
     scorer: Scorer
+    challengers: Challengers
+    captures: CaptureWriter
     pipeline: Pipeline
     intake: Intake
     outbox: Outbox
@@ -57,9 +68,9 @@ class Reporter:
 
     @property
     def model(self) -> ModelRef | None:
-        """The model that serves."""
-        detector = self.scorer.detector
-        return detector.model if detector else None
+        """The miniature's model, or else the first that serves."""
+        models = self.scorer.models
+        return models.get(MINI) or next(iter(models.values()), None)
 
     def heartbeat(self) -> Heartbeat:
         """The edge and its turbines, now."""
@@ -73,18 +84,27 @@ class Reporter:
             rejected=dict(self.quarantine.counts),
             buffered=self.outbox.waiting,
             update=self.update(),
+            models=dict(self.scorer.models),
+            challengers=self.challengers.comparisons(),
         )
 
     def status(self) -> dict[str, object]:
-        """The heartbeat, and the latency of the latest blocks in seconds."""
-        return {**asdict(self.heartbeat()), "latency": self.pipeline.latency()}
+        """The heartbeat, the latency of the latest blocks in seconds, and how captures go."""
+        return {
+            **asdict(self.heartbeat()),
+            "latency": self.pipeline.latency(),
+            "captures": self.captures.status(),
+        }
 
     def reasons(self) -> list[str]:
         """Why the edge is not healthy; the cloud being away is no reason."""
+        models = self.scorer.models
+        unserved = bool(models) and MINI not in models and self.scorer.heard(MINI)
         stuck = time.monotonic() - self.pipeline.last_turn > STUCK_SECONDS
         checks = {
             "not connected to the site broker": not self.site_connected(),
             "no model serves": self.model is None,
+            "no model serves the miniatures": unserved,
             "the scoring thread is stuck": stuck or not self.pipeline.alive,
         }
         return [reason for reason, bad in checks.items() if bad]
@@ -122,7 +142,24 @@ class Reporter:
             samples.append(Sample(f"{prefix}shadow_total", {"outcome": outcome}, count))
         for name, seconds in self.pipeline.latency().items():
             samples.append(Sample(f"{prefix}latency_seconds", {"quantile": name}, seconds))
-        if self.model is not None:
-            labels = {"name": self.model.name, "version": self.model.version}
-            samples.append(Sample(f"{prefix}model_info", labels, 1))
+        samples += self._of_models()
         return render(METRICS, samples)
+
+    def _of_models(self) -> list[Sample]:
+        prefix = "gustbed_edge_"
+        samples = [
+            Sample(f"{prefix}capture_bytes_today", {}, self.captures.today),
+        ]
+        for kind, model in self.scorer.models.items():
+            labels = {"name": model.name, "version": model.version, "type": kind}
+            samples.append(Sample(f"{prefix}model_info", labels, 1))
+        for kind, compared in self.challengers.comparisons().items():
+            for agreement in ("both", "neither", "only_serving", "only_challenger"):
+                labels = {"type": kind, "agreement": agreement}
+                count = getattr(compared, agreement)
+                samples.append(Sample(f"{prefix}challenger_verdicts_total", labels, count))
+        for kind, count in dict(self.challengers.dropped).items():
+            samples.append(Sample(f"{prefix}challenger_dropped_total", {"type": kind}, count))
+        for reason, count in dict(self.captures.counts).items():
+            samples.append(Sample(f"{prefix}captures_total", {"reason": reason}, count))
+        return samples

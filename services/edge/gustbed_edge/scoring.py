@@ -1,36 +1,38 @@
-"""A batch of received payloads becomes verdicts and events: all turbines in one model run."""
+"""A batch of received payloads becomes verdicts and events: one model run for each type."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_edge.detector import Detector, violation_masks
-from gustbed_edge.events import KINDS, EventTracker
-from gustbed_edge.ingest import Ingest
+from gustbed_edge.detector import Detector
+from gustbed_edge.events import EventTracker
+from gustbed_edge.groups import AS_THE_MODEL_SAYS, Deciding, Group
+from gustbed_edge.ingest import Ingest, Wants
 from gustbed_edge.legacy import LegacyReader
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.sequence import Arrival
 from gustbed_edge.sequence import Sequence as SequenceCounter
 from gustbed_edge.summaries import Summaries
 from gustbed_edge.unscored import Unscored
-from gustbed_edge.windows import Windows
+from gustbed_edge.verdicts import Round, verdicts
 from gustbed_protocol import topics
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.events import AnomalyEvent, TelemetrySummary, TurbineStatus, Verdict
+from gustbed_protocol.events import (
+    AnomalyEvent,
+    ModelRef,
+    TelemetrySummary,
+    TurbineStatus,
+    Verdict,
+)
 from gustbed_protocol.events import VerdictState as State
-from gustbed_protocol.features import FEATURE_NAMES
 from gustbed_protocol.telemetry import MINI, Samples
 
-DEFAULT_WINDOW = 100
-"""Samples kept per turbine while there is no model to say how many it wants."""
 CLOCK_STEP_SECONDS = 2.0
 """Successive blocks whose times are this far from adjacent are not one signal."""
-RATIO_DECIMALS = 5
 
 
 class Received(NamedTuple):
@@ -41,34 +43,30 @@ class Received(NamedTuple):
     arrived: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a batch led to. ``arrived`` (monotonic seconds) goes with ``verdicts``."""
+_Member = tuple[int, Samples, float, float, bool]
+"""Row, samples, their end, when they came, and whether the window begins anew with them. A plain
+tuple, because there is one for each block.
+"""
+_NO_ROWS = np.zeros(0, dtype=np.intp)
 
-    verdicts: list[Verdict]
-    arrived: list[float]
-    events: list[AnomalyEvent]
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch led to. ``verdicts`` are in the order of the rounds' blocks."""
+
+    rounds: list[Round] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    events: list[AnomalyEvent] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Turbine:
     sequence: SequenceCounter
+    type: str | None = None
     state: State = "warming"
     score: float | None = None
     last_end: float = 0.0
     last_arrival: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """At most one block of each turbine, in order of arrival."""
-
-    rows: NDArray[np.intp]
-    samples: list[Samples]
-    ends: list[float]
-    arrived: list[float]
-    ready: NDArray[np.bool_]
-    windows: NDArray[np.float32]
 
 
 class Scorer:
@@ -83,51 +81,75 @@ class Scorer:
         tracker: EventTracker,
         quarantine: Quarantine,
         *,
+        deciding: Deciding = AS_THE_MODEL_SAYS,
         legacy: LegacyReader | None = None,
         silent_after: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.detector: Detector | None = None
         self.unscored = Unscored()
         self._turbines = tuple(turbines)
         self._ingest = ingest
         self._tracker = tracker
         self._quarantine = quarantine
+        self._deciding = deciding
         self._legacy = legacy
         self._silent_after = silent_after
         self._monotonic = monotonic
         self._states = [_Turbine(SequenceCounter()) for _ in self._turbines]
         self._summaries = Summaries(len(self._turbines))
-        self._windows = Windows(len(self._turbines), len(CHANNELS), DEFAULT_WINDOW)
-        self._names = FEATURE_NAMES
-        self._columns = list(range(len(CHANNELS)))
-        self._masks = np.zeros((len(KINDS), len(FEATURE_NAMES)), dtype=bool)
+        # Miniatures are windowed and summed up even while no model judges them.
+        self._groups = {MINI: Group(len(self._turbines), deciding)}
+
+    @property
+    def models(self) -> Mapping[str, ModelRef]:
+        """The models that serve, by turbine type."""
+        groups = sorted(self._groups.copy().items())
+        return {kind: group.detector.model for kind, group in groups if group.detector}
 
     def serve(self, detector: Detector) -> None:
-        """Score with this model from now on. Call between batches."""
+        """Judge turbines of the model's type by it from now on. Call between batches."""
         manifest = detector.manifest
-        if manifest.window != self._windows.window:
-            self._windows = self._windows.resized(manifest.window)
-        self._names = manifest.feature_names
-        self._columns = [CHANNEL_INDEX[name] for name in manifest.channel_names]
-        self._masks = violation_masks(manifest, KINDS)
-        self._ingest.sample_rate_hz = manifest.sample_rate_hz
-        if self._legacy is not None:
+        kind = manifest.turbine_type
+        group = self._groups.get(kind) or Group(len(self._turbines), self._deciding)
+        group.serve(detector)
+        self._ingest.wants[kind] = Wants(manifest.sample_rate_hz, manifest.channel_names)
+        if kind == MINI and self._legacy is not None:
             self._legacy.rate_hz = manifest.sample_rate_hz
-        self.detector = detector
+        self._groups[kind] = group
+
+    def withdraw(self, kind: str) -> None:
+        """Judge turbines of this type no more. Call between batches."""
+        self._groups.pop(kind, None)
+        self._ingest.wants.pop(kind, None)
+        if kind == MINI:
+            self._groups[MINI] = Group(len(self._turbines), self._deciding)
 
     def score(self, batch: Iterable[Received]) -> Outcome:
         """Check, window and score what has come. Refused payloads go to quarantine, and types
         that no model is for get no verdict.
         """
-        rounds = [self._take(members) for members in self._rounds(batch)]
-        ratios = self._ratios(rounds)
-        outcome = Outcome([], [], [])
-        start = 0
-        for part in rounds:
-            count = int(part.ready.sum())
-            self._conclude(part, ratios[start : start + count], outcome)
-            start += count
+        outcome = Outcome()
+        changed: dict[int, float] = {}
+        outcome.rounds = self._rounds(batch, changed)
+        windows: dict[str, list[NDArray[np.float32]]] = {}
+        ready: list[NDArray[np.bool_]] = []
+        for part in outcome.rounds:
+            taken = self._groups[part.type].take(part)
+            ready.append(taken.ready)
+            windows.setdefault(part.type, []).append(taken.windows)
+            if part.type == MINI:
+                self._summaries.add(part.rows, taken.values, np.array(part.ends))
+        ratios = {
+            kind: self._groups[kind].ratios(np.concatenate(parts))
+            for kind, parts in windows.items()
+        }
+        used = dict.fromkeys(windows, 0)
+        for part, full in zip(outcome.rounds, ready, strict=True):
+            first = used[part.type]
+            used[part.type] = last = first + int(np.count_nonzero(full))
+            self._conclude(part, full, ratios[part.type][first:last], outcome)
+        for row, end in changed.items():
+            outcome.events.extend(self._tracker.restart(row, end))
         return outcome
 
     def status(self) -> list[TurbineStatus]:
@@ -152,13 +174,34 @@ class Scorer:
                     reordered=counts.reordered,
                     score=state.score,
                     violations=open_kinds,
+                    type=state.type or MINI,
                 )
             )
         return statuses
 
+    def heard(self, kind: str) -> bool:
+        """Whether any turbine has sent blocks of this type last."""
+        return any(state.type == kind for state in self._states)
+
     def take_summaries(self) -> list[TelemetrySummary]:
-        """Means since the last call. Call from the scoring thread."""
+        """Means of the miniatures since the last call. Call from the scoring thread."""
         return self._summaries.take(self._turbines)
+
+    def channels(self, kind: str) -> tuple[str, ...] | None:
+        """What the model of a turbine type reads; None if none serves it."""
+        group = self._groups.get(kind)
+        detector = group.detector if group else None
+        return detector.manifest.channel_names if detector else None
+
+    def history(self, row: int, kind: str, samples: int) -> NDArray[np.float32] | None:
+        """A turbine's latest unbroken samples, of its model's channels; None unless a model
+        judges it as of this type. Call from the scoring thread.
+        """
+        names = self.channels(kind)
+        if names is None or self._states[row].type != kind:
+            return None
+        group = self._groups[kind]
+        return group.history(row, samples)[[group.names.index(name) for name in names]]
 
     def _read(self, item: Received) -> list[Samples]:
         try:
@@ -172,126 +215,89 @@ class Scorer:
             return []
         return blocks
 
-    def _rounds(self, batch: Iterable[Received]) -> list[list[tuple[int, Samples, float]]]:
-        """Split a batch so that no round has two blocks of one turbine, nor of two lengths."""
-        rounds: list[list[tuple[int, Samples, float]]] = []
+    def _rounds(self, batch: Iterable[Received], changed: dict[int, float]) -> list[Round]:
+        """Split a batch so that no round has two blocks of one turbine, of two types or lengths."""
+        rounds: list[list[_Member]] = []
         next_round: dict[int, int] = {}
-        lengths: list[int] = []
+        shapes: list[tuple[str, int]] = []
         for item in batch:
             for samples in self._read(item):
-                row = self._ingest.rows[samples.turbine]
-                if samples.type != MINI:
-                    self._pass_by(row, samples, item.arrived)
+                member = self._arrive(samples, item.arrived, changed)
+                if member is None:
                     continue
-                length = samples.values.shape[1]
+                shape = (samples.type, samples.values.shape[1])
+                row = member[0]
                 index = next_round.get(row, 0)
-                while index < len(rounds) and lengths[index] != length:
+                while index < len(rounds) and shapes[index] != shape:
                     index += 1
                 if index == len(rounds):
                     rounds.append([])
-                    lengths.append(length)
-                rounds[index].append((row, samples, item.arrived))
+                    shapes.append(shape)
+                rounds[index].append(member)
                 next_round[row] = index + 1
-        return rounds
+        return [_round(kind, members) for (kind, _), members in zip(shapes, rounds, strict=True)]
 
-    def _pass_by(self, row: int, samples: Samples, arrived: float) -> None:
-        """Count a block that no model can read."""
+    def _arrive(
+        self, samples: Samples, arrived: float, changed: dict[int, float]
+    ) -> _Member | None:
+        """Count a block; None if it is stale or no model is for it. A turbine that is of another
+        type now is noted in ``changed``, with the time of its last sample before.
+        """
+        row = self._ingest.rows[samples.turbine]
         turbine = self._states[row]
-        turbine.sequence.observe(samples.boot, samples.seq)
+        arrival = turbine.sequence.observe(samples.boot, samples.seq)
         turbine.last_arrival = arrived
-        turbine.state, turbine.score = "unknown", None
-        # Should a miniature take this place, its samples are not adjacent to anything.
-        turbine.last_end = 0.0
-        self.unscored.add(samples.type)
+        kind = samples.type
+        known = kind in self._groups
+        if not known:
+            self.unscored.add(kind)
+        if arrival is Arrival.STALE:
+            return None
+        if turbine.type != kind:
+            if turbine.type is not None:
+                changed[row] = turbine.last_end
+                turbine.last_end = 0.0
+            turbine.type = kind
+        if not known:
+            turbine.state, turbine.score = "unknown", None
+            # Should a model come for it, its samples are not adjacent to any before.
+            turbine.last_end = 0.0
+            return None
+        step = samples.t0 - (turbine.last_end + samples.dt)
+        turbine.last_end = end = samples.end
+        restarts = arrival is Arrival.GAP or abs(step) > CLOCK_STEP_SECONDS
+        return row, samples, end, arrived, restarts
 
-    def _take(self, members: list[tuple[int, Samples, float]]) -> _Round:
-        rows: list[int] = []
-        restarted: list[int] = []
-        kept: list[Samples] = []
-        ends: list[float] = []
-        times: list[float] = []
-        for row, samples, arrived in members:
-            state = self._states[row]
-            arrival = state.sequence.observe(samples.boot, samples.seq)
-            state.last_arrival = arrived
-            if arrival is Arrival.STALE:
-                continue
-            step = samples.t0 - (state.last_end + samples.dt)
-            if arrival is Arrival.GAP or abs(step) > CLOCK_STEP_SECONDS:
-                restarted.append(row)
-            state.last_end = samples.end
-            rows.append(row)
-            kept.append(samples)
-            ends.append(state.last_end)
-            times.append(arrived)
-        index = np.array(rows, dtype=np.intp)
-        ready = np.zeros(0, dtype=bool)
-        windows = np.zeros((0, len(self._columns), self._windows.window), dtype=np.float32)
-        if kept:
-            self._windows.restart(np.array(restarted, dtype=np.intp))
-            values = np.stack([samples.values for samples in kept])
-            self._windows.append(index, values)
-            self._summaries.add(index, values, np.array(ends))
-            ready = self._windows.ready(index)
-            windows = self._windows.latest(index[ready])[:, self._columns]
-        return _Round(index, kept, ends, times, ready, windows)
-
-    def _ratios(self, rounds: list[_Round]) -> NDArray[np.float32]:
-        if not rounds:
-            return np.zeros((0, len(self._names)), dtype=np.float32)
-        windows = np.concatenate([part.windows for part in rounds])
-        if self.detector is None:
-            return np.full((len(windows), len(self._names)), np.nan, dtype=np.float32)
-        return self.detector.score(windows)
-
-    def _conclude(self, part: _Round, ratios: NDArray[np.float32], outcome: Outcome) -> None:
-        scored = ~np.isnan(ratios[:, 0])
-        # (n, kinds): the largest ratio of the features that speak for each kind.
-        by_kind = np.where(self._masks, ratios[:, None, :], -np.inf).max(axis=2, initial=-np.inf)
-        rows = part.rows[part.ready]
-        ends = np.array(part.ends)
-        if self.detector is not None and scored.any():
+    def _conclude(
+        self,
+        part: Round,
+        ready: NDArray[np.bool_],
+        ratios: NDArray[np.float32],
+        outcome: Outcome,
+    ) -> None:
+        judgement = self._groups[part.type].conclude(part, ready, ratios)
+        scored = judgement.scored
+        if judgement.judge is not None and scored.any():
+            ends = np.array(part.ends)
             outcome.events.extend(
                 self._tracker.update(
-                    rows[scored], ends[part.ready][scored], by_kind[scored], self.detector.model
+                    part.rows[ready][scored],
+                    ends[ready][scored],
+                    judgement.ratios[scored],
+                    judgement.by_kind[scored],
+                    judgement.judge,
                 )
             )
-        rounded = ratios.astype(np.float64).round(RATIO_DECIMALS).tolist()
-        violated = (by_kind > 1).tolist()
-        position = 0
-        for i, samples in enumerate(part.samples):
-            state: State = "warming"
-            values: list[float] | None = None
-            kinds: list[bool] = []
-            if part.ready[i]:
-                if scored[position]:
-                    values, kinds = rounded[position], violated[position]
-                state = "unknown" if values is None else "anomaly" if any(kinds) else "ok"
-                position += 1
-            row, end = int(part.rows[i]), part.ends[i]
-            outcome.verdicts.append(self._verdict(row, samples, end, state, values, kinds))
-        outcome.arrived.extend(part.arrived)
+        told = verdicts(part, judgement)
+        for row, verdict in zip(part.rows.tolist(), told, strict=True):
+            turbine = self._states[row]
+            if turbine.type == part.type:
+                turbine.state, turbine.score = verdict.state, verdict.score
+        outcome.verdicts.extend(told)
 
-    def _verdict(
-        self,
-        row: int,
-        samples: Samples,
-        end: float,
-        state: State,
-        ratios: list[float] | None,
-        kinds: list[bool],
-    ) -> Verdict:
-        score = max(ratios) if ratios else None
-        turbine = self._states[row]
-        turbine.state, turbine.score = state, score
-        return Verdict(
-            turbine=samples.turbine,
-            boot=samples.boot,
-            seq=samples.seq,
-            t=end,
-            state=state,
-            score=score,
-            ratios=dict(zip(self._names, ratios, strict=True)) if ratios else {},
-            violations=[kind for kind, hit in zip(KINDS, kinds, strict=False) if hit],
-            model=self.detector.model if self.detector else None,
-        )
+
+def _round(kind: str, members: list[_Member]) -> Round:
+    rows, samples, ends, arrived, restarts = zip(*members, strict=True)
+    places = np.array(rows, dtype=np.intp)
+    restarted = places[np.array(restarts)] if any(restarts) else _NO_ROWS
+    return Round(kind, places, samples, ends, arrived, restarted)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gustbed_edge.outbox import Outbox
 from gustbed_protocol import codec, topics
+from gustbed_protocol.capture import CaptureBatch
 from gustbed_protocol.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class _Kind:
     interval: float
     envelope: tuple[bytes, bytes]
     due: float = 0.0
+    catch_up: int = CATCH_UP
 
 
 class Sender:
@@ -66,6 +68,10 @@ class Sender:
             _Kind("verdicts", verdict_interval, _envelope(VerdictBatch(thing, site, []))),
             _Kind("telemetry", telemetry_interval, _envelope(TelemetryBatch(thing, site, []))),
             _Kind("logs", telemetry_interval, _envelope(LogBatch(thing, site, []))),
+            # Nobody waits for these: one at a time, and never what the others need the link for.
+            _Kind(
+                "capture", telemetry_interval, _envelope(CaptureBatch(thing, site, [])), catch_up=1
+            ),
         )
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -103,10 +109,10 @@ class Sender:
                     log.error("cannot use the outbox: %s", error)  # noqa: TRY400
 
     def _send(self, kind: _Kind) -> bool:
-        """Send up to ``CATCH_UP`` messages; whether anything was sent."""
+        """Send up to ``catch_up`` messages; whether anything was sent."""
         sent = False
         timeout = LAST_ACK_SECONDS if self._stop.is_set() else ACK_SECONDS
-        for _ in range(CATCH_UP):
+        for _ in range(kind.catch_up):
             pending = self._outbox.waiting_for(kind.name, MESSAGE_BYTES)
             if not pending:
                 break

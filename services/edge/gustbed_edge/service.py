@@ -5,15 +5,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gustbed_edge.capture import Capturer
+from gustbed_edge.capture_writer import CaptureWriter
+from gustbed_edge.challengers import Challengers
 from gustbed_edge.cloudlog import CloudLog
 from gustbed_edge.enrolment import Enrolment
 from gustbed_edge.events import EventTracker, Site
+from gustbed_edge.groups import Deciding
 from gustbed_edge.health import HealthServer, Views
 from gustbed_edge.ingest import Ingest, check_size
 from gustbed_edge.installer import Installer, Limits
@@ -21,7 +25,7 @@ from gustbed_edge.intake import Intake
 from gustbed_edge.jobs import JobsClient
 from gustbed_edge.journal import Journal
 from gustbed_edge.legacy import LegacyReader
-from gustbed_edge.models import Loaded, ModelStore, load_serving
+from gustbed_edge.models import Loaded, ModelStore, load_challengers, load_serving
 from gustbed_edge.outbox import Outbox
 from gustbed_edge.pipeline import Pipeline
 from gustbed_edge.quarantine import Quarantine
@@ -48,6 +52,15 @@ HEARTBEAT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class _Models:
+    """What was loaded at the start, by turbine type."""
+
+    store: ModelStore
+    serving: Mapping[str, Loaded]
+    challengers: Mapping[str, Loaded]
+
+
+@dataclass(frozen=True)
 class _SitePart:
     """What works without the cloud."""
 
@@ -56,6 +69,8 @@ class _SitePart:
     recorder: Recorder
     pipeline: Pipeline
     scorer: Scorer
+    challengers: Challengers
+    captures: CaptureWriter
     intake: Intake
     quarantine: Quarantine
     bridge: ShadowBridge
@@ -85,13 +100,10 @@ class Edge:
         """Serve until ``stop`` is set. Raises ``GustbedError`` if something needs a person."""
         with ExitStack() as stack:
             stack.enter_context(_sole_owner(self._settings.data_dir))
-            store = ModelStore(self._settings.data_dir / "models")
-            serving = load_serving(
-                store, self._enrolment.signing_keys(), self._settings.factory_dir
-            )
-            near = self._site_part(serving)
+            models = self._models()
+            near = self._site_part(models)
             stack.callback(near.outbox.close)
-            far = self._cloud_part(near, store, serving)
+            far = self._cloud_part(near, models)
             stack.enter_context(_cloud_log(near.recorder))
             reporter = self._reporter(near, far)
             http = HealthServer(
@@ -113,6 +125,8 @@ class Edge:
             stack.callback(far.sender.stop)
             near.recorder.start()
             stack.callback(near.recorder.stop)
+            near.captures.start()
+            stack.callback(near.captures.stop)
             near.pipeline.start()
             stack.callback(near.pipeline.stop)
             far.updater.start()
@@ -131,7 +145,13 @@ class Edge:
         topic = topics.heartbeat(self._site.site)
         session.publish(Message(topic, heartbeat, qos=0, retain=True))
 
-    def _site_part(self, serving: Loaded | None) -> _SitePart:
+    def _models(self) -> _Models:
+        store = ModelStore(self._settings.data_dir / "models")
+        keys = self._enrolment.signing_keys()
+        serving = load_serving(store, keys, self._settings.factory_dir)
+        return _Models(store, serving, load_challengers(store, keys, serving))
+
+    def _site_part(self, models: _Models) -> _SitePart:
         settings = self._settings
         outbox = Outbox(
             settings.data_dir,
@@ -149,29 +169,46 @@ class Edge:
         )
         session = self._session(intake, quarantine, bridge)
         recorder = Recorder(outbox, lambda event: self._announce(session, event))
-        scorer = self._scorer(outbox, recorder, quarantine)
-        if serving is not None:
-            scorer.serve(serving.detector)
-            log.info("serving model %s %s", serving.release.name, serving.release.version)
+        scorer = self._scorer(outbox, recorder, quarantine, models)
+        challengers = self._challengers(models)
+        captures = CaptureWriter(
+            settings.data_dir,
+            recorder.captures,
+            max_bytes_per_day=settings.capture_max_bytes_per_day,
+        )
         pipeline = Pipeline(
             self._site.site,
             intake,
             scorer,
+            challengers,
+            self._capturer(scorer, captures),
             recorder,
             session.publish,
             turbines=self._site.turbine_ids,
             grace=settings.grace,
             telemetry_interval=settings.telemetry_interval,
         )
-        return _SitePart(outbox, session, recorder, pipeline, scorer, intake, quarantine, bridge)
+        return _SitePart(
+            outbox,
+            session,
+            recorder,
+            pipeline,
+            scorer,
+            challengers,
+            captures,
+            intake,
+            quarantine,
+            bridge,
+        )
 
-    def _cloud_part(self, near: _SitePart, store: ModelStore, serving: Loaded | None) -> _CloudPart:
+    def _cloud_part(self, near: _SitePart, models: _Models) -> _CloudPart:
         settings, thing = self._settings, self._site.thing
         installer = Installer(
-            store,
-            serving=serving,
+            models.store,
+            serving=models.serving,
+            challengers=models.challengers,
             keys=self._enrolment.signing_keys,
-            swap=near.pipeline.swap,
+            scoring=near.pipeline,
             limits=Limits(self._site.turbines, settings.max_scoring_time),
             scratch=settings.data_dir,
         )
@@ -208,6 +245,8 @@ class Edge:
         return Reporter(
             site=self._site,
             scorer=near.scorer,
+            challengers=near.challengers,
+            captures=near.captures,
             pipeline=near.pipeline,
             intake=near.intake,
             outbox=near.outbox,
@@ -243,23 +282,58 @@ class Edge:
             births=lambda: [self._state("online")],
         )
 
-    def _scorer(self, outbox: Outbox, recorder: Recorder, quarantine: Quarantine) -> Scorer:
+    def _scorer(
+        self, outbox: Outbox, recorder: Recorder, quarantine: Quarantine, models: _Models
+    ) -> Scorer:
         site, settings = self._site, self._settings
-        tracker = EventTracker(
-            Site(site.site, site.thing, site.turbine_ids),
-            open_after=settings.open_after,
-            close_after=settings.close_after,
-        )
+        tracker = EventTracker(Site(site.site, site.thing, site.turbine_ids))
         recorder.events(tracker.resume(outbox.open_events()))
-        ingest = Ingest(site.site, site.turbine_ids, max_clock_ahead=settings.max_clock_ahead)
-        return Scorer(
+        ingest = Ingest(
+            site.site,
+            site.turbine_ids,
+            max_clock_ahead=settings.max_clock_ahead,
+            max_clock_behind=settings.max_clock_behind,
+        )
+        scorer = Scorer(
             site.turbine_ids,
             ingest,
             tracker,
             quarantine,
+            deciding=self._deciding(),
             legacy=self._legacy(),
             silent_after=settings.silent_after,
         )
+        for kind, loaded in models.serving.items():
+            scorer.serve(loaded.detector)
+            log.info("%s %s serves type %s", loaded.release.name, loaded.release.version, kind)
+        return scorer
+
+    def _challengers(self, models: _Models) -> Challengers:
+        challengers = Challengers(
+            self._site.turbines,
+            deciding=self._deciding(),
+            max_scoring_time=self._settings.max_scoring_time,
+        )
+        for kind, loaded in models.challengers.items():
+            challengers.begin(loaded.detector)
+            log.info("%s %s challenges type %s", loaded.release.name, loaded.release.version, kind)
+        return challengers
+
+    def _capturer(self, scorer: Scorer, captures: CaptureWriter) -> Capturer:
+        settings, turbines = self._settings, self._site.turbine_ids
+        # By the clock, so that after a restart it is not the first turbine's turn each time.
+        turns = time.time() / settings.capture_interval if settings.capture_interval else 0.0
+        return Capturer(
+            turbines,
+            scorer,
+            captures.put,
+            interval=settings.capture_interval,
+            seconds=settings.capture_seconds,
+            first=int(turns % 1 * len(turbines)),
+        )
+
+    def _deciding(self) -> Deciding:
+        return Deciding(self._settings.open_after, self._settings.close_after)
 
     def _legacy(self) -> LegacyReader | None:
         turbine = self._settings.legacy_turbine

@@ -23,17 +23,27 @@ class EdgeSettings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="address that /health and /status listen on")
     http_port: int = Field(8070, ge=0, le=65535, description="0 takes a free port")
     factory_dir: Path = Field(
-        Path(__file__).parent / "factory", description="the model that the edge ships with"
+        Path(__file__).parent / "factory",
+        description="the models that the edge ships with, a folder each",
     )
 
-    open_after: int = Field(
-        4, ge=1, le=1000, description="violating verdicts in a row that open an event"
+    open_after: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="violating verdicts in a row that open an event; default: the model's",
     )
-    close_after: int = Field(
-        10, ge=1, le=1000, description="normal verdicts in a row that close an event"
+    close_after: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="normal verdicts in a row that close an event; default: the model's",
     )
     silent_after: float = Field(5.0, gt=0, description="seconds without a block")
     max_clock_ahead: float = Field(60.0, gt=0, description="seconds a block may be in the future")
+    max_clock_behind: float = Field(
+        86_400.0, gt=0, description="seconds a block may be in the past"
+    )
     max_scoring_time: float = Field(
         0.25, gt=0, description="seconds in which a new model must score all turbines once"
     )
@@ -51,6 +61,13 @@ class EdgeSettings(BaseSettings):
         256 * 1024 * 1024, ge=64 * 1024, description="payload bytes that may wait for the cloud"
     )
     outbox_max_rows: int = Field(200_000, ge=16, description="messages that may wait for the cloud")
+    capture_interval: float = Field(
+        300.0, ge=0, description="seconds between a turbine's captures; 0: none are taken"
+    )
+    capture_seconds: float = Field(30.0, gt=0, le=600, description="length of a capture")
+    capture_max_bytes_per_day: int = Field(
+        64 * 1024 * 1024, ge=0, description="of captures for the cloud, all turbines together"
+    )
     events_kept: int = Field(10_000, ge=10, description="closed events kept on disk")
 
     @field_validator("legacy_turbine")

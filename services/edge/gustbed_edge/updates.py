@@ -117,6 +117,9 @@ class Updater:
             return Outcome(execution.job, execution.number, "FAILED", details)
         finally:
             self.running = None
-        log.warning("job %s: %s %s serves", execution.job, release.name, release.version)
+        does = "serves" if release.role == "serve" else "runs in shadow"
+        log.warning("job %s: %s %s %s", execution.job, release.name, release.version, does)
         details = {"name": release.name, "version": release.version}
+        if release.role != "serve":
+            details["role"] = release.role
         return Outcome(execution.job, execution.number, "SUCCEEDED", details)

@@ -1,5 +1,7 @@
 """The last seconds of every turbine, in one array."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -54,13 +56,21 @@ class Windows:
         windows: NDArray[np.float32] = self._views[rows, :, self._fill[rows] - self.window]
         return windows
 
-    def resized(self, window: int) -> "Windows":
-        """The same buffers for another window length, with as much history as there is."""
+    def history(self, row: int, samples: int) -> NDArray[np.float32]:
+        """A copy of a turbine's latest unbroken samples (channels, at most ``samples``)."""
+        fill = int(self._fill[row])
+        return self._data[row, :, max(0, fill - samples) : fill].copy()
+
+    def resized(self, window: int, places: Sequence[int] | None = None) -> "Windows":
+        """The same buffers for another window length, with as much history as there is;
+        ``places`` names the channels to keep, in their new order.
+        """
         turbines, channels, _ = self._data.shape
-        other = Windows(turbines, channels, window)
-        for row in range(turbines):
+        wanted = list(range(channels) if places is None else places)
+        other = Windows(turbines, len(wanted), window)
+        for row in np.flatnonzero(self._fill).tolist():
             fill = int(self._fill[row])
             kept = min(fill, window * KEPT)
-            other._data[row, :, :kept] = self._data[row, :, fill - kept : fill]
+            other._data[row, :, :kept] = self._data[row, wanted, fill - kept : fill]
             other._fill[row] = kept
         return other

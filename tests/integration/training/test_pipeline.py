@@ -13,13 +13,13 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from gustbed_edge.events import KINDS, EventTracker, Site
-from gustbed_protocol.events import ModelRef
+from gustbed_edge.events import EventTracker, Judge, Site
 from gustbed_protocol.jobs import Release
-from gustbed_protocol.package import read_package, sha256
+from gustbed_protocol.package import Decision, read_package, sha256
 from gustbed_protocol.violations import INJECTABLE
 from gustbed_training.detectors.scoring import load_package, scorer
 from gustbed_training.events import CLOSE_AFTER, OPEN_AFTER, events
+from tests.support.packages import tiny_package
 
 FACTORY = (
     Path(__file__).parents[3] / "services" / "edge" / "gustbed_edge" / "factory" / "windturbine"
@@ -166,17 +166,22 @@ def test_the_factory_model_opens_no_event_on_a_replayed_normal_recording(
 
 def test_events_are_counted_as_the_edge_counts_them() -> None:
     rng = np.random.default_rng(8)
+    judge = Judge.of(tiny_package().manifest, Decision(OPEN_AFTER, CLOSE_AFTER))
     for share in (0.3, 0.5, 0.8):
         flips = rng.random(40) < 0.5
         verdicts = np.repeat(flips, rng.integers(1, 14, 40))
         verdicts ^= rng.random(len(verdicts)) < 0.1 * share
-        tracker = EventTracker(Site("s", "t", ("wt01",)), OPEN_AFTER, CLOSE_AFTER, lambda: 0.0)
+        tracker = EventTracker(Site("s", "t", ("wt01",)), lambda: 0.0)
         told: list[tuple[str, int]] = []
         for i, bad in enumerate(verdicts.tolist()):
-            scores = np.zeros((1, len(KINDS)))
-            scores[0, 0] = 2.0 if bad else 0.5
+            ratios = np.full((1, len(judge.features)), 0.5)
+            ratios[0, 0] = 2.0 if bad else 0.5
             changes = tracker.update(
-                np.array([0], dtype=np.intp), np.array([float(i)]), scores, ModelRef("m", "1.0.0")
+                np.array([0], dtype=np.intp),
+                np.array([float(i)]),
+                ratios,
+                judge.by_kind(ratios),
+                judge,
             )
             told += [(c.change, i) for c in changes if c.change != "updated"]
         ours: list[tuple[str, int]] = []

@@ -6,13 +6,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_edge.events import KINDS, UPDATE_SECONDS, EventTracker, Site
-from gustbed_protocol.events import AnomalyEvent, ModelRef
+from gustbed_edge.events import KINDS, UPDATE_SECONDS, EventTracker, Judge, Site
+from gustbed_protocol.events import AnomalyEvent
+from gustbed_protocol.package import Decision
 from gustbed_protocol.violations import Violation
+from tests.support.packages import tiny_package
 
-MODEL = ModelRef("tiny", "1.0.0")
 SITE = Site("s", "gustbed-s", ("wt01", "wt02"))
 OPEN, CLOSE = 3, 4
+JUDGE = Judge.of(tiny_package().manifest, Decision(OPEN, CLOSE))
+MODEL = JUDGE.model
 VOLTAGE = KINDS.index(Violation.VOLTAGE)
 CALM, FAULT = 0.5, 2.0
 
@@ -26,7 +29,7 @@ class Clock:
 
 
 def tracker(clock: Clock | None = None) -> EventTracker:
-    return EventTracker(SITE, OPEN, CLOSE, clock or Clock())
+    return EventTracker(SITE, clock or Clock())
 
 
 def feed(
@@ -34,10 +37,10 @@ def feed(
 ) -> list[AnomalyEvent]:
     changes: list[AnomalyEvent] = []
     for i, voltage in enumerate(voltages):
-        scores = np.full((1, len(KINDS)), CALM)
-        scores[0, VOLTAGE] = voltage
+        ratios = np.full((1, len(JUDGE.features)), CALM)
+        ratios[0, JUDGE.features.index("voltage")] = voltage
         rows, times = np.array([row], dtype=np.intp), np.array([start + i])
-        changes += tracker.update(rows, times, scores, MODEL)
+        changes += tracker.update(rows, times, ratios, JUDGE.by_kind(ratios), JUDGE)
     return changes
 
 
@@ -83,12 +86,14 @@ def test_a_growing_peak_is_told_but_not_more_often_than_the_interval() -> None:
 
 def test_turbines_and_kinds_do_not_touch_each_other() -> None:
     one = tracker()
-    scores = np.full((2, len(KINDS)), CALM)
-    scores[0, 0] = scores[1, 2] = FAULT
+    ratios = np.full((2, len(JUDGE.features)), CALM)
+    ratios[0, JUDGE.features.index("roll")] = ratios[1, JUDGE.features.index("voltage")] = FAULT
     changes: list[AnomalyEvent] = []
     for t in range(OPEN):
         rows = np.array([0, 1], dtype=np.intp)
-        changes += one.update(rows, np.array([t, t], dtype=float), scores, MODEL)
+        changes += one.update(
+            rows, np.array([t, t], dtype=float), ratios, JUDGE.by_kind(ratios), JUDGE
+        )
     assert [(c.turbine, c.kind) for c in changes] == [("wt01", KINDS[0]), ("wt02", KINDS[2])]
     assert one.open_kinds(0) == [KINDS[0]]
 
@@ -104,7 +109,7 @@ def test_an_open_event_goes_on_after_a_restart_and_closes() -> None:
 
 def test_an_open_event_of_a_turbine_that_is_gone_is_closed() -> None:
     (opened,) = feed(tracker(), *[FAULT] * OPEN)
-    smaller = EventTracker(Site("s", "gustbed-s", ("wt09",)), OPEN, CLOSE, Clock())
+    smaller = EventTracker(Site("s", "gustbed-s", ("wt09",)), Clock())
     (closed,) = smaller.resume([opened])
     assert (closed.id, closed.change, closed.closed) == (opened.id, "closed", 1000.0)
 

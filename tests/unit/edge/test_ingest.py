@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gustbed_edge.ingest import Ingest
+from gustbed_edge.ingest import Ingest, Wants
 from gustbed_edge.quarantine import FILE, KEPT_BYTES, MAX_FILE_BYTES, MAX_PER_SECOND, Quarantine
 from gustbed_protocol import codec, topics
 from gustbed_protocol.errors import PayloadError
@@ -26,7 +26,7 @@ def block(**changes: Any) -> dict[str, Any]:
 
 def ingest() -> Ingest:
     made = Ingest("s", ["wt01", "wt02"], max_clock_ahead=60.0, clock=lambda: NOW)
-    made.sample_rate_hz = 20.0
+    made.wants["mini"] = Wants(20.0, ("rps",))
     return made
 
 
@@ -93,7 +93,7 @@ def test_a_clock_a_little_ahead_is_no_fault() -> None:
 
 def test_without_a_model_any_rate_will_do() -> None:
     reader = ingest()
-    reader.sample_rate_hz = None
+    reader.wants.clear()
     reader.read(TOPIC, codec.encode(block(dt=0.5)))
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from gustbed_edge.detector import Detector
 from gustbed_edge.installer import Installer, Limits
-from gustbed_edge.models import ModelStore, load_factory, load_serving
+from gustbed_edge.models import ModelStore, load_challengers, load_factory, load_serving
 from gustbed_edge.trust import Keys
 from gustbed_protocol.features import Feature
 from gustbed_protocol.jobs import JobDocument, Signature
 from gustbed_protocol.package import MAX_PACKAGE_BYTES, Package, PackageError
+from gustbed_protocol.telemetry import MINI
 from tests.support.packages import (
     Signed,
     SigningKey,
@@ -34,6 +35,7 @@ class Site:
         self.folder = folder
         self.keys: Keys = {"k1": KEY.private.public_key()}
         self.swapped: list[str] = []
+        self.shadows: dict[str, str] = {}
         self.downloads = 0
         self.served: bytes = b""
         own = SigningKey("factory")
@@ -45,10 +47,13 @@ class Site:
         """Start, or restart."""
         store = ModelStore(self.folder / "models")
         self.serving = load_serving(store, self.keys, self.factory)
+        challengers = load_challengers(store, self.keys, self.serving)
+        self.shadows = {kind: loaded.release.version for kind, loaded in challengers.items()}
         options: dict[str, Any] = {
             "serving": self.serving,
             "keys": lambda: self.keys,
-            "swap": self.swap,
+            "scoring": self,
+            "challengers": challengers,
             "limits": Limits(6, 5.0),
             "scratch": self.folder,
             "fetch": self.fetch,
@@ -56,8 +61,20 @@ class Site:
         self.store = store
         self.installer = Installer(store, **(options | changes))
 
-    def swap(self, detector: Detector) -> None:
+    def serve(self, detector: Detector) -> None:
         self.swapped.append(detector.model.version)
+
+    def withdraw(self, kind: str) -> None:
+        self.swapped.append(f"no {kind}")
+
+    def challenge(self, detector: Detector) -> None:
+        self.shadows[detector.manifest.turbine_type] = detector.model.version
+
+    def dismiss(self, kind: str) -> None:
+        del self.shadows[kind]
+
+    def challenging(self, kind: str) -> bool:
+        return kind in self.shadows
 
     def fetch(self, _url: str, _size: int, _sha256: str, _folder: Path) -> bytes:
         self.downloads += 1
@@ -85,10 +102,10 @@ class Site:
         assert self.swapped == swapped
         return refused.value.reason
 
-    def serves(self) -> str | None:
+    def serves(self, kind: str = MINI) -> str | None:
         """The version that serves after a restart."""
         self.start()
-        return self.serving.release.version if self.serving else None
+        return self.serving[kind].release.version if kind in self.serving else None
 
 
 @pytest.fixture
@@ -246,11 +263,13 @@ def test_o1_a_pointer_that_cannot_be_written_brings_the_old_model_back(
     assert site.serves() == "1.0.0"
 
 
-def test_a_scoring_thread_that_does_not_swap_leaves_the_old_model(site: Site) -> None:
+def test_a_scoring_thread_that_does_not_swap_leaves_the_old_model(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stuck(_detector: Detector) -> None:
         raise TimeoutError("stuck")
 
-    site.start(swap=stuck)
+    monkeypatch.setattr(site, "serve", stuck)
     assert site.refusal(site.package("1.1.0")) == "not_swapped"
     assert site.serves() == "1.0.0"
 
@@ -290,4 +309,4 @@ def test_the_factory_key_does_not_sign_updates(site: Site) -> None:
     own = SigningKey("factory")
     signed = sign_package(tiny_package("1.1.0"), own, site.folder / "packages")
     assert site.refusal(signed) == "unknown_key"
-    assert load_factory(site.factory).release.version == "1.0.0"
+    assert load_factory(site.factory)[MINI].release.version == "1.0.0"

@@ -58,8 +58,8 @@ def test_a_recording_is_scored_one_verdict_per_step(recording: Path, package: Pa
 
 
 def test_offline_scores_are_the_services(recording: Path) -> None:
-    values = read_recording(recording)
     detector = Detector(tiny_package())
+    values = read_recording(recording, detector.manifest)
     offline = list(score_recording(values, detector))
     for verdict in offline:
         window = values[None, :, verdict.sample - 20 : verdict.sample]

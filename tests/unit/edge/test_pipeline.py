@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from gustbed_edge import pipeline as pipeline_module
+from gustbed_edge.capture import Capturer, Stretch
+from gustbed_edge.challengers import Challengers
 from gustbed_edge.cloudlog import CloudLog
 from gustbed_edge.detector import Detector
 from gustbed_edge.events import EventTracker, Site
+from gustbed_edge.groups import Deciding
 from gustbed_edge.ingest import Ingest
 from gustbed_edge.intake import MAX_BATCH, Intake
 from gustbed_edge.outbox import Outbox
@@ -79,15 +82,24 @@ class Line:
         self.messages: list[Message] = []
         self.outbox = Outbox(folder, max_bytes=10**6, max_rows=1000, events_kept=10)
         self.recorder = Recorder(self.outbox, lambda _event: None)
-        tracker = EventTracker(Site("s", "gustbed-s", TURBINES), 2, 2)
+        tracker = EventTracker(Site("s", "gustbed-s", TURBINES))
         ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
-        self.scorer = Stumbling(TURBINES, ingest, tracker, Quarantine(folder))
+        self.scorer = Stumbling(
+            TURBINES, ingest, tracker, Quarantine(folder), deciding=Deciding(2, 2)
+        )
+        self.challengers = Challengers(1, deciding=Deciding(2, 2), max_scoring_time=5.0)
+        self.stretches: list[Stretch] = []
+        capturer = Capturer(
+            TURBINES, self.scorer, self.stretches.append, interval=300.0, seconds=2.0
+        )
         self.scorer.serve(Detector(tiny_package()))
         self.intake = Intake(1000)
         self.pipeline = Pipeline(
             "s",
             self.intake,
             self.scorer,
+            self.challengers,
+            capturer,
             self.recorder,
             self.publish,
             turbines=TURBINES,
@@ -155,7 +167,7 @@ def test_t6_a_fault_of_ours_in_a_batch_does_not_end_scoring(line: Line) -> None:
 def test_o7_a_swap_under_load_scores_every_block_once(line: Line) -> None:
     for number in range(20):
         line.send(3)
-        line.pipeline.swap(Detector(tiny_package(f"1.{number + 1}.0")))
+        line.pipeline.serve(Detector(tiny_package(f"1.{number + 1}.0")))
         line.send(2)
     wait_until(lambda: line.pipeline.verdicts == 100, "all are scored")
     verdicts = line.verdicts()
@@ -172,7 +184,7 @@ def test_a_swap_that_nobody_takes_is_an_error_and_does_not_come_later(
     monkeypatch.setattr(pipeline_module, "SWAP_TIMEOUT", 0.01)
     line = Line(tmp_path)
     with pytest.raises(TimeoutError):
-        line.pipeline.swap(Detector(tiny_package("2.0.0")))
+        line.pipeline.serve(Detector(tiny_package("2.0.0")))
     line.pipeline.start()
     line.send()
     wait_until(line.verdicts, "a verdict")
