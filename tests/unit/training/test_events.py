@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gustbed_edge.events import KINDS, EventTracker, Judge, Site
+from gustbed_edge.smoothing import Smoother
 from gustbed_protocol.events import ModelRef
 from gustbed_protocol.package import Decision
 from gustbed_training.evaluation.events import Span, events, merged, runs, smooth
@@ -89,3 +90,16 @@ def test_the_edge_opens_and_closes_the_same_events(
 def test_runs_are_the_stretches_of_true_flags(first: str) -> None:
     flags = np.array([letter == "x" for letter in first + ".xx.x"])
     assert runs(flags).tolist() == ([[0, 1]] if first == "x" else []) + [[2, 4], [5, 6]]
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 100, width=32), min_size=2, max_size=2), max_size=40),
+    st.integers(min_value=1, max_value=7),
+)
+def test_the_edge_smooths_the_same(rows: list[list[float]], over: int) -> None:
+    ratios = np.array(rows, dtype=np.float32).reshape(-1, 2)
+    smoother, row = Smoother(1, 2, over), np.array([0])
+    streamed = [smoother.mean(row, ratio[None])[0] for ratio in ratios]
+    np.testing.assert_allclose(
+        smooth(ratios, over), np.array(streamed, dtype=np.float32).reshape(-1, 2), rtol=1e-6
+    )
