@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec, Decision
+from gustbed_protocol.package import ChannelSpec, Decision, Manifest
 from gustbed_protocol.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Label, Part, Recording
@@ -60,3 +60,23 @@ def last_sample(windows: np.ndarray) -> Scores:
 def judged(one: Part, of: Schema | None = None, score: Scorer = last_sample) -> Verdicts:
     """The verdicts on a part."""
     return judge(of or schema(), one, score)
+
+
+def manifest() -> Manifest:
+    """Of a model for this type, though at 2 Hz."""
+    return Manifest(
+        name="toy",
+        version="1.2.3",
+        created="2026-01-01T00:00:00Z",
+        turbine_type="toy",
+        detector="compact",
+        channels=[ChannelSpec("hot", "K"), ChannelSpec("amps", "A")],
+        features=[Feature("hot", "K"), Feature("amps", "A")],
+        sample_rate_hz=2.0,
+        window=20,
+        step=1,
+        thresholds={"hot": 0.123456, "amps": 2.0},
+        violations={Violation.THERMAL: ["hot"], Violation.ELECTRICAL: ["amps"]},
+        decision=Decision(4, 10, 3),
+        training={"dataset": "toy-1", "turbine_hours": "12.5"},
+    )

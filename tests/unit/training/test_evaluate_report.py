@@ -7,14 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec, Decision, Manifest
-from gustbed_protocol.violations import Violation
 from gustbed_training.data.shares import Label, Part
 from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate
 from gustbed_training.evaluation.model_card import model_card
 from gustbed_training.evaluation.report import as_json, as_metrics, as_table
-from tests.unit.training.judged import electrical, last_sample, part, schema, thermal
+from tests.unit.training.judged import electrical, last_sample, manifest, part, schema, thermal
 
 
 def _evaluate(*parts: Part, options: Options | None = None) -> Evaluation:
@@ -136,27 +133,8 @@ def test_the_table_is_aligned_and_holds_the_same_figures() -> None:
     assert rows[1].split() == ["short", "1.00", "0.0", "1", "0", "0", "0", "-", "-", "-"]
 
 
-def _manifest() -> Manifest:
-    return Manifest(
-        name="toy",
-        version="1.2.3",
-        created="2026-01-01T00:00:00Z",
-        turbine_type="toy",
-        detector="compact",
-        channels=[ChannelSpec("hot", "K"), ChannelSpec("amps", "A")],
-        features=[Feature("hot", "K"), Feature("amps", "A")],
-        sample_rate_hz=2.0,
-        window=20,
-        step=1,
-        thresholds={"hot": 0.123456, "amps": 2.0},
-        violations={Violation.THERMAL: ["hot"], Violation.ELECTRICAL: ["amps"]},
-        decision=Decision(4, 10, 3),
-        training={"dataset": "toy-1", "turbine_hours": "12.5"},
-    )
-
-
 def test_the_card_says_what_it_is_for_how_it_did_and_what_it_cannot_do() -> None:
-    card = model_card(_manifest(), _some(), "Passed: no worse than pca.", ["Only tested in rain."])
+    card = model_card(manifest(), _some(), "Passed: no worse than pca.", ["Only tested in rain."])
     assert card.startswith("# toy 1.2.3\n")
     for told in (
         "windows of 10 s, every 0.5 s",
@@ -174,15 +152,15 @@ def test_the_card_says_what_it_is_for_how_it_did_and_what_it_cannot_do() -> None
 
 
 def test_a_card_without_a_test_says_so() -> None:
-    assert "Not tested." in model_card(_manifest(), None, "No gate.")
+    assert "Not tested." in model_card(manifest(), None, "No gate.")
     found = _evaluate(part("....", labelled=False), options=Options(labels_required=False))
-    assert "no labels" in model_card(_manifest(), found, "No gate.")
+    assert "no labels" in model_card(manifest(), found, "No gate.")
 
 
 def test_a_fault_of_unknown_kind_has_a_dash_for_the_right_one() -> None:
     found = _evaluate(part("..xx....", labels=[Label("strange", 2, 5)]))
     assert as_json(found)["by_fault"][0]["right_kind"] is None
-    assert "| strange | 1 | - | 1 | 1 | - |" in model_card(_manifest(), found, "No gate.")
+    assert "| strange | 1 | - | 1 | 1 | - |" in model_card(manifest(), found, "No gate.")
 
 
 def test_an_evaluation_can_be_kept_and_taken_up_again() -> None:

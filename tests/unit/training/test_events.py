@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gustbed_edge.events import KINDS, EventTracker, Judge, Site
+from gustbed_edge.events import EventTracker, Judge, Site
 from gustbed_edge.smoothing import Smoother
-from gustbed_protocol.events import ModelRef
 from gustbed_protocol.package import Decision
 from gustbed_training.evaluation.events import Span, events, merged, runs, smooth
+from tests.unit.training.judged import manifest
 
 EDGE = Decision(open_after=4, close_after=10)
 
@@ -57,13 +57,11 @@ def test_intervals_that_touch_are_merged() -> None:
 
 
 def _edge_spans(scores: list[float], decision: Decision) -> list[Span]:
-    masks = np.zeros((len(KINDS), 1), dtype=bool)
-    masks[0] = True
-    judge = Judge(ModelRef("toy", "1.0.0"), ("hot",), masks, decision)
+    judge = Judge.of(manifest(), decision)
     tracker = EventTracker(Site("site", "thing", ["t1"]), clock=lambda: 0.0)
     spans: list[Span] = []
     for i, score in enumerate(scores):
-        ratios = np.array([[score]])
+        ratios = np.array([[score, 0.0]])
         row, time = np.array([0]), np.array([float(i)])
         for event in tracker.update(row, time, ratios, judge.by_kind(ratios), judge):
             if event.change == "opened":
