@@ -58,7 +58,7 @@ def shown(kind: str, names: Sequence[str]) -> tuple[Shown, ...]:
         match = next((name for name in names if re.search(pattern, name.lower())), None)
         if match is not None:
             titles.setdefault(match, title)
-    for name in names:
+    for name in names[: 2 * SHOWN]:
         titles.setdefault(name, naming.label(name, kind))
     return tuple(
         Shown(name, title, naming.unit(name, kind), 2, tone, 1.0)
