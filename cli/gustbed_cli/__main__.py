@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from gustbed_cli.commands import bench, cloud, events, fault, fleet, model, twin
+from gustbed_cli.commands import bench, cloud, data, events, fault, fleet, model, twin
 from gustbed_protocol.errors import GustbedError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command()(cloud.jobs)
 app.command()(cloud.enrol)
 app.command()(cloud.deploy)
 app.add_typer(fault.app, name="fault")
+app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(bench.app, name="bench")
 app.add_typer(twin.app, name="twin")

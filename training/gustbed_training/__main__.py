@@ -82,7 +82,9 @@ def _add_data_commands(
     bring.add_argument("--out", type=Path, required=True, metavar="DIR")
     report.add_argument("data", type=Path, metavar="DIR")
     report.add_argument("--out", type=Path, metavar="FILE")
-    describe.add_argument("--data", type=Path, required=True, metavar="DIR")
+    what = describe.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, metavar="DIR")
+    what.add_argument("--type", help="a turbine type instead")
 
 
 def _add_train(train: argparse.ArgumentParser) -> None:
@@ -113,11 +115,12 @@ def _add_judging(
     card: argparse.ArgumentParser,
 ) -> None:
     evaluate.add_argument("--model", type=Path, required=True, metavar="PACKAGE")
-    evaluate.add_argument("--data", type=Path, required=True, metavar="DIR|FILE")
+    evaluate.add_argument("--data", type=Path, metavar="DIR|FILE", help="else from the twin")
     evaluate.add_argument(
         "--unlabelled", action="store_true", help="take recordings without labels as normal"
     )
     evaluate.add_argument("--json", action="store_true")
+    _add_home(evaluate)
 
     compare.add_argument("--data", type=Path, metavar="DIR", help="else the twin's, of both types")
     compare.add_argument("--seeds", type=_seeds, default=(0, 1, 2), metavar="0,1,2")

@@ -1,223 +1,173 @@
-"""``gustbed model``: train, evaluate, register, approve, list."""
+"""``gustbed model``: train, evaluate, compare, drift, card; and what ``registry`` adds."""
 
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gustbed_cli import output
-from gustbed_cli.commands.cloud import explain
+from gustbed_cli.commands import registry
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
-from gustbed_cli.fleet import Fleet
-from gustbed_cli.setup import ensure
-from gustbed_cloud import operations
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import Manifest, PackageError, read_package, version_key
+from gustbed_cli.fleet import ROOT
+from gustbed_cli.training import (
+    captures,
+    default_type,
+    flags,
+    given,
+    in_service,
+    model_of,
+    newest_package,
+    next_version,
+    training,
+)
+
+USUAL_SEEDS = "0,1,2"
 
 app = typer.Typer(help="Train models and roll them out.", no_args_is_help=True)
 
-NAME = "windturbine"
-FACTORY_VERSION = "1.0.0"
-ROLLOUT_WITHIN = 600
-"""Seconds that ``approve --wait`` gives a rollout."""
-
-FINAL = frozenset({"SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED"})
-"""Statuses of a job execution that no longer change."""
-
-PackageOption = Annotated[
-    Path | None, typer.Option("--model", help="A package; the newest trained one if not given.")
+ModelOption = Annotated[
+    Path | None,
+    typer.Option("--model", help="A package; the newest trained for the data, else the factory's."),
 ]
-DataOption = Annotated[Path | None, typer.Option(help="A dataset folder; made if not given.")]
+DataOption = Annotated[Path | None, typer.Option(help="A dataset folder; the twin's if not given.")]
+TypeOption = Annotated[
+    str | None, typer.Option("--type", help="Turbine type without --data: mini or nrel_5mw.")
+]
+LakeOption = Annotated[bool, typer.Option("--from-lake", help="Take what the edges captured.")]
 
 
 @app.command()
 def train(
     data: DataOption = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(help="compact, pca, forest or reference; the shipped if not given."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Where the package goes.")] = None,
+    name: Annotated[str | None, typer.Option(help="After the turbine type if not given.")] = None,
     version: Annotated[
         str | None, typer.Option(help="MAJOR.MINOR.PATCH; next if not given.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.")] = 1,
+    kind: TypeOption = None,
+    from_lake: LakeOption = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
     hours: Annotated[
         float | None, typer.Option(help="Use at most this much of each recording.")
     ] = None,
+    false_per_day: Annotated[
+        float | None, typer.Option(help="Aim of the thresholds: false events per turbine-day.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Do finished steps again.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Train a model on the twin's data, or on DATA, and write its package."""
+    """Train a model and write its package: prepare, train, evaluate, gate, package, register.
+
+    Finished steps are kept. Exit code 1 if the quality gate refuses the model; its package is
+    written all the same.
+    """
+    if from_lake and data is not None:
+        raise typer.BadParameter("give one of --data and --from-lake", param_hint="--from-lake")
     fleet = fleet_with_cloud()
-    ensure("train")
-    version = version or next_version(fleet)
-    target = out or fleet.home / "models" / f"{NAME}-{version}.tar.gz"
-    arguments = ["--name", NAME, "--version", version, "--seed", str(seed), "--out", str(target)]
-    for option, value in (("--data", data), ("--epochs", epochs), ("--hours", hours)):
-        arguments += [option, str(value)] if value is not None else []
-    _training("train", *arguments)
-    manifest = _manifest(target)
-    if json:
-        output.emit_json(
-            {
-                "package": str(target),
-                "name": manifest.name,
-                "version": manifest.version,
-                "metrics": manifest.metrics,
-            }
-        )
-        return
-    typer.echo(f"{manifest.name} {manifest.version}: {target}")
-    typer.echo("Next: gustbed model register")
+    turbine_type, usual = model_of(data, default_type(kind, data))
+    called = name or usual
+    wanted = version or next_version(fleet, called)
+    target = out or fleet.home / "models" / f"{called}-{wanted}.tar.gz"
+    options: dict[str, object] = {
+        "--name": called,
+        "--version": wanted,
+        "--seed": seed,
+        "--out": target,
+        "--home": fleet.home,
+        "--data": data,
+        "--type": turbine_type if data is None else None,
+        "--captures": captures(fleet) if from_lake else None,
+        "--detector": detector,
+        "--epochs": epochs,
+        "--hours": hours,
+        "--false-per-day": false_per_day,
+        "--incumbent": in_service(fleet, called),
+    }
+    training("train", *given(options), *flags({"--force": force, "--json": json}))
+    if not json:
+        typer.echo(f"Next: gustbed model register {target}")
 
 
 @app.command()
 def evaluate(
-    model: PackageOption = None, data: DataOption = None, json: JsonOption = False
+    model: ModelOption = None,
+    data: DataOption = None,
+    kind: TypeOption = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Take recordings without labels as normal.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Measure a model on faults that it was not trained on."""
+    """Measure a model on recordings that it did not learn from."""
     fleet = fleet_with_cloud()
-    ensure("train")
-    package = model or newest_package(fleet)
-    if data is None:
-        data = fleet.home / "datasets" / "evaluation"
-        _training("make-dataset", "--profile", "evaluation", "--out", str(data))
-    arguments = ["--model", str(package), "--data", str(data), *(["--json"] if json else [])]
-    _training("evaluate", *arguments, show=True)
+    package = model or newest_package(fleet, model_of(data, default_type(kind, data))[1])
+    output.say(f"model {package}")
+    options = {"--model": package, "--home": fleet.home, "--data": data}
+    training("evaluate", *given(options), *flags({"--unlabelled": unlabelled, "--json": json}))
 
 
 @app.command()
-def register(
-    package: Annotated[Path | None, typer.Argument(help="Newest trained if not given.")] = None,
+def compare(
+    data: Annotated[
+        Path | None, typer.Option(help="A dataset folder; the twin's of both types if not given.")
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Between commas; each detector learns as often.")
+    ] = USUAL_SEEDS,
+    detectors: Annotated[str | None, typer.Option(help="Between commas; all if not given.")] = None,
+    write_docs: Annotated[
+        bool, typer.Option("--write-docs", help="Write docs/detection.md and .json.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Put a package into the registry, pending approval."""
+    """Train and test every detector several times, and print one table."""
     fleet = fleet_with_cloud()
-    path = package or newest_package(fleet)
-    _manifest(path)
-    registered = operations.register_model(operations.connect(), path)
-    if json:
-        output.emit_json(registered)
-        return
-    typer.echo(f"{registered.name} {registered.version}: {registered.status}")
-    name = "" if registered.name == NAME else f" --name {registered.name}"
-    typer.echo(f"Next: gustbed model approve {registered.version}{name}")
+    options: dict[str, object] = {
+        "--seeds": seeds,
+        "--home": fleet.home,
+        "--data": data,
+        "--detectors": detectors,
+    }
+    if write_docs:
+        again = "" if seeds == USUAL_SEEDS else f" SEEDS={seeds}"
+        options |= {"--docs": ROOT / "docs", "--told-as": f"make detection{again}"}
+    training("compare", *given(options), *flags({"--json": json}))
 
 
 @app.command()
-def approve(
-    version: Annotated[str | None, typer.Argument(help="Newest pending if not given.")] = None,
-    name: Annotated[str, typer.Option(help="The model's name.")] = NAME,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until every edge answered.")] = False,
+def drift(
+    model: ModelOption = None,
+    data: Annotated[Path | None, typer.Option(help="Recordings of a site.")] = None,
+    from_lake: LakeOption = False,
+    kind: TypeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Approve a version: it is packaged, signed and rolled out by itself."""
-    fleet_with_cloud()
-    cloud = operations.connect()
-    wanted = version or _newest_pending(operations.list_models(cloud, name), name)
-    known = {m.version: m.status for m in operations.list_models(cloud, name)}
-    if known.get(wanted) == "Approved":
-        output.say(f"{name} {wanted} is approved already; nothing new is rolled out")
-    approved = operations.approve_model(cloud, name, wanted)
-    if wait:
-        _wait_for_rollout(cloud, approved.name, approved.version)
-    if json:
-        output.emit_json(approved)
-        return
-    typer.echo(f"{approved.name} {approved.version}: {approved.status}")
-    if not wait:
-        typer.echo("Follow it: gustbed jobs")
+    """Compare what a site measures with what a model learnt from."""
+    if (data is None) is not from_lake:
+        raise typer.BadParameter("give one of --data and --from-lake", param_hint="--data")
+    fleet = fleet_with_cloud()
+    package = model or newest_package(fleet, model_of(data, default_type(kind, data))[1])
+    options = {
+        "--model": package,
+        "--home": fleet.home,
+        "--data": data,
+        "--captures": captures(fleet) if from_lake else None,
+    }
+    training("drift", *given(options), *flags({"--json": json}))
 
 
-@app.command("list")
-def list_(
-    name: Annotated[str, typer.Option(help="The model's name.")] = NAME, json: JsonOption = False
-) -> None:
-    """List the registry's versions."""
-    fleet_with_cloud()
-    models = operations.list_models(operations.connect(), name)
-    if json:
-        output.emit_json(models)
-        return
-    output.table(
-        f"Versions of {name}",
-        ["version", "status", "registered (UTC)", "package"],
-        ((m.version, m.status, output.clock(m.created), m.url) for m in models),
-    )
+@app.command()
+def card(package: Annotated[Path, typer.Argument(help="A model package.")]) -> None:
+    """Print the card of a package: what it is for, how it did, what it cannot do."""
+    training("card", package)
 
 
-def next_version(fleet: Fleet) -> str:
-    """The minor version after the newest that the registry or the models folder knows."""
-    known = [FACTORY_VERSION]
-    try:
-        known += [m.version for m in operations.list_models(operations.connect(), NAME)]
-    except GustbedError as error:
-        output.say(f"cannot ask the registry for its versions ({error.what})")
-    known += [
-        path.name.removeprefix(f"{NAME}-").removesuffix(".tar.gz") for path in _trained(fleet)
-    ]
-    major, minor, _patch = max(version_key(version) for version in known)
-    return f"{major}.{minor + 1}.0"
-
-
-def newest_package(fleet: Fleet) -> Path:
-    """The package that was trained last. Raises ``GustbedError`` if there is none."""
-    trained = _trained(fleet)
-    if not trained:
-        raise GustbedError(
-            f"{fleet.home / 'models'}: no package", "run `gustbed model train` first"
-        )
-    return max(trained, key=lambda path: path.stat().st_mtime)
-
-
-def _trained(fleet: Fleet) -> list[Path]:
-    return list((fleet.home / "models").glob(f"{NAME}-*.tar.gz"))
-
-
-def _newest_pending(models: list[operations.ModelVersion], name: str) -> str:
-    pending = [model.version for model in models if model.status == "PendingManualApproval"]
-    if not pending:
-        raise GustbedError(
-            f"model {name}: no version is pending", "register one, or name a version"
-        )
-    return max(pending, key=version_key)
-
-
-def _wait_for_rollout(cloud: operations.Cloud, name: str, version: str) -> None:
-    deadline = time.monotonic() + ROLLOUT_WITHIN
-    told = ""
-    while time.monotonic() < deadline:
-        jobs = [j for j in operations.list_jobs(cloud) if (j.name, j.version) == (name, version)]
-        executions = jobs[0].executions if jobs else ()
-        words = ", ".join(f"{e.thing} {e.status}" for e in executions) or "waiting for the job"
-        if words != told:
-            output.say(words)
-            told = words
-        if executions and all(e.status in FINAL for e in executions):
-            failed = [e for e in executions if e.status != "SUCCEEDED"]
-            if failed:
-                raise GustbedError(
-                    f"{name} {version} on {failed[0].thing}: {failed[0].status}",
-                    explain(failed[0]) or "see `gustbed logs edge`",
-                )
-            return
-        time.sleep(1)
-    raise GustbedError(
-        f"{name} {version}: not rolled out after {ROLLOUT_WITHIN} s", "see `gustbed jobs`"
-    )
-
-
-def _manifest(path: Path) -> Manifest:
-    try:
-        return read_package(path.read_bytes()).manifest
-    except OSError as error:
-        raise GustbedError(f"{path}: {error.strerror}", "name a model package") from error
-    except PackageError as error:
-        raise GustbedError(f"{path}: {error.detail}", "train it again") from error
-
-
-def _training(*arguments: str, show: bool = False) -> None:
-    command = [sys.executable, "-m", "gustbed_training", *arguments]
-    done = subprocess.run(command, stdout=None if show else sys.stderr, check=False)
-    if done.returncode != 0:
-        raise typer.Exit(done.returncode)
+app.command()(registry.register)
+app.command()(registry.approve)
+app.command()(registry.promote)
+app.command("list")(registry.list_)

@@ -28,7 +28,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
         ["train", "--out", "x", "--epochs", "0"],
         ["train", "--out", "x", "--hours", "-1"],
         ["train", "--out", "x", "--false-per-day", "nan"],
-        ["evaluate", "--model", "x"],
+        ["evaluate", "--data", "x"],
         ["import", "--out", "x", "a.csv"],
         ["drift", "--model", "x"],
         ["drift", "--model", "x", "--data", "y", "--captures", "z"],

@@ -5,10 +5,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gustbed_protocol.errors import GustbedError
 from gustbed_training.pipeline.cache import Say
+
+if TYPE_CHECKING:
+    from gustbed_training.data.schema import Schema
 
 Command = Callable[[argparse.Namespace, Say], None]
 
@@ -42,7 +45,7 @@ def describe(options: argparse.Namespace, _say: Say) -> None:
     from gustbed_training.data.dataset import open_dataset
     from gustbed_training.pipeline.identity import model_name
 
-    kind = open_dataset(options.data).schema.turbine_type
+    kind = options.type or open_dataset(options.data).schema.turbine_type
     _print_json({"turbine_type": kind, "name": model_name(kind)})
 
 
@@ -93,7 +96,7 @@ def train(options: argparse.Namespace, say: Say) -> None:
         )
 
 
-def evaluate(options: argparse.Namespace, _say: Say) -> None:
+def evaluate(options: argparse.Namespace, say: Say) -> None:
     """A package on recordings."""
     from dataclasses import replace
 
@@ -103,11 +106,15 @@ def evaluate(options: argparse.Namespace, _say: Say) -> None:
     from gustbed_training.evaluation.evaluate import Options
     from gustbed_training.evaluation.evaluate import evaluate as judge
     from gustbed_training.evaluation.report import as_json, as_table
+    from gustbed_training.pipeline.defaults import evaluation_profile, made
     from gustbed_training.pipeline.measure import as_seen, cost, schema_of
 
     package = load_package(options.model)
     title = f"{package.manifest.name} {package.manifest.version}"
-    dataset = open_dataset(options.data)
+    data = options.data or made(
+        evaluation_profile(package.manifest.turbine_type), options.home, say
+    )
+    dataset = open_dataset(data)
     schema = schema_of(package.manifest, dataset.schema)
     parts = (as_seen(part, dataset.schema, schema) for part in evaluation_parts(dataset))
     asked = Options(labels_required=not options.unlabelled)
@@ -152,11 +159,11 @@ def drift(options: argparse.Namespace, say: Say) -> None:
     from gustbed_training.detectors.scoring import load_package
     from gustbed_training.drift import as_json, as_table
     from gustbed_training.pipeline.drifting import drift_of
+    from gustbed_training.pipeline.measure import schema_in
 
     package = load_package(options.model)
-    data = options.data or captured(
-        options.captures, package.manifest.turbine_type, options.home, say
-    )
+    schema = schema_in(package.manifest)
+    data = options.data or captured(options.captures, schema, options.home, say)
     found = drift_of(package, data)
     if options.json:
         _print_json(
@@ -197,22 +204,32 @@ def _data(options: argparse.Namespace, say: Say) -> Path:
         found: Path = options.data
         return found
     if options.captures is not None:
-        return captured(options.captures, options.type, options.home, say)
+        return captured(options.captures, _schema_of_captures(options), options.home, say)
     from gustbed_training.pipeline.defaults import made, training_profile
 
     return made(training_profile(options.type), options.home, say)
 
 
-def captured(folder: Path, turbine_type: str, home: Path, say: Say) -> Path:
+def captured(folder: Path, schema: "Schema", home: Path, say: Say) -> Path:
     """The dataset of what edges captured of a type, made unless it is there."""
     from gustbed_training.data.lake import import_captures
-    from gustbed_training.data.schema_file import load_schema
     from gustbed_training.pipeline.cache import files_digest
 
-    out = home / "datasets" / f"lake-{turbine_type}-{files_digest(folder)}"
+    out = home / "datasets" / f"lake-{schema.turbine_type}-{files_digest(folder)}"
     if out.is_dir():
         return out
-    return import_captures(folder, load_schema(turbine_type), out, say)
+    return import_captures(folder, schema, out, say)
+
+
+def _schema_of_captures(options: argparse.Namespace) -> "Schema":
+    """That of the type; of a type that we do not ship, as the model in service declares it."""
+    from gustbed_training.data.schema_file import known_types, load_schema
+    from gustbed_training.detectors.scoring import load_package
+    from gustbed_training.pipeline.measure import schema_in
+
+    if options.type in known_types() or options.incumbent is None:
+        return load_schema(options.type)
+    return schema_in(load_package(options.incumbent).manifest)
 
 
 def _identity(options: argparse.Namespace, data: Path) -> Any:

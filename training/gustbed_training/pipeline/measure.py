@@ -124,15 +124,20 @@ def schema_of(manifest: Manifest, like: Schema) -> Schema:
     missing = [name for name in manifest.channel_names if name not in like.channel_names]
     if missing:
         raise GustbedError(f"{title}: the data have no channel {missing[0]!r}", "train on them")
-    return replace(
-        like,
+    return replace(schema_in(manifest), sample_rate_hz=like.sample_rate_hz, settle_s=like.settle_s)
+
+
+def schema_in(manifest: Manifest) -> Schema:
+    """What a package says of its turbine type's signals."""
+    return Schema(
+        turbine_type=manifest.turbine_type,
+        sample_rate_hz=manifest.sample_rate_hz,
         channels=tuple(manifest.channels),
         features=tuple(manifest.features),
         violations={kind: tuple(names) for kind, names in manifest.violations.items()},
         window=manifest.window,
         step=manifest.step,
         decision=manifest.decision,
-        drivers={},
     )
 
 
