@@ -5,6 +5,7 @@ and cuts the recording where samples are missing. Columns named ``fault_<name>``
 without them nobody said what is normal.
 """
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,11 +28,16 @@ def recording_files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise GustbedError(f"{folder}: no such folder", "name a folder of recordings, or a file")
+    found = (
+        Path(place) / name
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.endswith(SUFFIXES)
+    )
     files = sorted(
         path
-        for path in folder.rglob("*")
-        if path.suffix in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        for path in found
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     if not files:
         raise GustbedError(f"{folder}: no .parquet or .csv recording", "check the path")

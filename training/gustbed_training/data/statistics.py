@@ -7,13 +7,15 @@ import numpy as np
 from gustbed_protocol.package import QUANTILES, Distribution
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part
-from gustbed_training.data.windows import windows_of
+from gustbed_training.data.windows import sliding_windows
 
 
 def reference_of(parts: Sequence[Part], schema: Schema) -> dict[str, Distribution]:
     """Each feature's distribution over windows of the parts that do not overlap."""
     apart = -(-schema.window // schema.step)
-    windows = np.concatenate([windows_of(part, schema)[::apart] for part in parts])
+    # Copies: a slice would keep all windows that it was taken from.
+    chosen = [sliding_windows(part, schema)[::apart].copy() for part in parts]
+    windows = np.concatenate(chosen)
     flat = windows.transpose(1, 0, 2).reshape(windows.shape[1], -1)
     quantiles = np.quantile(flat, QUANTILES, axis=1).T
     return {

@@ -136,6 +136,8 @@ def make(profile: Profile, folder: Path, say: Say) -> None:
 
 def _simulate_all(profile: Profile, folder: Path, say: Say) -> None:
     missing = [run for run in profile.runs if not (folder / run.folder).is_dir()]
+    # The longest first, or the last would run alone.
+    missing.sort(key=lambda run: run.turbine_hours, reverse=True)
     total, done, begun = sum(run.turbine_hours for run in missing), 0.0, time.monotonic()
     say(f"dataset {profile.name}: {len(missing)} runs, {total:.4g} turbine-hours")
     pool = ThreadPoolExecutor(min(_PROCESSES, os.cpu_count() or 1))

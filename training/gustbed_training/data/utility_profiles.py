@@ -17,7 +17,7 @@ from gustbed_training.data.twin import Profile, Run
 TYPE = "nrel_5mw"
 Weather = Literal["plain", "command", "calm", "storm"]
 _WEATHERS: tuple[Weather, ...] = (
-    "plain", "command", "calm", "plain", "storm", "command", "plain", "calm", "plain", "plain",
+    "plain", "command", "calm", "plain", "storm", "command", "plain", "command", "calm", "command",
 )  # fmt: skip
 SEVERITIES = (0.5, 0.75, 1.0)
 FAULT_S = 420.0
@@ -32,7 +32,10 @@ MACHINE_FAULTS = (
 SENSOR_FAULTS = (
     "sensor_stuck", "sensor_drift", "sensor_dropout", "sensor_replaced", "sensor_noise",
 )  # fmt: skip
-_Bounds = tuple[float, float]
+_STRONG = 17.0
+"""Mean wind, m/s, from which on gusts and turbulence are bounded: normal operation has no trip."""
+_ACTIONS = ("stop", "stop", "curtail", "curtail", "yaw_offset", "pitch_offset")
+_VALUES = {"curtail": (200.0, 4800.0), "yaw_offset": (-25.0, 25.0), "pitch_offset": (0.5, 8.0)}
 _GOLDEN = 0.618034
 """Steps of the golden ratio spread winds evenly, however many runs there are."""
 
@@ -42,8 +45,8 @@ def default() -> Profile:
     return Profile(
         TYPE,
         (
-            *_normal("train", 1000, 20, 1.0, 2),
-            *_normal("calibrate", 2000, 20, 1.0, 2),
+            *_normal("train", 1000, 40, 2.0, 1),
+            *_normal("calibrate", 2000, 40, 2.0, 1),
             _faulty(3001, 11.0, 0.12, 15.0, SEVERITIES),
         ),
     )
@@ -66,7 +69,7 @@ def evaluation() -> Profile:
     return Profile(
         f"{TYPE}-evaluation",
         (
-            *_normal("test", 5000, 20, 1.0, 3),
+            *_normal("test", 5000, 20, 2.0, 2),
             _faulty(6001, 7.0, 0.10, 5.0, SEVERITIES),
             _faulty(6002, 10.5, 0.14, 25.0, SEVERITIES),
             _faulty(6003, 16.0, 0.08, -5.0, SEVERITIES),
@@ -79,25 +82,25 @@ def _normal(role: Role, first_seed: int, runs: int, hours: float, turbines: int)
         seed = first_seed + number
         weather = _WEATHERS[number % len(_WEATHERS)]
         random = np.random.default_rng(seed)
-        scenario = _scenario(random, seed, weather, hours * 3600)
-        wind = _mean_wind(random, weather, number)
+        wind = _mean_wind(random, weather, seed)
+        scenario = _scenario(random, seed, weather, wind, hours * 3600)
         if weather == "command":
             scenario["commands"] = _commands(random, turbines, hours * 3600)
-        turbulence = round(float(random.uniform(0.04, 0.2)), 3)
+        turbulence = round(float(random.uniform(0.04, 0.2 if wind < _STRONG else 0.12)), 3)
         yield Run(
             role, f"{weather}-{seed}", turbines, hours, seed, wind, turbulence, (), TYPE, scenario
         )
 
 
-def _mean_wind(random: np.random.Generator, weather: Weather, number: int) -> float:
-    low, high = {"calm": (2.4, 4.2), "storm": (19.0, 24.0)}.get(weather, (4.0, 24.0))
-    if weather == "plain":
-        return round(low + (high - low) * (number * _GOLDEN % 1), 2)
-    return round(float(random.uniform(low, high)), 2)
+def _mean_wind(random: np.random.Generator, weather: Weather, seed: int) -> float:
+    low, high = {"calm": (2.4, 4.2), "storm": (19.0, 24.0)}.get(weather, (3.5, 24.5))
+    if weather in ("calm", "storm"):
+        return round(float(random.uniform(low, high)), 2)
+    return round(low + (high - low) * (seed * _GOLDEN % 1), 2)
 
 
 def _scenario(
-    random: np.random.Generator, seed: int, weather: Weather, seconds: float
+    random: np.random.Generator, seed: int, weather: Weather, mean: float, seconds: float
 ) -> dict[str, Any]:
     def number(low: float, high: float, digits: int = 1) -> float:
         return round(float(random.uniform(low, high)), digits)
@@ -109,36 +112,40 @@ def _scenario(
         "ambient": number(-18, 38),
         "diurnal": number(0, 0.35, 2),
     }
-    events = _ramps(random, weather, seconds)
+    events = list(_ramps(random, weather, seconds))
     for _ in range(int(random.integers(1, 4))):
-        size = 0.0 if random.uniform() < 0.5 else number(2, 7)
-        events.append(_event("eog", number(0.05, 0.95, 3) * seconds, size, 0.0))
+        # 0 leaves the gust's size to the mean wind. Larger ones in strong wind trip the machine.
+        size = 0.0 if mean < _STRONG and random.uniform() < 0.5 else number(1, 4)
+        events.append(_event("eog", number(60, seconds - 60), min(size, _gust(mean)), 0.0))
     for _ in range(int(random.integers(0, 3))):
-        at = number(0.05, 0.85, 3) * seconds
+        at = number(0.02, 0.85, 3) * seconds
         events.append(_event("turn", at, number(-60, 60), number(0, 300)))
     wind["events"] = sorted(events, key=lambda event: float(event["at"]))
     return {"seed": seed, "wind": wind}
 
 
-def _ramps(random: np.random.Generator, weather: Weather, seconds: float) -> list[dict[str, Any]]:
-    """Calms end and storms come, so that machines start and stop by themselves."""
+def _gust(mean: float) -> float:
+    """The largest gust, in m/s, of normal operation."""
+    return 4.0 if mean < _STRONG else 1.5
 
-    def ramp(begin: _Bounds, size: _Bounds, over: _Bounds) -> dict[str, Any]:
-        at, by, within = (float(random.uniform(low, high)) for low, high in (begin, size, over))
-        return _event("ramp", at * seconds, round(by, 1), round(within, 1))
 
-    if weather == "calm":
-        return [
-            ramp((0.08, 0.4), (1.5, 9.0), (20.0, 400.0)),
-            ramp((0.55, 0.8), (-10.0, -2.0), (20.0, 400.0)),
-        ]
-    if weather == "storm":
-        return [
-            ramp((0.08, 0.35), (3.0, 7.0), (60.0, 400.0)),
-            ramp((0.5, 0.75), (-12.0, -7.0), (60.0, 600.0)),
-        ]
-    count = int(random.integers(0, 3))
-    return [ramp((0.03, 0.9), (-6.0, 6.0), (10.0, 600.0)) for _ in range(count)]
+def _ramps(
+    random: np.random.Generator, weather: Weather, seconds: float
+) -> Iterator[dict[str, Any]]:
+    """Calms end and storms come, again and again, so that machines start and stop by themselves."""
+    if weather in ("calm", "storm"):
+        low, high = (1.5, 10.0) if weather == "calm" else (4.0, 8.0)
+        size = float(random.uniform(low, high))
+        at, sign = float(random.uniform(100, 500)), 1.0
+        while at < seconds - 100:
+            yield _event(
+                "ramp", at, round(sign * size, 1), round(float(random.uniform(30, 400)), 1)
+            )
+            at, sign = at + float(random.uniform(400, 1100)), -sign
+        return
+    for _ in range(int(random.integers(0, 3))):
+        at, size = float(random.uniform(0.03, 0.9)) * seconds, float(random.uniform(-6, 6))
+        yield _event("ramp", at, round(size, 1), round(float(random.uniform(10, 600)), 1))
 
 
 def _event(kind: str, at: float, size: float, over: float) -> dict[str, Any]:
@@ -146,29 +153,32 @@ def _event(kind: str, at: float, size: float, over: float) -> dict[str, Any]:
 
 
 def _commands(random: np.random.Generator, turbines: int, seconds: float) -> list[dict[str, Any]]:
-    """Stop, start, curtail, turn and pitch every turbine, one after the other."""
+    """Stop, curtail, turn and pitch every turbine, each for a while, all the time."""
     commands: list[dict[str, Any]] = []
 
     def tell(index: int, action: str, at: float, value: float | None = None) -> None:
-        one: dict[str, Any] = {
-            "turbine": turbine_id(index),
-            "action": action,
-            "at": round(float(at), 1),
-        }
+        one: dict[str, Any] = {"turbine": turbine_id(index), "action": action, "at": round(at, 1)}
         commands.append(one if value is None else one | {"value": value})
 
     for index in range(turbines):
-        waits = random.uniform(0.03, 0.16, 6) * seconds
-        at = np.cumsum(waits)
-        tell(index, "stop", at[0])
-        tell(index, "start", at[1])
-        tell(index, "curtail", at[2], round(float(random.uniform(300, 4800))))
-        tell(index, "curtail", at[3], 0.0)
-        offset = ("yaw_offset", "pitch_offset")[index % 2]
-        bounds = ((-20.0, 20.0), (0.5, 6.0))[index % 2]
-        tell(index, offset, at[4], round(float(random.uniform(*bounds)), 1))
-        tell(index, offset, at[5], 0.0)
+        at = float(random.uniform(30, 300))
+        while at < seconds - 60:
+            action = str(random.choice(_ACTIONS))
+            until = at + _while(random, 40)
+            if action == "stop":
+                tell(index, "stop", at)
+                tell(index, "start", until)
+            else:
+                tell(index, action, at, round(float(random.uniform(*_VALUES[action])), 1))
+                tell(index, action, until, 0.0)
+            at = until + _while(random, 60)
     return commands
+
+
+def _while(random: np.random.Generator, least: float) -> float:
+    """Seconds: often some minutes, sometimes a quarter of an hour."""
+    bounds = (least, 240.0) if random.uniform() < 0.6 else (240.0, 900.0)
+    return float(random.uniform(*bounds))
 
 
 def _faulty(
