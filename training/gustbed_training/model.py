@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from gustbed_protocol.features import FEATURE_NAMES
 from gustbed_training.heads import AutoencoderHead, ConditionalHead, Head
 from gustbed_training.wavelet import noise_sigma, transform, universal_threshold
-from gustbed_training.windows import WINDOW
 
+WINDOW = 100
 BLOCK = 10
 """Samples per block mean: counters hold for 20 samples, and voltage noise averages out."""
 BLOCKS = WINDOW // BLOCK

@@ -5,7 +5,7 @@ import pytest
 import pywt
 import torch
 
-from gustbed_training.model import Denoise
+from gustbed_training.model import WINDOW, Denoise
 from gustbed_training.wavelet import (
     LEVEL,
     WAVELET,
@@ -13,7 +13,6 @@ from gustbed_training.wavelet import (
     transform,
     universal_threshold,
 )
-from gustbed_training.windows import WINDOW
 
 
 def test_the_transform_is_orthonormal() -> None:
