@@ -161,8 +161,22 @@ def test_alike_neighbours_count_as_few() -> None:
     assert effective_samples(slow - slow.mean()) < 60
 
 
-def test_thresholds_from_few_scores_share_the_budget_or_are_the_detectors_own() -> None:
-    few = [np.exp(np.random.default_rng(0).normal(size=(30, 2)))]
-    shared = limits_from_few(few)
-    assert shared[0] == prediction_limit([few[0][:, 0]], FALSE_VERDICTS / 2)
-    assert limits_from_few(few, Scores.own_limit) == [1.0, 1.0]
+def test_thresholds_from_few_scores_keep_to_the_budget() -> None:
+    false = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        limits = limits_from_few([np.exp(rng.normal(size=(30, 3)))])
+        later = np.exp(rng.normal(size=(300, 3)))
+        false.append((later > limits).any(axis=1).mean())
+    assert 0.3 * FALSE_VERDICTS < np.mean(false) < 1.2 * FALSE_VERDICTS
+
+
+def test_one_score_laid_on_features_has_one_threshold() -> None:
+    rng = np.random.default_rng(0)
+    total = 1 + 0.05 * rng.normal(size=(80, 1))
+    laid = total * np.eye(4)[rng.integers(4, size=80)]
+    assert max(limits_from_few([laid])) < 1.3
+
+
+def test_a_detector_may_know_its_own_limit() -> None:
+    assert limits_from_few([np.ones((5, 2))], Scores.own_limit) == [1.0, 1.0]

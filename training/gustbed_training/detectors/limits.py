@@ -28,27 +28,34 @@ def too_few(held: Sequence[NDArray[np.floating]]) -> bool:
 def limits_from_few(held: Sequence[NDArray[np.floating]], own: float | None = None) -> list[float]:
     """Thresholds by feature from scores (n, features) of short stretches.
 
-    ``own`` is the limit of a detector that knows its own. The false verdicts are shared evenly.
+    ``own`` is the limit of a detector that knows its own. Else half of the false verdicts are
+    shared by the features, and half go to the largest score of all, which is the narrower limit
+    where a detector has but one score that it lays on features.
     """
     features = held[0].shape[1]
     if own is not None:
         return [own] * features
-    share = FALSE_VERDICTS / features
-    return [prediction_limit([each[:, i] for each in held], share) for i in range(features)]
+    together = prediction_limit([each.max(axis=1) for each in held], FALSE_VERDICTS / 2)
+    share = FALSE_VERDICTS / 2 / features
+    alone = [prediction_limit([each[:, i] for each in held], share) for i in range(features)]
+    return [min(limit, together) for limit in alone]
 
 
 def prediction_limit(scores: Sequence[NDArray[np.floating]], share: float) -> float:
     """What a new normal score exceeds with a probability of ``share``.
 
-    Logarithms of scores are taken for normal; neighbours are alike, so that their effective
-    number follows from their correlation time.
+    The upper half of the logarithms is taken for normal: what lies below the median says nothing
+    about the tail. Neighbours are alike, so that their effective number follows from their
+    correlation time.
     """
     logs = [np.log(np.maximum(each, _TINY)) for each in scores]
     pooled = np.concatenate(logs)
+    median = float(np.median(pooled))
     effective = max(_FEWEST, sum(effective_samples(each - pooled.mean()) for each in logs))
-    spread = float(pooled.std()) * np.sqrt((1 + 1 / effective) * effective / (effective - 1))
+    above = float(np.sqrt(np.square(pooled[pooled >= median] - median).mean()))
+    spread = above * np.sqrt((1 + 1 / effective) * effective / (effective - 1))
     quantile = float(stats.t.ppf(1 - share, effective - 1))
-    return float(np.exp(min(pooled.mean() + quantile * spread, 80.0)))
+    return float(np.exp(min(median + quantile * spread, 80.0)))
 
 
 def effective_samples(deviations: NDArray[np.floating]) -> float:
