@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.package import Decision
 from gustbed_training.detectors.thresholds import Target, sustained, threshold
-from gustbed_training.events import OPEN_AFTER, events
+from gustbed_training.evaluation.events import events
 
 PER_HOUR = 7200.0
+USUAL = Decision()
 
 
 def _hours(seed: int, count: int) -> list[np.ndarray]:
@@ -22,7 +24,7 @@ def _smooth(noise: np.ndarray) -> np.ndarray:
 def test_other_normal_data_keeps_to_the_rate() -> None:
     target = Target(false_per_hour=0.05, margin=1.0)
     limit = threshold(_hours(1, 40), target, PER_HOUR)
-    false = sum(len(events(scores > limit)) for scores in _hours(2, 40))
+    false = sum(len(events(scores > limit, USUAL)) for scores in _hours(2, 40))
     assert false <= 3 * 0.05 * 40
     assert limit < 1.6 * max(scores.max() for scores in _hours(1, 40))
 
@@ -36,16 +38,32 @@ def test_a_stricter_target_gives_a_higher_threshold() -> None:
 
 def test_no_threshold_lies_below_what_normal_data_reached() -> None:
     data = _hours(1, 5)
-    reached = max(float(sustained(scores).max()) for scores in data)
+    reached = max(float(sustained(scores, 4).max()) for scores in data)
     assert threshold(data, Target(1e6, 1.25), PER_HOUR) == pytest.approx(1.25 * reached)
 
 
 def test_only_what_lasts_counts() -> None:
     spike = np.ones(100)
-    spike[50 : 50 + OPEN_AFTER - 1] = 99.0
-    assert sustained(spike).max() == 1.0
+    spike[50:53] = 99.0
+    assert sustained(spike, 4).max() == 1.0
+    assert sustained(spike, 3).max() == 99.0
 
 
 def test_too_little_data_is_refused_with_the_amount_needed() -> None:
     with pytest.raises(GustbedError, match=r"give at least 0\.17"):
         threshold([np.ones(100)], Target(), PER_HOUR)
+
+
+def test_single_verdicts_seldom_keep_an_event_open() -> None:
+    rng = np.random.default_rng(0)
+    spiky = [np.where(rng.random(7200) < 0.1, 9.0, 1.0) for _ in range(4)]
+    limit = threshold(spiky, Target(1e6, 1.0), PER_HOUR)
+    assert np.mean(np.concatenate(spiky) > limit) <= 0.001
+
+
+def test_smoothed_ratios_need_a_lower_threshold() -> None:
+    rng = np.random.default_rng(0)
+    white = [np.abs(rng.normal(size=7200)) for _ in range(4)]
+    target = Target(0.05, 1.0)
+    smoothed = threshold(white, target, PER_HOUR, Decision(smooth=20))
+    assert smoothed < 0.8 * threshold(white, target, PER_HOUR)

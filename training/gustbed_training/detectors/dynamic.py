@@ -38,7 +38,7 @@ _CHANGE_BUDGET = 0.1
 """Part of the false verdicts that changes may cause."""
 _RIDGE, _SIGNIFICANT = 0.1, 2.0
 _FEWEST_LAGS = 6
-_BATCH = 4096
+_BATCH_NUMBERS = 4_000_000
 
 
 class Dynamic:
@@ -185,9 +185,10 @@ def _stretches(data: FitData) -> Iterator[NDArray[np.float32]]:
 def _series(statistics: Statistics, windows: NDArray[np.float32]) -> Series:
     levels: list[NDArray[np.float32]] = []
     changes: list[NDArray[np.float32]] = []
+    batch = max(1, _BATCH_NUMBERS // int(np.prod(windows.shape[1:])))
     with torch.no_grad():
-        for i in range(0, len(windows), _BATCH):
-            level, change = statistics(torch.from_numpy(windows[i : i + _BATCH]))
+        for i in range(0, len(windows), batch):
+            level, change = statistics(torch.from_numpy(windows[i : i + batch]))
             levels.append(level.numpy())
             changes.append(change.flatten(1).numpy())
     return Series(

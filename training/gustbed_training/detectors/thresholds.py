@@ -8,13 +8,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gustbed_protocol.errors import GustbedError
-from gustbed_training.events import OPEN_AFTER
+from gustbed_protocol.package import Decision
+from gustbed_training.evaluation.events import smooth
 
+USUAL = Decision()
 _BLOCK = 60
 """Verdicts per block: scores this far apart count as independent."""
 _TAIL = 0.02
 """Share of the blocks whose peaks the tail is fitted to, if that leaves enough of them."""
 _FEWEST_PEAKS = 10
+_SINGLE = 0.001
+"""Share of normal verdicts that may violate by themselves: they keep an event from closing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,18 @@ class Target:
 
 
 def threshold(
-    scores: Sequence[NDArray[np.floating]], target: Target, verdicts_per_hour: float
+    scores: Sequence[NDArray[np.floating]],
+    target: Target,
+    verdicts_per_hour: float,
+    decision: Decision = USUAL,
 ) -> float:
     """Threshold of one feature from its normal scores, one array in order of time per stretch.
 
-    An event needs ``OPEN_AFTER`` verdicts in a row, so the statistic is the smallest of that many
-    neighbours. The peaks of its blocks are taken to have an exponential tail.
+    An event needs ``open_after`` verdicts in a row, so the statistic is the smallest of that many
+    smoothed neighbours. The peaks of its blocks are taken to have an exponential tail.
     """
-    peaks = _block_peaks(scores)
+    smoothed = [smooth(each, decision.smooth) for each in scores]
+    peaks = _block_peaks(smoothed, decision.open_after)
     if len(peaks) < 2 * _FEWEST_PEAKS:
         hours = 2 * _FEWEST_PEAKS * _BLOCK / verdicts_per_hour
         raise GustbedError(
@@ -49,20 +57,21 @@ def threshold(
     excess = float((peaks[peaks > start] - start).mean()) if (peaks > start).any() else 0.0
     blocks_per_hour = verdicts_per_hour / _BLOCK
     by_tail = start + excess * float(np.log(tail * blocks_per_hour / target.false_per_hour))
-    return max(by_tail, target.margin * float(peaks.max()))
+    single = float(np.quantile(np.concatenate(smoothed), 1 - _SINGLE))
+    return max(by_tail, target.margin * float(peaks.max()), single)
 
 
-def sustained(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The level that ``OPEN_AFTER`` neighbouring scores all reach."""
-    if len(scores) < OPEN_AFTER:
+def sustained(scores: NDArray[np.floating], open_after: int) -> NDArray[np.floating]:
+    """The level that ``open_after`` neighbouring scores all reach."""
+    if len(scores) < open_after:
         return scores[:0]
-    lowest: NDArray[np.floating] = sliding_window_view(scores, OPEN_AFTER).min(axis=1)
+    lowest: NDArray[np.floating] = sliding_window_view(scores, open_after).min(axis=1)
     return lowest
 
 
-def _block_peaks(scores: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+def _block_peaks(scores: Sequence[NDArray[np.floating]], open_after: int) -> NDArray[np.float64]:
     peaks: list[float] = []
     for stretch in scores:
-        level = sustained(stretch)
+        level = sustained(stretch, open_after)
         peaks += [float(level[i : i + _BLOCK].max()) for i in range(0, len(level), _BLOCK)]
     return np.array(peaks)
