@@ -6,6 +6,7 @@ RUNTIME ?= auto
 TARGET ?=
 export RUNTIME TARGET
 PYTEST_ARGS ?=
+SEEDS ?= 0,1,2
 
 .PHONY: help
 help: ## Show this list
@@ -38,6 +39,10 @@ check: ## Format, lint and type checks
 .PHONY: bench
 bench: setup ## Print the figures of edge, twin and memory
 	@$(GUSTBED) bench edge && $(GUSTBED) bench twin && $(GUSTBED) bench memory
+
+.PHONY: detection
+detection: ## Make datasets, train and judge every detector, write docs/detection.* (SEEDS=0,1,2)
+	@scripts/setup train && $(GUSTBED) model compare --write-docs --seeds $(SEEDS)
 
 .PHONY: lock
 lock: ## Renew the lock files

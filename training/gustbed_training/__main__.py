@@ -92,7 +92,7 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--type", default="mini", help="turbine type, where no data are given")
     train.add_argument("--captures", type=Path, metavar="DIR", help="train on what edges captured")
     train.add_argument("--out", type=Path, required=True, metavar="PACKAGE.tar.gz")
-    train.add_argument("--detector", help="compact unless another is asked for")
+    train.add_argument("--detector", help="else what suits the data")
     train.add_argument("--name", help="of the model; else after the turbine type")
     train.add_argument("--version", default="1.0.0", metavar="X.Y.Z")
     train.add_argument("--seed", type=int, default=0)

@@ -41,7 +41,7 @@ def train(
     data: DataOption = None,
     detector: Annotated[
         str | None,
-        typer.Option(help="compact, pca, forest or reference; the shipped if not given."),
+        typer.Option(help="What suits the data if not given; else compact, dynamic, pca, …"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Where the package goes.")] = None,

@@ -7,15 +7,21 @@ from gustbed_training.detectors.base import Detector
 from gustbed_training.detectors.compact import Compact
 from gustbed_training.detectors.dynamic import Dynamic
 from gustbed_training.detectors.forest import Forest
+from gustbed_training.detectors.limits import ENOUGH
 from gustbed_training.detectors.pca import Pca
 from gustbed_training.detectors.reference import Reference
 
-SHIPPED = "compact"
-"""The one that a package is made of unless another is asked for."""
+SHIPPED, FOR_FEW = "compact", "dynamic"
+"""What a package is made of unless another detector is asked for, by how much data there are."""
 
 DETECTORS: dict[str, Callable[[], Detector]] = {
     each.name: each for each in (Compact, Dynamic, Pca, Forest, Reference)
 }
+
+
+def suited(held_verdicts: int) -> str:
+    """The detector for as many held-out normal verdicts."""
+    return SHIPPED if held_verdicts >= ENOUGH else FOR_FEW
 
 
 def detector(name: str) -> Detector:

@@ -10,6 +10,7 @@ from torch import nn
 from gustbed_training.data.schema import Schema
 from gustbed_training.detectors.base import Thresholded
 from gustbed_training.detectors.export import to_onnx
+from gustbed_training.detectors.limits import limits_from_few, too_few
 from gustbed_training.detectors.thresholds import Target, threshold
 
 _BATCH = 2048
@@ -18,10 +19,17 @@ _BATCH = 2048
 def thresholds_of(
     module: nn.Module, held: Sequence[NDArray[np.float32]], schema: Schema, target: Target
 ) -> list[float]:
-    """By feature, from held-out normal windows, one array per stretch of time."""
+    """By feature, from held-out normal windows, one array per stretch of time.
+
+    A detector that knows its own limit says so by the attribute ``own_limit`` of its module.
+    """
     scores = [_scores(module, windows) for windows in held]
+    if too_few(scores):
+        return limits_from_few(scores, getattr(module, "own_limit", None))
     return [
-        threshold([each[:, i] for each in scores], target, schema.verdicts_per_hour)
+        threshold(
+            [each[:, i] for each in scores], target, schema.verdicts_per_hour, schema.decision
+        )
         for i in range(len(schema.features))
     ]
 

@@ -53,13 +53,13 @@ def train(options: argparse.Namespace, say: Say) -> None:
     """The whole pipeline."""
     from gustbed_protocol.package import check_name, version_key
     from gustbed_training.detectors.base import Plan
-    from gustbed_training.detectors.registry import SHIPPED, detector
+    from gustbed_training.detectors.registry import detector
     from gustbed_training.pipeline.job import Job
     from gustbed_training.pipeline.steps import run
 
     version_key(options.version)
-    chosen = options.detector or SHIPPED
-    detector(chosen)
+    if options.detector is not None:
+        detector(options.detector)
     if options.name is not None:
         check_name(options.name)
     data = _data(options, say)
@@ -68,7 +68,7 @@ def train(options: argparse.Namespace, say: Say) -> None:
         data,
         identity,
         options.out,
-        chosen,
+        options.detector,
         Plan(options.seed, options.epochs),
         target,
         options.hours,

@@ -56,13 +56,14 @@ def fit(prepared: Prepared, name: str, plan: Plan, target: Target, folder: Path,
     torch.manual_seed(plan.seed)
     schema, shares = prepared.schema, prepared.shares
     windows = _training_windows(shares.train, schema)
-    held = [part for part in shares.calibrate if _count(part, schema)]
+    held = [part for part in shares.calibrate if count_windows(part, schema)]
     if not len(windows) or not held:
         raise GustbedError(
             f"{prepared.name}: no window to {'calibrate' if len(windows) else 'train'} on",
             f"give unbroken normal data of more than {schema.window} samples",
         )
-    say(f"{name}: {len(windows)} windows, calibrating on {sum(_count(p, schema) for p in held)}")
+    calibrating = sum(count_windows(part, schema) for part in held)
+    say(f"{name}: {len(windows)} windows, calibrating on {calibrating}")
     data = FitData(schema, windows, _Lazy(shares.train, schema), _Lazy(held, schema))
     module = detector(name).fit(data, plan, say)
     thresholds = thresholds_of(module, _Lazy(held, schema), schema, target)
@@ -97,12 +98,13 @@ class _Lazy(Sequence[NDArray[np.float32]]):
 
 
 def _training_windows(parts: Sequence[Part], schema: Schema) -> NDArray[np.float32]:
-    total = sum(_count(part, schema) for part in parts)
+    total = sum(count_windows(part, schema) for part in parts)
     every = -(-total * _bytes(schema) // MAX_BYTES)
     return windows_of_all(parts, replace(schema, step=schema.step * max(every, 1)))
 
 
-def _count(part: Part, schema: Schema) -> int:
+def count_windows(part: Part, schema: Schema) -> int:
+    """How many windows lie wholly within a part."""
     return max(0, (part.stop - part.start - schema.window) // schema.step + 1)
 
 

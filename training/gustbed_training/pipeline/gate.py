@@ -49,13 +49,16 @@ class Rival:
 
 
 def judge(candidate: Measured, baseline: Rival | None, service: Rival | None) -> Gate:
-    """Compare with a baseline fitted to the same data, and with the model in service."""
+    """Compare with a baseline fitted to the same data, and with the model in service.
+
+    Without either there is nothing to be worse than.
+    """
     rivals = [rival for rival in (service, baseline) if rival is not None]
-    allowed = FALSE_PER_DAY
+    reasons: list[str] = []
     if rivals:
         # Without a model in service the baseline tells how quiet one can be on such data.
-        allowed = max(allowed, rivals[0].measured.plain.eventwise.false_per_day or 0.0)
-    reasons = _too_many_false(candidate.plain, allowed)
+        yardstick = rivals[0].measured.plain.eventwise.false_per_day or 0.0
+        reasons += _too_many_false(candidate.plain, max(FALSE_PER_DAY, yardstick))
     for rival in rivals:
         reasons += _worse(candidate, rival)
     return Gate(tuple(reasons), tuple(rival.name for rival in rivals))

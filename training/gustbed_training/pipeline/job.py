@@ -6,7 +6,6 @@ from pathlib import Path
 
 from gustbed_protocol.package import Manifest
 from gustbed_training.detectors.base import Plan
-from gustbed_training.detectors.registry import SHIPPED
 from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline.gate import Gate
 from gustbed_training.pipeline.identity import Identity
@@ -21,6 +20,7 @@ HOME = Path(".gustbed")
 class Job:
     """Train a detector on a dataset and write a package.
 
+    Without a ``detector`` the data choose: the shipped one needs some hours of them.
     ``incumbent`` is the package in service that the new one must not be worse than. ``hours``
     bounds what is read of each normal recording. ``force`` makes finished steps again.
     """
@@ -28,7 +28,7 @@ class Job:
     data: Path
     identity: Identity
     out: Path
-    detector: str = SHIPPED
+    detector: str | None = None
     plan: Plan = field(default_factory=Plan)
     target: Target = field(default_factory=Target)
     hours: float | None = None

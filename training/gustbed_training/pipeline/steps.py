@@ -1,6 +1,7 @@
 """The pipeline: prepare, train, evaluate, gate, package, register, each kept once it is done."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from gustbed_protocol.jobs import PACKAGE_FILE
 from gustbed_protocol.package import check_name, read_package, sha256, version_key
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.schema import Schema
-from gustbed_training.detectors.registry import DETECTORS, detector
+from gustbed_training.detectors.registry import DETECTORS, detector, suited
 from gustbed_training.detectors.scoring import load_package
 from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline import fit, measure, package, prepare
@@ -32,13 +33,15 @@ def run(job: Job, say: Say) -> Result:
     """
     check_name(job.identity.name)
     version_key(job.identity.version)
-    detector(job.detector)
+    if job.detector is not None:
+        detector(job.detector)
     begun = time.monotonic()
     store = Store(job.home / "pipeline", job.force)
     prepared = prepare_step(store, job, told(say, "prepare"))
-    fitted = train_step(store, job, prepared, job.detector, told(say, "train"))
+    name = job.detector or suited_to(prepared)
+    fitted = train_step(store, job, prepared, name, told(say, "train"))
     measured = evaluate_step(store, job, prepared, fitted, told(say, "evaluate"))
-    gated = _gate_step(store, job, prepared, measured, told(say, "gate"))
+    gated = _gate_step(store, replace(job, detector=name), prepared, measured, told(say, "gate"))
     packed = _package_step(store, job, (prepared, fitted, measured, gated), told(say, "package"))
     archive = (packed / PACKAGE_FILE).read_bytes()
     tell = told(say, "register")
@@ -80,6 +83,12 @@ def train_step(store: Store, job: Job, prepared: Path, name: str, say: Say) -> P
         ),
         say,
     )
+
+
+def suited_to(prepared: Path) -> str:
+    """The detector that the data choose."""
+    ready = prepare.load_prepared(prepared)
+    return suited(sum(fit.count_windows(part, ready.schema) for part in ready.shares.calibrate))
 
 
 def evaluate_step(store: Store, job: Job, prepared: Path, fitted: Path, say: Say) -> Path:

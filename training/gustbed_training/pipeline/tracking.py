@@ -62,8 +62,9 @@ def _experiment(client: Any, name: str, home: Path) -> str:
     known = client.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    # A server of one's own keeps artifacts where it wants to.
-    place = None if os.environ.get(URI) else (home.resolve() / _FOLDER / "artifacts").as_uri()
+    # A server keeps artifacts where it wants to.
+    remote = store_uri(home).startswith("http")
+    place = None if remote else (home.resolve() / _FOLDER / "artifacts").as_uri()
     return str(client.create_experiment(name, artifact_location=place))
 
 
