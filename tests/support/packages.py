@@ -224,7 +224,7 @@ def mill_package(
     )
 
 
-def mill_samples(
+def mill_columns(
     count: int = 1, *, current: float = 10.0, slip: float = 0.1
 ) -> dict[str, list[float]]:
     """Columns of a mill's block: what its model reads and two more, in another order."""

@@ -21,9 +21,9 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True)
 class Views:
-    """Where the answers come from. ``reasons`` is empty while all is well."""
+    """Where the answers come from. The ``reasons`` of ``health`` are empty while all is well."""
 
-    reasons: Callable[[], list[str]]
+    health: Callable[[], Mapping[str, object]]
     status: Callable[[], Mapping[str, object]]
     events: Callable[[float], list[AnomalyEvent]]
     metrics: Callable[[], str]
@@ -81,9 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         views = self.views
         if path == "/health":
-            reasons = views.reasons()
-            body = {"status": "degraded" if reasons else "ok", "reasons": reasons}
-            self._send(503 if reasons else 200, JSON, msgspec.json.encode(body))
+            health = views.health()
+            bad = bool(health["reasons"])
+            body = {"status": "degraded" if bad else "ok", **health}
+            self._send(503 if bad else 200, JSON, msgspec.json.encode(body))
         elif path == "/status":
             self._send(200, JSON, msgspec.json.encode(views.status()))
         elif path == "/events":

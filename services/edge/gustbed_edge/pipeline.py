@@ -147,8 +147,9 @@ class Pipeline:
     def _score(self, batch: list[Received]) -> None:
         outcome = self._scorer.score(batch)
         self._tell(outcome)
-        # Whatever follows comes after the verdicts, and waits when the next blocks do.
-        busy = len(self._intake) >= len(self._turbines)
+        # Whatever follows comes after the verdicts, and gives way to a backlog.
+        turbines = len(self._turbines)
+        busy = len(self._intake) >= turbines or len(batch) > 2 * turbines
         for verdict in self._challengers.compare(outcome, busy=busy):
             topic = topics.challenger(self._site, verdict.turbine)
             self._publish(Message(topic, codec.encode(verdict), qos=0))

@@ -109,6 +109,16 @@ class Reporter:
         }
         return [reason for reason, bad in checks.items() if bad]
 
+    def health(self) -> dict[str, object]:
+        """The reasons, and which models serve and challenge, by turbine type."""
+        return {
+            "reasons": self.reasons(),
+            "models": self.scorer.models,
+            "challengers": {
+                kind: compared.model for kind, compared in self.challengers.comparisons().items()
+            },
+        }
+
     def metrics(self) -> str:
         """Prometheus text."""
         prefix = "gustbed_edge_"

@@ -4,76 +4,34 @@ import fcntl
 import logging
 import os
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gustbed_edge.capture import Capturer
-from gustbed_edge.capture_writer import CaptureWriter
-from gustbed_edge.challengers import Challengers
 from gustbed_edge.cloudlog import CloudLog
 from gustbed_edge.enrolment import Enrolment
-from gustbed_edge.events import EventTracker, Site
-from gustbed_edge.groups import Deciding
 from gustbed_edge.health import HealthServer, Views
-from gustbed_edge.ingest import Ingest, check_size
 from gustbed_edge.installer import Installer, Limits
-from gustbed_edge.intake import Intake
 from gustbed_edge.jobs import JobsClient
 from gustbed_edge.journal import Journal
-from gustbed_edge.legacy import LegacyReader
-from gustbed_edge.models import Loaded, ModelStore, load_challengers, load_serving
-from gustbed_edge.outbox import Outbox
-from gustbed_edge.pipeline import Pipeline
-from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.recorder import Recorder
 from gustbed_edge.report import Reporter
-from gustbed_edge.scoring import Scorer
 from gustbed_edge.sender import Sender
 from gustbed_edge.settings import EdgeSettings
-from gustbed_edge.shadow import ShadowBridge
 from gustbed_edge.shadow_client import ShadowsClient
+from gustbed_edge.site_part import Models, SitePart, load_models, site_part, state_message
 from gustbed_edge.updates import Updater
 from gustbed_edge.uplink import CloudLink
 from gustbed_protocol import codec, topics
-from gustbed_protocol.errors import GustbedError, PayloadError
-from gustbed_protocol.events import AnomalyEvent, ServiceState
+from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.mqtt import Message, Session
 from gustbed_protocol.settings import MqttSettings, SiteSettings
 
 log = logging.getLogger(__name__)
 
-SERVICE = "edge"
-USER = "edge"
 HEARTBEAT_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class _Models:
-    """What was loaded at the start, by turbine type."""
-
-    store: ModelStore
-    serving: Mapping[str, Loaded]
-    challengers: Mapping[str, Loaded]
-
-
-@dataclass(frozen=True)
-class _SitePart:
-    """What works without the cloud."""
-
-    outbox: Outbox
-    session: Session
-    recorder: Recorder
-    pipeline: Pipeline
-    scorer: Scorer
-    challengers: Challengers
-    captures: CaptureWriter
-    intake: Intake
-    quarantine: Quarantine
-    bridge: ShadowBridge
 
 
 @dataclass(frozen=True)
@@ -100,8 +58,12 @@ class Edge:
         """Serve until ``stop`` is set. Raises ``GustbedError`` if something needs a person."""
         with ExitStack() as stack:
             stack.enter_context(_sole_owner(self._settings.data_dir))
-            models = self._models()
-            near = self._site_part(models)
+            models = load_models(
+                self._settings.data_dir / "models",
+                self._enrolment.signing_keys(),
+                self._settings.factory_dir,
+            )
+            near = site_part(self._site, self._mqtt, self._settings, models)
             stack.callback(near.outbox.close)
             far = self._cloud_part(near, models)
             stack.enter_context(_cloud_log(near.recorder))
@@ -109,16 +71,14 @@ class Edge:
             http = HealthServer(
                 self._settings.http_host,
                 self._settings.http_port,
-                Views(
-                    reporter.reasons, reporter.status, near.outbox.events_since, reporter.metrics
-                ),
+                Views(reporter.health, reporter.status, near.outbox.events_since, reporter.metrics),
             )
             self.http_port = http.port
             # Stopped in the opposite order: verdicts first, then what carries them away.
             http.start()
             stack.callback(http.stop)
             near.session.start()
-            stack.callback(lambda: near.session.stop(self._state("offline")))
+            stack.callback(lambda: near.session.stop(state_message(self._site, "offline")))
             far.link.start()
             stack.callback(far.link.stop)
             far.sender.start()
@@ -145,63 +105,7 @@ class Edge:
         topic = topics.heartbeat(self._site.site)
         session.publish(Message(topic, heartbeat, qos=0, retain=True))
 
-    def _models(self) -> _Models:
-        store = ModelStore(self._settings.data_dir / "models")
-        keys = self._enrolment.signing_keys()
-        serving = load_serving(store, keys, self._settings.factory_dir)
-        return _Models(store, serving, load_challengers(store, keys, serving))
-
-    def _site_part(self, models: _Models) -> _SitePart:
-        settings = self._settings
-        outbox = Outbox(
-            settings.data_dir,
-            max_bytes=settings.outbox_max_bytes,
-            max_rows=settings.outbox_max_rows,
-            events_kept=settings.events_kept,
-        )
-        quarantine = Quarantine(settings.data_dir)
-        intake = Intake(settings.queue_limit)
-        bridge = ShadowBridge(
-            self._site.site,
-            self._site.turbine_ids,
-            lambda message: session.publish(message),
-            quarantine.reject,
-        )
-        session = self._session(intake, quarantine, bridge)
-        recorder = Recorder(outbox, lambda event: self._announce(session, event))
-        scorer = self._scorer(outbox, recorder, quarantine, models)
-        challengers = self._challengers(models)
-        captures = CaptureWriter(
-            settings.data_dir,
-            recorder.captures,
-            max_bytes_per_day=settings.capture_max_bytes_per_day,
-        )
-        pipeline = Pipeline(
-            self._site.site,
-            intake,
-            scorer,
-            challengers,
-            self._capturer(scorer, captures),
-            recorder,
-            session.publish,
-            turbines=self._site.turbine_ids,
-            grace=settings.grace,
-            telemetry_interval=settings.telemetry_interval,
-        )
-        return _SitePart(
-            outbox,
-            session,
-            recorder,
-            pipeline,
-            scorer,
-            challengers,
-            captures,
-            intake,
-            quarantine,
-            bridge,
-        )
-
-    def _cloud_part(self, near: _SitePart, models: _Models) -> _CloudPart:
+    def _cloud_part(self, near: SitePart, models: Models) -> _CloudPart:
         settings, thing = self._settings, self._site.thing
         installer = Installer(
             models.store,
@@ -241,7 +145,7 @@ class Edge:
         near.recorder.on_event_written(sender.wake)
         return _CloudPart(link, sender, updater)
 
-    def _reporter(self, near: _SitePart, far: _CloudPart) -> Reporter:
+    def _reporter(self, near: SitePart, far: _CloudPart) -> Reporter:
         return Reporter(
             site=self._site,
             scorer=near.scorer,
@@ -256,112 +160,6 @@ class Edge:
             cloud_connected=lambda: far.link.connected,
             update=lambda: far.updater.running,
         )
-
-    def _session(self, intake: Intake, quarantine: Quarantine, bridge: ShadowBridge) -> Session:
-        def receive(topic: str, payload: bytes) -> None:
-            try:
-                check_size(payload)
-            except PayloadError as error:
-                quarantine.reject(topic, payload, error)
-            else:
-                intake.put(topic, payload)
-
-        site = self._site.site
-        subscriptions = {
-            topics.every("telemetry", site): receive,
-            topics.every("reported", site): bridge.reported,
-        }
-        if self._settings.legacy_turbine is not None:
-            subscriptions[topics.LEGACY_RAW] = receive
-        return Session(
-            self._mqtt,
-            user=USER,
-            client_id=f"gustbed-edge-{site}",
-            subscriptions=subscriptions,
-            will=self._state("offline"),
-            births=lambda: [self._state("online")],
-        )
-
-    def _scorer(
-        self, outbox: Outbox, recorder: Recorder, quarantine: Quarantine, models: _Models
-    ) -> Scorer:
-        site, settings = self._site, self._settings
-        tracker = EventTracker(Site(site.site, site.thing, site.turbine_ids))
-        recorder.events(tracker.resume(outbox.open_events()))
-        ingest = Ingest(
-            site.site,
-            site.turbine_ids,
-            max_clock_ahead=settings.max_clock_ahead,
-            max_clock_behind=settings.max_clock_behind,
-        )
-        scorer = Scorer(
-            site.turbine_ids,
-            ingest,
-            tracker,
-            quarantine,
-            deciding=self._deciding(),
-            legacy=self._legacy(),
-            silent_after=settings.silent_after,
-        )
-        for kind, loaded in models.serving.items():
-            scorer.serve(loaded.detector)
-            log.info("%s %s serves type %s", loaded.release.name, loaded.release.version, kind)
-        return scorer
-
-    def _challengers(self, models: _Models) -> Challengers:
-        challengers = Challengers(
-            self._site.turbines,
-            deciding=self._deciding(),
-            max_scoring_time=self._settings.max_scoring_time,
-        )
-        for kind, loaded in models.challengers.items():
-            challengers.begin(loaded.detector)
-            log.info("%s %s challenges type %s", loaded.release.name, loaded.release.version, kind)
-        return challengers
-
-    def _capturer(self, scorer: Scorer, captures: CaptureWriter) -> Capturer:
-        settings, turbines = self._settings, self._site.turbine_ids
-        # By the clock, so that after a restart it is not the first turbine's turn each time.
-        turns = time.time() / settings.capture_interval if settings.capture_interval else 0.0
-        return Capturer(
-            turbines,
-            scorer,
-            captures.put,
-            interval=settings.capture_interval,
-            seconds=settings.capture_seconds,
-            first=int(turns % 1 * len(turbines)),
-        )
-
-    def _deciding(self) -> Deciding:
-        return Deciding(self._settings.open_after, self._settings.close_after)
-
-    def _legacy(self) -> LegacyReader | None:
-        turbine = self._settings.legacy_turbine
-        if turbine is None:
-            return None
-        if turbine not in self._site.turbine_ids:
-            raise GustbedError(
-                f"GUSTBED_EDGE_LEGACY_TURBINE={turbine}",
-                f"choose one of {self._site.turbine_ids[0]} … {self._site.turbine_ids[-1]}",
-            )
-        return LegacyReader(turbine)
-
-    def _state(self, state: str) -> Message:
-        online = state == "online"
-        payload = ServiceState(SERVICE, "online" if online else "offline", time.time())
-        topic = topics.state(self._site.site, SERVICE)
-        return Message(topic, codec.encode(payload), qos=1, retain=True)
-
-    def _announce(self, session: Session, event: AnomalyEvent) -> None:
-        log.info(
-            "%s on %s %s, peak score %.2f",
-            event.kind,
-            event.turbine,
-            event.change,
-            event.peak_score,
-        )
-        topic = topics.event(self._site.site, event.turbine)
-        session.publish(Message(topic, codec.encode(event), qos=1))
 
 
 @contextmanager

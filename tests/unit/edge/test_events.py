@@ -146,3 +146,71 @@ def test_hysteresis_equals_its_definition(runs: list[tuple[bool, int]]) -> None:
         changes = feed(one, FAULT if hit else CALM, start=float(i))
         seen += [(i, change.change) for change in changes]
     assert seen == reference(violated)
+
+
+def judge(tracker: EventTracker, *, clock: Clock | None = None, **ratios: float) -> AnomalyEvent:
+    """One verdict with some features high; the one change that it makes."""
+    values = np.full((1, len(JUDGE.features)), CALM)
+    for name, ratio in ratios.items():
+        values[0, JUDGE.features.index(name)] = ratio
+    if clock is not None:
+        clock.now += UPDATE_SECONDS
+    rows, times = np.zeros(1, dtype=np.intp), np.array([200.0])
+    changes = tracker.update(rows, times, values, JUDGE.by_kind(values), JUDGE)
+    return changes[0] if changes else NOTHING
+
+
+NOTHING = AnomalyEvent("", "", "", "", Violation.SENSOR, 0, None, 0, MODEL, "updated")
+
+
+def test_an_event_names_the_signals_that_carry_it_strongest_first() -> None:
+    one = tracker()
+    judge(one, roll=1.2)
+    judge(one, roll=1.1, yaw=3.0)
+    opened = judge(one, roll=1.5, voltage=0.9)
+    assert (opened.kind, opened.signals) == (Violation.VIBRATION, ["yaw", "roll"])
+
+
+def test_signals_are_merged_over_the_events_life_and_a_new_one_is_told() -> None:
+    clock = Clock()
+    one = tracker(clock)
+    for _ in range(OPEN - 1):
+        judge(one, pitch=2.0)
+    assert judge(one, pitch=2.0).signals == ["pitch"]
+    assert judge(one, clock=clock, pitch=2.0) is NOTHING
+    updated = judge(one, clock=clock, roll=1.5)
+    assert (updated.change, updated.signals) == ("updated", ["pitch", "roll"])
+    assert judge(one, roll=9.0) is NOTHING
+    closed = [judge(one) for _ in range(CLOSE)][-1]
+    assert (closed.change, closed.signals, closed.peak_score) == ("closed", ["roll", "pitch"], 9.0)
+
+
+def test_signals_of_a_flicker_before_do_not_count() -> None:
+    one = tracker()
+    judge(one, pitch=2.0)
+    judge(one)
+    for _ in range(OPEN - 1):
+        judge(one, roll=2.0)
+    assert judge(one, roll=2.0).signals == ["roll"]
+
+
+def test_signals_outlive_a_restart_of_the_edge() -> None:
+    one = tracker()
+    for _ in range(OPEN):
+        opened = judge(one, pitch=4.0, roll=3.0)
+    restarted = tracker()
+    restarted.resume([opened])
+    judge(restarted, yaw=2.0)
+    closed = [judge(restarted) for _ in range(CLOSE)][-1]
+    assert closed.signals == ["pitch", "yaw", "roll"]
+
+
+def test_a_turbine_that_is_another_now_has_its_events_closed_and_its_counts_gone() -> None:
+    one = tracker()
+    (opened,) = feed(one, *[FAULT] * OPEN)
+    feed(one, *[FAULT] * (OPEN - 1), row=1)
+    (closed,) = one.restart(0, 111.0)
+    assert (closed.id, closed.change, closed.closed) == (opened.id, "closed", 111.0)
+    assert one.open_kinds(0) == []
+    assert one.restart(1, 111.0) == []
+    assert feed(one, *[FAULT] * (OPEN - 1), row=1) == []

@@ -29,7 +29,7 @@ class Site:
             "127.0.0.1",
             0,
             Views(
-                reasons=lambda: self.reasons,
+                health=lambda: {"reasons": self.reasons, "models": {}},
                 status=lambda: {"site": "s", "model": None},
                 events=self.events,
                 metrics=lambda: "gustbed_up 1\n",
@@ -61,7 +61,7 @@ def site() -> Iterator[Site]:
 
 
 def test_health_says_why_it_is_not_well(site: Site) -> None:
-    assert site.get("/health") == (200, '{"status":"ok","reasons":[]}')
+    assert site.get("/health") == (200, '{"status":"ok","reasons":[],"models":{}}')
     site.reasons = ["no model serves"]
     status, body = site.get("/health")
     assert status == 503

@@ -62,6 +62,13 @@ BAD: dict[str, tuple[str, bytes]] = {
     "before all time": ("wrong_fields", codec.encode(block(t0=-5.0))),
     "another turbine's": ("wrong_turbine", codec.encode(block(turbine="wt02"))),
     "clock in the future": ("future_clock", codec.encode(block(t0=NOW + 61))),
+    "clock a day behind": ("past_clock", codec.encode(block(t0=NOW - 86_401 - 0.45))),
+    "no clock": ("past_clock", codec.encode(block(t0=0.0))),
+    "absurd value": ("out_of_range", codec.encode(block(columns=columns(rps=[-2e12] + [0.0] * 9)))),
+    "absurd value in MessagePack": (
+        "out_of_range",
+        codec.encode(block(columns=columns(gas=[1e300] * 10)), codec.Encoding.MSGPACK),
+    ),
     "another rate": ("wrong_rate", codec.encode(block(dt=0.1))),
 }
 
@@ -89,6 +96,35 @@ def test_a_good_block_passes_in_either_encoding(encoding: codec.Encoding) -> Non
 
 def test_a_clock_a_little_ahead_is_no_fault() -> None:
     ingest().read(TOPIC, codec.encode(block(t0=NOW + 30)))
+
+
+def test_a_clock_some_hours_behind_is_no_fault_and_the_bound_can_be_set() -> None:
+    late = codec.encode(block(t0=NOW - 80_000))
+    ingest().read(TOPIC, late)
+    strict = Ingest("s", ["wt01"], max_clock_ahead=60.0, max_clock_behind=100.0, clock=lambda: NOW)
+    with pytest.raises(PayloadError) as refused:
+        strict.read(TOPIC, late)
+    assert refused.value.reason == "past_clock"
+
+
+def test_many_large_values_are_no_absurd_value() -> None:
+    values = np.full((len(columns()), 400), 0.9e12)
+    samples = Samples("wt01", "boot", 3, NOW - 30, 0.05, values)
+    ingest().read(TOPIC, codec.encode(block_from_samples(samples)))
+
+
+def test_an_absurd_value_is_named() -> None:
+    with pytest.raises(PayloadError, match="voltage: 3e\\+12"):
+        ingest().read(TOPIC, codec.encode(block(columns=columns(voltage=[1.0] * 9 + [3e12]))))
+
+
+def test_a_type_without_a_model_may_have_any_channels_and_rate() -> None:
+    block = Samples("wt01", "b", 0, NOW, 7.0, np.ones((1, 2)), "mill", ("x",))
+    reader = ingest()
+    reader.read(TOPIC, codec.encode(block_from_samples(block)))
+    reader.wants["mill"] = Wants(1 / 7, ("x", "y"))
+    with pytest.raises(PayloadError, match=r"\['y'\]"):
+        reader.read(TOPIC, codec.encode(block_from_samples(block)))
 
 
 def test_without_a_model_any_rate_will_do() -> None:

@@ -62,6 +62,15 @@ def test_t3_a_full_outbox_drops_the_oldest_telemetry_first_and_counts(tmp_path: 
     assert box.waiting == 6
 
 
+def test_t3_captures_are_worth_least_and_go_before_all_else(tmp_path: Path) -> None:
+    box = outbox(tmp_path, max_rows=6)
+    for i in range(3):
+        box.record([Fragment(kind, b"%d" % i) for kind in ("telemetry", "capture", "verdicts")])
+    assert bodies(box, "capture") == []
+    assert bodies(box, "telemetry") == [b"0", b"1", b"2"]
+    assert box.dropped == {"capture": 3}
+
+
 def test_t3_the_bound_in_bytes_holds_whatever_comes(tmp_path: Path) -> None:
     box = outbox(tmp_path, max_bytes=1000)
     for i in range(50):

@@ -178,6 +178,34 @@ def test_o7_a_swap_under_load_scores_every_block_once(line: Line) -> None:
     assert versions[-1] == 20
 
 
+def test_a_challengers_verdicts_follow_on_their_own_topic(line: Line) -> None:
+    line.pipeline.challenge(Detector(tiny_package("2.0.0")))
+    assert line.pipeline.challenging("mini")
+    line.send(5)
+    topic = topics.challenger("s", "wt01")
+
+    def told() -> list[Message]:
+        return [message for message in list(line.messages) if message.topic == topic]
+
+    wait_until(lambda: len(told()) == 5, "five verdicts of the challenger")
+    verdicts = [codec.decoder(Verdict)(message.payload) for message in told()]
+    assert [verdict.seq for verdict in verdicts] == list(range(5))
+    assert {verdict.model.version for verdict in verdicts if verdict.model} == {"2.0.0"}
+    assert {message.qos for message in told()} == {0}
+    assert line.challengers.comparisons()["mini"].both == 4
+    assert line.pipeline.verdicts == 5
+    line.recorder.write()
+    assert line.outbox.waiting_for("verdicts", 10**6)[0].body.count(b'"seq"') == 5
+    line.pipeline.dismiss("mini")
+    assert not line.pipeline.challenging("mini")
+
+
+def test_an_events_capture_reaches_whoever_keeps_it(line: Line) -> None:
+    line.send(8)
+    wait_until(lambda: line.stretches, "a stretch is drawn")
+    assert (line.stretches[0].turbine, line.stretches[0].reason) == ("wt01", "event")
+
+
 def test_a_swap_that_nobody_takes_is_an_error_and_does_not_come_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

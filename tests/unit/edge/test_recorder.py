@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from gustbed_edge.outbox import Fragment, Outbox
-from gustbed_edge.recorder import MAX_FRAGMENT_BYTES, Recorder
+from gustbed_edge.recorder import MAX_FRAGMENT_BYTES, MAX_HELD, Recorder
 from gustbed_protocol.events import AnomalyEvent, LogLine, ModelRef, TelemetrySummary
 from gustbed_protocol.violations import Violation
 from tests.support.ports import wait_until
@@ -73,6 +73,17 @@ def test_large_amounts_are_split_without_losing_any(box: FailingOutbox) -> None:
     assert len(pending) > 1
     assert all(len(item.body) <= MAX_FRAGMENT_BYTES for item in pending)
     assert len(items(box, "verdicts")) == 500
+
+
+def test_captures_held_while_the_disk_fails_are_few(box: FailingOutbox) -> None:
+    recorder = Recorder(box, lambda _event: None)
+    box.fails = True
+    for number in range(MAX_HELD["capture"] + 5):
+        recorder.captures([b"%d" % number])
+        recorder.write()
+    box.fails = False
+    recorder.write()
+    assert items(box, "capture") == list(range(5, MAX_HELD["capture"] + 5))
 
 
 def test_every_kind_lands_in_its_own_place(box: FailingOutbox) -> None:

@@ -2,22 +2,17 @@
 
 import time
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from gustbed_edge.detector import Detector
-from gustbed_edge.events import EventTracker, Site
-from gustbed_edge.ingest import Ingest
 from gustbed_edge.legacy import LegacyReader
-from gustbed_edge.quarantine import Quarantine
-from gustbed_edge.scoring import Outcome, Received, Scorer
+from gustbed_edge.scoring import Outcome, Received
 from gustbed_edge.unscored import MAX_TYPES
-from gustbed_protocol import codec, legacy, topics
-from gustbed_protocol.telemetry import Samples, block_from_samples
+from gustbed_protocol import legacy, topics
+from gustbed_protocol.telemetry import Samples
+from tests.support.bench import TURBINES, Bench
 from tests.support.packages import (
     BREAKING_VOLTAGE,
     calm,
@@ -26,44 +21,10 @@ from tests.support.packages import (
     tiny_package,
 )
 
-TURBINES = ("wt01", "wt02", "wt03")
-
-
-class Bench:
-    """A scorer, and the turbines that feed it."""
-
-    def __init__(self, folder: Path, package: Any = None, **options: Any) -> None:
-        ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
-        self.tracker = EventTracker(Site("s", "gustbed-s", TURBINES))
-        self.quarantine = Quarantine(folder)
-        self.scorer = Scorer(TURBINES, ingest, self.tracker, self.quarantine, **options)
-        if package is not False:
-            self.scorer.serve(Detector(package or tiny_package()))
-        self.boots = {turbine: str(uuid4()) for turbine in TURBINES}
-        self.seqs = dict.fromkeys(TURBINES, 0)
-        self.ends = dict.fromkeys(TURBINES, time.time() - 1000)
-
-    def block(self, turbine: str, values: NDArray[np.float64]) -> Received:
-        """The turbine's next block."""
-        t0 = self.ends[turbine] + 0.05
-        samples = Samples(turbine, self.boots[turbine], self.seqs[turbine], t0, 0.05, values)
-        self.ends[turbine] = samples.end
-        self.seqs[turbine] += 1
-        payload = codec.encode(block_from_samples(samples))
-        return Received(topics.telemetry("s", turbine), payload, time.monotonic())
-
-    def score(self, *blocks: Received) -> Outcome:
-        """Score a batch."""
-        return self.scorer.score(blocks)
-
-    def state(self, turbine: str) -> str:
-        """A turbine's state in the heartbeat."""
-        return next(s.state for s in self.scorer.status() if s.id == turbine)
-
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, tiny_package())
 
 
 def test_every_block_gets_one_verdict_and_the_first_ones_warm_up(bench: Bench) -> None:
@@ -85,7 +46,7 @@ def test_a_backlog_of_one_turbine_is_scored_block_by_block_in_order(bench: Bench
 
 def test_one_batch_and_many_give_the_same_verdicts(tmp_path: Path) -> None:
     chance = np.random.default_rng(3)
-    together, apart = Bench(tmp_path), Bench(tmp_path)
+    together, apart = Bench(tmp_path, tiny_package()), Bench(tmp_path, tiny_package())
     apart.boots, apart.ends = dict(together.boots), dict(together.ends)
     values = [(TURBINES[i % 3], calm() * chance.uniform(0.5, 9)) for i in range(60)]
     once = together.score(*[together.block(*value) for value in values]).verdicts
@@ -158,7 +119,7 @@ def test_t6_a_failing_model_makes_its_turbine_unknown_and_nothing_else(tmp_path:
 
 
 def test_t6_without_a_model_verdicts_are_unknown_and_telemetry_goes_on(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, False)
+    bench = Bench(tmp_path)
     verdicts = bench.score(*[bench.block("wt01", calm()) for _ in range(11)]).verdicts
     assert verdicts[-1].state == "unknown"
     assert verdicts[-1].model is None
@@ -184,7 +145,7 @@ def test_o7_a_swap_leaves_no_block_unscored(bench: Bench) -> None:
 
 def test_a_silent_turbine_is_said_to_be_silent(tmp_path: Path) -> None:
     now = time.monotonic()
-    bench = Bench(tmp_path, monotonic=lambda: now)
+    bench = Bench(tmp_path, tiny_package(), monotonic=lambda: now)
     bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
     assert bench.state("wt01") == "ok"
     now += 6
@@ -203,7 +164,7 @@ def test_summaries_are_means_since_the_last_ones(bench: Bench) -> None:
 
 
 def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, legacy=LegacyReader("wt02"))
+    bench = Bench(tmp_path, tiny_package(), legacy=LegacyReader("wt02"))
     sample = legacy.sample_as_mapping(excited(1)[:, 0])
     outcome = Outcome()
     for i in range(90):
@@ -218,7 +179,7 @@ def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
 
 
 def test_a_bad_record_is_quarantined(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, legacy=LegacyReader("wt02"))
+    bench = Bench(tmp_path, tiny_package(), legacy=LegacyReader("wt02"))
     assert bench.score(Received(topics.LEGACY_RAW, b"1,2,3", 0.0)).verdicts == []
     assert bench.quarantine.counts == {"wrong_fields": 1}
 
@@ -233,10 +194,7 @@ def utility_block(bench: Bench, turbine: str, kind: str = "nrel_5mw") -> Receive
     samples = Samples(
         turbine, bench.boots[turbine], bench.seqs[turbine], t0, 0.02, values, kind, UTILITY_NAMES
     )
-    bench.ends[turbine] = samples.end
-    bench.seqs[turbine] += 1
-    payload = codec.encode(block_from_samples(samples))
-    return Received(topics.telemetry("s", turbine), payload, time.monotonic())
+    return bench.send(samples)
 
 
 def test_a_type_without_a_model_is_counted_not_scored_and_not_quarantined(
@@ -260,7 +218,7 @@ def test_a_type_without_a_model_is_counted_not_scored_and_not_quarantined(
 
 
 def test_verdicts_of_miniatures_are_the_same_beside_other_types(tmp_path: Path) -> None:
-    alone, mixed = Bench(tmp_path), Bench(tmp_path)
+    alone, mixed = Bench(tmp_path, tiny_package()), Bench(tmp_path, tiny_package())
     mixed.boots, mixed.ends = dict(alone.boots), dict(alone.ends)
     expected, seen = [], []
     for values in (calm(), calm(), excited(), excited(), calm()):

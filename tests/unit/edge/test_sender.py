@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gustbed_edge.capture import Stretch
+from gustbed_edge.capture_writer import encoded
 from gustbed_edge.outbox import Fragment, Outbox
 from gustbed_edge.sender import CATCH_UP, MESSAGE_BYTES, Sender
 from gustbed_protocol import codec
+from gustbed_protocol.capture import CaptureBatch, unpack
 from gustbed_protocol.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
 
 LIMIT = 128 * 1024
@@ -132,6 +136,27 @@ def test_a_backlog_is_sent_in_order_and_within_the_size_limit(
     joined = b"".join(payload for _, payload in link.sent)
     positions = [joined.index(b'"%06d' % i) for i in range(100)]
     assert positions == sorted(positions)
+
+
+def test_captures_are_batches_that_go_one_at_a_time(
+    sender: Sender, box: Outbox, link: FakeLink, clock: Clock
+) -> None:
+    values = np.random.default_rng(1).normal(size=(10, 1500))
+    stretch = Stretch("wt01", "mini", "b", 0.0, 1.0, tuple("abcdefghij"), None, "sample", 1)
+    stretch.add(values)
+    payloads = encoded(stretch) * 2
+    box.record([Fragment("capture", payload) for payload in payloads])
+    for sent in range(len(payloads)):
+        assert len(link.sent) == sent
+        sender.turn()
+        sender.turn()
+        clock.now += 5
+    topic, payload = link.sent[0]
+    assert topic == "device/gustbed-s/capture"
+    assert len(payload) <= LIMIT
+    batch = codec.decoder(CaptureBatch)(payload)
+    assert (batch.thing, batch.site, len(batch.captures)) == ("gustbed-s", "s", 1)
+    assert unpack(batch.captures[0].values, 10).shape[0] == 10
 
 
 def test_t2_what_is_not_acknowledged_stays_and_goes_first(

@@ -1,6 +1,7 @@
 """Jobs: each executed once, in order, its outcome written down first and reported when possible."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ class FakeInstaller:
 
     def __init__(self) -> None:
         self.installed: list[str] = []
+        self.release = RELEASE
         self.error: Exception | None = None
         self.during: Callable[[], None] = lambda: None
 
@@ -30,7 +32,7 @@ class FakeInstaller:
         self.during()
         if self.error is not None:
             raise self.error
-        return RELEASE
+        return self.release
 
 
 class FakeJobs:
@@ -96,6 +98,13 @@ def test_jobs_are_executed_one_after_the_other_and_reported(edge: Edge, jobs: Fa
     assert edge.installer.installed == ["a", "b"]
     details = {"name": "tiny", "version": "1.1.0"}
     assert jobs.reports == [Outcome(job, 1, "SUCCEEDED", details) for job in ("a", "b")]
+
+
+def test_a_challengers_report_says_its_role(edge: Edge, jobs: FakeJobs) -> None:
+    edge.installer.release = replace(RELEASE, role="shadow")
+    edge.turn()
+    details = {"name": "tiny", "version": "1.1.0", "role": "shadow"}
+    assert jobs.reports[0] == Outcome("a", 1, "SUCCEEDED", details)
 
 
 def test_o2_a_refusal_is_reported_with_its_reason_and_the_next_job_goes_on(

@@ -1,0 +1,69 @@
+"""A scorer without a broker, and the turbines that feed it."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_edge.detector import Detector
+from gustbed_edge.events import EventTracker, Site
+from gustbed_edge.ingest import Ingest
+from gustbed_edge.quarantine import Quarantine
+from gustbed_edge.scoring import Outcome, Received, Scorer
+from gustbed_protocol import codec, topics
+from gustbed_protocol.package import Package
+from gustbed_protocol.telemetry import Samples, block_from_samples
+from tests.support.packages import MILL, mill_columns
+
+TURBINES = ("wt01", "wt02", "wt03")
+
+
+class Bench:
+    """Serves the given packages; turbines' blocks follow each other without a gap."""
+
+    def __init__(self, folder: Path, *packages: Package, **options: Any) -> None:
+        ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
+        self.tracker = EventTracker(Site("s", "gustbed-s", TURBINES))
+        self.quarantine = Quarantine(folder)
+        self.scorer = Scorer(TURBINES, ingest, self.tracker, self.quarantine, **options)
+        for package in packages:
+            self.scorer.serve(Detector(package))
+        self.boots = {turbine: str(uuid4()) for turbine in TURBINES}
+        self.seqs = dict.fromkeys(TURBINES, 0)
+        self.ends = dict.fromkeys(TURBINES, time.time() - 1000)
+
+    def block(self, turbine: str, values: NDArray[np.float64]) -> Received:
+        """The turbine's next block, as a miniature."""
+        t0 = self.ends[turbine] + 0.05
+        return self.send(
+            Samples(turbine, self.boots[turbine], self.seqs[turbine], t0, 0.05, values)
+        )
+
+    def mill(
+        self, turbine: str, columns: Mapping[str, list[float]] | None = None, **values: float
+    ) -> Received:
+        """The turbine's next block, as a mill."""
+        given = dict(columns or mill_columns(**values))
+        t0 = self.ends[turbine] + 1.0
+        arrays = np.array(list(given.values()))
+        boot, seq = self.boots[turbine], self.seqs[turbine]
+        return self.send(Samples(turbine, boot, seq, t0, 1.0, arrays, MILL, tuple(given)))
+
+    def send(self, samples: Samples) -> Received:
+        """Any block, which counts as the turbine's last."""
+        self.ends[samples.turbine] = samples.end
+        self.seqs[samples.turbine] = samples.seq + 1
+        payload = codec.encode(block_from_samples(samples))
+        return Received(topics.telemetry("s", samples.turbine), payload, time.monotonic())
+
+    def score(self, *blocks: Received) -> Outcome:
+        """Score a batch."""
+        return self.scorer.score(blocks)
+
+    def state(self, turbine: str) -> str:
+        """A turbine's state in the heartbeat."""
+        return next(s.state for s in self.scorer.status() if s.id == turbine)

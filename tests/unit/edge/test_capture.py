@@ -1,0 +1,354 @@
+"""Captures: drawn in turn, around events, unbroken, within a day's bytes and a message's size."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gustbed_edge import capture_writer
+from gustbed_edge.capture import Capturer, Judged, Stretch
+from gustbed_edge.capture_writer import (
+    DAY,
+    KEPT_FOR_EVENTS,
+    MAX_CAPTURE_BYTES,
+    WAITING,
+    CaptureWriter,
+    encoded,
+)
+from gustbed_edge.detector import Detector
+from gustbed_protocol.capture import Capture, unpack
+from gustbed_protocol.codec import decoder
+from gustbed_protocol.events import ModelRef
+from tests.support.bench import TURBINES, Bench
+from tests.support.packages import MILL_CHANNELS, calm, excited, mill_package, tiny_package
+from tests.support.ports import wait_until
+
+INTERVAL = 300.0
+MODEL = ModelRef("tiny", "1.0.0")
+
+
+class Film:
+    """A bench with a capturer whose clock a test sets."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.now = 0.0
+        self.bench = Bench(folder, tiny_package(), mill_package())
+        self.kept: list[Stretch] = []
+        self.capturer = Capturer(
+            TURBINES,
+            self.bench.scorer,
+            self.kept.append,
+            **{"interval": INTERVAL, "seconds": 2.0, "monotonic": lambda: self.now, **options},
+        )
+
+    def send(self, *turbines: str, count: int = 1, level: float = 1.0) -> None:
+        """Blocks of calm miniatures, each a batch."""
+        for _ in range(count):
+            values = excited(voltage=100.0 * level)
+            blocks = [self.bench.block(turbine, values) for turbine in turbines]
+            self.capturer.watch(self.bench.score(*blocks))
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Film:
+    return Film(tmp_path)
+
+
+def values(stretch: Stretch) -> np.ndarray:
+    return np.concatenate(stretch.parts, axis=1)
+
+
+def test_turbines_take_turns_once_in_an_interval(film: Film) -> None:
+    film.send(*TURBINES, count=10)
+    assert film.kept == []
+    drawn = []
+    for step in range(1, 7):
+        film.now = step * INTERVAL / 3
+        film.send(*TURBINES, count=10)
+        drawn.append([stretch.turbine for stretch in film.kept])
+        film.kept.clear()
+    assert drawn == [["wt01"], ["wt02"], ["wt03"]] * 2
+
+
+def test_a_stretch_is_unbroken_and_has_the_scores_of_its_verdicts(film: Film) -> None:
+    film.send("wt01", count=2)
+    film.now = INTERVAL / 3
+    first = film.bench.ends["wt01"] + 0.05
+    for level in (1.0, 2.0, 9.0, 9.0, 1.0):
+        film.send("wt01", level=level)
+    (stretch,) = film.kept
+    assert (stretch.turbine, stretch.type, stretch.reason) == ("wt01", "mini", "sample")
+    assert (stretch.boot, stretch.dt, stretch.model) == (film.bench.boots["wt01"], 0.05, MODEL)
+    assert stretch.t0 == pytest.approx(first)
+    place = stretch.channels.index("voltage")
+    expected = np.repeat([100.0, 200.0, 900.0, 900.0], 10)
+    np.testing.assert_array_equal(values(stretch)[place], expected)
+    assert [judged.position for judged in stretch.judged] == [10, 20, 30, 40]
+    # Two blocks are a window, and the tiny model's ratio its mean voltage over 500; the wind's
+    # is 0.3 throughout.
+    assert [judged.score for judged in stretch.judged] == [0.3, 0.3, 1.1, 1.8]
+    assert [judged.anomaly for judged in stretch.judged] == [False, False, True, True]
+
+
+def test_channels_are_the_models_only(film: Film) -> None:
+    film.now = INTERVAL / 3
+    for number in range(4):
+        film.capturer.watch(film.bench.score(film.bench.mill("wt01", current=10.0 + number)))
+    stretch = film.kept[0]
+    assert (stretch.type, stretch.channels) == ("mill", MILL_CHANNELS)
+    np.testing.assert_array_equal(values(stretch)[0], [10.0, 11.0])
+    assert stretch.judged == []
+
+
+def test_a_type_without_a_model_is_not_captured(film: Film) -> None:
+    film.bench.scorer.withdraw("mill")
+    film.now = INTERVAL / 3
+    for _ in range(5):
+        film.capturer.watch(film.bench.score(film.bench.mill("wt01")))
+    assert film.kept == []
+
+
+def test_a_gap_begins_a_short_stretch_anew_and_ends_a_long_one(film: Film) -> None:
+    film.now = INTERVAL / 3
+    film.send("wt01")
+    film.bench.seqs["wt01"] += 1
+    film.send("wt01", count=3)
+    assert film.kept == []
+    film.bench.seqs["wt01"] += 1
+    film.send("wt01")
+    (stretch,) = film.kept
+    assert stretch.length == 30
+
+
+def test_a_new_model_ends_a_stretch(film: Film) -> None:
+    film.now = INTERVAL / 3
+    film.send("wt01", count=3)
+    film.bench.scorer.serve(Detector(tiny_package("1.1.0")))
+    film.send("wt01")
+    (stretch,) = film.kept
+    assert (stretch.length, stretch.model) == (30, MODEL)
+
+
+def test_a_silent_turbines_turn_waits_for_it(film: Film) -> None:
+    film.now = INTERVAL / 3
+    film.send("wt02", count=9)
+    assert film.kept == []
+    film.send("wt01", count=4)
+    assert [stretch.turbine for stretch in film.kept] == ["wt01"]
+
+
+def test_after_a_long_silence_no_turn_is_made_up_for(film: Film) -> None:
+    film.now = 50 * INTERVAL
+    film.send(*TURBINES, count=5)
+    assert [stretch.turbine for stretch in film.kept] == ["wt01"]
+
+
+def test_an_event_is_captured_with_what_was_before_it(film: Film) -> None:
+    film.send("wt02", count=8)
+    end = film.bench.ends["wt02"]
+    for _ in range(8):
+        outcome = film.bench.score(film.bench.block("wt02", excited()))
+        film.capturer.watch(outcome)
+    (stretch,) = film.kept
+    assert (stretch.turbine, stretch.reason) == ("wt02", "event")
+    # The fourth violating verdict opens the event: a second before its end and one after.
+    opened = end + 5 * 10 * 0.05
+    assert stretch.t0 == pytest.approx(opened - 19 * 0.05)
+    assert stretch.length == 40
+    voltage = values(stretch)[stretch.channels.index("voltage")]
+    np.testing.assert_array_equal(voltage, np.full(40, 900.0))
+    assert [judged.position for judged in stretch.judged] == [10, 20, 30, 40]
+    assert all(judged.anomaly for judged in stretch.judged)
+
+
+def test_the_part_before_an_event_reaches_no_further_than_a_gap(film: Film) -> None:
+    film.send("wt02", count=8)
+    film.bench.seqs["wt02"] += 1
+    for _ in range(12):
+        film.capturer.watch(film.bench.score(film.bench.block("wt02", excited())))
+    assert film.kept[0].length == 40
+    longer = Film(film.bench.quarantine._path.parent, seconds=20.0)
+    longer.send("wt02", count=8)
+    longer.bench.seqs["wt02"] += 1
+    blocks = [longer.bench.block("wt02", excited()) for _ in range(30)]
+    for block in blocks:
+        longer.capturer.watch(longer.bench.score(block))
+    (stretch,) = longer.kept
+    # One block warms up, four violate: fifty samples, and ten seconds after them.
+    assert stretch.length == 50 + 200
+    assert stretch.judged[0] == Judged(20, pytest.approx(1.8), True)
+
+
+def test_one_event_of_a_turbine_is_captured_in_an_interval(film: Film) -> None:
+    def fault() -> None:
+        for _ in range(10):
+            film.capturer.watch(film.bench.score(film.bench.block("wt02", excited())))
+        film.send("wt02", count=14)
+
+    fault()
+    fault()
+    assert len([s for s in film.kept if s.reason == "event"]) == 1
+    film.now += INTERVAL
+    film.kept.clear()
+    fault()
+    assert len([s for s in film.kept if s.reason == "event"]) == 1
+
+
+def test_an_event_in_a_backlog_is_captured_too(film: Film) -> None:
+    blocks = [film.bench.block("wt02", excited()) for _ in range(8)]
+    others = [film.bench.block("wt01", calm()) for _ in range(3)]
+    film.capturer.watch(film.bench.score(*blocks, *others))
+    film.send("wt02", count=3)
+    (stretch,) = film.kept
+    assert stretch.turbine == "wt02"
+    assert stretch.t0 + (stretch.length - 1) * 0.05 == pytest.approx(
+        film.bench.ends["wt02"] - 10 * 0.05
+    )
+
+
+def test_an_interval_of_nought_draws_nothing(tmp_path: Path) -> None:
+    film = Film(tmp_path, interval=0.0)
+    film.now = 1e6
+    for _ in range(10):
+        film.capturer.watch(film.bench.score(film.bench.block("wt01", excited())))
+    assert film.kept == []
+
+
+# Packing
+
+
+def stretch_of(samples: int, channels: int = 3, **changes: Any) -> Stretch:
+    """A stretch of noise, which does not deflate."""
+    made = Stretch(
+        "wt01", "mini", "b", 1000.0, 0.5, tuple(f"c{i}" for i in range(channels)), MODEL,
+        "sample", samples,
+    )  # fmt: skip
+    made.add(np.random.default_rng(4).normal(size=(channels, samples)))
+    made.judged = [Judged(i + 1, i / 7, i % 3 == 0) for i in range(samples)]
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+decode: Callable[[bytes], Capture] = decoder(Capture)
+
+
+def test_what_is_packed_is_what_was_drawn() -> None:
+    stretch = stretch_of(50)
+    (capture,) = map(decode, encoded(stretch))
+    assert (capture.turbine, capture.type, capture.boot) == ("wt01", "mini", "b")
+    assert (capture.t0, capture.dt, capture.channels) == (1000.0, 0.5, ["c0", "c1", "c2"])
+    np.testing.assert_array_equal(unpack(capture.values, 3), stretch.parts[0].astype("f4"))
+    assert capture.scores == [round(i / 7, 5) for i in range(50)]
+    assert (capture.anomalies, capture.model, capture.reason) == (17, MODEL, "sample")
+
+
+def test_a_large_stretch_is_split_into_captures_that_follow_each_other() -> None:
+    stretch = stretch_of(3001, channels=60)
+    payloads = encoded(stretch)
+    assert len(payloads) > 2
+    assert max(map(len, payloads)) <= MAX_CAPTURE_BYTES
+    captures = [decode(payload) for payload in payloads]
+    parts = [unpack(capture.values, 60) for capture in captures]
+    np.testing.assert_array_equal(
+        np.concatenate(parts, axis=1), stretch.parts[0].astype(np.float32)
+    )
+    for part, this, following in zip(parts, captures, captures[1:], strict=False):
+        assert following.t0 == this.t0 + part.shape[1] * 0.5
+        assert len(this.scores) == part.shape[1]
+    assert sum(len(capture.scores) for capture in captures) == 3001
+    assert sum(capture.anomalies for capture in captures) == 1001
+
+
+class Writer:
+    """A writer whose clock a test sets and whose captures are collected."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.now = 5 * DAY + 100.0
+        self.kept: list[bytes] = []
+        self.writer = CaptureWriter(
+            folder, self.kept.extend, max_bytes_per_day=limit, clock=lambda: self.now
+        )
+
+
+SIZE = len(encoded(stretch_of(50))[0])
+
+
+def test_a_days_bytes_are_kept_and_it_is_said_when_they_are_spent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = Writer(tmp_path, 4 * SIZE)
+    for _ in range(6):
+        one.writer.write(stretch_of(50))
+    assert len(one.kept) == 3, "a quarter is kept for events"
+    assert one.writer.status() == {
+        "captures": {"sample": 3, "dropped": 3},
+        "bytes_today": 3 * SIZE,
+        "max_bytes_per_day": 4 * SIZE,
+        "stopped": True,
+    }
+    assert len([line for line in caplog.messages if "captures stop" in line]) == 1
+    for _ in range(2):
+        one.writer.write(stretch_of(50, reason="event"))
+    assert one.writer.counts["event"] == 1
+    assert 3 * SIZE < one.writer.today <= 4 * SIZE
+    one.now += DAY
+    assert one.writer.status()["stopped"] is False
+    one.writer.write(stretch_of(50))
+    assert one.writer.today == SIZE
+    assert 0 < KEPT_FOR_EVENTS < 1
+
+
+def test_the_days_count_outlives_a_restart_and_a_spoilt_file(tmp_path: Path) -> None:
+    one = Writer(tmp_path, 10 * SIZE)
+    one.writer.write(stretch_of(50))
+    assert Writer(tmp_path, 10 * SIZE).writer.today == SIZE
+    (tmp_path / capture_writer.FILE).write_bytes(b"{")
+    assert Writer(tmp_path, 10 * SIZE).writer.today == 0
+
+
+def test_a_disk_that_refuses_the_count_stops_nothing(tmp_path: Path) -> None:
+    one = Writer(tmp_path / "missing", 10 * SIZE)
+    one.writer.write(stretch_of(50))
+    assert len(one.kept) == 1
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Writer]:
+    one = Writer(tmp_path, 10**9)
+    yield one
+    one.writer.stop()
+
+
+def test_stretches_are_packed_in_the_background(running: Writer) -> None:
+    running.writer.start()
+    for _ in range(3):
+        running.writer.put(stretch_of(50))
+    wait_until(lambda: len(running.kept) == 3, "all are packed")
+
+
+def test_a_stretch_that_cannot_be_packed_does_not_end_it(
+    running: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.writer.start()
+    running.writer.put(stretch_of(50, parts=[]))
+    running.writer.put(stretch_of(50))
+    wait_until(lambda: len(running.kept) == 1, "the good one is packed")
+    assert "a capture of wt01 failed" in caplog.text
+
+
+def test_more_than_can_wait_is_dropped_and_counted_and_put_never_blocks(tmp_path: Path) -> None:
+    one = Writer(tmp_path, 10**9)
+    putting = threading.Thread(
+        target=lambda: [one.writer.put(stretch_of(5)) for _ in range(WAITING + 4)]
+    )
+    putting.start()
+    putting.join(30)
+    assert not putting.is_alive()
+    assert one.writer.counts == {"dropped": 4}
+    one.writer.start()
+    wait_until(lambda: len(one.kept) == WAITING, "what waited is packed")
+    one.writer.stop()
