@@ -120,6 +120,12 @@ class Line:
             self.intake.put(topics.telemetry("s", "wt01"), payload)
             self.seq += 1
 
+    def send_slowly(self, count: int) -> None:
+        """Blocks that are each a batch."""
+        for _ in range(count):
+            self.send()
+            wait_until(lambda: self.pipeline.verdicts == self.seq, "a verdict")
+
     def verdicts(self) -> list[Verdict]:
         decode = codec.decoder(Verdict)
         return [decode(message.payload) for message in list(self.messages)]
@@ -181,7 +187,7 @@ def test_o7_a_swap_under_load_scores_every_block_once(line: Line) -> None:
 def test_a_challengers_verdicts_follow_on_their_own_topic(line: Line) -> None:
     line.pipeline.challenge(Detector(tiny_package("2.0.0")))
     assert line.pipeline.challenging("mini")
-    line.send(5)
+    line.send_slowly(5)
     topic = topics.challenger("s", "wt01")
 
     def told() -> list[Message]:
@@ -201,7 +207,7 @@ def test_a_challengers_verdicts_follow_on_their_own_topic(line: Line) -> None:
 
 
 def test_an_events_capture_reaches_whoever_keeps_it(line: Line) -> None:
-    line.send(8)
+    line.send_slowly(8)
     wait_until(lambda: line.stretches, "a stretch is drawn")
     assert (line.stretches[0].turbine, line.stretches[0].reason) == ("wt01", "event")
 
