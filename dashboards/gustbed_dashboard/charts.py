@@ -118,8 +118,8 @@ def rows(age: NDArray[np.float64], series: Mapping[str, NDArray[np.floating]]) -
     return pa.table(
         {
             AGE: np.tile(ages, len(series)),
-            SERIES: np.repeat(list(series), len(ages)),
-            VALUE: pa.array(np.concatenate(columns), from_pandas=True),
+            SERIES: np.repeat(np.array(list(series), dtype=str), len(ages)),
+            VALUE: pa.array(np.concatenate([np.empty(0), *columns]), from_pandas=True),
         }
     )
 

@@ -20,7 +20,7 @@ _ADVICE: dict[Level, str] = {
     "moderate": "Some signals have moved since training: watch the false alarms, and retrain soon.",
     "large": (
         "The site's data is no longer what the model was trained on: its verdicts are worth less."
-        " Retrain it on the site's own data."
+        " Retrain it on what the sites sent: <code>gustbed model train --from-lake</code>."
     ),
     "unknown": "Too little was seen to say: let the site send more, and run it again.",
 }

@@ -1,5 +1,6 @@
 """What pages read: frozen copies of the live state, taken under the hub's lock."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -94,8 +95,9 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
     statuses = {status.id: status for status in heartbeat.turbines} if heartbeat else {}
     events = state.events.newest()
     carried = _carried(events)
+    models = _models(heartbeat) if heartbeat else {}
     cards = [
-        _card(state, name, statuses.get(name), now, alive, carried.get(name, []))
+        _card(state, name, statuses.get(name), now, alive, carried.get(name, []), models)
         for name in state.names()
     ]
     return SiteSnapshot(
@@ -106,7 +108,7 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
         edge_seen=state.heartbeat_at,
         thing=heartbeat.thing if heartbeat else "",
         cloud_connected=alive and heartbeat is not None and heartbeat.connected,
-        models=_models(heartbeat) if heartbeat else {},
+        models=models,
         challengers=dict(heartbeat.challengers) if heartbeat else {},
         buffered=heartbeat.buffered if heartbeat else 0,
         update=heartbeat.update if heartbeat else None,
@@ -144,12 +146,15 @@ def _card(
     now: float,
     edge_alive: bool,
     carried_by: list[str],
+    served: Container[str],
 ) -> TurbineCard:
     live = state.turbines.get(name) or TurbineLive()
     age = now - live.seen if live.seen is not None else None
-    condition, note = judge(status, edge_alive, age)
     # What the turbine itself says of its type is newer than what the edge says.
     kind = live.type if live.seen is not None or status is None else status.type
+    condition, note = judge(status, edge_alive, age)
+    if condition is Condition.UNKNOWN and edge_alive and kind not in served:
+        note = "no model serves this type"
     names = live.signals.names
     since, window = now - TREND_SECONDS, (now, TREND_SECONDS, TREND_BINS)
     times, columns = live.signals.since(since, [what.channel for what in shown(kind, names)])

@@ -43,7 +43,8 @@ class StandIn:
 
     ``violations`` may be changed at any time; an injected fault changes it as the twin and the
     edge together would. ``refuse`` makes every command be refused with that reason. ``types``
-    names turbines that are no miniature; a model put into ``challengers`` runs in shadow.
+    names turbines that are no miniature; a model put into ``challengers`` runs in shadow,
+    and a type put into ``without_model`` is not judged.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class StandIn:
         self.turbines = list(turbines)
         self.types = dict.fromkeys(self.turbines, MINI) | dict(types or {})
         self.challengers: dict[str, Comparison] = {}
+        self.without_model: set[str] = set()
         self.violations: dict[str, set[Violation]] = {name: set() for name in self.turbines}
         self.refuse = ""
         self.cloud_connected = True
@@ -130,7 +132,9 @@ class StandIn:
                     self.cloud_connected,
                     MODELS.get(MINI),
                     statuses,
-                    models={kind: MODELS[kind] for kind in set(self.types.values())},
+                    models={
+                        kind: MODELS[kind] for kind in set(self.types.values()) - self.without_model
+                    },
                     challengers=dict(self.challengers),
                 )
                 self._session.publish(
@@ -148,13 +152,17 @@ class StandIn:
         )
         self._publish(topics.telemetry(self.site, name), block_from_samples(samples))
         verdict = self._verdict(name, now, kinds, MODELS[kind])
+        if kind in self.without_model:
+            verdict = replace(
+                verdict, state="unknown", score=None, ratios={}, violations=[], model=None
+            )
         self._publish(topics.verdict(self.site, name), verdict)
         if kind in self.challengers:
             self._challenge(kind, name, now, verdict)
         self._events(name, kinds, verdict, now)
         return TurbineStatus(
             name,
-            "anomaly" if kinds else "ok",
+            verdict.state,
             self._seq + 1,
             0,
             0,

@@ -93,6 +93,21 @@ def test_a_turbine_of_another_type_shows_all_signals_that_come_and_charts_by_fam
     no_overflow(page)
 
 
+def test_a_turbine_that_no_model_judges_says_so_and_shows_its_signals(
+    mixed: StandIn, open_page: OpenPage
+) -> None:
+    mixed.without_model.add(UTILITY)
+    mixed.challengers.clear()
+    page = open_page("turbine?turbine=wt03")
+
+    expect(page.locator('.gb-title[data-condition="unknown"]')).to_contain_text("No verdict")
+    expect(page.get_by_text("No model gives a verdict on this turbine")).to_be_visible()
+    expect(page.locator(".gb-multiple")).to_have_count(len(UTILITY_CHANNELS))
+    page.get_by_role("link", name="Models").click()
+    expect(page.locator(f'.gb-serving[data-type="{UTILITY}"]')).to_contain_text("No model")
+    no_overflow(page)
+
+
 def test_a_fault_form_says_what_it_does_to_the_type(mixed: StandIn, open_page: OpenPage) -> None:
     page = open_page("faults")
     page.get_by_role("button", name="wt03").click()

@@ -7,7 +7,7 @@ import streamlit as st
 
 from gustbed_dashboard import charts, markup, naming, ranking, words
 from gustbed_dashboard.live import Scores
-from gustbed_dashboard.snapshot import TurbineCard
+from gustbed_dashboard.snapshot import Condition, TurbineCard
 from gustbed_dashboard.theme import colours
 from gustbed_dashboard.views.chart import line_chart
 from gustbed_dashboard.views.common import draw
@@ -35,7 +35,19 @@ def score_row(turbine: TurbineCard, scores: Scores, seconds: int) -> None:
         few = f"× threshold, the strongest {len(drawn)} of {len(highest)} features"
         every = len(drawn) == len(highest)
         draw(markup.section("Score over time", "× threshold" if every else few))
-        _chart(turbine, scores, drawn, seconds)
+        if drawn:
+            _chart(turbine, scores, drawn, seconds)
+        else:
+            draw(f'<div class="gb-empty">{_no_score(turbine)}</div>')
+
+
+def _no_score(turbine: TurbineCard) -> str:
+    if turbine.condition is Condition.UNKNOWN:
+        kind = markup.text(naming.type_words(turbine.type), naming.MAX_NAME)
+        return (
+            f"No model gives a verdict on this turbine. The Models page shows what serves {kind}."
+        )
+    return "No score yet: the first window fills."
 
 
 def _remember(key: str, highest: Mapping[str, float], count: int) -> list[str]:
@@ -90,7 +102,7 @@ def bars(
 ) -> str:
     """Each feature's score as a bar, the threshold at its middle."""
     if not ratios:
-        return '<div class="gb-empty">No score yet.</div>'
+        return '<div class="gb-sub">Nothing is scored.</div>'
     long = any(len(naming.label(name, kind)) > 10 for name in ratios)
     rows = "".join(_bar(name, kind, ratio, paint[name]) for name, ratio in ratios.items())
     more = features - len(ratios)

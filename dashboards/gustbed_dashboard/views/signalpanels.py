@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from gustbed_dashboard import charts, grouping, markup, naming, svg, words
 from gustbed_dashboard.rings import resample
@@ -104,7 +103,8 @@ def _cell(name: str, signals: Signals, seconds: int, *, alarmed: bool) -> str:
     # Its family says that it is one.
     label = markup.text(full.removesuffix(" temperature"), naming.MAX_NAME)
     newest = float(values[-1]) if len(values) and np.isfinite(values[-1]) else None
-    low, high = _range(values)
+    whole = len(values) > 0 and bool(np.all(values == np.round(values)))
+    low, high = charts.fitted_domain([values])
     line = svg.sparkline(
         resample(signals.age, values, 0.0, seconds, OVERVIEW_BINS),
         high,
@@ -117,10 +117,6 @@ def _cell(name: str, signals: Signals, seconds: int, *, alarmed: bool) -> str:
         f'<div class="gb-multiple {tone}" data-channel="{markup.text(name, naming.MAX_NAME)}"'
         f' data-alarmed="{str(alarmed).lower()}">'
         f'<span class="gb-label" title="{markup.text(full)}">{mark}{label}</span>'
-        f'<span class="gb-value">{words.number(newest)}'
+        f'<span class="gb-value">{words.number(newest, 0 if whole else 2)}'
         f'<span class="gb-unit">{naming.unit(name, signals.type)}</span></span>{line}</div>'
     )
-
-
-def _range(values: NDArray[np.floating]) -> tuple[float, float]:
-    return charts.fitted_domain([values])

@@ -16,8 +16,9 @@ REPORT: dict[str, object] = {
     "t": 1000.0,
     "overall": "large",
     "features": [
-        {"name": "wind_speed", "psi": 0.04, "shift": 0.1, "level": "none"},
-        {"name": "gearbox_oil_temperature", "psi": 0.61, "shift": None, "level": "large"},
+        {"name": "ambient_temperature", "psi": None, "shift": None, "level": "unknown"},
+        {"name": "gearbox_oil_temperature", "psi": 0.04, "shift": 0.1, "level": "none"},
+        {"name": "wind_speed", "psi": 0.61, "shift": None, "level": "large"},
     ],
     "source": "lake",
 }
@@ -36,10 +37,11 @@ def test_reports_are_read_newest_first_and_what_moved_most_is_shown_first(tmp_pa
     html = driftmarkup.reports(view.reports, 62.0)
 
     assert [report.model for report in view.reports] == ["b", "a"]
-    assert html.index("Gearbox oil temperature") < html.index("Wind speed")
+    assert html.index("Wind speed") < html.index("Gearbox oil temperature")
+    assert html.index("Gearbox oil temperature") < html.index("Ambient temperature")
     assert 'data-level="large"' in html
     assert "1 min 00 s ago" in html
-    assert "Retrain" in html
+    assert "gustbed model train --from-lake" in html
 
 
 def test_no_folder_is_no_report_and_says_how_to_make_one(tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def test_a_silence_breaks_the_line() -> None:
 
 def test_a_chart_without_data_is_an_empty_table() -> None:
     assert charts.rows(np.empty(0), {"a": np.empty(0)}).num_rows == 0
+    assert charts.rows(np.arange(3.0), {}).num_rows == 0
 
 
 def test_the_specification_holds_no_data_and_a_fixed_domain() -> None:

@@ -65,6 +65,18 @@ def test_an_edge_that_names_one_model_serves_the_one_type_it_has(
     assert take(state, NOW, None).models == {kind: BIG}
 
 
+def test_a_turbine_whose_type_nobody_judges_says_so(state: SiteState) -> None:
+    state.fold(topics.telemetry(SITE, "wt01"), encode(typed_block()), NOW)
+    unknown = [status("wt01", "unknown", kind=OTHER)]
+    beat = Heartbeat(SITE, "t", 100.0, True, MODEL, unknown, models={MINI: MODEL})
+    state.fold(topics.heartbeat(SITE), encode(beat), NOW)
+    assert take(state, NOW, None).turbines[0].note == "no model serves this type"
+
+    beat = Heartbeat(SITE, "t", 100.1, True, MODEL, unknown, models={OTHER: BIG})
+    state.fold(topics.heartbeat(SITE), encode(beat), NOW)
+    assert take(state, NOW, None).turbines[0].note == "the model gives no verdict"
+
+
 def test_signals_have_the_names_that_came(state: SiteState) -> None:
     state.fold(topics.telemetry(SITE, "wt01"), encode(typed_block()), NOW)
     live = state.turbines["wt01"]
