@@ -115,18 +115,18 @@ def _scenario(
     events = list(_ramps(random, weather, seconds))
     for _ in range(int(random.integers(1, 4))):
         # 0 leaves the gust's size to the mean wind. Larger ones in strong wind trip the machine.
-        size = 0.0 if mean < _STRONG and random.uniform() < 0.5 else number(1, 4)
+        size = 0.0 if mean < _STRONG and random.uniform() < 0.5 else number(1, 7)
         events.append(_event("eog", number(60, seconds - 60), min(size, _gust(mean)), 0.0))
     for _ in range(int(random.integers(0, 3))):
         at = number(0.02, 0.85, 3) * seconds
-        events.append(_event("turn", at, number(-60, 60), number(0, 300)))
+        events.append(_event("turn", at, number(-90, 90), number(0, 300)))
     wind["events"] = sorted(events, key=lambda event: float(event["at"]))
     return {"seed": seed, "wind": wind}
 
 
 def _gust(mean: float) -> float:
     """The largest gust, in m/s, of normal operation."""
-    return 4.0 if mean < _STRONG else 1.5
+    return 7.0 if mean < _STRONG else 1.5
 
 
 def _ramps(
