@@ -19,9 +19,9 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("Temperatures", r"temp|thermo|degc"),
     ("Vibration", r"accel|vibra|gyro|shock"),
     ("Electrical", r"volt|current|power|amp(s|ere)|frequency|\bcos|energy"),
-    ("Wind", r"wind|anemo|gust"),
+    ("Wind", r"wind(?!ing|ed|ow)|anemo|gust"),
     ("Rotor and drive", r"rotor|generator|speed|rpm|rps|torque|gearbox|shaft"),
-    ("Pitch and yaw", r"pitch|yaw|nacelle|direction|angle|blade|roll"),
+    ("Pitch and yaw", r"pitch|yaw|nacelle|direction|angle|blade|(?<![a-z])roll"),
     ("Other", ""),
 )
 """By the first that matches: a generator's bearing temperature is a temperature."""

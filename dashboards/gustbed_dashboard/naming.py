@@ -71,7 +71,7 @@ def _symbol(name: str) -> str:
 
 def _spaced(name: str) -> str:
     words = re.split(r"[\s_]+", name[:MAX_NAME].strip(" _"))
-    return " ".join(_word(word) for word in words) or name[:MAX_NAME]
+    return " ".join(_word(word) for word in words) or "unnamed"
 
 
 def _word(word: str) -> str:

@@ -8,9 +8,11 @@ THIN_SPACE = "\u2009"
 
 
 def number(value: float | None, decimals: int = 2) -> str:
-    """A number or an en dash; large ones lose their decimals."""
+    """A number or an en dash; large ones lose their decimals, huge ones their digits."""
     if value is None:
         return NOTHING
+    if abs(value) >= 1e6:
+        return f"{value:.3g}"
     if abs(value) >= 100:
         decimals = 0
     elif abs(value) >= 10:

@@ -167,3 +167,18 @@ def test_axes_end_at_round_numbers(value: float, floor: float, top: float) -> No
 )
 def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "–"),
+        (-0.001, "0.00"),
+        (1.5, "1.50"),
+        (42.25, "42.2"),
+        (690.4, "690"),
+        (4e10, "4e+10"),
+    ],
+)
+def test_numbers_are_as_long_as_they_are_worth(value: float | None, said: str) -> None:
+    assert words.number(value) == said

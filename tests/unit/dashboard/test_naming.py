@@ -36,7 +36,8 @@ def test_a_unit_that_nobody_knows_is_not_made_up() -> None:
         ("voltage_l1", "nrel_5mw", "Voltage L1"),
         ("tower_acceleration_fa", "nrel_5mw", "Tower acceleration fore-aft"),
         ("Volume Flow RateRMS", "skab", "Volume Flow RateRMS"),
-        ("__", "skab", "__"),
+        ("__", "skab", "Unnamed"),
+        ("", "skab", "Unnamed"),
         ("x" * 500, "skab", "X" + "x" * (naming.MAX_NAME - 1)),
     ],
 )
@@ -75,6 +76,7 @@ def test_families_come_in_one_order_whatever_comes_first() -> None:
     found = grouping.families(names)
 
     assert list(found) == ["Wind", "Electrical", "Vibration", "Temperatures", "Other"]
+    assert grouping.family("winding_insulation") == grouping.family("controller_load") == "Other"
 
 
 def test_signals_of_a_stranger_are_grouped_too() -> None:
