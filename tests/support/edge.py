@@ -20,12 +20,27 @@ from numpy.typing import NDArray
 from gustbed_edge.service import Edge
 from gustbed_edge.settings import EdgeSettings
 from gustbed_protocol import codec, topics
-from gustbed_protocol.jobs import JobDocument, Release, Signature, presigned_placeholder
+from gustbed_protocol.jobs import (
+    JobDocument,
+    Release,
+    Role,
+    Signature,
+    presigned_placeholder,
+)
 from gustbed_protocol.mqtt import Message, Session
 from gustbed_protocol.package import Package, sha256, write_package
 from gustbed_protocol.settings import MqttSettings, SiteSettings
 from gustbed_protocol.telemetry import Samples, block_from_samples
-from tests.support.packages import SigningKey, calm, sign_package, tiny_package, write_factory
+from tests.support.packages import (
+    MILL,
+    SigningKey,
+    calm,
+    mill_columns,
+    mill_package,
+    sign_package,
+    tiny_package,
+    write_factory,
+)
 from tests.support.ports import wait_until
 
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "CANCELED")
@@ -59,12 +74,12 @@ class RunningEdge:
 
 
 def edge_settings(folder: Path, **changes: Any) -> EdgeSettings:
-    """Settings whose folders lie below ``folder`` and whose factory model is the tiny one."""
+    """Settings whose folders lie below ``folder`` and whose factory models are the tiny ones."""
     factory = folder / "factory"
     if not factory.exists():
         key = SigningKey("factory")
-        signed = sign_package(tiny_package(), key, folder / "packages")
-        write_factory(factory, signed, key)
+        for package in (tiny_package(), mill_package()):
+            write_factory(factory, sign_package(package, key, folder / "packages"), key)
     values: dict[str, Any] = {
         "data_dir": folder / "edge",
         "enrol_dir": folder / "enrol",
@@ -170,6 +185,45 @@ class Turbines:
                 self.send(turbine, values)
 
 
+class Mill:
+    """A turbine of another type, whose seconds are as short as a test likes."""
+
+    def __init__(self, mqtt: MqttSettings, site: SiteSettings, turbine: str) -> None:
+        self.sent = 0
+        self.boot = str(uuid4())
+        self._site = site.site
+        self._turbine = turbine
+        self._start = time.time() - 1000
+        self._session = Session(mqtt, user=turbine, client_id=f"{turbine}-{uuid4()}")
+
+    def __enter__(self) -> Self:
+        self._session.start()
+        self._session.wait_connected(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.stop()
+
+    def send(self, count: int = 1, **values: float) -> None:
+        """Publish blocks of a second each."""
+        for _ in range(count):
+            columns = mill_columns(**values)
+            samples = Samples(
+                self._turbine,
+                self.boot,
+                self.sent,
+                self._start + self.sent,
+                1.0,
+                np.array(list(columns.values())),
+                MILL,
+                tuple(columns),
+            )
+            self.sent += 1
+            topic = topics.telemetry(self._site, self._turbine)
+            payload = codec.encode(block_from_samples(samples))
+            self._session.publish(Message(topic, payload, qos=1))
+
+
 @dataclass(frozen=True)
 class Rollout:
     """Creates update jobs in the emulator as the cloud's functions do."""
@@ -179,11 +233,13 @@ class Rollout:
     thing: str
     folder: Path
 
-    def release(self, package: Package, *, rollback: bool = False) -> tuple[Release, bytes]:
+    def release(
+        self, package: Package, *, rollback: bool = False, role: Role = "serve"
+    ) -> tuple[Release, bytes]:
         """A package's release statement and its archive."""
         archive = write_package(package, self.folder / "outgoing.tar.gz")
         name, version = package.manifest.name, package.manifest.version
-        return Release(name, version, len(archive), sha256(archive), rollback), archive
+        return Release(name, version, len(archive), sha256(archive), rollback, role), archive
 
     def sign(self, release: Release) -> Signature:
         """A signature by the stack's key."""
@@ -214,9 +270,9 @@ class Rollout:
         )
         return job
 
-    def install(self, package: Package) -> str:
+    def install(self, package: Package, *, role: Role = "serve") -> str:
         """Sign a package and create its job."""
-        return self.create(*self.release(package))
+        return self.create(*self.release(package, role=role))
 
     def execution(self, job: str) -> Any:
         """The job's execution on the thing."""

@@ -1,5 +1,6 @@
 """The edge and the emulated cloud with the real stack: mutual TLS, uplink, jobs."""
 
+import gzip
 import json
 import signal
 import stat
@@ -10,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
 import numpy as np
 import pytest
 
 from gustbed_cloud.outputs import stack_outputs
+from gustbed_protocol.capture import Capture, CaptureBatch, unpack
 from gustbed_protocol.jobs import Signature
 from gustbed_protocol.settings import SiteSettings
 from tests.support.cloud import STACK, LocalCloud
 from tests.support.edge import Rollout, RunningEdge, Turbines, running_edge
 from tests.support.mosquitto import Broker
-from tests.support.packages import SigningKey, calm, excited, tiny_package
+from tests.support.packages import SigningKey, calm, excited, mill_package, tiny_package
 from tests.support.ports import wait_until
 
 TURBINES = ("wt01", "wt02")
@@ -36,6 +39,7 @@ class Place:
         self.site = SiteSettings(turbines=2, site=site)
         outputs = stack_outputs(boto3.session.Session(), STACK)
         self.group = outputs.log_group_name
+        self.lake = outputs.lake_bucket
         self.rollout = Rollout(
             outputs.artifact_bucket, outputs.signing_key_id, self.site.thing, folder
         )
@@ -70,6 +74,16 @@ class Place:
             for event in page["events"]
             if event["logStreamName"] == stream
         ]
+
+    def captures(self, turbines: Turbines) -> list[Capture]:
+        """What the lake has of these turbines."""
+        s3 = boto3.client("s3")
+        found: list[Capture] = []
+        for row in s3.list_objects_v2(Bucket=self.lake).get("Contents", []):
+            body = s3.get_object(Bucket=self.lake, Key=row["Key"])["Body"].read()
+            for line in gzip.decompress(body).splitlines():
+                found += msgspec.json.decode(line, type=CaptureBatch).captures
+        return [capture for capture in found if capture.boot == turbines.boot]
 
     def changes(self, edge: RunningEdge) -> list[Any]:
         """Changes of this edge's events that have come to CloudWatch Logs."""
@@ -235,6 +249,55 @@ def test_o2_o3_o4_what_must_not_serve_is_refused_with_its_reason(place: Place) -
         back, back_archive = rollout.release(tiny_package("1.4.0"), rollback=True)
         assert rollout.ended(rollout.create(back, back_archive))[0] == "SUCCEEDED"
         assert version(edge) == "1.4.0"
+
+
+def test_a_challenger_runs_in_shadow_until_it_is_promoted(place: Place) -> None:
+    with place.edge() as edge, place.turbines():
+        place.enrol()
+        wait_until(lambda: edge.turbine("wt01")["state"] == "ok", "wt01 is scored")
+        job = place.rollout.install(tiny_package("1.1.0"), role="shadow")
+        assert place.rollout.ended(job) == (
+            "SUCCEEDED",
+            {"name": "tiny", "version": "1.1.0", "role": "shadow"},
+        )
+        assert version(edge) == "1.0.0"
+        wait_until(lambda: tally(edge).get("neither", 0) > 5, "they are compared")
+    with place.edge() as edge, place.turbines():
+        wait_until(lambda: tally(edge).get("neither", 0) > 5, "it has outlived the restart")
+        job = place.rollout.install(tiny_package("1.1.0"))
+        assert place.rollout.ended(job)[0] == "SUCCEEDED"
+        assert (version(edge), tally(edge)) == ("1.1.0", {})
+
+
+def tally(edge: RunningEdge) -> Any:
+    """How the miniatures' challenger compares, empty if there is none."""
+    return edge.get("/status")["challengers"].get("mini", {})
+
+
+def test_another_types_model_is_installed_beside_the_first(place: Place) -> None:
+    with place.edge() as edge:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+        job = place.rollout.install(mill_package("1.1.0"))
+        assert place.rollout.ended(job)[0] == "SUCCEEDED"
+        models = {kind: model["version"] for kind, model in edge.get("/status")["models"].items()}
+        assert models == {"mini": "1.0.0", "mill": "1.1.0"}
+        wrong = place.rollout.install(mill_package("1.2.0", name="tiny"))
+        assert place.rollout.ended(wrong)[1]["reason"] == "wrong_model"
+
+
+def test_a_capture_reaches_the_lake(place: Place) -> None:
+    with place.edge(capture_interval=2.0, capture_seconds=1.0) as edge, place.turbines() as running:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+        wait_until(lambda: place.captures(running), "a capture is in the lake", 120)
+        capture = place.captures(running)[0]
+    assert (capture.type, capture.reason, capture.dt) == ("mini", "sample", 0.05)
+    assert capture.model is not None
+    assert capture.model.version == "1.0.0"
+    values = unpack(capture.values, len(capture.channels))
+    assert values.shape[1] == 20
+    np.testing.assert_array_equal(values[capture.channels.index("voltage")], np.full(20, 100.0))
 
 
 def test_an_edge_whose_key_is_gone_asks_again(place: Place) -> None:

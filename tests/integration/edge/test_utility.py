@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,6 +54,7 @@ class UtilityTurbine:
         self.heard: list[Desired] = []
         self.sent = 0
         self._boot = str(uuid4())
+        self._start = time.time() - 1000
         self._session = Session(
             broker.settings,
             user=UTILITY,
@@ -73,7 +75,8 @@ class UtilityTurbine:
         seq = self.sent + skip
         self.sent = seq + 1
         values = np.full((len(NAMES), 50), 1.25)
-        samples = Samples(UTILITY, self._boot, seq, 1e9 + seq, 0.02, values, "nrel_5mw", NAMES)
+        t0 = self._start + seq
+        samples = Samples(UTILITY, self._boot, seq, t0, 0.02, values, "nrel_5mw", NAMES)
         payload = codec.encode(block_from_samples(samples))
         self._session.publish(Message(topics.telemetry(SITE.site, UTILITY), payload, qos=1))
 
