@@ -56,7 +56,7 @@ class Serving:
 
 def serving(thing: str, rows: Sequence[Serving], update: str | None, *, alive: bool) -> str:
     """What the site's edge serves, by turbine type."""
-    if not any(row.model for row in rows):
+    if not rows or not (alive or any(row.model for row in rows)):
         return '<div class="gb-empty">Waiting for the edge to say which model it serves…</div>'
     state = (
         markup.status("ok", "dot", "Serving")

@@ -125,16 +125,15 @@ class StandIn:
             now = time.time()
             statuses = [self._turbine(i, name, now) for i, name in enumerate(self.turbines)]
             if self._seq % 2 == 0:
+                kinds = sorted(set(self.types.values()) - self.without_model)
                 beat = Heartbeat(
                     self.site,
                     f"gustbed-{self.site}",
                     now,
                     self.cloud_connected,
-                    MODELS.get(MINI),
+                    MODELS[kinds[0]] if kinds else None,
                     statuses,
-                    models={
-                        kind: MODELS[kind] for kind in set(self.types.values()) - self.without_model
-                    },
+                    models={kind: MODELS[kind] for kind in kinds},
                     challengers=dict(self.challengers),
                 )
                 self._session.publish(

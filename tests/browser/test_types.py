@@ -94,18 +94,20 @@ def test_a_turbine_of_another_type_shows_all_signals_that_come_and_charts_by_fam
 
 
 def test_a_turbine_that_no_model_judges_says_so_and_shows_its_signals(
-    mixed: StandIn, open_page: OpenPage
+    mqtt_port: int, open_page: OpenPage
 ) -> None:
-    mixed.without_model.add(UTILITY)
-    mixed.challengers.clear()
-    page = open_page("turbine?turbine=wt03")
+    with StandIn(mqtt_port, ["wt09"], types={"wt09": UTILITY}) as site:
+        site.without_model.add(UTILITY)
+        page = open_page("turbine?turbine=wt09")
 
-    expect(page.locator('.gb-title[data-condition="unknown"]')).to_contain_text("No verdict")
-    expect(page.get_by_text("No model gives a verdict on this turbine")).to_be_visible()
-    expect(page.locator(".gb-multiple")).to_have_count(len(UTILITY_CHANNELS))
-    page.get_by_role("link", name="Models").click()
-    expect(page.locator(f'.gb-serving[data-type="{UTILITY}"]')).to_contain_text("No model")
-    no_overflow(page)
+        title = page.locator('.gb-title[data-turbine="wt09"][data-condition="unknown"]')
+        expect(title).to_contain_text("no model serves this type")
+        expect(page.get_by_text("No model gives a verdict on this turbine")).to_be_visible()
+        expect(page.locator(".gb-multiple")).to_have_count(len(UTILITY_CHANNELS))
+        page.get_by_role("link", name="Models").click()
+        serving = page.locator(f'.gb-serving[data-type="{UTILITY}"]')
+        expect(serving).to_contain_text("No model")
+        no_overflow(page)
 
 
 def test_a_fault_form_says_what_it_does_to_the_type(mixed: StandIn, open_page: OpenPage) -> None:
