@@ -65,20 +65,6 @@ def specification(chart: LineChart) -> dict[str, Any]:
             grid=False,
         ),
     )
-    y = alt.Y(
-        f"{VALUE}:Q",
-        scale=alt.Scale(
-            domain=[chart.low, chart.high],
-            nice=False,
-            clamp=True,
-            type="symlog" if chart.ticks else "linear",
-        ),
-        axis=alt.Axis(
-            title=None,
-            labelPadding=8,
-            **({"values": list(chart.ticks), "format": "~g"} if chart.ticks else {"tickCount": 4}),
-        ),
-    )
     colour = alt.Color(
         f"{SERIES}:N",
         scale=alt.Scale(domain=names, range=list(chart.colours.values())),
@@ -90,7 +76,7 @@ def specification(chart: LineChart) -> dict[str, Any]:
         .mark_line(strokeWidth=1.6, strokeJoin="round", clip=True)
         .encode(
             x=x,
-            y=y,
+            y=_vertical(chart),
             color=colour,
             tooltip=[
                 alt.Tooltip(f"{SERIES}:N", title="signal"),
@@ -108,6 +94,23 @@ def specification(chart: LineChart) -> dict[str, Any]:
     # Without a name for it, Streamlit puts its data at the top, where every layer finds it.
     del spec["data"]
     return spec
+
+
+def _vertical(chart: LineChart) -> alt.Y:
+    return alt.Y(
+        f"{VALUE}:Q",
+        scale=alt.Scale(
+            domain=[chart.low, chart.high],
+            nice=False,
+            clamp=True,
+            type="symlog" if chart.ticks else "linear",
+        ),
+        axis=alt.Axis(
+            title=None,
+            labelPadding=8,
+            **({"values": list(chart.ticks), "format": "~g"} if chart.ticks else {"tickCount": 4}),
+        ),
+    )
 
 
 def rows(age: NDArray[np.float64], series: Mapping[str, NDArray[np.floating]]) -> pa.Table:
