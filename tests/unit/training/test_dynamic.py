@@ -15,6 +15,7 @@ from gustbed_training.detectors.limits import (
     prediction_limit,
 )
 from tests.unit.training.detecting import (
+    LEVELS,
     NAMES,
     SPREADS,
     disturbed,
@@ -58,7 +59,7 @@ def test_its_own_limit_finds_what_is_off() -> None:
 
 def test_a_signal_that_stands_still_alarms() -> None:
     still = signals(200, 3)
-    still[0] = still[0, 0]
+    still[0] = LEVELS[0]
     module = fitted(Dynamic(), _data(signals(400, 1)))
     found = scores(module, windows(still))
     assert np.mean(found[:, 0] > 1) > 0.95
@@ -134,12 +135,12 @@ def test_an_interval_widens_with_drift_and_with_how_little_is_known() -> None:
 
 def test_a_gap_changes_nothing_but_what_it_hides() -> None:
     rng = np.random.default_rng(0)
-    series = rng.normal(size=(400, 2))
+    series = rng.normal(size=(800, 2))
     holed = series.copy()
-    holed[200:210] = np.nan
+    holed[200:440] = np.nan
     whole, pierced = (interval([each], 5, NO_PRIOR, 0.05) for each in (series, holed))
-    assert pierced.limit == pytest.approx(whole.limit, rel=0.1)
-    assert pierced.centre == pytest.approx(whole.centre, abs=0.05)
+    assert pierced.limit == pytest.approx(whole.limit, rel=0.15)
+    assert pierced.centre == pytest.approx(whole.centre, abs=0.1)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.02])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from gustbed_training.detectors.base import Detector
 from gustbed_training.detectors.dynamic import Dynamic
 from gustbed_training.detectors.forest import Forest
 from gustbed_training.detectors.forest_tables import tables_of, usual_length
-from gustbed_training.detectors.pca import Pca
+from gustbed_training.detectors.pca import MAX_NUMBERS, Pca
 from gustbed_training.detectors.reference import Reference
 from tests.unit.training.detecting import (
     NAMES,
@@ -124,6 +125,33 @@ def test_the_forest_isolates_as_scikit_learns_does() -> None:
     usual = usual_length(np.array([256]))
     found = -(2.0 ** -(tables.length[node].mean(axis=1) / usual))
     np.testing.assert_allclose(found, grown.score_samples(asked), rtol=1e-5)
+
+
+def test_a_split_between_two_single_precision_values_stays_where_it_is() -> None:
+    tenth = 0.1  # between the two nearest single-precision numbers, nearer to the larger
+    tree = SimpleNamespace(
+        node_count=3,
+        children_left=np.array([1, -1, -1]),
+        children_right=np.array([2, -1, -1]),
+        feature=np.array([0, -2, -2]),
+        threshold=np.array([tenth, -2.0, -2.0]),
+        n_node_samples=np.array([4, 2, 2]),
+        max_depth=1,
+    )
+    tables = tables_of([tree])
+    assert np.float64(tables.value[0]) < tenth < np.float64(np.float32(tenth))
+    np.testing.assert_allclose(tables.length, [usual_length(np.array([4]))[0], 2, 2])
+
+
+def test_principal_components_average_long_windows_over_blocks() -> None:
+    long = 2 * MAX_NUMBERS // len(NAMES) - 1
+    data = fit_data(window=long, samples=long + 100)
+    module = fitted(Pca(), data)
+    assert len(module.get_buffer("form")) == MAX_NUMBERS - len(NAMES)
+    later = data.held[0]
+    ahead = later.copy()
+    ahead[:, :, 0] += 1000.0  # the oldest sample fills no block
+    np.testing.assert_array_equal(scores(module, later), scores(module, ahead))
 
 
 def test_the_reference_has_as_many_parameters_as_theirs() -> None:
