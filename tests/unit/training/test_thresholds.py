@@ -56,7 +56,7 @@ def test_too_little_data_is_refused_with_the_amount_needed() -> None:
 
 def test_single_verdicts_seldom_keep_an_event_open() -> None:
     rng = np.random.default_rng(0)
-    spiky = [np.where(rng.random(7200) < 0.1, 9.0, 1.0) for _ in range(4)]
+    spiky = [np.where(rng.random(7200) < 0.03, 9.0, 1.0) for _ in range(4)]
     limit = threshold(spiky, Target(1e6, 1.0), PER_HOUR)
     assert np.mean(np.concatenate(spiky) > limit) <= 0.001
 
