@@ -130,10 +130,10 @@ class Group:
     def _values(self, part: Round) -> NDArray[np.float64]:
         first = part.samples[0].names
         if all(samples.names is first or samples.names == first for samples in part.samples):
-            values = np.stack([samples.values for samples in part.samples])
+            values = np.array([samples.values for samples in part.samples])
             same = first is self.names or first == self.names
             return values if same else values[:, self._columns(first)]
-        return np.stack([samples.values[self._columns(samples.names)] for samples in part.samples])
+        return np.array([samples.values[self._columns(samples.names)] for samples in part.samples])
 
     def _columns(self, names: tuple[str, ...]) -> NDArray[np.intp]:
         known = self._layouts.get(names)

@@ -8,7 +8,7 @@ from gustbed_protocol.events import TelemetrySummary
 
 _MEANS = ("voltage", "rps", "wind_speed_rps", "gearboxtemp")
 _MEAN_CHANNELS = [CHANNEL_INDEX[name] for name in _MEANS]
-_ACCELERATION = [CHANNEL_INDEX[name] for name in ("ax", "ay", "az")]
+_ACCELERATION = slice(CHANNEL_INDEX["ax"], CHANNEL_INDEX["az"] + 1)
 
 
 class Summaries:
@@ -16,7 +16,7 @@ class Summaries:
 
     def __init__(self, turbines: int) -> None:
         self._count = np.zeros(turbines, dtype=np.int64)
-        self._sums = np.zeros((turbines, len(_MEANS)))
+        self._sums = np.zeros((turbines, len(CHANNEL_INDEX)))
         self._changes = np.zeros(turbines, dtype=np.int64)
         self._squares = np.zeros(turbines)
         self._end = np.zeros(turbines)
@@ -27,9 +27,10 @@ class Summaries:
         """Take samples (k, channels, n) of k different turbines, ending at Unix times (k)."""
         count = values.shape[2]
         self._count[rows] += count
-        self._sums[rows] += values[:, _MEAN_CHANNELS].sum(axis=2)
-        change = np.diff(values[:, _ACCELERATION], axis=2)
-        self._squares[rows] += np.square(change).sum(axis=(1, 2))
+        self._sums[rows] += values.sum(axis=2)
+        acceleration = values[:, _ACCELERATION]
+        change = acceleration[:, :, 1:] - acceleration[:, :, :-1]
+        self._squares[rows] += np.einsum("ijk,ijk->i", change, change)
         self._changes[rows] += count - 1
         self._end[rows] = ends
 
@@ -37,9 +38,8 @@ class Summaries:
         """Summaries of the turbines that sent anything since the last call."""
         summaries = []
         for row in np.flatnonzero(self._count):
-            means = dict(
-                zip(_MEANS, (self._sums[row] / self._count[row]).round(4).tolist(), strict=True)
-            )
+            sums = self._sums[row, _MEAN_CHANNELS]
+            means = dict(zip(_MEANS, (sums / self._count[row]).round(4).tolist(), strict=True))
             vibration = float(np.sqrt(self._squares[row] / max(1, self._changes[row])))
             summaries.append(
                 TelemetrySummary(

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 SPARE = 8
 """Capacity over window: how rarely the buffers are moved down."""
+MAX_LENGTHS = 16
+"""Block lengths that are remembered; turbines hardly have more than one."""
 KEPT = 4
 """Windows of history that moving down keeps, for a next model that looks further back."""
 
@@ -24,6 +26,8 @@ class Windows:
         self._data = np.zeros((turbines, channels, window * SPARE), dtype=np.float32)
         self._fill = np.zeros(turbines, dtype=np.intp)
         self._views = sliding_window_view(self._data, window, axis=2)
+        self._targets: dict[int, NDArray[np.float32]] = {}
+        """By block length; making such a view takes longer than writing through it."""
         self._history = sliding_window_view(self._data, window * KEPT, axis=2)
 
     def restart(self, rows: NDArray[np.intp]) -> None:
@@ -42,9 +46,17 @@ class Windows:
             kept = self.window * KEPT
             self._data[full, :, :kept] = self._history[full, :, self._fill[full] - kept]
             self._fill[full] = kept
-        target = sliding_window_view(self._data, count, axis=2, writeable=True)
-        target[rows, :, self._fill[rows]] = values
+        self._target(count)[rows, :, self._fill[rows]] = values
         self._fill[rows] += count
+
+    def _target(self, count: int) -> NDArray[np.float32]:
+        target = self._targets.get(count)
+        if target is None:
+            if len(self._targets) >= MAX_LENGTHS:
+                self._targets.clear()
+            target = sliding_window_view(self._data, count, axis=2, writeable=True)
+            self._targets[count] = target
+        return target
 
     def ready(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which of these turbines have a full window."""
