@@ -21,6 +21,7 @@ EPOCHS = 20
 _RATE, _BATCH, _DROPOUT = 1e-4, 256, 0.001
 _MOST = 20_000
 """Windows an epoch: the reference's own dataset is smaller."""
+_TOLD = 10
 _FEWEST_STEPS = 600
 """With a few hundred windows an epoch is two steps, which would leave it as it began."""
 
@@ -37,8 +38,10 @@ class Reference:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
             model = Autoencoder(data.windows)
-            for epoch, loss in enumerate(_epochs(model, windows, plan), 1):
-                say(f"epoch {epoch}: loss {loss:.4f}")
+            epochs = _count(len(windows), plan)
+            for epoch, loss in enumerate(_epochs(model, windows, epochs), 1):
+                if epoch % max(1, epochs // _TOLD) == 0:
+                    say(f"epoch {epoch} of {epochs}: loss {loss:.4f}")
         return model.eval()
 
 
@@ -88,10 +91,13 @@ def _layers(features: int) -> nn.Sequential:
     )
 
 
-def _epochs(model: Autoencoder, windows: Tensor, plan: Plan) -> Iterator[float]:
+def _count(windows: int, plan: Plan) -> int:
+    steps = -(-windows // _BATCH)
+    return max(EPOCHS, -(-_FEWEST_STEPS // steps)) if plan.epochs is None else plan.epochs
+
+
+def _epochs(model: Autoencoder, windows: Tensor, epochs: int) -> Iterator[float]:
     """Train one epoch at a time, yielding its mean loss."""
-    steps = -(-len(windows) // _BATCH)
-    epochs = max(EPOCHS, -(-_FEWEST_STEPS // steps)) if plan.epochs is None else plan.epochs
     optimiser = torch.optim.Adam(model.parameters(), lr=_RATE)
     model.train()
     for _ in range(epochs):
