@@ -30,10 +30,8 @@ class Judged(NamedTuple):
     anomaly: bool
 
 
-class _Recent(NamedTuple):
-    t: float
-    score: float
-    anomaly: bool
+_Recent = tuple[float, float, bool]
+"""A verdict's time, score, and whether it was an anomaly; plain, because all pass through here."""
 
 
 @dataclass(slots=True)
@@ -105,7 +103,7 @@ class Capturer:
                 if row in self._active:
                     self._follow(row, samples, verdict, broken=row in restarted)
                 if verdict.score is not None:
-                    seen = _Recent(verdict.t, verdict.score, verdict.state == "anomaly")
+                    seen = (verdict.t, verdict.score, verdict.state == "anomaly")
                     self._recent[row].append(seen)
         for event in outcome.events:
             if event.change == "opened":
@@ -159,10 +157,10 @@ class Capturer:
         t0 = samples.end - (before.shape[1] - 1) * samples.dt
         stretch = _stretch(samples, t0, channels, verdict, "event", before.shape[1] + half)
         stretch.add(before)
-        for seen in self._recent[row]:
-            position = round((seen.t - t0) / samples.dt) + 1
+        for t, score, anomaly in self._recent[row]:
+            position = round((t - t0) / samples.dt) + 1
             if 1 <= position <= stretch.length:
-                stretch.judged.append(Judged(position, seen.score, seen.anomaly))
+                stretch.judged.append(Judged(position, score, anomaly))
         self._active[row] = stretch
 
     def _finish(self, row: int, stretch: Stretch) -> None:

@@ -199,8 +199,13 @@ def load_challengers(
     found = {}
     for kind, committed in store.committed().items():
         loaded = _first(store, keys, kind, [("challenging", committed.challenger)])
-        if loaded is not None and kind in serving:
+        if loaded is None or kind not in serving:
+            continue
+        rates = (one.detector.manifest.sample_rate_hz for one in (loaded, serving[kind]))
+        if len(set(rates)) == 1:
             found[kind] = loaded
+        else:
+            log.error("challenger of type %s: not at the rate of the model that serves", kind)
     return found
 
 

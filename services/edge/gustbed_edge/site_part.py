@@ -91,12 +91,7 @@ def site_part(
     challengers = Challengers(
         site.turbines, deciding=deciding, max_scoring_time=settings.max_scoring_time
     )
-    for kind, loaded in models.serving.items():
-        scorer.serve(loaded.detector)
-        log.info("%s %s serves type %s", loaded.release.name, loaded.release.version, kind)
-    for kind, loaded in models.challengers.items():
-        challengers.begin(loaded.detector)
-        log.info("%s %s challenges type %s", loaded.release.name, loaded.release.version, kind)
+    _put_to_work(models, scorer, challengers)
     captures = CaptureWriter(
         settings.data_dir, recorder.captures, max_bytes_per_day=settings.capture_max_bytes_per_day
     )
@@ -124,6 +119,15 @@ def site_part(
         quarantine,
         bridge,
     )
+
+
+def _put_to_work(models: Models, scorer: Scorer, challengers: Challengers) -> None:
+    for kind, loaded in models.serving.items():
+        scorer.serve(loaded.detector)
+        log.info("%s %s serves type %s", loaded.release.name, loaded.release.version, kind)
+    for kind, loaded in models.challengers.items():
+        challengers.begin(loaded.detector)
+        log.info("%s %s challenges type %s", loaded.release.name, loaded.release.version, kind)
 
 
 def state_message(site: SiteSettings, state: str) -> Message:

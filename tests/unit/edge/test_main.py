@@ -13,8 +13,8 @@ from gustbed_edge.detector import Detector
 from gustbed_edge.offline import read_recording, score_recording
 from gustbed_protocol.channels import CHANNEL_NAMES
 from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.package import write_package
-from tests.support.packages import calm, excited, tiny_package
+from gustbed_protocol.package import Decision, write_package
+from tests.support.packages import calm, excited, mill_package, tiny_package
 from tests.support.ports import free_port
 
 
@@ -65,6 +65,21 @@ def test_offline_scores_are_the_services(recording: Path) -> None:
         window = values[None, :, verdict.sample - 20 : verdict.sample]
         expected = dict(zip(FEATURE_NAMES, detector.score(window)[0].tolist(), strict=True))
         assert verdict.ratios == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_recording_of_another_type_is_scored_with_its_package(tmp_path: Path) -> None:
+    package, path = tmp_path / "package.tar.gz", tmp_path / "mill.csv"
+    write_package(mill_package(window=1, decision=Decision(2, 3, smooth=2)), package)
+    path.write_text("door,rotor,current,shaft\n1,20,10,20\n1,20,150,20\n1,20,10,20\n")
+    done = edge("score", str(path), "--package", str(package), "--json")
+    assert done.returncode == 0, done.stderr
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [v["ratios"]["current"] for v in verdicts] == pytest.approx([0.2, 1.6, 1.6])
+    assert [v["violations"] for v in verdicts] == [[], ["electrical"], ["electrical"]]
+    path.write_text("rotor,current\n20,10\n")
+    done = edge("score", str(path), "--package", str(package))
+    assert done.returncode == 1
+    assert "no column shaft" in done.stderr
 
 
 def test_the_table_is_for_people(recording: Path, package: Path) -> None:

@@ -342,6 +342,14 @@ def test_a_challenger_has_its_own_slot_and_outlives_a_restart(
     assert load_challengers(restarted, KEYS, {}) == {}
 
 
+def test_a_challenger_at_another_rate_than_the_model_that_serves_stays_away(
+    store: ModelStore, factory: Path, tmp_path: Path
+) -> None:
+    package = tiny_package("1.1.0", rate=10.0)
+    shadow(store, sign_package(package, KEY, tmp_path / "packages", role="shadow"))
+    assert load_challengers(store, KEYS, load_serving(store, KEYS, factory)) == {}
+
+
 def sign_shadow(tmp_path: Path, number: str) -> Signed:
     return sign_package(tiny_package(number), KEY, tmp_path / "packages", role="shadow")
 
