@@ -32,7 +32,11 @@ from gustbed_protocol.events import VerdictState as State
 from gustbed_protocol.telemetry import MINI, Samples
 
 CLOCK_STEP_SECONDS = 2.0
-"""Successive blocks whose times are this far from adjacent are not one signal."""
+"""Successive blocks whose times are this far, and half a sample, from adjacent are not one
+signal.
+"""
+SILENT_BLOCKS = 3.0
+"""Blocks that a slow turbine may leave out before it is called silent."""
 
 
 class Received(NamedTuple):
@@ -66,6 +70,8 @@ class _Turbine:
     state: State = "warming"
     score: float | None = None
     last_end: float = 0.0
+    span: float = 0.0
+    """Of its last block, in seconds."""
     last_arrival: float | None = None
 
 
@@ -159,7 +165,8 @@ class Scorer:
         for row, (turbine, state) in enumerate(zip(self._turbines, self._states, strict=True)):
             open_kinds = self._tracker.open_kinds(row)
             shown: Literal["ok", "anomaly", "warming", "unknown", "silent"] = state.state
-            if state.last_arrival is None or now - state.last_arrival > self._silent_after:
+            patience = max(self._silent_after, SILENT_BLOCKS * state.span)
+            if state.last_arrival is None or now - state.last_arrival > patience:
                 shown = "silent"
             elif shown in ("ok", "anomaly"):
                 shown = "anomaly" if open_kinds else "ok"
@@ -247,6 +254,7 @@ class Scorer:
         turbine = self._states[row]
         arrival = turbine.sequence.observe(samples.boot, samples.seq)
         turbine.last_arrival = arrived
+        turbine.span = samples.dt * samples.values.shape[1]
         kind = samples.type
         known = kind in self._groups
         if not known:
@@ -263,10 +271,10 @@ class Scorer:
             # Should a model come for it, its samples are not adjacent to any before.
             turbine.last_end = 0.0
             return None
-        step = samples.t0 - (turbine.last_end + samples.dt)
+        step = abs(samples.t0 - (turbine.last_end + samples.dt))
         turbine.last_end = end = samples.end
-        restarts = arrival is Arrival.GAP or abs(step) > CLOCK_STEP_SECONDS
-        return row, samples, end, arrived, restarts
+        apart = step > CLOCK_STEP_SECONDS and 2 * step > samples.dt
+        return row, samples, end, arrived, arrival is Arrival.GAP or apart
 
     def _conclude(
         self,

@@ -1,5 +1,6 @@
 """Turbines of several types on one site: each judged by the model of its type, and by no other."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gustbed_edge.scoring import Outcome
 from gustbed_protocol.events import Verdict
 from gustbed_protocol.features import Feature
 from gustbed_protocol.package import ChannelSpec, Decision, PackageError
+from gustbed_protocol.telemetry import Samples
 from gustbed_protocol.violations import Violation
 from tests.support.bench import Bench
 from tests.support.packages import (
@@ -115,6 +117,28 @@ def test_t5_the_rate_is_that_of_the_types_own_model(tmp_path: Path) -> None:
     assert not other.score(other.mill("wt02")).verdicts
     assert other.quarantine.counts == {"wrong_rate": 1}
     assert other.score(other.block("wt01", calm())).verdicts
+
+
+def test_ten_minute_data_may_come_some_minutes_late(tmp_path: Path) -> None:
+    now = time.monotonic()
+    package = mill_package(window=2, sample_rate_hz=1 / 600)
+    bench = Bench(tmp_path, package, monotonic=lambda: now)
+    values = np.array(list(mill_columns().values()))
+
+    def send(late: float) -> Verdict:
+        t0 = bench.ends["wt02"] + 600 + late
+        seq = bench.seqs["wt02"]
+        names = tuple(mill_columns())
+        block = Samples("wt02", "b", seq, t0, 600.0, values, MILL, names)
+        return only(bench.score(bench.send(block)))
+
+    bench.ends["wt02"] = time.time() - 80_000
+    states = [send(late).state for late in (0, 120, -200, 0, 301, 0)]
+    assert states == ["warming", "ok", "ok", "ok", "warming", "ok"]
+    now += 1500
+    assert bench.state("wt02") == "ok"
+    now += 600
+    assert bench.state("wt02") == "silent"
 
 
 def test_a_turbine_that_changes_type_starts_anew_and_its_events_are_closed(bench: Bench) -> None:
