@@ -94,17 +94,17 @@ def test_a_part_shorter_than_a_window_holds_none() -> None:
 
 def test_windows_lie_wholly_within_their_part() -> None:
     schema = SCHEMAS["nrel_5mw"]
-    recording = turbine(schema, 900, 2)
-    inside = Part(recording, 300, 700)
+    recording = turbine(schema, 1200, 2)
+    inside = Part(recording, 300, 900)
     before = windows_of(inside, schema)
     recording.values[:, :300] = np.nan
-    recording.values[:, 700:] = np.nan
+    recording.values[:, 900:] = np.nan
     np.testing.assert_array_equal(windows_of(inside, schema), before)
 
 
 def test_overlapping_windows_take_the_memory_of_their_samples_where_features_allow_it() -> None:
     schema = SCHEMAS["nrel_5mw"]
-    part = Part(turbine(schema, 400, 3), 0, 400)
+    part = Part(turbine(schema, schema.window + 100, 3), 0, schema.window + 100)
     view, copy = sliding_windows(part, schema), windows_of(part, schema)
     assert np.shares_memory(view[0], view[1])
     assert not np.shares_memory(copy[0], copy[1])
