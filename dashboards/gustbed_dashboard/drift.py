@@ -4,42 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import msgspec
+
+from gustbed_protocol.drift import DriftReport
 
 MAX_FILES = 32
 MAX_BYTES = 2 * 1024 * 1024
 REFRESH_SECONDS = 5.0
-
-Level = Literal["none", "moderate", "large", "unknown"]
-"""``unknown``: too little was seen to say."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureDrift:
-    """How far a feature's distribution has moved since training.
-
-    ``psi`` is the population stability index, ``shift`` the mean's in training's standard
-    deviations; None where it cannot be said.
-    """
-
-    name: str
-    psi: float | None
-    shift: float | None
-    level: Level
-
-
-@dataclass(frozen=True, slots=True)
-class DriftReport:
-    """What a site's data was, beside what a model was trained on. ``t`` is Unix seconds."""
-
-    model: str
-    turbine_type: str
-    t: float
-    overall: Level
-    features: list[FeatureDrift]
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
+from gustbed_protocol.drift import FOLDER
 from gustbed_protocol.settings import section
 
 
@@ -30,7 +31,7 @@ class HomeSettings(BaseSettings):
 
 def drift_folder(dashboard: DashboardSettings, home: HomeSettings) -> Path:
     """Where ``gustbed model drift`` leaves its reports."""
-    return dashboard.drift_dir or home.home / "drift"
+    return dashboard.drift_dir or home.home / FOLDER
 
 
 class EdgeSettings(BaseSettings):

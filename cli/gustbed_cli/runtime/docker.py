@@ -15,6 +15,7 @@ from gustbed_cli.fleet import OPERATOR, ROOT, Fleet, Runtime
 from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.model import Say, ServiceStatus, State
 from gustbed_cli.runtime.services import addresses
+from gustbed_protocol.drift import FOLDER
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.settings import MqttSettings
 
@@ -131,7 +132,11 @@ class DockerRuntime:
 
     def _environment(self) -> dict[str, str]:
         place = self._fleet.place
+        reports = self._fleet.home / FOLDER
+        # Else Docker would make it, and own it.
+        reports.mkdir(parents=True, exist_ok=True)
         return {
+            "GUSTBED_DRIFT_DIR": str(reports),
             **os.environ,
             "TARGET": self._fleet.target,
             "GUSTBED_SITE": self._fleet.site.site,

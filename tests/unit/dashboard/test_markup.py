@@ -7,7 +7,7 @@ import pytest
 from gustbed_cloud.operations import Execution, Job, ModelVersion
 from gustbed_dashboard import driftmarkup, fleetcards, markup, rollouts, svg, words
 from gustbed_dashboard.commandlog import ActiveFault, Sent
-from gustbed_dashboard.drift import DriftReport, FeatureDrift
+from gustbed_protocol.drift import DriftReport, FeatureDrift
 from gustbed_dashboard.rollouts import Serving
 from gustbed_dashboard.snapshot import Condition, take
 from gustbed_dashboard.state import SiteState

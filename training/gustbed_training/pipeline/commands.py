@@ -156,15 +156,18 @@ def compare(options: argparse.Namespace, say: Say) -> None:
 
 def drift(options: argparse.Namespace, say: Say) -> None:
     """A site's recordings against a package's training data."""
+    from gustbed_protocol.drift import FOLDER
     from gustbed_training.detectors.scoring import load_package
     from gustbed_training.drift import as_json, as_table
-    from gustbed_training.pipeline.drifting import drift_of
+    from gustbed_training.pipeline.drifting import drift_of, keep
     from gustbed_training.pipeline.measure import schema_in
 
     package = load_package(options.model)
     schema = schema_in(package.manifest)
     data = options.data or captured(options.captures, schema, options.home, say)
     found = drift_of(package, data)
+    source = "the lake" if options.data is None else str(options.data)
+    say(f"report: {keep(found, package.manifest, source, options.home / FOLDER)}")
     if options.json:
         _print_json(
             {"model": f"{package.manifest.name} {package.manifest.version}"} | as_json(found)

@@ -1,12 +1,16 @@
 """A drift report of recordings: windows that do not overlap, and what the model makes of them."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.package import Package
+from gustbed_protocol import drift as told
+from gustbed_protocol.errors import GustbedError
+from gustbed_protocol.package import Manifest, Package
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.split import whole
@@ -25,6 +29,31 @@ def drift_of(package: Package, data: Path) -> Drift:
     windows = np.concatenate([_none(schema), *(windows_of(part, apart) for part in parts)])
     ratios = scorer(package.model)(windows)[1]
     return drift(package.manifest.reference, schema, windows, ratios.max(axis=1, initial=0.0))
+
+
+def keep(found: Drift, manifest: Manifest, source: str, folder: Path) -> Path:
+    """Write the report where the dashboard looks for it. Raises ``GustbedError``."""
+    features = [
+        told.FeatureDrift(one.feature, one.psi, one.shift, one.level.value)
+        for one in found.features
+    ]
+    report = told.DriftReport(
+        f"{manifest.name} {manifest.version}",
+        manifest.turbine_type,
+        time.time(),
+        found.level.value,
+        features,
+        source,
+    )
+    path = folder / told.report_file(manifest.name)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(msgspec.json.encode(report))
+        part.replace(path)
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", "make it writable") from error
+    return path
 
 
 def _none(schema: Schema) -> NDArray[np.float32]:
