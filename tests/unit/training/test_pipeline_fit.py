@@ -108,7 +108,7 @@ class _Sure(_Last):
 
 
 def _stretch(seed: int, count: int) -> np.ndarray:
-    values = np.random.default_rng(seed).lognormal(0, 0.3, (count, 2, 4))
+    values = np.random.default_rng(seed).lognormal(0, 0.3, (count, 2, 10))
     return values.astype(np.float32)
 
 
