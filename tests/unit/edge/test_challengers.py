@@ -123,6 +123,27 @@ def test_while_the_edge_is_behind_it_only_watches(ring: Ring) -> None:
     assert [verdict.state for verdict in ring.calm()] == ["ok"]
 
 
+def test_what_it_only_watched_is_no_part_of_its_means(ring: Ring) -> None:
+    ring.challengers.begin(Detector(mill_package("2.0.0", window=1, decision=Decision(2, 3, 4))))
+    bench = ring.bench
+    for current in (500.0, 500.0):
+        ring.run(bench.mill("wt02", current=current))
+    ring.run(bench.mill("wt02"), busy=True)
+    (verdict,) = ring.run(bench.mill("wt02"))
+    assert verdict.ratios["current"] == 0.2
+
+
+def test_a_run_that_ends_too_late_by_itself_is_too_slow_too(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = Detector(tiny_package("2.0.0"))
+    late = np.zeros((2, len(THRESHOLDS)), dtype=np.float32), 5.1
+    monkeypatch.setattr(detector, "timed", lambda *_: late)
+    ring.challengers.begin(detector)
+    assert ring.calm(3) == []
+    assert ring.challengers.dropped == {"mini": 1}
+
+
 def test_a_challenger_that_fails_is_dropped_and_the_serving_model_goes_on(
     ring: Ring, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -236,6 +236,15 @@ def test_a_miniature_that_follows_another_type_warms_up_anew(bench: Bench) -> No
     assert [verdict.state for verdict in verdicts] == ["warming", "ok"]
 
 
+def test_a_turbine_whose_type_has_no_model_is_unknown_whatever_it_was_a_moment_ago(
+    bench: Bench,
+) -> None:
+    bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
+    outcome = bench.score(bench.block("wt01", calm()), utility_block(bench, "wt01"))
+    assert [verdict.state for verdict in outcome.verdicts] == ["ok"]
+    assert bench.state("wt01") == "unknown"
+
+
 def test_types_from_outside_do_not_fill_memory(bench: Bench) -> None:
     for number in range(100):
         bench.score(utility_block(bench, "wt01", f"type-{number}"))
