@@ -50,7 +50,7 @@ class Ingest:
         self.rows: Mapping[str, int] = {turbine: row for row, turbine in enumerate(turbines)}
         self.wants: dict[str, Wants] = {}
         """By turbine type. Of a type that no model reads, any block will do."""
-        self._site = site
+        self._own = {topics.telemetry(site, turbine): turbine for turbine in self.rows}
         self._max_clock_ahead = max_clock_ahead
         self._max_clock_behind = max_clock_behind
         self._clock = clock
@@ -61,7 +61,7 @@ class Ingest:
         ``wrong_turbine``, or one of ``check``.
         """
         check_size(payload)
-        turbine = topics.parse(topic).turbine
+        turbine = self._own.get(topic) or topics.parse(topic).turbine
         if turbine not in self.rows:
             raise PayloadError("unknown_turbine", f"{turbine[:64]!r} is not a turbine of this site")
         samples = decode_typed_block(payload)
