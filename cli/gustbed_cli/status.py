@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -11,7 +11,7 @@ from gustbed_cli.fleet import Fleet, Runtime, Target
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.model import RuntimeBackend, Say, ServiceStatus
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import Heartbeat, ModelRef, TurbineStatus
+from gustbed_protocol.events import Comparison, Heartbeat, ModelRef, TurbineStatus
 
 CONNECTED_WITHIN = 30.0
 """Seconds to wait for the edge's session with the cloud."""
@@ -19,7 +19,10 @@ CONNECTED_WITHIN = 30.0
 
 @dataclass(frozen=True, slots=True)
 class EdgeStatus:
-    """The site's gateway. ``connected``: to the cloud. ``buffered``: messages waiting for it."""
+    """The site's gateway. ``connected``: to the cloud. ``buffered``: messages waiting for it.
+
+    ``models`` and ``challengers`` are by turbine type; ``model`` is the miniature's, or the first.
+    """
 
     thing: str
     connected: bool
@@ -27,6 +30,8 @@ class EdgeStatus:
     buffered: int
     rejected: dict[str, int]
     update: str | None
+    models: dict[str, ModelRef] = field(default_factory=dict)
+    challengers: dict[str, Comparison] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,13 @@ def _site_status(fleet: Fleet, beat: Heartbeat | None) -> SiteStatus:
         edge = EdgeStatus(fleet.site.thing, False, beat.model if beat else None, 0, {}, None)
         return SiteStatus(fleet.site.site, edge, [])
     edge = EdgeStatus(
-        beat.thing, beat.connected, beat.model, beat.buffered, beat.rejected, beat.update
+        beat.thing,
+        beat.connected,
+        beat.model,
+        beat.buffered,
+        beat.rejected,
+        beat.update,
+        beat.models,
+        beat.challengers,
     )
     return SiteStatus(beat.site, edge, beat.turbines)

@@ -13,6 +13,7 @@ from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import AnomalyEvent
 
 LOOK_EVERY = 1.0
+SIGNALS_SHOWN = 3
 
 
 def events(
@@ -37,11 +38,12 @@ def events(
         return
     output.table(
         "Anomaly events (UTC)",
-        ["turbine", "kind", "opened", "closed", "peak score", "model", "id"],
+        ["turbine", "kind", "carried by", "opened", "closed", "peak score", "model", "id"],
         (
             (
                 event.turbine,
                 event.kind,
+                ", ".join(event.signals[:SIGNALS_SHOWN]) or None,
                 output.clock(event.opened),
                 output.clock(event.closed) or "open",
                 f"{event.peak_score:.2f}",
@@ -79,9 +81,12 @@ def _row(event: AnomalyEvent) -> dict[str, object]:
         "closed": event.closed,
         "peak_score": event.peak_score,
         "model_version": event.model.version,
+        "signals": event.signals,
     }
 
 
 def _line(event: AnomalyEvent) -> str:
     when = output.clock(event.closed or event.opened)
-    return f"{when} {event.turbine} {event.kind} {event.change}, peak {event.peak_score:.2f}"
+    carried = f" ({', '.join(event.signals[:SIGNALS_SHOWN])})" if event.signals else ""
+    peak = f"peak {event.peak_score:.2f}"
+    return f"{when} {event.turbine} {event.kind} {event.change}, {peak}{carried}"

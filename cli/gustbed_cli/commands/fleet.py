@@ -1,5 +1,6 @@
 """``gustbed up``, ``down``, ``status`` and ``logs``."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from gustbed_cli.commands.common import JsonOption, adopt
 from gustbed_cli.fleet import Choice, fleet_to_start, load_fleet, write_choice
 from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.choose import chosen_backend, running_backend
-from gustbed_cli.status import FleetStatus, fleet_status, wait_for_cloud
+from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
 
 
 def up(json: JsonOption = False) -> None:
@@ -56,15 +57,23 @@ def status(json: JsonOption = False) -> None:
     _print_services(now)
     for site in now.sites:
         edge = site.edge
-        model = f"{edge.model.name} {edge.model.version}" if edge.model else "no model"
+        models = ", ".join(_models(edge)) or "no model"
         cloud = "connected to the cloud" if edge.connected else "not connected to the cloud"
         waiting = f", {edge.buffered} messages waiting" if edge.buffered else ""
         typer.echo()
         output.table(
-            f"{site.site}: edge {edge.thing}, {cloud}, {model}{waiting}",
-            ["turbine", "state", "blocks", "lost", "score", "violations"],
+            f"{site.site}: edge {edge.thing}, {cloud}, {models}{waiting}",
+            ["turbine", "type", "state", "blocks", "lost", "score", "violations"],
             (
-                (t.id, t.state, t.blocks, t.lost, _score(t.score), ", ".join(t.violations) or None)
+                (
+                    t.id,
+                    t.type,
+                    t.state,
+                    t.blocks,
+                    t.lost,
+                    _score(t.score),
+                    ", ".join(t.violations) or None,
+                )
                 for t in site.turbines
             ),
         )
@@ -84,6 +93,13 @@ def _print_services(now: FleetStatus) -> None:
         ["service", "state", "address", "memory MB", "restarts"],
         ((s.name, s.state, s.address, s.memory_mb, s.restarts) for s in now.services),
     )
+
+
+def _models(edge: EdgeStatus) -> Iterator[str]:
+    for kind, model in edge.models.items():
+        yield f"{model.name} {model.version}"
+        if kind in edge.challengers:
+            yield f"{edge.challengers[kind].model.version} in shadow"
 
 
 def _score(score: float | None) -> str | None:
