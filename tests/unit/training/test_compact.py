@@ -1,5 +1,6 @@
 """The compact detector on a made-up machine: speed follows wind, power speed, and modes jump."""
 
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 
@@ -189,11 +190,36 @@ def test_limits_leave_held_out_errors_behind_in_a_row() -> None:
     module = fit(given)
     assert isinstance(module, CompactModel)
     set_limits(module, given.held, open_after=4)
-    over = np.concatenate([term_errors(module, each) for each in given.held])
-    over = over > module.limits[:, 0].numpy()
+    found = [term_errors(module, each) for each in given.held]
+    over = np.concatenate([errors > module.limits.numpy()[regimes] for errors, regimes in found])
     in_a_row = over[3:] & over[2:-1] & over[1:-2] & over[:-3]
-    assert not in_a_row.any()
-    assert over.mean() < 1e-3
+    assert in_a_row.mean() < 1e-3
+    assert over.mean() < 1e-2
+
+
+def test_regimes_are_the_states_and_what_lies_between() -> None:
+    module = trained()
+    assert isinstance(module, CompactModel)
+    values = signals(2800, 3)
+    found = term_errors(module, cut(values))[1]
+    mode = cut(values)[:, MODE]
+    rests, runs = (mode == 0).all(axis=1), (mode == 2).all(axis=1)
+    assert (found[rests] == 0).all()
+    assert (found[runs] == 1).all()
+    assert (found[~rests & ~runs] == 2).all()
+    assert (~rests & ~runs).any()
+
+
+def test_a_regime_with_enough_held_out_windows_has_limits_of_its_own() -> None:
+    module = deepcopy(trained())
+    assert isinstance(module, CompactModel)
+    set_limits(module, [cut(signals(5000, 41))], open_after=4)
+    np.testing.assert_array_equal(module.limits[1], module.limits[2])
+    set_limits(module, [cut(signals(62_000, 42))], open_after=4)
+    runs, between = module.limits[1, POWER], module.limits[2, POWER]
+    # Power is harder to tell while the machine changes over.
+    assert (runs < between).float().mean() > 0.5
+    assert runs.max() < 0.9 * between.max()
 
 
 def test_drivers_follow_the_schema_or_are_all_the_others() -> None:

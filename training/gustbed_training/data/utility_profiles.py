@@ -17,7 +17,7 @@ from gustbed_training.data.twin import Profile, Run
 TYPE = "nrel_5mw"
 Weather = Literal["plain", "command", "calm", "storm"]
 _WEATHERS: tuple[Weather, ...] = (
-    "plain", "command", "calm", "plain", "storm", "command", "plain", "command", "calm", "command",
+    "plain", "command", "calm", "plain", "storm", "command", "storm", "command", "calm", "command",
 )  # fmt: skip
 SEVERITIES = (0.5, 0.75, 1.0)
 FAULT_S = 420.0
@@ -35,7 +35,7 @@ SENSOR_FAULTS = (
 _STRONG = 17.0
 """Mean wind, m/s, from which on gusts and turbulence are bounded: normal operation has no trip."""
 _ACTIONS = ("stop", "stop", "curtail", "curtail", "yaw_offset", "pitch_offset")
-_VALUES = {"curtail": (200.0, 4800.0), "yaw_offset": (-25.0, 25.0), "pitch_offset": (0.5, 8.0)}
+_VALUES = {"curtail": (50.0, 4900.0), "yaw_offset": (-45.0, 45.0), "pitch_offset": (-4.0, 20.0)}
 _GOLDEN = 0.618034
 """Steps of the golden ratio spread winds evenly, however many runs there are."""
 
@@ -109,7 +109,7 @@ def _scenario(
         "direction": number(0, 360),
         "direction_spread": number(2, 12),
         "shear": number(0.05, 0.3, 2),
-        "ambient": number(-18, 38),
+        "ambient": number(-30, 45),
         "diurnal": number(0, 0.35, 2),
     }
     events = list(_ramps(random, weather, seconds))
@@ -119,7 +119,7 @@ def _scenario(
         events.append(_event("eog", number(60, seconds - 60), min(size, _gust(mean)), 0.0))
     for _ in range(int(random.integers(0, 3))):
         at = number(0.02, 0.85, 3) * seconds
-        events.append(_event("turn", at, number(-90, 90), number(0, 300)))
+        events.append(_event("turn", at, number(-150, 150), number(0, 300)))
     wind["events"] = sorted(events, key=lambda event: float(event["at"]))
     return {"seed": seed, "wind": wind}
 

@@ -21,9 +21,11 @@ FINEST, WIDEST = -12.0, 4.0
 """Bounds of the logarithm of the usual error, in standard deviations of the feature."""
 BEYOND = 0.08
 """How far outside of the training range, as a share of it, is as bad as the largest error."""
+STEADY = 0.99
+"""Share of a window that is spent in one state if the machine stays in it."""
 _NEWEST = 2
 """Blocks that tell which state a feature is in now."""
-POWER = 0.4
+POWER = 0.35
 """Errors of rare weather have heavy tails; a power below 1 leaves them more room."""
 
 
@@ -64,6 +66,12 @@ class States:
     def driving(self, drivers: Sequence[int]) -> list[float]:
         """1 for the states of drivers, else 0; twice, as in ``Seen``."""
         return [float(feature in drivers) for feature in self.features] * 2
+
+    def main(self, drivers: Sequence[Sequence[int]]) -> list[int]:
+        """The states of the feature that drives most others: what a machine is doing."""
+        counts = {f: sum(f in each for each in drivers) for f in self.features}
+        chosen = max(counts, key=lambda feature: counts[feature], default=None)
+        return [i for i, feature in enumerate(self.features) if feature == chosen]
 
 
 class Heads(nn.Module):
@@ -200,9 +208,10 @@ class CompactModel(nn.Module):
         order = [member for group in self.all_groups() for member in group.members]
         self.order: Tensor
         self.register_buffer("order", torch.tensor(order, dtype=torch.long).argsort())
+        self.main = states.main(drivers)
         self.limits: Tensor
         terms = len(layout.levels) + 2 + len(layout.roughs) + len(layout.spreads)
-        self.register_buffer("limits", torch.ones(len(drivers), 1, terms))
+        self.register_buffer("limits", torch.ones(len(self.main) + 1, len(drivers), terms))
 
     def all_groups(self) -> list[Group]:
         """Features by the number of their drivers."""
@@ -237,9 +246,19 @@ class CompactModel(nn.Module):
         share = torch.clamp(1 - (held - self.state_values).abs(), min=0)
         return torch.cat((share.mean(2), share[:, :, -_NEWEST:].mean(2)), 1)
 
+    def regimes(self, seen: Seen) -> Tensor:
+        """1 for the regime that a window lies in, else 0: (n, regimes). The last one is for all
+        windows in which the machine does not stay in one state.
+        """
+        if not self.main:
+            return torch.ones_like(seen.means[:, :1, 0])
+        steady = (seen.states[:, self.main] > STEADY).to(seen.means.dtype)
+        return torch.cat((steady, 1 - steady.sum(1, keepdim=True)), 1)
+
     def forward(self, window: Tensor) -> Tensor:
         seen = self.see(*self.blocks(window))
-        worst = (self.errors(seen) / self.limits).amax(2).transpose(0, 1)
+        limits = (self.regimes(seen) @ self.limits.flatten(1)).reshape(-1, *self.limits.shape[1:])
+        worst = (self.errors(seen).transpose(0, 1) / limits).amax(2)
         last = seen.means[:, :, -1]
         outside = torch.maximum(last - self.high[:, 0], self.low[:, 0] - last)
         beyond = torch.clamp(outside, min=0) / (BEYOND * (self.high - self.low)[:, 0])
