@@ -7,7 +7,6 @@ import pytest
 from gustbed_cloud.operations import Execution, Job, ModelVersion
 from gustbed_dashboard import driftmarkup, fleetcards, markup, rollouts, svg, words
 from gustbed_dashboard.commandlog import ActiveFault, Sent
-from gustbed_protocol.drift import DriftReport, FeatureDrift
 from gustbed_dashboard.rollouts import Serving
 from gustbed_dashboard.snapshot import Condition, take
 from gustbed_dashboard.state import SiteState
@@ -16,6 +15,7 @@ from gustbed_dashboard.views import faults, scorepanels
 from gustbed_protocol import topics
 from gustbed_protocol.codec import encode
 from gustbed_protocol.commands import Command
+from gustbed_protocol.drift import DriftReport, FeatureDrift
 from gustbed_protocol.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
 from gustbed_protocol.violations import Violation
 from tests.unit.dashboard.messages import (
