@@ -17,7 +17,7 @@ from tests.unit.training.toy import FAULTY, Mean, write_dataset
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two detectors, in this process: another would not know them."""
     monkeypatch.setitem(DETECTORS, "mean", Mean)
-    monkeypatch.setitem(DETECTORS, BASELINE, lambda: Mean(weaken=0.5))
+    monkeypatch.setitem(DETECTORS, BASELINE, lambda: Mean(weaken=0.9))
 
     def one_by_one(trials: list[comparing.Trial], home: Path) -> object:
         return ((trial, comparing._try(trial, home)) for trial in reversed(trials))
@@ -47,6 +47,19 @@ def test_what_is_trained_already_is_not_trained_again(
     for seeds in ((0, 1), (1, 2)):
         run_all([Field("toy", data)], ("mean",), seeds, tmp_path, lambda _: None)
     assert [plan.seed for plan in toy.fits] == [1, 0, 2]
+
+
+def test_what_is_cut_short_is_said_and_done(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = Mean()
+    monkeypatch.setitem(DETECTORS, "mean", lambda: toy)
+    monkeypatch.setattr(comparing, "EPOCHS", {"mean": 3})
+    lines: list[str] = []
+    run_all([Field("toy", data)], ("mean",), (0,), tmp_path, lines.append)
+    assert [plan.epochs for plan in toy.fits] == [3]
+    assert any("mean learns for 3 epochs" in line for line in lines)
+    assert "mean learns for 3 epochs" in comparing.describe(Field("toy", data))
 
 
 def test_another_dataset_can_be_what_is_judged_on(data: Path, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ from gustbed_training.pipeline.steps import (
 
 PROCESSES = 2
 """Trainings at a time; each takes one core, and a gigabyte or two of memory."""
+EPOCHS = {"reference": 8}
+"""Of detectors that would learn for hours: what a comparison gives them at most."""
+_LONGEST_FIRST = ("reference", "compact")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def run_all(
 ) -> list[Run]:
     """Train and judge each detector with each seed on each field. Raises ``GustbedError``."""
     begun = time.monotonic()
+    say(f"compare: {capped()}")
     store = Store(home / "pipeline")
     for field in fields:
         prepare_step(store, _job(Trial(field, detectors[0], 0), home), _named(say, field.name))
@@ -102,15 +106,22 @@ def describe(field: Field) -> str:
     dataset = open_dataset(field.training)
     ready = f"Trained on {field.training.name}"
     if field.judging is None:
-        return f"{ready}, judged on what it keeps for tests."
+        return f"{ready}, judged on what it keeps for tests. {capped()}"
     hours, faults = 0.0, 0
     for part in evaluation_parts(open_dataset(field.judging)):
         hours += hours_of([part], dataset.schema)
         faults += len(part.recording.labels)
     return (
         f"{ready}, judged on {field.judging.name}: {hours:.1f} turbine-hours of other winds and "
-        f"seeds with {faults} faults. Of training windows, at most "
-        f"{fit.MAX_BYTES / 1e6:.0f} MB are used, evenly drawn."
+        f"seeds with {faults} faults. {capped()}"
+    )
+
+
+def capped() -> str:
+    """What is cut short to keep a comparison short, in a sentence."""
+    epochs = " and ".join(f"{name} learns for {count} epochs" for name, count in EPOCHS.items())
+    return (
+        f"Cut short: {epochs}; of larger datasets {fit.MAX_BYTES // 10**6} MB of windows are used."
     )
 
 
@@ -118,7 +129,9 @@ def _finished(trials: Sequence[Trial], home: Path) -> Iterator[tuple[Trial, Meas
     count = min(PROCESSES, os.cpu_count() or 1, len(trials))
     pool = ProcessPoolExecutor(count, get_context("spawn"), _quietly)
     try:
-        running = {pool.submit(_try, trial, home): trial for trial in trials}
+        # What takes longest begins first, so that no core is idle at the end.
+        ordered = sorted(trials, key=lambda trial: trial.detector not in _LONGEST_FIRST)
+        running = {pool.submit(_try, trial, home): trial for trial in ordered}
         for done in as_completed(running):
             yield running[done], done.result()
     finally:
@@ -163,8 +176,8 @@ def _train_and_judge(trial: Trial, home: Path) -> Measured:
 
 def _job(trial: Trial, home: Path) -> Job:
     identity = Identity("comparison", "0.0.0")
-    return Job(trial.field.training, identity, home / "unused", trial.detector, Plan(trial.seed),
-               home=home)  # fmt: skip
+    plan = Plan(trial.seed, EPOCHS.get(trial.detector))
+    return Job(trial.field.training, identity, home / "unused", trial.detector, plan, home=home)
 
 
 def _named(say: Say, name: str) -> Say:
