@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from gustbed_protocol.package import read_package
 from gustbed_training.__main__ import main
 from gustbed_training.detectors.registry import DETECTORS
 from gustbed_training.pipeline import commands
 from gustbed_training.pipeline.steps import BASELINE
-from tests.unit.training.toy import FAULTY, Mean, write_dataset
+from tests.unit.training.toy import FAULTY, Mean, write_captures, write_dataset
 
 
 @pytest.fixture
@@ -159,3 +160,31 @@ def test_labels_are_asked_for_unless_only_false_alarms_are(
     assert "no labels" in capsys.readouterr().err
     assert main([*judge, "--unlabelled"]) == 0
     assert json.loads(capsys.readouterr().out)["vus_pr"] is None
+
+
+@pytest.mark.usefixtures("toys")
+def test_what_edges_captured_retrains_the_model_in_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, home = tmp_path / "first.tar.gz", tmp_path / "home"
+    data = write_dataset(tmp_path / "toy", ((), (), FAULTY))
+    common = ["--detector", "mean", "--no-record", "--home", str(home)]
+    assert main(["train", "--data", str(data), "--out", str(first), *common]) == 0
+    lake = write_captures(tmp_path / "lake")
+    second = tmp_path / "second.tar.gz"
+    words = ["train", "--captures", str(lake), "--type", "toy_type", "--incumbent", str(first)]
+    assert main([*words, "--version", "1.1.0", "--out", str(second), *common]) == 0
+    manifest = read_package(second.read_bytes()).manifest
+    before = read_package(first.read_bytes()).manifest
+    assert manifest.training["gate"] == "passed"
+    assert "toy-type 1.0.0" in manifest.training["gate_against"]
+    assert (manifest.features, manifest.decision) == (before.features, before.decision)
+    assert manifest.reference["hot"].mean == pytest.approx(51.0, abs=0.1)
+    capsys.readouterr()
+    assert main(["drift", "--model", str(first), "--captures", str(lake), "--json",
+                 "--home", str(home)]) == 0  # fmt: skip
+    drifted = json.loads(capsys.readouterr().out)
+    assert drifted["level"] != "none"
+    # The same captures are not imported twice.
+    assert main([*words, "--version", "1.1.0", "--out", str(second), *common]) == 0
+    assert "1/6 prepare: cached" in capsys.readouterr().err

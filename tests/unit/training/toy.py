@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gustbed_protocol.capture import Capture, CaptureBatch, pack
 from gustbed_protocol.features import Feature
 from gustbed_protocol.package import ChannelSpec, Decision
 from gustbed_protocol.violations import Violation
@@ -57,6 +59,22 @@ def write_dataset(
         write_recording(folder / f"{names[-1]}.parquet", SCHEMA, times, values, labels)
     told = {"signals": {name: [name] for name in SCHEMA.channel_names}}
     write_card(folder, SCHEMA, names, told)
+    return folder
+
+
+def write_captures(folder: Path, stretches: int = 60, samples: int = 1000) -> Path:
+    """What an edge sampled of two turbines that run half a standard deviation hotter."""
+    folder.mkdir(parents=True)
+    captures = [
+        Capture(
+            f"t{1 + number % 2}", SCHEMA.turbine_type, "boot", 1.7e9 + 5000.0 * number, 1.0,
+            list(SCHEMA.channel_names),
+            pack((signals(100 + number, samples=samples) + np.array([1.0, 0.0])).T), [0.5], 0, None,
+        )
+        for number in range(stretches)
+    ]  # fmt: skip
+    batch = CaptureBatch("gustbed-s1", "s1", captures)
+    (folder / "captures.jsonl").write_bytes(msgspec.json.encode(batch) + b"\n")
     return folder
 
 
