@@ -142,6 +142,37 @@ def test_a_terminated_training_cleans_up_and_says_so(folder: Path, dataset: Path
     assert list((home / "pipeline").glob(".*")) == []
 
 
+def test_a_terminated_comparison_ends_its_trainings(folder: Path, dataset: Path) -> None:
+    home = folder / "compared"
+    command = [
+        sys.executable, "-m", "gustbed_training", "compare", "--data", str(dataset),
+        "--home", str(home), "--detectors", "reference", "--seeds", "0,1",
+    ]  # fmt: skip
+    child = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    begun: set[str] = set()
+    for line in child.stderr:
+        begun |= {seed for seed in ("seed 0", "seed 1") if f"{seed}: epoch" in line}
+        if len(begun) == 2:
+            break
+    child.terminate()
+    # Its children hold the other end of the pipe: it closes when they are gone.
+    child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert list((home / "pipeline").glob("*train*")) == []
+
+
+def test_a_comparison_in_processes_makes_a_table(dataset: Path, folder: Path, run: Run) -> None:
+    done = run("gustbed_training", "compare", "--data", dataset, "--home", folder / "table",
+               "--detectors", "pca,dynamic", "--seeds", "0,1", "--json",
+               "--docs", folder / "docs")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {row["detector"] for row in rows} == {"pca", "dynamic"}
+    assert rows == json.loads((folder / "docs" / "detection.json").read_text())
+    assert "4/4" in done.stderr
+
+
 def test_evaluation_prints_the_same_figures_for_people_and_programs(
     run: Run, package: Path, dataset: Path
 ) -> None:

@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 
@@ -127,21 +128,31 @@ def capped() -> str:
 
 def _finished(trials: Sequence[Trial], home: Path) -> Iterator[tuple[Trial, Measured]]:
     count = min(PROCESSES, os.cpu_count() or 1, len(trials))
-    pool = ProcessPoolExecutor(count, get_context("spawn"), _quietly)
+    pool = ProcessPoolExecutor(count, get_context("spawn"), _obey)
     try:
         # What takes longest begins first, so that no core is idle at the end.
         ordered = sorted(trials, key=lambda trial: trial.detector not in _LONGEST_FIRST)
         running = {pool.submit(_try, trial, home): trial for trial in ordered}
         for done in as_completed(running):
             yield running[done], done.result()
+    except BaseException:
+        # One failed or all are to stop: who is at work leaves nothing half written.
+        for child in active_children():
+            child.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _quietly() -> None:
-    """The parent is interrupted, and ends its children."""
+def _obey() -> None:
+    """A child stops when its parent says so, and not for a key that both hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
     os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _try(trial: Trial, home: Path) -> Measured:
