@@ -107,6 +107,13 @@ def test_only_the_outputs_used_last_are_kept(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([folders[0], folders[3]])
 
 
+def test_what_was_used_lately_may_be_in_use_and_stays(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folders = [store.step("prepare", {"n": n}, Step(), _quiet) for n in range(3)]
+    store.prune("prepare", 1)
+    assert sorted(tmp_path.iterdir()) == sorted(folders)
+
+
 def test_a_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GustbedError, match="file"):

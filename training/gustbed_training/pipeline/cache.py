@@ -27,6 +27,7 @@ DONE = "step.json"
 _ROOT = Path(__file__).parents[1]
 _STALE_S = 24 * 3600.0
 """An unfinished folder this old was left by a killed process."""
+_IN_USE_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,17 @@ class Store:
             shutil.rmtree(part, ignore_errors=True)
 
     def prune(self, step: str, keep: int) -> None:
-        """Remove all but the ``keep`` outputs of a step that were used last."""
+        """Remove all but the ``keep`` outputs of a step that were used last.
+
+        What was used within some hours stays: another process may still be at it.
+        """
         found = sorted(
             self.folder.glob(f"{step}-*"), key=lambda path: path.stat().st_mtime, reverse=True
         )
+        oldest = time.time() - _IN_USE_S
         for folder in found[keep:]:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def key_of(inputs: Mapping[str, Any]) -> str:

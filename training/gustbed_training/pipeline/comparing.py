@@ -30,6 +30,7 @@ from gustbed_training.pipeline.identity import Identity
 from gustbed_training.pipeline.job import Job
 from gustbed_training.pipeline.measure import Measured
 from gustbed_training.pipeline.steps import (
+    KEEP_PREPARED,
     aimed_per_day,
     evaluate_step,
     prepare_step,
@@ -97,6 +98,7 @@ def run_all(
             f"compare: {len(found)}/{len(trials)} {_title(trial)}: "
             f"VUS-PR {'-' if vus is None else f'{vus:.3f}'}, {passed / 60:.1f} min so far"
         )
+    store.prune("prepare", KEEP_PREPARED)
     return [
         Run(trial.field.name, trial.detector, trial.seed, found[trial].telling) for trial in trials
     ]

@@ -22,7 +22,7 @@ from gustbed_training.pipeline.tracking import NotRecordedError, Run, record, st
 
 BASELINE = "pca"
 _GATE = "gate.json"
-_KEEP_PREPARED = 4
+KEEP_PREPARED = 2
 """Prepared datasets are large; those used longest ago are removed."""
 
 
@@ -51,7 +51,7 @@ def run(job: Job, say: Say) -> Result:
     seconds = time.monotonic() - begun
     if job.track:
         _record_step(store, job, Run(manifest, packed / PACKAGE_FILE, seconds), tell)
-    store.prune("prepare", _KEEP_PREPARED)
+    store.prune("prepare", KEEP_PREPARED)
     return Result(job.out, manifest, _load_gate(gated), seconds)
 
 
