@@ -8,6 +8,7 @@ fails is still a run: it is told, and goes on.
 import os
 import subprocess
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,11 @@ def record(run: Run, home: Path) -> str:
         ) from error
     try:
         (home / _FOLDER).mkdir(parents=True, exist_ok=True)
-        client = MlflowClient(store_uri(home))
-        return _log(client, _experiment(client, run.manifest.name, home), run)
+        with warnings.catch_warnings():
+            # MLflow still uses what SQLAlchemy is going to drop: none of our caller's business.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            client = MlflowClient(store_uri(home))
+            return _log(client, _experiment(client, run.manifest.name, home), run)
     # Whatever a store of runs fails with, the model is made.
     except Exception as error:
         raise NotRecordedError(str(error).splitlines()[0][:200]) from error
