@@ -33,9 +33,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_detector_meets_every_seed_in_order(data: Path, tmp_path: Path) -> None:
     runs = run_all([Field("toy", data)], ("mean", BASELINE), (0, 1), tmp_path, lambda _: None)
     assert [(run.detector, run.seed) for run in runs] == [
-        ("mean", 0), (BASELINE, 0), ("mean", 1), (BASELINE, 1),
+        ("mean", 0), (BASELINE, 0), ("mean", 1),
     ]  # fmt: skip
-    vus = {(run.detector, run.seed): run.evaluation.vus_pr for run in runs}
+    vus = {(run.detector, run.seed): run.evaluation.vus_pr or 0.0 for run in runs}
     assert vus["mean", 0] > vus[BASELINE, 0]
 
 
@@ -86,3 +86,14 @@ def test_the_command_prints_rows_and_writes_the_page(
     assert "| **mean** (ships) |" in (tmp_path / "docs" / "detection.md").read_text()
     assert main(words) == 0
     assert "VUS-PR" in capsys.readouterr().out
+
+
+def test_a_detector_without_chance_is_trained_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = Mean()
+    monkeypatch.setitem(DETECTORS, "mean", lambda: toy)
+    monkeypatch.setattr(comparing, "ONCE", {"mean"})
+    runs = run_all([Field("toy", data)], ("mean",), (4, 5), tmp_path, lambda _: None)
+    assert [run.seed for run in runs] == [4]
+    assert [plan.seed for plan in toy.fits] == [4]

@@ -34,6 +34,8 @@ SENSOR_FAULTS = (
 )  # fmt: skip
 _STRONG = 17.0
 """Mean wind, m/s, from which on gusts and turbulence are bounded: normal operation has no trip."""
+_FRESH, _PITCH_OFF = 12.0, 6.0
+"""In winds above so many m/s, giving up a larger pitch offset (deg) at once trips the machine."""
 _ACTIONS = ("stop", "stop", "curtail", "curtail", "yaw_offset", "pitch_offset")
 _VALUES = {"curtail": (50.0, 4900.0), "yaw_offset": (-45.0, 45.0), "pitch_offset": (-4.0, 20.0)}
 _GOLDEN = 0.618034
@@ -85,7 +87,7 @@ def _normal(role: Role, first_seed: int, runs: int, hours: float, turbines: int)
         wind = _mean_wind(random, weather, seed)
         scenario = _scenario(random, seed, weather, wind, hours * 3600)
         if weather == "command":
-            scenario["commands"] = _commands(random, turbines, hours * 3600)
+            scenario["commands"] = _commands(random, turbines, hours * 3600, wind)
         turbulence = round(float(random.uniform(0.04, 0.2 if wind < _STRONG else 0.12)), 3)
         yield Run(
             role, f"{weather}-{seed}", turbines, hours, seed, wind, turbulence, (), TYPE, scenario
@@ -119,7 +121,7 @@ def _scenario(
         events.append(_event("eog", number(60, seconds - 60), min(size, _gust(mean)), 0.0))
     for _ in range(int(random.integers(0, 3))):
         at = number(0.02, 0.85, 3) * seconds
-        events.append(_event("turn", at, number(-150, 150), number(0, 300)))
+        events.append(_event("turn", at, number(-120, 120), number(0, 300)))
     wind["events"] = sorted(events, key=lambda event: float(event["at"]))
     return {"seed": seed, "wind": wind}
 
@@ -152,7 +154,9 @@ def _event(kind: str, at: float, size: float, over: float) -> dict[str, Any]:
     return {"kind": kind, "at": round(at, 1), "size": size, "over": over}
 
 
-def _commands(random: np.random.Generator, turbines: int, seconds: float) -> list[dict[str, Any]]:
+def _commands(
+    random: np.random.Generator, turbines: int, seconds: float, wind: float
+) -> list[dict[str, Any]]:
     """Stop, curtail, turn and pitch every turbine, each for a while, all the time."""
     commands: list[dict[str, Any]] = []
 
@@ -169,7 +173,10 @@ def _commands(random: np.random.Generator, turbines: int, seconds: float) -> lis
                 tell(index, "stop", at)
                 tell(index, "start", until)
             else:
-                tell(index, action, at, round(float(random.uniform(*_VALUES[action])), 1))
+                value = round(float(random.uniform(*_VALUES[action])), 1)
+                if action == "pitch_offset" and wind > _FRESH:
+                    value = min(value, _PITCH_OFF)
+                tell(index, action, at, value)
                 tell(index, action, until, 0.0)
             at = until + _while(random, 60)
     return commands
