@@ -153,7 +153,7 @@ def evaluate(
             if options.labels_required:
                 raise GustbedError(
                     f"{part.recording.source}: no labels to evaluate with",
-                    "name a label column in the map, or ask for false alarms only",
+                    "name a label column in the map, or pass --unlabelled",
                 )
         found.append(judge(schema, part, score))
     criticality = options.criticality or schema.decision.open_after
