@@ -45,6 +45,17 @@ def test_what_settles_counts_neither_way() -> None:
     assert count([judged(one, schema(settle_s=0.0))]) == Points(2, 2, 0, 4)
 
 
+def test_a_machine_settles_as_long_as_it_is_in_what_the_fault_led_to() -> None:
+    # While ``hot`` reads 2 it is tripped; what comes after it left that state counts again.
+    one = part("..xxxxx..x", labels=[thermal(2, 4)])
+    tripped = replace(schema(), aftermath={"hot": (2.0,)})
+    assert count([judged(one, tripped)]) == Points(2, 1, 0, 4)
+    assert count([judged(one, replace(tripped, settle_s=1.0))]) == Points(2, 1, 0, 3)
+    assert count([judged(one, replace(schema(), aftermath={"hot": (7.0,)}))]) == Points(2, 4, 0, 4)
+    never = part("..xxxxxxxx", labels=[thermal(2, 4)])
+    assert count([judged(never, tripped)]) == Points(2, 0, 0, 2)
+
+
 def test_a_fault_within_the_settling_of_another_still_counts() -> None:
     one = part("..xx.xx..", labels=[thermal(2, 4), thermal(5, 7)])
     assert count([judged(one, schema(settle_s=4.0))]) == Points(4, 0, 0, 2)

@@ -63,6 +63,7 @@ def test_features_that_speak_for_nothing_speak_for_sensors() -> None:
     ("extra", "words"),
     [
         ("windows: 10\n", "unknown field `windows`"),
+        ("aftermath: {mode: [5]}\n", "aftermath: no channel 'mode'"),
         ("window: 10\nwindow_s: 3\n", "window and window_s: give one"),
         ("window: 1\n", "a window of 1 samples"),
         ("step: 0\n", "step"),

@@ -154,7 +154,7 @@ def test_clearing_without_a_kind_mends_everything() -> None:
     assert np.allclose(farm.advance(400)[:, speed], sound.advance(400)[:, speed], atol=0.0626)
 
 
-@pytest.mark.parametrize("pair", list(combinations(Violation, 2)))
+@pytest.mark.parametrize("pair", list(combinations(INJECTABLE, 2)))
 def test_faults_coincide(pair: tuple[Violation, Violation]) -> None:
     sound, faulty = (Farm(9, range(1), WindConfig(), RATE) for _ in range(2))
     for kind in pair:

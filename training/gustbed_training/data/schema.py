@@ -13,7 +13,8 @@ class Schema:
 
     ``drivers`` names, by feature, the features that drive it; a feature that is not in it may be
     driven by every other one. ``settle_s`` is how long after a fault's end its traces last:
-    verdicts of that time count neither way.
+    verdicts of that time count neither way. ``aftermath`` names, by channel, the values that show
+    a machine still in what a fault led to, as one that has tripped: it settles after these.
     """
 
     turbine_type: str
@@ -26,6 +27,7 @@ class Schema:
     drivers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     decision: Decision = field(default_factory=Decision)
     settle_s: float = 0.0
+    aftermath: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def channel_names(self) -> tuple[str, ...]:

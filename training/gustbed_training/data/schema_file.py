@@ -51,6 +51,7 @@ class SignalsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     drivers: dict[str, tuple[str, ...]] = {}
     decision: DecisionPart = DecisionPart()
     settle_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 0.0
+    aftermath: dict[str, tuple[float, ...]] = {}
 
 
 class SchemaFile(SignalsPart, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -104,6 +105,7 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
         "drivers": {name: list(drivers) for name, drivers in schema.drivers.items()},
         "decision": msgspec.to_builtins(schema.decision),
         "settle_s": schema.settle_s,
+        "aftermath": {name: list(values) for name, values in schema.aftermath.items()},
     }
 
 
@@ -137,6 +139,7 @@ def schema_of(part: SignalsPart, channels: dict[str, str], where: str) -> Schema
         dict(part.drivers),
         Decision(part.decision.open_after, part.decision.close_after, part.decision.smooth),
         float(part.settle_s),
+        {name: tuple(map(float, values)) for name, values in part.aftermath.items()},
     )
 
 
@@ -164,6 +167,9 @@ def _check_names(
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise GustbedError(f"{where}: {what}: {twice!r} is there twice", "name each once")
+    for name in part.aftermath:
+        if name not in channels:
+            raise GustbedError(f"{where}: aftermath: no channel {name!r}", "name one of channels")
     spoken = [("violations", kind.value, each) for kind, each in part.violations.items()]
     driven = [("drivers", name, (name, *each)) for name, each in part.drivers.items()]
     for section, key, named in (*spoken, *driven):

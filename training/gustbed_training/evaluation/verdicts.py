@@ -27,7 +27,8 @@ class Verdicts:
     ``accused`` which verdicts violate what; ``over`` how many calm verdicts exceed 1, by feature.
     ``faults`` are the labels that a verdict could see, cut to the part; ``excursions`` how far
     each moves the features, and ``normal`` how those vary by themselves. A verdict is ``on`` in a
-    fault, ``settling`` for the schema's ``settle_s`` after one, else calm.
+    fault, ``settling`` for the schema's ``settle_s`` after one or after the state that it left the
+    machine in, else calm.
     """
 
     source: str
@@ -75,7 +76,7 @@ def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
     after = np.zeros(len(ends), dtype=np.bool_)
     for label in recording.labels:
         on |= (ends >= label.start) & (ends < label.stop)
-        after |= (ends >= label.stop) & (ends < label.stop + settle)
+        after |= (ends >= label.stop) & (ends < _left(schema, part, label) + settle)
     calm = ~(on | after)
     names = schema.feature_names
     faults = tuple(_visible(part, ends))
@@ -94,6 +95,17 @@ def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
         normal=moments(newest[calm]),
         excursions=excursions(faults, ends, newest, calm),
     )
+
+
+def _left(schema: Schema, part: Part, label: Label) -> int:
+    """The sample at which a machine has left what a fault led to; the fault's end if nothing."""
+    left = label.stop
+    for name, states in schema.aftermath.items():
+        if name in schema.channel_names:
+            row = part.recording.values[schema.channel_names.index(name), label.stop :]
+            others = np.flatnonzero(~np.isin(row, states))
+            left = max(left, label.stop + (int(others[0]) if len(others) else len(row)))
+    return left
 
 
 def violating(schema: Schema, ratios: NDArray[np.float32]) -> dict[Violation, NDArray[np.bool_]]:

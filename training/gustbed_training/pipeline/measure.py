@@ -124,7 +124,12 @@ def schema_of(manifest: Manifest, like: Schema) -> Schema:
     missing = [name for name in manifest.channel_names if name not in like.channel_names]
     if missing:
         raise GustbedError(f"{title}: the data have no channel {missing[0]!r}", "train on them")
-    return replace(schema_in(manifest), sample_rate_hz=like.sample_rate_hz, settle_s=like.settle_s)
+    return replace(
+        schema_in(manifest),
+        sample_rate_hz=like.sample_rate_hz,
+        settle_s=like.settle_s,
+        aftermath=like.aftermath,
+    )
 
 
 def schema_in(manifest: Manifest) -> Schema:
