@@ -132,7 +132,13 @@ def compare(options: argparse.Namespace, say: Say) -> None:
     from gustbed_training.evaluation.compare import compare as rows_of
     from gustbed_training.evaluation.compare import rows_as_json, rows_as_table
     from gustbed_training.evaluation.detection_page import Results, write_detection
-    from gustbed_training.pipeline.comparing import Field, default_fields, describe, run_all
+    from gustbed_training.pipeline.comparing import (
+        LIMITS,
+        Field,
+        default_fields,
+        describe,
+        run_all,
+    )
 
     chosen = options.detectors or tuple(DETECTORS)
     for name in chosen:
@@ -145,7 +151,7 @@ def compare(options: argparse.Namespace, say: Say) -> None:
     runs = run_all(fields, chosen, options.seeds, options.home, say)
     if options.docs is not None:
         notes = {field.name: describe(field) for field in fields}
-        for path in write_detection(Results(runs, options.told_as, notes), options.docs):
+        for path in write_detection(Results(runs, options.told_as, notes, LIMITS), options.docs):
             say(f"compare: wrote {path}")
     rows = rows_of(runs)
     if options.json:
