@@ -1,6 +1,6 @@
 """Detectors on the Skoltech Anomaly Benchmark, by its leaderboard's protocol.
 
-    python bench/skab.py [FOLDER] [--detectors dynamic,pca,forest,reference] [--json]
+    python bench/skab.py [FOLDER] [--detectors dynamic,compact,…] [--json]
 
 FOLDER holds the benchmark's CSV files, valve1 say; without it GUSTBED_SKAB names it. The first 400
 rows of each file may be learnt from, every later row that ends a window is judged by itself, and
@@ -19,47 +19,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from gustbed_training.evaluation.points import Points
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP = ROOT / "docs" / "examples" / "skab.yaml"
-DETECTORS = ("dynamic", "pca", "forest", "reference")
+DETECTORS = ("dynamic", "compact", "pca", "forest", "reference")
 WAYS = ("run", "pooled")
 FOLDER_VARIABLE = "GUSTBED_SKAB"
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows after the first 400, from the shares that an evaluation tells."""
-
-    true_positive: float = 0.0
-    false_positive: float = 0.0
-    false_negative: float = 0.0
-    true_negative: float = 0.0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.false_negative + other.false_negative,
-            self.true_negative + other.true_negative,
-        )
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        wrong = self.false_positive + self.false_negative
-        return _ratio(2 * self.true_positive, 2 * self.true_positive + wrong)
-
-    @property
-    def false_alarm_rate(self) -> float:
-        """Share of the normal rows."""
-        return _ratio(self.false_positive, self.false_positive + self.true_negative)
-
-    @property
-    def missed_alarm_rate(self) -> float:
-        """Share of the anomalous rows."""
-        return _ratio(self.false_negative, self.false_negative + self.true_positive)
 
 
 @dataclass(frozen=True)
@@ -91,14 +58,14 @@ def rows(
 
 
 def _row(detector: str, way: str, datasets: dict[str, Path], home: Path) -> Row:
-    total, files = Counts(), {}
+    total, files = Points(), {}
     for name, dataset in datasets.items():
         counts = _judged(detector, dataset, home)
         files[name] = _shares(counts)
         total += counts
-        _say(f"{detector} {way} {name}: F1 {counts.f1:.3f}")
+        _say(f"{detector} {way} {name}: F1 {files[name][0]:.3f}")
     judged = total.true_positive + total.false_positive + total.false_negative + total.true_negative
-    return Row(detector, way, *_shares(total), round(judged), files)
+    return Row(detector, way, *_shares(total), judged, files)
 
 
 def _imported(files: Sequence[Path], mapped: Path, out: Path) -> Path:
@@ -106,7 +73,7 @@ def _imported(files: Sequence[Path], mapped: Path, out: Path) -> Path:
     return out
 
 
-def _judged(detector: str, dataset: Path, home: Path) -> Counts:
+def _judged(detector: str, dataset: Path, home: Path) -> Points:
     package = dataset.with_name(f"{dataset.name}-{detector}.tar.gz")
     # What the quality gate refuses is kept, and judged here like any other.
     _training(
@@ -114,16 +81,8 @@ def _judged(detector: str, dataset: Path, home: Path) -> Counts:
         "--name", "skab", "--home", home, "--no-record", made=package,
     )  # fmt: skip
     found = json.loads(_training("evaluate", "--model", package, "--data", dataset, "--json"))
-    return counts_of(found)
-
-
-def counts_of(evaluation: dict[str, Any]) -> Counts:
-    """Rows counted, at 1 Hz and one verdict per row."""
-    points = evaluation["pointwise"]
-    normal = round(evaluation["turbine_hours_without_faults"] * 3600)
-    anomalous = evaluation["verdicts"] - normal
-    found, false = (points["recall"] or 0.0), (points["false_alarm_rate"] or 0.0)
-    return Counts(found * anomalous, false * normal, (1 - found) * anomalous, (1 - false) * normal)
+    # One verdict a row.
+    return Points(**found["pointwise"]["counts"])
 
 
 def _training(*arguments: str | Path, made: Path | None = None) -> str:
@@ -139,16 +98,10 @@ def _training(*arguments: str | Path, made: Path | None = None) -> str:
     return done.stdout
 
 
-def _shares(counts: Counts) -> tuple[float, float, float]:
-    return (
-        round(counts.f1, 3),
-        round(counts.false_alarm_rate, 3),
-        round(counts.missed_alarm_rate, 3),
-    )
-
-
-def _ratio(part: float, of: float) -> float:
-    return part / of if of else 0.0
+def _shares(counts: Points) -> tuple[float, float, float]:
+    shares = (counts.f1, counts.false_alarm_rate, counts.missed_alarm_rate)
+    f1, false_alarms, missed = (round(share or 0.0, 3) for share in shares)
+    return f1, false_alarms, missed
 
 
 def _files(folder: Path | None) -> list[Path]:

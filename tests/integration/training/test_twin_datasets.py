@@ -63,3 +63,21 @@ def test_what_the_twin_refuses_is_one_line_and_leaves_nothing(tmp_path: Path) ->
         make(Profile("wrong", (wrong,)), tmp_path / "d", lambda line: None)
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "d").iterdir()) == []
+
+
+def test_normal_operation_of_training_holds_no_trip(tmp_path: Path) -> None:
+    # Commands in strong wind are what can trip a machine; a model would learn that as normal.
+    runs = tuple(
+        run
+        for run in profile("nrel_5mw").runs
+        if run.role != "fault" and run.wind > 17 and run.scenario and run.scenario.get("commands")
+    )
+    assert len(runs) >= 4
+    make(Profile("strong", runs), tmp_path / "strong", lambda line: None)
+    dataset = open_dataset(tmp_path / "strong")
+    status, tripped = dataset.schema.channel_names.index("status"), 5
+    assert not [
+        recording.source
+        for recording in dataset.recordings()
+        if (recording.values[status] == tripped).any()
+    ]

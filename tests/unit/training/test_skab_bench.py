@@ -1,33 +1,55 @@
-"""The benchmark's counts follow from what an evaluation tells, and add up over files."""
+"""The benchmark adds up rows, not shares, and tells them as its leaderboard does."""
+
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.skab import Counts, counts_of
+from bench import skab
 
 
-def _evaluation(recall: float | None, false_alarms: float, verdicts: int, hours: float) -> dict:
-    return {
-        "pointwise": {"recall": recall, "false_alarm_rate": false_alarms},
-        "verdicts": verdicts,
-        "turbine_hours_without_faults": hours,
+def _evaluation(right: int, false: int, missed: int, quiet: int) -> str:
+    counts = {
+        "true_positive": right,
+        "false_positive": false,
+        "false_negative": missed,
+        "true_negative": quiet,
     }
+    return json.dumps({"pointwise": {"counts": counts}})
 
 
-def test_counts_follow_from_shares() -> None:
-    counts = counts_of(_evaluation(0.75, 0.1, 700, 300 / 3600))
-    assert counts == Counts(300, pytest.approx(30), 100, pytest.approx(270))
-    assert counts.false_alarm_rate == pytest.approx(0.1)
-    assert counts.missed_alarm_rate == pytest.approx(0.25)
-    assert counts.f1 == pytest.approx(600 / 730)
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What each dataset's evaluation says; training is left out."""
+    found: dict[str, str] = {}
+
+    def training(*arguments: Any, made: Path | None = None) -> str:
+        if arguments[0] != "evaluate":
+            return ""
+        return found[arguments[arguments.index("--data") + 1].name]
+
+    monkeypatch.setattr(skab, "_training", training)
+    return found
 
 
-def test_files_are_pooled_by_rows_and_not_by_their_shares() -> None:
-    long = counts_of(_evaluation(1.0, 0.0, 900, 100 / 3600))
-    short = counts_of(_evaluation(0.0, 0.0, 200, 100 / 3600))
-    assert (long + short).missed_alarm_rate == pytest.approx(100 / 900)
+def _row(*files: str) -> skab.Row:
+    paths = [Path(f"{name}.csv") for name in files]
+    (row,) = skab.rows(paths, ["dynamic"], ["run"], Path("map.yaml"))
+    return row
 
 
-def test_a_file_without_faults_has_false_alarms_only() -> None:
-    counts = counts_of(_evaluation(None, 0.2, 100, 100 / 3600))
-    assert counts.false_positive == pytest.approx(20)
-    assert counts.f1 == 0.0
+def test_files_are_pooled_by_rows_and_not_by_their_shares(judged: dict[str, str]) -> None:
+    judged |= {"long": _evaluation(800, 0, 0, 100), "short": _evaluation(0, 30, 100, 70)}
+    row = _row("long", "short")
+    assert row.missed_alarm_rate == pytest.approx(100 / 900, abs=1e-3)
+    assert row.false_alarm_rate == pytest.approx(30 / 200, abs=1e-3)
+    assert row.f1 == pytest.approx(1600 / (1600 + 100 + 30), abs=1e-3)
+    assert row.rows == 1100
+    assert row.files["long"] == (1.0, 0.0, 0.0)
+
+
+def test_a_file_without_faults_has_false_alarms_only(judged: dict[str, str]) -> None:
+    judged["calm"] = _evaluation(0, 20, 0, 80)
+    row = _row("calm")
+    assert (row.f1, row.false_alarm_rate, row.missed_alarm_rate) == (0.0, 0.2, 0.0)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gustbed_protocol.errors import GustbedError
 from gustbed_training.data.schema import Schema
 
 Say = Callable[[str], None]
@@ -35,6 +36,13 @@ class FitData:
     windows: NDArray[np.float32]
     train: Sequence[NDArray[np.float32]]
     held: Sequence[NDArray[np.float32]]
+
+    def require(self, fewest: int, what: str) -> None:
+        """Raise ``GustbedError`` for fewer training windows than a detector can do with."""
+        if len(self.windows) < fewest:
+            raise GustbedError(
+                f"{len(self.windows)} training windows for {what}", f"give at least {fewest}"
+            )
 
 
 class Detector(Protocol):

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from gustbed_protocol.errors import GustbedError
 from gustbed_training.detectors.base import FitData, Plan, Say
 from gustbed_training.detectors.forest_tables import Tables, tables_of, usual_length
 from gustbed_training.detectors.scaling import Normal, laid_on
@@ -32,11 +31,7 @@ class Forest:
 
     def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
         """Grow trees. Equal seeds give equal trees. Raises ``GustbedError`` for few windows."""
-        if len(data.windows) < _FEWEST:
-            raise GustbedError(
-                f"{len(data.windows)} training windows for an isolation forest",
-                f"give at least {_FEWEST}",
-            )
+        data.require(_FEWEST, "an isolation forest")
         statistics = _Statistics(data.windows).eval()
         samples = min(SAMPLES, len(data.windows))
         table = _all(statistics, data.windows)

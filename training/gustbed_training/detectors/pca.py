@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gustbed_protocol.errors import GustbedError
 from gustbed_training.detectors.base import FitData, Plan, Say
 from gustbed_training.detectors.scaling import Normal, laid_on
 
@@ -35,11 +34,7 @@ class Pca:
 
     def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
         """Nothing is random. Raises ``GustbedError`` for less than a handful of windows."""
-        if len(data.windows) < _FEWEST:
-            raise GustbedError(
-                f"{len(data.windows)} training windows for principal components",
-                f"give at least {_FEWEST}",
-            )
+        data.require(_FEWEST, "principal components")
         flat = _Flat(data.windows).eval()
         mean, covariance = _covariance(flat, data.windows)
         kept = _components(covariance)

@@ -1,6 +1,7 @@
 """An evaluation as JSON, as a table for people, and as the few numbers of a manifest."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -174,13 +175,14 @@ def _summary(result: Evaluation) -> list[str]:
     return lines
 
 
-def _pointwise(points: Points, labelled: bool) -> dict[str, float | None]:
+def _pointwise(points: Points, labelled: bool) -> dict[str, Any]:
     return {
         "precision": _rounded(points.precision) if labelled else None,
         "recall": _rounded(points.recall),
         "f1": _rounded(points.f1),
         "false_alarm_rate": _rounded(points.false_alarm_rate, 6),
         "missed_alarm_rate": _rounded(points.missed_alarm_rate),
+        "counts": asdict(points),
     }
 
 
