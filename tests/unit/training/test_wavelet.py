@@ -5,8 +5,8 @@ import pytest
 import pywt
 import torch
 
-from gustbed_training.model import WINDOW, Denoise
-from gustbed_training.wavelet import (
+from gustbed_training.detectors.miniature.model import WINDOW, Denoise
+from gustbed_training.detectors.miniature.wavelet import (
     LEVEL,
     WAVELET,
     noise_sigma,

@@ -11,9 +11,9 @@ from gustbed_training.detectors.compact_blocks import Blocks, layout_for
 from gustbed_training.detectors.compact_limits import set_limits
 from gustbed_training.detectors.compact_model import CompactModel
 from gustbed_training.detectors.compact_training import choose, figures, train
-from gustbed_training.model import WIND, WINDOW, TurbineModel
-from gustbed_training.train import Plan as TrainPlan
-from gustbed_training.train import train as train_miniature
+from gustbed_training.detectors.miniature.model import WIND, WINDOW, TurbineModel
+from gustbed_training.detectors.miniature.train import Plan as TrainPlan
+from gustbed_training.detectors.miniature.train import train as train_miniature
 
 _EPOCHS = 12
 """Of each of the two stages."""

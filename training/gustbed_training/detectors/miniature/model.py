@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_training.heads import AutoencoderHead, ConditionalHead, Head
-from gustbed_training.wavelet import noise_sigma, transform, universal_threshold
+from gustbed_training.detectors.miniature.heads import AutoencoderHead, ConditionalHead, Head
+from gustbed_training.detectors.miniature.wavelet import noise_sigma, transform, universal_threshold
 
 WINDOW = 100
 BLOCK = 10

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gustbed_training.heads import Head
-from gustbed_training.model import TurbineModel, statistics
+from gustbed_training.detectors.miniature.heads import Head
+from gustbed_training.detectors.miniature.model import TurbineModel, statistics
 
 Say = Callable[[str], None]
 _CHUNK = 8192
