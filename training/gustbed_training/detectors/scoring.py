@@ -13,8 +13,8 @@ from gustbed_protocol.package import INPUT, RATIO, SCORE, Package, read_package
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 Scorer = Callable[[NDArray[np.float32]], Scores]
 """Windows (n, features, time) to scores and ratios, each (n, features)."""
-_BATCH = 128
-"""Windows at a time: as many as a site's turbines; more would not stay in the processor's cache."""
+_BATCH = 32
+"""Windows at a time: larger batches of the largest windows leave the processor's cache."""
 
 
 def scorer(model: bytes) -> Scorer:
