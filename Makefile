@@ -7,10 +7,11 @@ TARGET ?=
 export RUNTIME TARGET
 PYTEST_ARGS ?=
 SEEDS ?= 0,1,2
+AGAIN ?= 3
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: ## Install everything that the fleet needs
@@ -43,6 +44,10 @@ bench: setup ## Print the figures of edge, twin and memory
 .PHONY: detection
 detection: ## Make datasets, train and judge every detector, write docs/detection.* (SEEDS=0,1,2)
 	@scripts/setup train && $(GUSTBED) model compare --write-docs --seeds $(SEEDS)
+
+.PHONY: detection-again
+detection-again: ## Train and judge with another seed, and say whether docs/detection.json agrees
+	@scripts/setup train && $(GUSTBED) model compare --seeds $(AGAIN) --against docs/detection.json
 
 .PHONY: lock
 lock: ## Renew the lock files

@@ -126,6 +126,12 @@ def _add_judging(
     compare.add_argument("--seeds", type=_seeds, default=(0, 1, 2), metavar="0,1,2")
     compare.add_argument("--detectors", type=_names, metavar="NAME,…")
     compare.add_argument("--docs", type=Path, metavar="DIR", help="also write detection.md, .json")
+    compare.add_argument(
+        "--against",
+        type=Path,
+        metavar="JSON",
+        help="say whether an earlier comparison's rows agree",
+    )
     compare.add_argument("--told-as", default="make detection", help=argparse.SUPPRESS)
     compare.add_argument("--json", action="store_true")
     _add_home(compare)

@@ -123,6 +123,9 @@ def compare(
     write_docs: Annotated[
         bool, typer.Option("--write-docs", help="Write docs/detection.md and .json.")
     ] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="A detection.json: say whether it agrees.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Train and test every detector several times, and print one table."""
@@ -132,6 +135,7 @@ def compare(
         "--home": fleet.home,
         "--data": data,
         "--detectors": detectors,
+        "--against": against,
     }
     if write_docs:
         again = "" if seeds == USUAL_SEEDS else f" SEEDS={seeds}"

@@ -129,6 +129,7 @@ def evaluate(options: argparse.Namespace, say: Say) -> None:
 def compare(options: argparse.Namespace, say: Say) -> None:
     """Every detector, several times."""
     from gustbed_training.detectors.registry import DETECTORS, detector
+    from gustbed_training.evaluation.agreement import agreements, agreements_as_table, read_rows
     from gustbed_training.evaluation.compare import compare as rows_of
     from gustbed_training.evaluation.compare import rows_as_json, rows_as_table
     from gustbed_training.evaluation.detection_page import Results, write_detection
@@ -143,6 +144,7 @@ def compare(options: argparse.Namespace, say: Say) -> None:
     chosen = options.detectors or tuple(DETECTORS)
     for name in chosen:
         detector(name)
+    stated = None if options.against is None else read_rows(options.against)
     fields = (
         default_fields(options.home, say)
         if options.data is None
@@ -158,6 +160,10 @@ def compare(options: argparse.Namespace, say: Say) -> None:
         print(json.dumps(rows_as_json(rows), indent=2, allow_nan=False))
     else:
         print(rows_as_table(rows))
+    if stated is not None:
+        table = agreements_as_table(agreements(rows_as_json(rows), stated))
+        # With --json, the rows stay all that a program reads.
+        (say if options.json else print)(f"\nBeside {options.against}:\n{table}")
 
 
 def drift(options: argparse.Namespace, say: Say) -> None:
