@@ -77,8 +77,15 @@ def presigned_placeholder(bucket: str, key: str, region: str) -> str:
 
 
 def package_prefix(name: str, version: str) -> str:
-    """Where a release lies in the artifact bucket: ``<prefix>/package.tar.gz``, ``/job.json``."""
+    """Where a version lies in the artifact bucket: ``<prefix>/package.tar.gz``, its jobs below."""
     return f"releases/{name}/{version}"
+
+
+def job_key(release: Release) -> str:
+    """Where a release's job document lies there: a version may be a shadow first, serve later."""
+    prefix = package_prefix(release.name, release.version)
+    place = prefix if release.role == "serve" else f"{prefix}/{release.role}"
+    return f"{place}/{JOB_FILE}"
 
 
 PACKAGE_FILE = "package.tar.gz"

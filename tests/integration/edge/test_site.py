@@ -5,8 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -14,11 +12,12 @@ import pytest
 from gustbed_edge.quarantine import FILE
 from gustbed_protocol import codec, topics
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
+from gustbed_protocol.events import Heartbeat
 from gustbed_protocol.legacy import format_record, sample_as_mapping
 from gustbed_protocol.mqtt import Message, Session
 from gustbed_protocol.settings import SiteSettings
 from tests.support.edge import RunningEdge, Turbines, running_edge
+from tests.support.listener import Listener
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.packages import (
     BREAKING_VOLTAGE,
@@ -35,51 +34,6 @@ from tests.support.ports import wait_until
 SITE = SiteSettings(turbines=4)
 """The broker knows six turbines, the edge only these: wt05 and wt06 are strangers to it."""
 ALL = ("wt01", "wt02", "wt03")
-
-
-class Listener:
-    """An operator who listens to everything on the site."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.messages: list[tuple[str, bytes]] = []
-        everything = f"{topics.ROOT}/{SITE.site}/#"
-        self._session = Session(
-            broker.settings,
-            user="operator",
-            client_id=f"listener-{uuid4()}",
-            subscriptions={everything: lambda topic, body: self.messages.append((topic, body))},
-        )
-
-    def __enter__(self) -> "Listener":
-        self._session.start()
-        self._session.wait_connected(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._session.stop()
-
-    def of(self, topic: str, kind: Any) -> list[Any]:
-        """Messages on a topic, read as the protocol says."""
-        decode = codec.decoder(kind)
-        return [decode(body) for where, body in list(self.messages) if where == topic]
-
-    def verdicts(self, turbine: str) -> list[Verdict]:
-        """Verdicts on a turbine."""
-        return self.of(topics.verdict(SITE.site, turbine), Verdict)
-
-    def events(self, turbine: str) -> list[AnomalyEvent]:
-        """Event changes of a turbine."""
-        return self.of(topics.event(SITE.site, turbine), AnomalyEvent)
-
-    def states(self) -> list[str]:
-        """What the edge's state was."""
-        return [s.state for s in self.of(topics.state(SITE.site, "edge"), ServiceState)]
-
-
-@pytest.fixture
-def listener(broker: Broker) -> Iterator[Listener]:
-    with Listener(broker) as listening:
-        yield listening
 
 
 @contextmanager

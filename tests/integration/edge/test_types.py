@@ -5,20 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 import numpy as np
-import pytest
 
 from gustbed_edge.models import ModelStore
 from gustbed_edge.outbox import Outbox
-from gustbed_protocol import codec, topics
+from gustbed_protocol import topics
 from gustbed_protocol.capture import Capture, unpack
-from gustbed_protocol.events import AnomalyEvent, Heartbeat, Verdict
-from gustbed_protocol.mqtt import Session
+from gustbed_protocol.events import AnomalyEvent, Heartbeat
 from gustbed_protocol.settings import SiteSettings
 from tests.support.edge import Mill, RunningEdge, Turbines, running_edge
+from tests.support.listener import Listener
 from tests.support.mosquitto import Broker
 from tests.support.packages import (
     MILL,
@@ -38,51 +36,6 @@ from tests.support.ports import wait_until
 SITE = SiteSettings(turbines=2)
 MINI_ONE, MILL_ONE = "wt01", "wt02"
 KEY = SigningKey("k1")
-
-
-class Listener:
-    """An operator who listens to the site."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._messages: list[tuple[str, bytes]] = []
-        self._session = Session(
-            broker.settings,
-            user="operator",
-            client_id=f"listener-{uuid4()}",
-            subscriptions={
-                f"{topics.ROOT}/{SITE.site}/#": lambda t, body: self._messages.append((t, body))
-            },
-        )
-
-    def __enter__(self) -> "Listener":
-        self._session.start()
-        self._session.wait_connected(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._session.stop()
-
-    def of(self, topic: str, kind: Any) -> list[Any]:
-        """What has come on a topic."""
-        decode = codec.decoder(kind)
-        return [decode(body) for where, body in list(self._messages) if where == topic and body]
-
-    def verdicts(self, turbine: str, boot: str) -> list[Verdict]:
-        """The serving model's on one boot."""
-        return self._of_boot(topics.verdict(SITE.site, turbine), boot)
-
-    def challenging(self, turbine: str, boot: str) -> list[Verdict]:
-        """The challenger's on one boot."""
-        return self._of_boot(topics.challenger(SITE.site, turbine), boot)
-
-    def _of_boot(self, topic: str, boot: str) -> list[Verdict]:
-        return [verdict for verdict in self.of(topic, Verdict) if verdict.boot == boot]
-
-
-@pytest.fixture
-def listener(broker: Broker) -> Iterator[Listener]:
-    with Listener(broker) as listening:
-        yield listening
 
 
 @dataclass(frozen=True)
@@ -142,8 +95,7 @@ def test_a_site_with_two_types_runs_two_models(
 
 
 def edge_events(listener: Listener) -> list[AnomalyEvent]:
-    events = listener.of(topics.event(SITE.site, MILL_ONE), AnomalyEvent)
-    return [event for event in events if event.change == "opened"]
+    return [event for event in listener.events(MILL_ONE) if event.change == "opened"]
 
 
 def challenge(folder: Path) -> None:

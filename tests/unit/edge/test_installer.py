@@ -3,125 +3,19 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gustbed_edge.detector import Detector
-from gustbed_edge.installer import Installer, Limits
-from gustbed_edge.models import ModelStore, load_challengers, load_factory, load_serving
-from gustbed_edge.trust import Keys
+from gustbed_edge.installer import Limits
+from gustbed_edge.models import load_factory
 from gustbed_protocol.features import Feature
-from gustbed_protocol.jobs import JobDocument, Signature
+from gustbed_protocol.jobs import Signature
 from gustbed_protocol.package import MAX_PACKAGE_BYTES, Package, PackageError
 from gustbed_protocol.telemetry import MINI
-from tests.support.packages import (
-    MILL,
-    Signed,
-    SigningKey,
-    mill_package,
-    sign_package,
-    tiny_graph,
-    tiny_package,
-    write_factory,
-)
-
-KEY = SigningKey("k1")
-
-
-class Site:
-    """An edge's disk and an artifact store, without the network."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.keys: Keys = {"k1": KEY.private.public_key()}
-        self.swapped: list[str] = []
-        self.shadows: dict[str, str] = {}
-        self.downloads = 0
-        self.served: bytes = b""
-        own = SigningKey("factory")
-        signed = sign_package(tiny_package("1.0.0"), own, folder / "packages")
-        self.factory = write_factory(folder / "factory", signed, own)
-        self.start()
-
-    def start(self, **changes: Any) -> None:
-        """Start, or restart."""
-        store = ModelStore(self.folder / "models")
-        self.serving = load_serving(store, self.keys, self.factory)
-        challengers = load_challengers(store, self.keys, self.serving)
-        self.shadows = {kind: loaded.release.version for kind, loaded in challengers.items()}
-        options: dict[str, Any] = {
-            "serving": self.serving,
-            "keys": lambda: self.keys,
-            "scoring": self,
-            "challengers": challengers,
-            "limits": Limits(6, 5.0),
-            "scratch": self.folder,
-            "fetch": self.fetch,
-        }
-        self.store = store
-        self.installer = Installer(store, **(options | changes))
-
-    def serve(self, detector: Detector) -> None:
-        self.swapped.append(detector.model.version)
-
-    def withdraw(self, kind: str) -> None:
-        self.swapped.append(f"no {kind}")
-
-    def challenge(self, detector: Detector) -> None:
-        self.shadows[detector.manifest.turbine_type] = detector.model.version
-
-    def dismiss(self, kind: str) -> None:
-        del self.shadows[kind]
-
-    def challenging(self, kind: str) -> bool:
-        return kind in self.shadows
-
-    def fetch(self, _url: str, _size: int, _sha256: str, _folder: Path) -> bytes:
-        self.downloads += 1
-        return self.served
-
-    def order(self, signed: Signed, **changes: Any) -> dict[str, Any]:
-        """The job document of a package, which is put up for download."""
-        self.served = signed.archive
-        document = JobDocument(signed.release, "https://store/x", signed.signature)
-        return asdict(document) | changes
-
-    def package(self, version: str, **options: Any) -> Signed:
-        """A signed package."""
-        return sign_package(tiny_package(version, **options), KEY, self.folder / "packages")
-
-    def mill(self, version: str, **options: Any) -> Signed:
-        """A signed package for another type."""
-        return sign_package(mill_package(version, **options), KEY, self.folder / "packages")
-
-    def shadow(self, version: str, **options: Any) -> Signed:
-        """A package signed to challenge."""
-        package = tiny_package(version, **options)
-        return sign_package(package, KEY, self.folder / "packages", role="shadow")
-
-    def install(self, signed: Signed, job: str = "job", **changes: Any) -> None:
-        self.installer.install(job, self.order(signed, **changes), lambda _text: None)
-
-    def refusal(self, signed: Signed, **changes: Any) -> str:
-        """The reason of a refusal, which must have changed nothing."""
-        before, swapped = self.store.committed(), list(self.swapped)
-        with pytest.raises(PackageError) as refused:
-            self.install(signed, **changes)
-        assert self.store.committed() == before
-        assert self.swapped == swapped
-        return refused.value.reason
-
-    def serves(self, kind: str = MINI) -> str | None:
-        """The version that serves after a restart."""
-        self.start()
-        return self.serving[kind].release.version if kind in self.serving else None
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+from tests.support.packages import SigningKey, sign_package, tiny_graph, tiny_package, write_factory
+from tests.unit.edge.installing import KEY, THRESHOLDS, Site, full
 
 
 def test_an_update_serves_and_is_committed(site: Site) -> None:
@@ -241,53 +135,6 @@ def test_a_model_that_would_take_too_much_memory_is_refused(site: Site) -> None:
     assert site.refusal(site.package("1.1.0", window=2000)) == "too_large"
 
 
-def test_a_type_that_the_site_has_not_got_is_installed_all_the_same(site: Site) -> None:
-    site.install(site.mill("0.1.0"))
-    assert (site.serves(), site.serves(MILL)) == ("1.0.0", "0.1.0")
-    assert site.swapped == ["0.1.0"]
-
-
-def test_o3_versions_are_compared_within_a_models_name(site: Site) -> None:
-    site.install(site.mill("5.0.0"))
-    site.install(site.package("1.1.0"))
-    assert site.refusal(site.mill("4.0.0")) == "not_newer"
-    site.start()
-    assert site.refusal(site.mill("4.0.0")) == "not_newer"
-    site.install(site.package("1.2.0"))
-    assert (site.serves(), site.serves(MILL)) == ("1.2.0", "5.0.0")
-
-
-def test_o6_updates_of_two_types_in_turn_work_as_the_first_did(site: Site) -> None:
-    for number in ("2.0.0", "2.1.0", "2.2.0"):
-        site.install(site.package(number))
-        site.install(site.mill(number))
-    assert (site.serves(), site.serves(MILL)) == ("2.2.0", "2.2.0")
-
-
-def test_a_package_of_another_type_under_an_installed_name_is_refused(site: Site) -> None:
-    assert site.refusal(site.mill("2.0.0", name="tiny")) == "wrong_model"
-    site.install(site.mill("1.0.0"))
-    assert site.refusal(site.package("2.0.0", name="mill")) == "wrong_model"
-
-
-def test_a_second_name_for_a_type_is_refused_also_after_a_restart(site: Site) -> None:
-    site.install(site.mill("1.0.0"))
-    assert site.refusal(site.mill("2.0.0", name="windmill")) == "wrong_model"
-    site.start()
-    assert site.refusal(site.mill("2.0.0", name="windmill")) == "wrong_model"
-
-
-def test_o1_a_first_model_of_a_type_whose_pointer_cannot_be_written_does_not_serve(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(site.store, "commit", full)
-    with pytest.raises(PackageError) as refused:
-        site.install(site.mill("1.0.0"))
-    assert refused.value.reason == "storage"
-    assert site.swapped == ["1.0.0", "no mill"]
-    assert site.serves(MILL) is None
-
-
 def test_a_factory_model_newer_than_the_broken_one_counts_as_installed(site: Site) -> None:
     site.install(site.package("1.1.0"))
     shutil.rmtree(site.folder / "models" / "tiny-1.1.0")
@@ -298,119 +145,6 @@ def test_a_factory_model_newer_than_the_broken_one_counts_as_installed(site: Sit
     assert site.refusal(site.package("1.1.0")) == "not_newer"
     site.install(site.package("1.6.0"))
     assert site.serves() == "1.6.0"
-
-
-# Challengers
-
-
-def test_a_shadow_release_challenges_and_does_not_serve_also_after_a_restart(site: Site) -> None:
-    site.install(site.shadow("1.1.0"))
-    assert (site.shadows, site.swapped) == ({"mini": "1.1.0"}, [])
-    assert site.serves() == "1.0.0"
-    assert site.shadows == {"mini": "1.1.0"}
-
-
-def test_o2_o4_a_challenger_passes_the_same_checks(site: Site) -> None:
-    signed = site.shadow("1.1.0")
-    changed = asdict(replace(signed.release, role="serve"))
-    assert site.refusal(signed, release=changed) == "bad_signature"
-    package = replace(tiny_package("1.1.0"), model=tiny_graph(dict.fromkeys(THRESHOLDS, 3.0)))
-    wrong = sign_package(package, KEY, site.folder / "packages", role="shadow")
-    assert site.refusal(wrong) == "golden_mismatch"
-    assert site.refusal(site.shadow("1.1.0", rate=10.0)) == "wrong_rate"
-    assert site.refusal(site.shadow("1.1.0", name="other")) == "wrong_model"
-    assert site.refusal(site.shadow("1.0.0")) == "not_newer"
-    assert site.shadows == {}
-
-
-def test_a_shadow_of_a_type_that_nothing_serves_is_refused(site: Site) -> None:
-    signed = sign_package(mill_package("1.0.0"), KEY, site.folder / "packages", role="shadow")
-    assert site.refusal(signed) == "nothing_to_challenge"
-
-
-def test_a_role_that_nobody_knows_is_a_bad_document(site: Site) -> None:
-    signed = sign_package(tiny_package("1.1.0"), KEY, site.folder / "packages", role="shade")
-    assert site.refusal(signed) == "bad_document"
-
-
-def test_the_same_version_released_to_serve_promotes_it(site: Site) -> None:
-    site.install(site.shadow("1.1.0"))
-    site.install(site.package("1.1.0"), job="promote")
-    assert (site.shadows, site.swapped) == ({}, ["1.1.0"])
-    assert site.serves() == "1.1.0"
-    assert site.shadows == {}
-
-
-def test_a_newer_serving_model_ends_an_older_challenger_and_an_older_one_does_not(
-    site: Site,
-) -> None:
-    site.install(site.shadow("1.2.0"))
-    site.install(site.package("1.1.0"))
-    assert site.shadows == {"mini": "1.2.0"}
-    site.install(site.package("1.3.0"))
-    assert site.shadows == {}
-    assert site.serves() == "1.3.0"
-    assert site.shadows == {}
-
-
-def test_another_shadow_takes_the_place_of_the_one_before(site: Site) -> None:
-    site.install(site.shadow("1.1.0"))
-    site.install(site.shadow("1.2.0"), job="next")
-    assert site.shadows == {"mini": "1.2.0"}
-    site.start()
-    assert site.shadows == {"mini": "1.2.0"}
-
-
-def test_a_rollback_under_a_challenger_keeps_it(site: Site) -> None:
-    site.install(site.package("1.1.0"))
-    site.install(site.shadow("1.2.0"))
-    back = sign_package(tiny_package("1.0.5"), KEY, site.folder / "packages", rollback=True)
-    site.install(back)
-    assert site.serves() == "1.0.5"
-    assert site.shadows == {"mini": "1.2.0"}
-
-
-def test_what_challenges_already_is_a_success_and_what_was_dropped_begins_again(
-    site: Site,
-) -> None:
-    signed = site.shadow("1.1.0")
-    site.install(signed)
-    site.install(signed, job="another")
-    assert site.downloads == 1
-    site.shadows.clear()
-    site.install(signed, job="third")
-    assert (site.downloads, site.shadows) == (2, {"mini": "1.1.0"})
-
-
-def test_o1_a_challenger_that_cannot_be_committed_does_not_stay(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(site.store, "challenge", full)
-        with pytest.raises(PackageError) as refused:
-            site.install(site.shadow("1.1.0"))
-    assert (refused.value.reason, site.shadows) == ("storage", {})
-    site.install(site.shadow("1.1.0"))
-    monkeypatch.setattr(site.store, "challenge", full)
-    with pytest.raises(PackageError):
-        site.install(site.shadow("1.2.0"))
-    assert site.shadows == {"mini": "1.1.0"}
-
-
-def test_a_challenger_that_the_scoring_thread_does_not_let_go_fails_no_promotion(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stuck(_kind: str) -> None:
-        raise TimeoutError("stuck")
-
-    site.install(site.shadow("1.1.0"))
-    monkeypatch.setattr(site, "dismiss", stuck)
-    site.install(site.package("1.1.0"), job="promote")
-    assert site.serves() == "1.1.0"
-
-
-def full(*_: object) -> None:
-    raise OSError(28, "No space left on device")
 
 
 def altered(package: Package, **changes: Any) -> Package:
@@ -429,9 +163,6 @@ def test_o4_a_model_that_misses_its_golden_outputs_is_refused(site: Site) -> Non
     signed = sign_package(package, KEY, site.folder / "packages")
     assert site.refusal(signed) == "golden_mismatch"
     assert site.serves() == "1.0.0"
-
-
-THRESHOLDS = tiny_package().manifest.thresholds
 
 
 def test_o4_a_model_that_is_too_slow_is_refused(site: Site) -> None:

@@ -59,10 +59,7 @@ def read_release(key: str, text: bytes) -> jobs.Release:
         raise GustbedError(key, f"operation {operation!r}, schema {schema!r} are not known")
     if release.role not in get_args(jobs.Role):
         raise GustbedError(key, f"role {release.role!r} is not known")
-    place = jobs.package_prefix(release.name, release.version)
-    if release.role != "serve":
-        place = f"{place}/{release.role}"
-    if key != f"{place}/{jobs.JOB_FILE}":
+    if key != jobs.job_key(release):
         raise GustbedError(key, f"says that it is {described(release)}")
     return release
 

@@ -12,7 +12,7 @@ import os
 import re
 import tarfile
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -78,7 +78,7 @@ def package(
     s3.put_object(Bucket=bucket, Key=f"{prefix}/{jobs.PACKAGE_FILE}", Body=data)
     # Last, because its arrival starts the rollout.
     body = json.dumps(asdict(document), sort_keys=True).encode()
-    key = job_key(release.name, release.version, release.role)
+    key = jobs.job_key(release)
     s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     return _done("released", arn, key)
 
@@ -121,12 +121,6 @@ def release_of(data: bytes, source: str, note: str) -> jobs.Release:
     )
 
 
-def job_key(name: str, version: str, role: jobs.Role) -> str:
-    """Where the job document lies: a version may be a shadow first and serve later."""
-    prefix = jobs.package_prefix(name, version)
-    return f"{prefix}/{jobs.JOB_FILE}" if role == "serve" else f"{prefix}/{role}/{jobs.JOB_FILE}"
-
-
 def level_version(version: str) -> str:
     """Return ``MAJOR.MINOR.PATCH``, else raise ``ValueError``."""
     parts = version.split(".")
@@ -165,7 +159,7 @@ def _manifest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, An
 def refuse_changed(s3: Any, bucket: str, release: jobs.Release) -> None:
     """Raise ``GustbedError`` if this version was released before with other bytes."""
     for role in get_args(jobs.Role):
-        key = job_key(release.name, release.version, role)
+        key = jobs.job_key(replace(release, role=role))
         try:
             earlier = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except s3.exceptions.NoSuchKey:

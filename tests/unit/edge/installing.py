@@ -1,0 +1,120 @@
+"""A site to install models on: an edge's disk and an artifact store, without the network."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gustbed_edge.detector import Detector
+from gustbed_edge.installer import Installer, Limits
+from gustbed_edge.models import ModelStore, load_challengers, load_serving
+from gustbed_edge.trust import Keys
+from gustbed_protocol.jobs import JobDocument
+from gustbed_protocol.package import PackageError
+from gustbed_protocol.telemetry import MINI
+from tests.support.packages import (
+    Signed,
+    SigningKey,
+    mill_package,
+    sign_package,
+    tiny_package,
+    write_factory,
+)
+
+KEY = SigningKey("k1")
+THRESHOLDS = tiny_package().manifest.thresholds
+
+
+class Site:
+    """An edge's disk and an artifact store, without the network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys: Keys = {"k1": KEY.private.public_key()}
+        self.swapped: list[str] = []
+        self.shadows: dict[str, str] = {}
+        self.downloads = 0
+        self.served: bytes = b""
+        own = SigningKey("factory")
+        signed = sign_package(tiny_package("1.0.0"), own, folder / "packages")
+        self.factory = write_factory(folder / "factory", signed, own)
+        self.start()
+
+    def start(self, **changes: Any) -> None:
+        """Start, or restart."""
+        store = ModelStore(self.folder / "models")
+        self.serving = load_serving(store, self.keys, self.factory)
+        challengers = load_challengers(store, self.keys, self.serving)
+        self.shadows = {kind: loaded.release.version for kind, loaded in challengers.items()}
+        options: dict[str, Any] = {
+            "serving": self.serving,
+            "keys": lambda: self.keys,
+            "scoring": self,
+            "challengers": challengers,
+            "limits": Limits(6, 5.0),
+            "scratch": self.folder,
+            "fetch": self.fetch,
+        }
+        self.store = store
+        self.installer = Installer(store, **(options | changes))
+
+    def serve(self, detector: Detector) -> None:
+        self.swapped.append(detector.model.version)
+
+    def withdraw(self, kind: str) -> None:
+        self.swapped.append(f"no {kind}")
+
+    def challenge(self, detector: Detector) -> None:
+        self.shadows[detector.manifest.turbine_type] = detector.model.version
+
+    def dismiss(self, kind: str) -> None:
+        del self.shadows[kind]
+
+    def challenging(self, kind: str) -> bool:
+        return kind in self.shadows
+
+    def fetch(self, _url: str, _size: int, _sha256: str, _folder: Path) -> bytes:
+        self.downloads += 1
+        return self.served
+
+    def order(self, signed: Signed, **changes: Any) -> dict[str, Any]:
+        """The job document of a package, which is put up for download."""
+        self.served = signed.archive
+        document = JobDocument(signed.release, "https://store/x", signed.signature)
+        return asdict(document) | changes
+
+    def package(self, version: str, **options: Any) -> Signed:
+        """A signed package."""
+        return sign_package(tiny_package(version, **options), KEY, self.folder / "packages")
+
+    def mill(self, version: str, **options: Any) -> Signed:
+        """A signed package for another type."""
+        return sign_package(mill_package(version, **options), KEY, self.folder / "packages")
+
+    def shadow(self, version: str, **options: Any) -> Signed:
+        """A package signed to challenge."""
+        package = tiny_package(version, **options)
+        return sign_package(package, KEY, self.folder / "packages", role="shadow")
+
+    def install(self, signed: Signed, job: str = "job", **changes: Any) -> None:
+        self.installer.install(job, self.order(signed, **changes), lambda _text: None)
+
+    def refusal(self, signed: Signed, **changes: Any) -> str:
+        """The reason of a refusal, which must have changed nothing."""
+        before, swapped = self.store.committed(), list(self.swapped)
+        with pytest.raises(PackageError) as refused:
+            self.install(signed, **changes)
+        assert self.store.committed() == before
+        assert self.swapped == swapped
+        return refused.value.reason
+
+    def serves(self, kind: str = MINI) -> str | None:
+        """The version that serves after a restart."""
+        self.start()
+        return self.serving[kind].release.version if kind in self.serving else None
+
+
+def full(*_: object) -> None:
+    """A disk that takes nothing more."""
+    raise OSError(28, "No space left on device")
