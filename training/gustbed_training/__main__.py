@@ -12,6 +12,7 @@ from gustbed_protocol.errors import GustbedError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 HOME = Path(".gustbed")
+_SAGEMAKER = "sagemaker"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,15 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def execute(arguments: Sequence[str]) -> None:
     """Run a subcommand. Raises ``GustbedError``, and ``SystemExit`` for wrong usage."""
-    from gustbed_training.pipeline.sagemaker import started_here
+    from gustbed_training.pipeline import commands, sagemaker
 
-    if list(arguments) == ["train"] and started_here(os.environ):
+    if list(arguments) == ["train"] and sagemaker.started_here(os.environ):
         # SageMaker starts every image with this one word.
-        arguments = ["sagemaker"]
+        arguments = [_SAGEMAKER]
     options = parser().parse_args(arguments)
-    from gustbed_training.pipeline import commands
-
-    commands.COMMANDS[options.command](options, _say)
+    if options.command == _SAGEMAKER:
+        # Not one of the others: it runs them.
+        sagemaker.train(execute, os.environ)
+    else:
+        commands.COMMANDS[options.command](options, _say)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("services/edge/gustbed_edge/factory"), metavar="DIR"
     )
     _add_home(factory)
-    add("sagemaker", "run as a SageMaker training job")
+    add(_SAGEMAKER, "run as a SageMaker training job")
     return top
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -205,14 +204,6 @@ def factory(options: argparse.Namespace, say: Say) -> None:
             print(path)
 
 
-def sagemaker(_options: argparse.Namespace, _say: Say) -> None:
-    """The pipeline where SageMaker wants it."""
-    from gustbed_training.__main__ import execute
-    from gustbed_training.pipeline.sagemaker import train as train_there
-
-    train_there(execute, os.environ)
-
-
 def _data(options: argparse.Namespace, say: Say) -> Path:
     """The dataset that is asked for, made if need be."""
     if options.data is not None:
@@ -275,5 +266,4 @@ COMMANDS: dict[str, Command] = {
     "drift": drift,
     "card": card,
     "factory": factory,
-    "sagemaker": sagemaker,
 }
