@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.package import Decision
-from gustbed_training.evaluation.events import smooth
+from gustbed_training.detectors.smoothing import smooth
 
 USUAL = Decision()
 _BLOCK = 60

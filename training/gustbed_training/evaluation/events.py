@@ -1,4 +1,4 @@
-"""Counting events from ratios over time, with the smoothing and hysteresis of the edge.
+"""Counting events from verdicts over time, with the hysteresis of the edge.
 
 The edge's state machine lives in the edge and training must not import it; these are the same
 rules as pure functions over a whole recording.
@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gustbed_protocol.package import Decision
@@ -20,23 +19,6 @@ class Span:
 
     opened: int
     closed: int | None
-
-
-def smooth(ratios: NDArray[np.floating], over: int) -> NDArray[np.float32]:
-    """Mean of each ratio and those before it, ``over`` in all; of fewer at the very beginning.
-
-    ``ratios`` (verdicts, ...) are those of one recording: what came before it counts for nothing.
-    """
-    if over <= 1 or not len(ratios):
-        return ratios.astype(np.float32)
-    result = np.empty(ratios.shape, dtype=np.float32)
-    first = min(over - 1, len(ratios))
-    for i in range(first):
-        result[i] = ratios[: i + 1].mean(axis=0, dtype=np.float64)
-    if len(ratios) >= over:
-        view = sliding_window_view(ratios, over, axis=0)
-        result[first:] = view.mean(axis=-1, dtype=np.float64)
-    return result
 
 
 def runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Label, Part
 from gustbed_training.data.windows import window_ends, windows_of
 from gustbed_training.detectors.scoring import Scorer
-from gustbed_training.evaluation.events import smooth
+from gustbed_training.detectors.smoothing import smooth
 from gustbed_training.evaluation.strength import Moments, Vector, excursions, moments
 
 _CHUNK = 4096
