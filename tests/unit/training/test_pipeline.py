@@ -149,6 +149,22 @@ def test_a_run_that_was_interrupted_goes_on_at_the_step_it_had_reached(
     assert len(mean.fits) == 1
 
 
+def test_what_suits_next_is_tried_where_the_gate_refuses_what_suits_best(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak = Mean(weaken=0.9)
+    monkeypatch.setitem(DETECTORS, "weak", lambda: weak)
+    monkeypatch.setattr(steps, "suited", lambda _: ("weak", "mean"))
+    result, lines = _lines(replace(job, detector=None))
+    assert result.gate.passed
+    assert result.manifest.detector == "mean"
+    assert "4/6 gate: weak is refused: trying mean" in lines
+    # Of several that are refused the best suited is kept, to be looked at.
+    monkeypatch.setattr(steps, "suited", lambda _: ("weak", "weak"))
+    refused, _ = _lines(replace(job, detector=None))
+    assert (refused.gate.passed, refused.manifest.detector) == (False, "weak")
+
+
 def test_a_worse_model_is_kept_but_refused(
     job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -135,8 +135,8 @@ def test_a_detector_that_knows_its_limit_is_believed_where_data_are_few() -> Non
 
 
 def test_the_amount_of_data_chooses_the_detector() -> None:
-    assert suited(100) == FOR_FEW
-    assert suited(100_000) == SHIPPED
+    assert suited(100) == (FOR_FEW,)
+    assert suited(100_000) == (SHIPPED, FOR_FEW)
     assert {FOR_FEW, SHIPPED} <= DETECTORS.keys()
 
 

@@ -19,9 +19,9 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
 }
 
 
-def suited(held_verdicts: int) -> str:
-    """The detector for as many held-out normal verdicts."""
-    return SHIPPED if held_verdicts >= ENOUGH else FOR_FEW
+def suited(held_verdicts: int) -> tuple[str, ...]:
+    """Detectors for as many held-out normal verdicts, the best suited first."""
+    return (SHIPPED, FOR_FEW) if held_verdicts >= ENOUGH else (FOR_FEW,)
 
 
 def detector(name: str) -> Detector:

@@ -1,7 +1,7 @@
 """The pipeline: prepare, train, evaluate, gate, package, register, each kept once it is done."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -38,11 +38,8 @@ def run(job: Job, say: Say) -> Result:
     begun = time.monotonic()
     store = Store(job.home / "pipeline", job.force)
     prepared = prepare_step(store, job, told(say, "prepare"))
-    name = job.detector or suited_to(prepared)
-    fitted = train_step(store, job, prepared, name, told(say, "train"))
-    measured = evaluate_step(store, job, prepared, fitted, told(say, "evaluate"))
-    gated = _gate_step(store, replace(job, detector=name), prepared, measured, told(say, "gate"))
-    packed = _package_step(store, job, (prepared, fitted, measured, gated), told(say, "package"))
+    best = _attempt(store, job, prepared, say)
+    packed = _package_step(store, job, prepared, best, told(say, "package"))
     archive = (packed / PACKAGE_FILE).read_bytes()
     tell = told(say, "register")
     write_atomically(job.out, archive)
@@ -52,7 +49,41 @@ def run(job: Job, say: Say) -> Result:
     if job.track:
         _record_step(store, job, Run(manifest, packed / PACKAGE_FILE, seconds), tell)
     store.prune("prepare", KEEP_PREPARED)
-    return Result(job.out, manifest, _load_gate(gated), seconds)
+    return Result(job.out, manifest, best.gate, seconds)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Folders of the steps that made and judged a model."""
+
+    fitted: Path
+    measured: Path
+    gated: Path
+
+    @property
+    def gate(self) -> Gate:
+        """Its verdict."""
+        return _load_gate(self.gated)
+
+
+def _attempt(store: Store, job: Job, prepared: Path, say: Say) -> Attempt:
+    """By the job's detector; else by the first suited one that passes its gate, or the very first.
+
+    Recordings that drift on for hours are too much for the detector that suits most.
+    """
+    names = suited_to(prepared) if job.detector is None else (job.detector,)
+    tell = told(say, "gate")
+    found: list[Attempt] = []
+    for name in names:
+        if found:
+            tell(f"{names[0]} is refused: trying {name}")
+        fitted = train_step(store, job, prepared, name, told(say, "train"))
+        measured = evaluate_step(store, job, prepared, fitted, told(say, "evaluate"))
+        gated = _gate_step(store, replace(job, detector=name), prepared, measured, tell)
+        found.append(Attempt(fitted, measured, gated))
+        if found[-1].gate.passed:
+            return found[-1]
+    return found[0]
 
 
 def told(say: Say, step: str) -> Say:
@@ -85,8 +116,8 @@ def train_step(store: Store, job: Job, prepared: Path, name: str, say: Say) -> P
     )
 
 
-def suited_to(prepared: Path) -> str:
-    """The detector that the data choose."""
+def suited_to(prepared: Path) -> tuple[str, ...]:
+    """The detectors that the data choose, the best suited first."""
     ready = prepare.load_prepared(prepared)
     return suited(sum(fit.count_windows(part, ready.schema) for part in ready.shares.calibrate))
 
@@ -159,21 +190,19 @@ def _rival(found: tuple[str, Path] | None) -> Rival | None:
     return None if found is None else Rival(found[0], measure.load_measured(found[1]))
 
 
-def _package_step(store: Store, job: Job, made: tuple[Path, Path, Path, Path], say: Say) -> Path:
-    prepared, fitted, measured, gated = made
-
+def _package_step(store: Store, job: Job, prepared: Path, best: Attempt, say: Say) -> Path:
     def make(folder: Path) -> None:
-        model, details = fit.load_fit(fitted)
+        model, details = fit.load_fit(best.fitted)
         parts = package.Made(
             prepare.load_prepared(prepared),
             model,
             details,
-            measure.load_measured(measured),
-            _load_gate(gated),
+            measure.load_measured(best.measured),
+            best.gate,
         )
         package.package(parts, job.identity, folder)
 
-    inputs = package.inputs(fitted, measured, gated, job.identity)
+    inputs = package.inputs(best.fitted, best.measured, best.gated, job.identity)
     return store.step("package", inputs, make, say)
 
 
