@@ -20,9 +20,17 @@ def jobs(json: JsonOption = False) -> None:
         return
     output.table(
         "Rollouts",
-        ["job", "model", "status", "edge", "edge's status", "reason"],
+        ["job", "model", "role", "status", "edge", "edge's status", "reason"],
         (
-            (job.id, f"{job.name} {job.version}", job.status, e.thing, e.status, explain(e))
+            (
+                job.id,
+                f"{job.name} {job.version}",
+                job.role,
+                job.status,
+                e.thing,
+                e.status,
+                explain(e),
+            )
             for job in found
             for e in job.executions
         ),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gustbed_protocol.errors import GustbedError
 from gustbed_training.detectors.base import FitData
 from gustbed_training.detectors.dynamic import Dynamic, Scores, explained
 from gustbed_training.detectors.dynamic_drift import Prior, interval
@@ -18,6 +19,7 @@ from tests.unit.training.detecting import (
     LEVELS,
     NAMES,
     SPREADS,
+    WINDOW,
     disturbed,
     fit_data,
     fitted,
@@ -89,6 +91,14 @@ def test_the_levels_of_several_recordings_tell_how_far_levels_go() -> None:
     other[0] += offsets.mean() + 2 * offsets.std()
     assert _alarms(_data(*several), windows(other)) < 0.2
     assert _alarms(_data(one - one.mean(axis=1, keepdims=True)), windows(other)) > 0.9
+
+
+def test_captures_of_six_windows_each_are_enough_and_shorter_ones_are_refused() -> None:
+    captures = [signals(6 * WINDOW, seed) for seed in range(8)]
+    rates = [_alarms(_data(*captures), windows(signals(400, 90 + seed))) for seed in range(4)]
+    assert np.mean(rates) <= 2 * FALSE_VERDICTS
+    with pytest.raises(GustbedError, match="give 120 s without a break, or a shorter window"):
+        fitted(Dynamic(), _data(*(each[:, : 4 * WINDOW] for each in captures)))
 
 
 def test_few_held_out_windows_are_learnt_from_too() -> None:

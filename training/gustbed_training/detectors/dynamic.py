@@ -37,7 +37,8 @@ _CHANGE_DRIFT = Prior(1.0, 20.0)
 _CHANGE_BUDGET = 0.1
 """Part of the false verdicts that changes may cause."""
 _RIDGE, _SIGNIFICANT = 0.1, 2.0
-_FEWEST_LAGS = 6
+_FEWEST_LAGS = 4
+"""A stretch is as many lags at least: drift is looked for from a quarter of it on."""
 _BATCH_NUMBERS = 4_000_000
 
 
