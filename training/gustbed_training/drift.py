@@ -1,8 +1,10 @@
 """Whether a site still looks like the data that a model learnt from.
 
-Each feature's population stability index (PSI) over the deciles of the training data: the sum of
-(found - expected) * ln(found / expected) over the ten shares. By custom 0.1 is a moderate and
-0.25 a large change.
+Each feature's population stability index (PSI): the sum of (found - expected) * ln(found /
+expected) over the shares of the values in the lowest tenth of the training data, in the highest,
+and between. By custom 0.1 is a moderate and 0.25 a large change. An outer tenth that is found less
+often counts as expected: a site in steady wind sees less than the model has learnt, which is no
+drift.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +22,12 @@ from gustbed_training.data.schema import Schema
 MODERATE, LARGE = 0.1, 0.25
 FEWEST_WINDOWS = 100
 """Windows that do not overlap below which chance alone can pass for drift."""
+SHORT_HOURS = 1.0
+"""Within less the weather hardly changes: it alone can pass for drift."""
 _ENOUGH_VALUES = 1_000_000
 """Of each feature: deciles of more are no better."""
 _LEAST_SHARE = 1e-4
-"""An empty decile counts as this, lest the logarithm be infinite."""
+"""An empty share counts as this, lest the logarithm be infinite."""
 
 
 class Level(StrEnum):
@@ -61,12 +65,15 @@ class ScoreDrift:
 
 @dataclass(frozen=True)
 class Drift:
-    """The whole comparison: ``level`` is that of the feature that changed most."""
+    """The whole comparison: ``level`` is that of the feature that changed most; the windows lie
+    within ``hours`` of time, if known.
+    """
 
     windows: int
     features: tuple[FeatureDrift, ...]
     scores: ScoreDrift | None
     level: Level
+    hours: float | None = None
 
 
 def reference_of(windows: NDArray[np.float32], schema: Schema) -> dict[str, Distribution]:
@@ -110,19 +117,20 @@ def drift(
 
 
 def stability_index(reference: Distribution, values: NDArray[np.floating]) -> float:
-    """PSI of values, at least one, against the deciles of the training data.
+    """PSI of values, at least one, against the outer tenths of the training data.
 
-    A value on a decile's edge may lie on either side of it, and is counted where the training
-    data would have had it: else counted and constant sensors would drift by themselves.
+    A value on an edge may lie on either side of it, and is counted where the training data would
+    have had it: else counted and constant sensors would drift by themselves.
     """
     ordered = np.sort(values, axis=None)
-    edges = np.array(reference.quantiles[1:-1])
-    expected = np.array(QUANTILES)
+    edges = np.array(reference.quantiles)[[1, -2]]
+    expected = np.array(QUANTILES)[[1, -2]]
     below = np.searchsorted(ordered, edges, side="left") / len(ordered)
     up_to = np.searchsorted(ordered, edges, side="right") / len(ordered)
-    reached = np.concatenate(([0.0], np.clip(expected[1:-1], below, up_to), [1.0]))
-    found = np.maximum(np.diff(reached), _LEAST_SHARE)
-    planned = np.diff(expected)
+    low, high = np.clip(expected, below, up_to)
+    planned = np.array((expected[0], expected[1] - expected[0], 1 - expected[1]))
+    lowest, highest = max(low, planned[0]), max(1 - high, planned[2])
+    found = np.array((lowest, max(1 - lowest - highest, _LEAST_SHARE), highest))
     return float(((found - planned) * np.log(found / planned)).sum())
 
 
@@ -131,6 +139,7 @@ def as_json(found: Drift) -> dict[str, Any]:
     return {
         "level": str(found.level),
         "windows": found.windows,
+        "hours": None if found.hours is None else round(found.hours, 3),
         "features": [
             {
                 "feature": one.feature,
@@ -180,9 +189,10 @@ def as_markdown(found: Drift, title: str = "Drift") -> str:
         ]
     lines += [*_scores(found), ""] if found.scores else []
     lines.append(
-        f"PSI below {MODERATE}: no drift; from {MODERATE}: moderate; from {LARGE}: large. Drift "
-        "says that the site is unlike the training data, not that a turbine is faulty: look at "
-        "events first, then train again on what the site sent."
+        "PSI of the outer tenths of the training data: what the model has hardly seen is found "
+        f"more often. Below {MODERATE}: no drift; from {MODERATE}: moderate; from {LARGE}: large. "
+        "Drift says that the site is unlike the training data, not that a turbine is faulty: look "
+        "at events first, then train again on what the site sent."
     )
     return "\n".join([*lines, ""])
 
@@ -225,7 +235,12 @@ def _headline(found: Drift) -> str:
             f"Drift unknown: {found.windows} windows, and fewer than {FEWEST_WINDOWS} can differ "
             "by chance."
         )
-    return f"Drift: {found.level}, from {found.windows} windows."
+    if found.hours is None:
+        return f"Drift: {found.level}, from {found.windows} windows."
+    told = f"Drift: {found.level}, from {found.windows} windows within {found.hours:.1f} h."
+    if found.level is Level.NONE or found.hours >= SHORT_HOURS:
+        return told
+    return f"{told} That is little time: its weather alone may be unlike the training data's."
 
 
 def _rows(found: Drift) -> list[tuple[str, str, str, str, str, str]]:

@@ -8,7 +8,7 @@ import typer
 from gustbed_cli import output
 from gustbed_cli.commands import registry
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
-from gustbed_cli.fleet import ROOT
+from gustbed_cli.fleet import ROOT, Fleet
 from gustbed_cli.training import (
     captures,
     default_type,
@@ -145,7 +145,9 @@ def compare(
 
 @app.command()
 def drift(
-    model: ModelOption = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A package; the one in service if not given.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Recordings of a site.")] = None,
     from_lake: LakeOption = False,
     kind: TypeOption = None,
@@ -155,7 +157,8 @@ def drift(
     if (data is None) is not from_lake:
         raise typer.BadParameter("give one of --data and --from-lake", param_hint="--data")
     fleet = fleet_with_cloud()
-    package = model or newest_package(fleet, model_of(data, default_type(kind, data))[1])
+    package = model or _served(fleet, model_of(data, default_type(kind, data))[1])
+    output.say(f"model {package}")
     options = {
         "--model": package,
         "--home": fleet.home,
@@ -175,3 +178,8 @@ app.command()(registry.register)
 app.command()(registry.approve)
 app.command()(registry.promote)
 app.command("list")(registry.list_)
+
+
+def _served(fleet: Fleet, name: str) -> Path:
+    """The package in service; of a model that none is of, the newest."""
+    return in_service(fleet, name) or newest_package(fleet, name)

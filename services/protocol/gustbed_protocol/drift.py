@@ -13,8 +13,8 @@ Level = Literal["none", "moderate", "large", "unknown"]
 class FeatureDrift:
     """How far a feature's distribution has moved since training.
 
-    ``psi`` is the population stability index, ``shift`` the mean's in training's standard
-    deviations; None where it cannot be said.
+    ``psi`` is the population stability index over the training data's outer tenths, ``shift`` the
+    mean's in training's standard deviations; None where it cannot be said.
     """
 
     name: str

@@ -273,6 +273,16 @@ def test_drift_compares_a_package_with_recordings(child: Child, tmp_path: Path) 
     assert _option(command, "--data") == str(tmp_path)
 
 
+def test_drift_is_from_the_model_in_service_not_from_the_last_one_trained(
+    child: Child, cloud: FakeCloud, tmp_path: Path, home: Path
+) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "windturbine-9.9.9.tar.gz").write_bytes(b"refused by its gate")
+    cloud.approved = tmp_path / "approved.tar.gz"
+    assert _run(model.app, "drift", "--data", tmp_path).exit_code == 0
+    assert _option(child.commands[0], "--model") == str(cloud.approved)
+
+
 def test_files_are_imported_by_their_map(child: Child, tmp_path: Path) -> None:
     result = _run(data.app, "import", "--map", "m.yaml", "a.csv", "b.csv", "--out", tmp_path)
     assert result.exit_code == 0

@@ -40,9 +40,9 @@ def test_equal_shares_have_no_index() -> None:
 
 
 def test_the_index_by_hand() -> None:
-    # The first tenth is found twice as often, the last not at all (counted as 1e-4).
+    # The first tenth is found twice as often; the last not at all, which counts as expected.
     values = np.concatenate(([0.5], np.arange(9) + 0.5))
-    by_hand = 0.1 * np.log(2) + (1e-4 - 0.1) * np.log(1e-4 / 0.1)
+    by_hand = 0.1 * np.log(2) + (0.7 - 0.8) * np.log(0.7 / 0.8)
     assert stability_index(_TENTHS, values) == pytest.approx(by_hand)
 
 
@@ -86,7 +86,14 @@ def test_a_sensor_that_moves_by_a_deviation_drifts_much_and_is_named() -> None:
 
 def test_a_small_move_is_moderate() -> None:
     reference = reference_of(_windows(1), schema())
-    assert drift(reference, schema(), _windows(2, moved=0.8)).level is Level.MODERATE
+    assert drift(reference, schema(), _windows(2, moved=1.1)).level is Level.MODERATE
+
+
+def test_a_site_that_sees_less_than_the_model_has_learnt_does_not_drift() -> None:
+    reference = reference_of(_windows(1), schema())
+    steady = np.full_like(_windows(2), 20.5)
+    steady[:, 1] = 1
+    assert drift(reference, schema(), steady).level is Level.NONE
 
 
 def test_too_little_says_unknown_rather_than_alarm() -> None:
@@ -96,6 +103,14 @@ def test_too_little_says_unknown_rather_than_alarm() -> None:
     nothing = drift(reference, schema(), np.empty((0, 2, 8), dtype=np.float32))
     assert (nothing.level, nothing.features) == (Level.UNKNOWN, ())
     assert "unknown" in as_table(nothing)
+
+
+def test_little_time_is_said_to_be_little() -> None:
+    moved = drift(reference_of(_windows(1), schema()), schema(), _windows(2, moved=2.0))
+    found = replace(moved, hours=0.2)
+    assert "within 0.2 h. That is little time" in as_table(found)
+    assert "little time" not in as_table(replace(found, hours=3.0))
+    assert as_json(found)["hours"] == 0.2
 
 
 def test_scores_tell_how_near_the_thresholds_a_site_lives() -> None:

@@ -25,10 +25,16 @@ def drift_of(package: Package, data: Path) -> Drift:
     dataset = open_dataset(data)
     schema = schema_of(package.manifest, dataset.schema)
     apart = replace(schema, step=schema.window)
-    parts = (as_seen(whole(one), dataset.schema, schema) for one in dataset.recordings())
-    windows = np.concatenate([_none(schema), *(windows_of(part, apart) for part in parts)])
-    ratios = scorer(package.model)(windows)[1]
-    return drift(package.manifest.reference, schema, windows, ratios.max(axis=1, initial=0.0))
+    windows, begins, ends = [_none(schema)], [], []
+    for one in dataset.recordings():
+        windows.append(windows_of(as_seen(whole(one), dataset.schema, schema), apart))
+        begins.append(one.start)
+        ends.append(one.start + one.samples / schema.sample_rate_hz)
+    every = np.concatenate(windows)
+    ratios = scorer(package.model)(every)[1]
+    found = drift(package.manifest.reference, schema, every, ratios.max(axis=1, initial=0.0))
+    hours = (max(ends) - min(begins)) / 3600 if begins else None
+    return replace(found, hours=hours)
 
 
 def keep(found: Drift, manifest: Manifest, source: str, folder: Path) -> Path:
