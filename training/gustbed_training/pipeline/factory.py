@@ -18,6 +18,7 @@ from gustbed_protocol.jobs import (
     release_to_json,
 )
 from gustbed_protocol.package import sha256
+from gustbed_training.detectors.registry import SHIPPED
 from gustbed_training.pipeline.cache import Say, write_atomically
 from gustbed_training.pipeline.defaults import made, training_profile
 from gustbed_training.pipeline.identity import Identity, model_name
@@ -37,7 +38,8 @@ def make_factory(turbine_type: str, root: Path, home: Path, say: Say) -> list[Pa
     identity = Identity(model_name(turbine_type), VERSION)
     data = made(training_profile(turbine_type), home, say)
     candidate = home / "models" / f"factory-{identity.name}.tar.gz"
-    result = run(Job(data, identity, candidate, home=home), say)
+    # What ships is what won, never a substitute.
+    result = run(Job(data, identity, candidate, SHIPPED, home=home), say)
     if not result.gate.passed:
         raise GustbedError(f"{candidate}: {result.gate.words}", "the factory keeps its model")
     folder = root / identity.name
