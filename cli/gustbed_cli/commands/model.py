@@ -138,6 +138,9 @@ def compare(
         "--against": against,
     }
     if write_docs:
+        if data is not None or detectors is not None:
+            # The page says that `make detection` made it.
+            raise typer.BadParameter("the page is of all detectors on the twin's data")
         again = "" if seeds == USUAL_SEEDS else f" SEEDS={seeds}"
         options |= {"--docs": ROOT / "docs", "--told-as": f"make detection{again}"}
     training("compare", *given(options), *flags({"--json": json}))

@@ -252,16 +252,24 @@ def test_without_any_package_one_is_told_to_train() -> None:
 
 @pytest.mark.usefixtures("cloud")
 def test_comparing_passes_seeds_on_and_names_the_command_that_repeats_it(child: Child) -> None:
-    _run(model.app, "compare", "--seeds", "3,4", "--write-docs", "--detectors", "pca,forest")
+    _run(model.app, "compare", "--seeds", "3,4", "--write-docs")
     (command,) = child.commands
     assert _option(command, "--seeds") == "3,4"
-    assert _option(command, "--detectors") == "pca,forest"
     assert _option(command, "--docs") == str(training.ROOT / "docs")
     assert _option(command, "--told-as") == "make detection SEEDS=3,4"
     _run(model.app, "compare", "--write-docs")
     assert _option(child.commands[1], "--told-as") == "make detection"
     _run(model.app, "compare", "--seeds", "5", "--against", "docs/detection.json")
     assert _option(child.commands[2], "--against") == "docs/detection.json"
+
+
+@pytest.mark.usefixtures("cloud")
+def test_the_page_is_written_from_the_whole_comparison_only(child: Child, tmp_path: Path) -> None:
+    for part in (("--detectors", "pca,forest"), ("--data", tmp_path)):
+        assert _run(model.app, "compare", *part).exit_code == 0
+        assert _option(child.commands.pop(), part[0]) == str(part[1])
+        assert _run(model.app, "compare", "--write-docs", *part).exit_code == 2
+    assert child.commands == []
 
 
 @pytest.mark.usefixtures("cloud")

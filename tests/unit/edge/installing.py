@@ -21,8 +21,8 @@ from tests.support.packages import (
     tiny_package,
     write_factory,
 )
+from tests.unit.edge.committing import KEY
 
-KEY = SigningKey("k1")
 THRESHOLDS = tiny_package().manifest.thresholds
 
 
