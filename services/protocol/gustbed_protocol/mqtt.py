@@ -69,6 +69,7 @@ class Session:
         client.reconnect_delay_set(*RECONNECT_SECONDS)
         client.max_queued_messages_set(max_queued)
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_socket_open = _send_at_once
         for topic_filter, handler in self._subscriptions.items():
@@ -77,7 +78,7 @@ class Session:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has accepted this client and not lost it since."""
+        """Whether the broker serves this client, subscriptions included."""
         return self._connected.is_set()
 
     def start(self) -> None:
@@ -139,6 +140,25 @@ class Session:
             return
         if self._subscriptions:
             client.subscribe([(topic_filter, 1) for topic_filter in self._subscriptions])
+        else:
+            self._serve()
+
+    def _on_subscribe(
+        self,
+        _client: paho.Client,
+        _data: Any,
+        _id: int,
+        reasons: list[ReasonCode],
+        _properties: Any,
+    ) -> None:
+        for topic_filter, reason in zip(self._subscriptions, reasons, strict=True):
+            if reason.is_failure:
+                log.warning("site broker refused user %r to hear %s", self._user, topic_filter)
+        self._serve()
+
+    def _serve(self) -> None:
+        # Not before the broker has taken the subscriptions: whoever is told "online" may speak
+        # at once, and must be heard.
         if self._births is not None:
             for message in self._births():
                 self.publish(message)

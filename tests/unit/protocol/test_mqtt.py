@@ -1,0 +1,64 @@
+"""A session is connected once the broker has taken its subscriptions, not before."""
+
+import socket
+
+import pytest
+
+from gustbed_protocol.mqtt import Message, Session
+from gustbed_protocol.settings import MqttSettings
+
+CONNECT, CONNACK, PUBLISH, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x80, 0x90
+REFUSED = 0x80
+
+
+class SlowBroker:
+    """Speaks just enough MQTT 3.1.1 to answer a client when the test says so."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._connection, _ = listening.accept()
+        self._connection.settimeout(10)
+
+    def read(self) -> tuple[int, bytes]:
+        """Return the kind and the body of the client's next packet (of at most 127 bytes)."""
+        kind, size = self._exactly(2)
+        return kind & 0xF0, self._exactly(size)
+
+    def write(self, kind: int, body: bytes) -> None:
+        self._connection.sendall(bytes([kind, len(body)]) + body)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _exactly(self, size: int) -> bytes:
+        got = b""
+        while len(got) < size:
+            more = self._connection.recv(size - len(got))
+            assert more, "the client went away"
+            got += more
+        return got
+
+
+@pytest.mark.parametrize("answer", [1, REFUSED], ids=["granted", "refused"])
+def test_session_is_connected_and_says_so_once_it_hears(
+    answer: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        session = Session(
+            MqttSettings(port=listening.getsockname()[1]),
+            user="",
+            client_id="edge",
+            subscriptions={"farm/#": lambda _topic, _body: None},
+            births=lambda: [Message("farm/state", b"online", qos=0)],
+        )
+        with session:
+            broker = SlowBroker(listening)
+            assert broker.read()[0] == CONNECT
+            broker.write(CONNACK, b"\0\0")
+            kind, body = broker.read()
+            assert kind == SUBSCRIBE
+            assert not session.connected
+            broker.write(SUBACK, body[:2] + bytes([answer]))
+            session.wait_connected(10)
+            assert broker.read() == (PUBLISH, b"\0\x0afarm/stateonline")
+            broker.close()
+    assert ("refused user '' to hear farm/#" in caplog.text) == (answer == REFUSED)
