@@ -94,7 +94,7 @@ def dashboard(
     finally:
         running.process.terminate()
         try:
-            running.process.wait(10)
+            running.process.wait(30)
         finally:
             running.process.kill()
 

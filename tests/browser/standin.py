@@ -84,13 +84,13 @@ class StandIn:
 
     def __enter__(self) -> "StandIn":
         self._session.start()
-        self._session.wait_connected(10)
+        self._session.wait_connected(30)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=30)
         # The next site on this broker is not to inherit what is open here.
         for event in self._open.values():
             closed = replace(event, closed=time.time(), change="closed")

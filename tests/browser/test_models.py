@@ -69,7 +69,7 @@ def page(
         window.close()
     finally:
         dashboard.process.terminate()
-        dashboard.process.wait(10)
+        dashboard.process.wait(30)
 
 
 def row(page: Page, version: str) -> Locator:
@@ -91,12 +91,12 @@ def fail_the_job(edge: Identity, reason: str) -> None:
     with Device(edge) as device:
         device.subscribe(f"{base}/start-next/accepted")
         device.publish(f"{base}/start-next", {})
-        _, payload = device.received.get(timeout=10)
+        _, payload = device.received.get(timeout=30)
         job = json.loads(payload)["execution"]["jobId"]
         device.subscribe(f"{base}/{job}/update/accepted")
         answer = {"status": "FAILED", "statusDetails": {"reason": reason}}
         device.publish(f"{base}/{job}/update", answer)
-        device.received.get(timeout=10)
+        device.received.get(timeout=30)
 
 
 def test_a_version_is_approved_after_a_question_and_its_rollout_followed_to_the_reason(

@@ -11,7 +11,7 @@ from tests.support.fleet import RunningFleet, running
 def docker_answers() -> bool:
     """Whether a Docker engine can be used here."""
     try:
-        done = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
+        done = subprocess.run(["docker", "info"], capture_output=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

@@ -74,7 +74,7 @@ def test_t5_foul_payloads_are_counted_and_the_others_go_on(own_fleet: RunningFle
         "oversized": b"{" + b" " * 10_000_000 + b"}",
     }
     with Session(broker, user="wt06", client_id="foul-wt06") as session:
-        session.wait_connected(5)
+        session.wait_connected(30)
         for payload in foul.values():
             session.publish(Message(topic, payload))
 

@@ -145,10 +145,10 @@ def stop_process(process: subprocess.Popen[bytes] | None, sig: int = signal.SIGT
         return
     process.send_signal(sig)
     try:
-        process.wait(10)
+        process.wait(30)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(30)
         raise
 
 

@@ -82,5 +82,5 @@ def listening(broker: Broker) -> Iterator[Ear]:
     )
     ears.append(Ear(site, session))
     with session:
-        session.wait_connected(10)
+        session.wait_connected(30)
         yield ears[0]

@@ -58,7 +58,7 @@ class RunningEdge:
     def get(self, path: str) -> Any:
         """GET from the edge's HTTP port; JSON, or text for /metrics."""
         url = f"http://127.0.0.1:{self.edge.http_port}{path}"
-        with suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=5) as answer:
+        with suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=30) as answer:
             body = answer.read().decode()
             return body if path == "/metrics" else json.loads(body)
         return None
@@ -114,7 +114,7 @@ def running_edge(
         yield running
     finally:
         stop.set()
-        thread.join(15)
+        thread.join(30)
         assert not thread.is_alive(), "the edge did not stop"
 
 
@@ -164,7 +164,7 @@ class Turbines:
     def __enter__(self) -> Self:
         for session in self._sessions.values():
             session.start()
-            session.wait_connected(10)
+            session.wait_connected(30)
         self._thread.start()
         return self
 
@@ -198,7 +198,7 @@ class Mill:
 
     def __enter__(self) -> Self:
         self._session.start()
-        self._session.wait_connected(10)
+        self._session.wait_connected(30)
         return self
 
     def __exit__(self, *_: object) -> None:

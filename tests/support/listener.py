@@ -25,7 +25,7 @@ class Listener:
 
     def __enter__(self) -> Self:
         self._session.start()
-        self._session.wait_connected(10)
+        self._session.wait_connected(30)
         return self
 
     def __exit__(self, *_: object) -> None:

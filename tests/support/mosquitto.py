@@ -46,4 +46,4 @@ def mosquitto(
         yield Broker(settings, site, process)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)

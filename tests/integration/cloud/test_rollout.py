@@ -61,7 +61,7 @@ def ask(identity: Identity, verb: str, content: dict[str, Any]) -> dict[str, Any
         device.subscribe(f"$aws/things/{identity.thing}/jobs/+/{verb.rpartition('/')[2]}/+")
         device.subscribe(f"{topic}/+")
         device.publish(topic, content)
-        answered, payload = device.received.get(timeout=10)
+        answered, payload = device.received.get(timeout=30)
     assert answered.endswith("/accepted"), (answered, payload)
     return dict(json.loads(payload))
 
@@ -83,7 +83,7 @@ def test_approved_model_becomes_a_signed_job(
     execution = ask(edge, "start-next", {})["execution"]
     assert execution["jobId"] == job.id
     document = execution["jobDocument"]
-    with urllib.request.urlopen(document["url"], timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(document["url"], timeout=30) as answer:  # noqa: S310
         data = answer.read()
     assert data == path.read_bytes()
     release, signature = Release(**document["release"]), Signature(**document["signature"])
@@ -116,7 +116,7 @@ def test_tampered_download_link_is_refused(
     ask(edge, f"{execution['jobId']}/update", {"status": "SUCCEEDED"})
     for wrong in (url.replace("package.tar.gz", "job.json"), url.partition("?")[0]):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(wrong, timeout=10)  # noqa: S310
+            urllib.request.urlopen(wrong, timeout=30)  # noqa: S310
         assert refused.value.code in (401, 403)
 
 

@@ -20,7 +20,7 @@ def restarts(fleet: Compose, service: str) -> int:
 
 def edge_status(fleet: Compose) -> Any:
     url = f"http://127.0.0.1:{fleet.environment['GUSTBED_PORT_EDGE']}/status"
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)
 
 

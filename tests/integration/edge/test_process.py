@@ -54,7 +54,7 @@ class EdgeProcess:
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait(10)
+            process.wait(30)
 
     def health(self) -> int:
         """``python -m gustbed_edge health``."""
@@ -93,14 +93,14 @@ def test_t4_sigkill_loses_no_event_and_it_goes_on_afterwards(
         with edge.running() as process:
             wait_until(lambda: edge.disk().open_events(), "an event is on disk")
             process.kill()
-            process.wait(10)
+            process.wait(30)
         (killed,) = edge.disk().open_events()
         waiting = edge.disk().waiting
         with edge.running() as process:
             turbines.values["wt01"] = calm()
             wait_until(lambda: not edge.disk().open_events(), "the event closes")
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(30) == 0
     assert [event.id for event in edge.disk().events_since(0)] == [killed.id]
     assert edge.disk().waiting > waiting, "what waited is kept, and more has come"
 

@@ -246,7 +246,7 @@ def test_p3_a_reference_device_is_scored_beside_the_others(
         session,
         farm(broker, "wt01"),
     ):
-        session.wait_connected(10)
+        session.wait_connected(30)
         wait_until(lambda: edge.get("/health"), "the edge is healthy")
         for i in range(100):
             record = format_record(1000 + i * 50, 900, sample).encode()

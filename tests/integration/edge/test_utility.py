@@ -64,7 +64,7 @@ class UtilityTurbine:
 
     def __enter__(self) -> "UtilityTurbine":
         self._session.start()
-        self._session.wait_connected(10)
+        self._session.wait_connected(30)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -212,7 +212,7 @@ def real_twin(folder: Path, broker: Broker) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        assert process.wait(10) == 0, (folder / "twin.log").read_text()
+        assert process.wait(30) == 0, (folder / "twin.log").read_text()
 
 
 def test_a_power_limit_set_in_the_cloud_is_kept_and_reported_by_the_real_twin(

@@ -48,12 +48,12 @@ def twin(place: Broker, folder: Path, **settings: str) -> Iterator[subprocess.Po
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(5)
+        process.wait(30)
 
 
 def stopped(process: subprocess.Popen[bytes]) -> int:
     process.send_signal(signal.SIGTERM)
-    return process.wait(5)
+    return process.wait(30)
 
 
 def test_one_session_speaks_for_all_turbines_where_the_broker_allows_it(
@@ -165,7 +165,7 @@ def test_a_running_farm_is_forked_as_it_is_and_goes_on_after_a_kill(
         # The farm itself went on meanwhile, without a block missing or late in its own time.
         wait_until(lambda: len(ear.blocks["wt01"]) > count + 5, "more blocks")
         process.kill()
-        process.wait(5)
+        process.wait(30)
         with ear.lock:
             blocks = list(ear.blocks["wt01"])
         assert [block.seq for block in blocks] == list(range(len(blocks)))
@@ -216,7 +216,7 @@ def test_a_killed_twin_resumes_from_what_it_wrote_every_so_often(
     with twin(shared, tmp_path, **settings) as process:
         wait_until(lambda: path.exists() and sample() >= 20, "two seconds on file", 30)
         process.kill()
-        process.wait(5)
+        process.wait(30)
     before = sample()
     with twin(shared, tmp_path, **settings) as process:
         wait_until(lambda: sample() != before, "another checkpoint", 30)

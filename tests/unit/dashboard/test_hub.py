@@ -150,6 +150,6 @@ def test_the_edges_history_is_shown_and_its_absence_told(
 def test_an_edge_that_is_away_is_told(world: World, start: Callable[[], Hub]) -> None:
     world.away = GustbedError("edge at http://x: refused", "is it running?")
     hub = start()
-    assert world.asked.wait(10)
+    assert world.asked.wait(30)
     wait_until(lambda: hub.history_problem() is not None, "the problem is shown")
     assert "edge at http://x" in str(hub.history_problem())

@@ -45,7 +45,7 @@ class Site:
     def get(self, path: str) -> tuple[int, str]:
         url = f"http://127.0.0.1:{self.server.port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

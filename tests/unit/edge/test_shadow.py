@@ -166,7 +166,7 @@ def test_the_thread_goes_on_after_a_failure_and_stops(bench: Bench) -> None:
     bench.shadows.error = ZeroDivisionError()
     bench.bridge.start()
     bench.report("wt01")
-    assert tried.wait(10)
+    assert tried.wait(30)
     bench.shadows.error = None
     bench.report("wt02")
     wait_until(lambda: bench.shadows.updates, "the next one goes up")

@@ -58,7 +58,7 @@ def test_session_is_connected_and_says_so_once_it_hears(
             assert kind == SUBSCRIBE
             assert not session.connected
             broker.write(SUBACK, body[:2] + bytes([answer]))
-            session.wait_connected(10)
+            session.wait_connected(30)
             assert broker.read() == (PUBLISH, b"\0\x0afarm/stateonline")
             broker.close()
     assert ("refused user '' to hear farm/#" in caplog.text) == (answer == REFUSED)

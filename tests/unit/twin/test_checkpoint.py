@@ -102,7 +102,7 @@ def test_one_is_written_at_a_time_and_never_from_before_it_was_asked_for(tmp_pat
 
     def snapshot():  # type: ignore[no-untyped-def]
         taken.append(block)
-        return lambda _path: go.wait(10) and None
+        return lambda _path: go.wait(30) and None
 
     keeper = Keeper(snapshot, tmp_path / "a", 0.0, Clock())
     try:
