@@ -8,7 +8,7 @@ import msgspec
 
 from gustbed_cli.fleet import OPERATOR
 from gustbed_cli.runtime import probes
-from gustbed_protocol import topics
+from gustbed_protocol import edge_http, topics
 from gustbed_protocol.codec import decoder, encode
 from gustbed_protocol.commands import Ack, Command, decode_ack
 from gustbed_protocol.errors import GustbedError
@@ -73,18 +73,19 @@ def send_command(broker: MqttSettings, site: str, turbine: str, command: Command
 
 def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
     """Anomaly events that the edge knows, latest state each. Raises ``GustbedError``."""
+    address = f"{edge_url}{edge_http.EVENTS}"
     try:
-        status, body = probes.get(f"{edge_url}/events?since={since}")
+        status, body = probes.get(f"{address}?since={since}")
     except GustbedError as error:
         raise GustbedError(
             f"the edge at {edge_url} does not answer", "start the fleet with `gustbed up`"
         ) from error
     if status != 200:
-        raise GustbedError(f"{edge_url}/events answers {status}", "see `gustbed logs edge`")
+        raise GustbedError(f"{address} answers {status}", "see `gustbed logs edge`")
     try:
         return msgspec.json.decode(body, type=list[AnomalyEvent])
     except msgspec.MsgspecError as error:
-        raise GustbedError(f"{edge_url}/events", str(error)) from error
+        raise GustbedError(address, str(error)) from error
 
 
 def _session(broker: MqttSettings, subscriptions: dict[str, Handler]) -> Session:

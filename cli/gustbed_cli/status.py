@@ -10,6 +10,7 @@ from gustbed_cli import site
 from gustbed_cli.fleet import Fleet, Runtime, Target
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.model import RuntimeBackend, Say, ServiceStatus
+from gustbed_protocol import edge_http
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import Comparison, Heartbeat, ModelRef, TurbineStatus
 
@@ -66,7 +67,7 @@ def wait_for_cloud(fleet: Fleet, say: Say) -> None:
     deadline = time.monotonic() + CONNECTED_WITHIN
     while time.monotonic() < deadline:
         with contextlib.suppress(GustbedError, msgspec.MsgspecError):
-            _, body = probes.get(f"{fleet.edge_url}/status")
+            _, body = probes.get(f"{fleet.edge_url}{edge_http.STATUS}")
             if msgspec.json.decode(body, type=Heartbeat).connected:
                 return
         time.sleep(0.3)

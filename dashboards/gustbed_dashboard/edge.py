@@ -2,30 +2,45 @@
 
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
+from gustbed_protocol import edge_http
+from gustbed_protocol.edge_http import ModelInfo
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import AnomalyEvent
 
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 4 * 1024 * 1024
+_T = TypeVar("_T")
 
 
-def fetch_events(url: str, since: float) -> list[AnomalyEvent]:
-    """Anomaly events since a Unix time, latest state of each.
+@dataclass(frozen=True, slots=True)
+class EdgeHttp:
+    """``url`` is the edge's base address. Methods block, and raise ``GustbedError`` naming it."""
 
-    ``url`` is the edge's base address. Raises ``GustbedError`` naming it.
-    """
-    address = f"{url}/events?since={since:.0f}"
-    try:
-        # The scheme is http or https: the settings check it.
-        with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            body = answer.read(MAX_BYTES)
-        return msgspec.json.decode(body, type=list[AnomalyEvent])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        reason = getattr(error, "reason", error)
-        reason = getattr(reason, "strerror", None) or reason
-        raise GustbedError(
-            f"edge at {url}: {reason}", "is it running? GUSTBED_EDGE_URL names its address"
-        ) from error
+    url: str
+
+    def events(self, since: float) -> list[AnomalyEvent]:
+        """Anomaly events since a Unix time, latest state of each."""
+        return self._get(f"{edge_http.EVENTS}?since={since:.0f}", list[AnomalyEvent])
+
+    def models(self) -> list[ModelInfo]:
+        """The models that it runs."""
+        return self._get(edge_http.MODELS, list[ModelInfo])
+
+    def _get(self, path: str, kind: type[_T]) -> _T:
+        try:
+            # The scheme is http or https: the settings check it.
+            address = f"{self.url}{path}"
+            with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                body = answer.read(MAX_BYTES)
+            return msgspec.json.decode(body, type=kind)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            reason = getattr(error, "reason", error)
+            reason = getattr(reason, "strerror", None) or reason
+            raise GustbedError(
+                f"edge at {self.url}: {reason}", "is it running? GUSTBED_EDGE_URL names its address"
+            ) from error

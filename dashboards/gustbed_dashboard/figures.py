@@ -14,7 +14,7 @@ _IMAGE = re.compile(r"!(?=\[)")
 class Figure:
     """A figure: ``key`` in a manifest's metrics, ``pattern`` where a card tells it.
 
-    ``better`` is 1 if more is better, else -1.
+    ``better`` is 1 if more is better, else -1. Shown is the value times ``scale``.
     """
 
     key: str
@@ -22,12 +22,13 @@ class Figure:
     unit: str
     better: int
     pattern: str
+    scale: float = 1.0
 
 
 FIGURES: tuple[Figure, ...] = (
     Figure("vus_pr", "VUS-PR", "", 1, rf"VUS-PR {_NUMBER}"),
     Figure("care", "CARE", "", 1, rf"CARE {_NUMBER}"),
-    Figure("event_recall", "Events found", "", 1, rf"By event:.*?recall {_NUMBER}"),
+    Figure("event_recall", "Events found", "%", 1, rf"By event:.*?recall {_NUMBER}", 100.0),
     Figure("false_per_day", "False events", "/day", -1, rf"False events:.*: {_NUMBER} per"),
     Figure("median_delay_s", "Median delay", "s", -1, rf"Delay: median {_NUMBER} s"),
     Figure("microseconds_per_window", "Per window", "µs", -1, rf"{_NUMBER} µs per window"),
@@ -42,9 +43,9 @@ def key_figures(metrics: Mapping[str, float], card: str | None) -> dict[str, str
     found: dict[str, str] = {}
     for figure in FIGURES:
         if figure.key in metrics:
-            found[figure.key] = _short(metrics[figure.key])
+            found[figure.key] = _short(metrics[figure.key] * figure.scale)
         elif match := re.search(figure.pattern, (card or "")[:MAX_CARD]):
-            found[figure.key] = _short(float(match.group(1)))
+            found[figure.key] = _short(float(match.group(1)) * figure.scale)
     return found
 
 

@@ -4,9 +4,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 from uuid import uuid4
 
-from gustbed_dashboard.edge import fetch_events
+from gustbed_dashboard.edge import EdgeHttp
 from gustbed_dashboard.live import Scores, TurbineLive
 from gustbed_dashboard.signals import Signals, signals
 from gustbed_dashboard.snapshot import SiteSnapshot, take
@@ -14,8 +15,9 @@ from gustbed_dashboard.state import SiteState
 from gustbed_protocol import topics
 from gustbed_protocol.codec import encode
 from gustbed_protocol.commands import Command
+from gustbed_protocol.edge_http import ModelInfo
 from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent
+from gustbed_protocol.events import AnomalyEvent, ModelRef
 from gustbed_protocol.mqtt import Handler, Message, Session
 from gustbed_protocol.settings import MqttSettings, SiteSettings
 
@@ -24,32 +26,44 @@ log = logging.getLogger(__name__)
 USER = "operator"
 RETRY_SECONDS = 2.0
 HISTORY_SECONDS = 24 * 3600.0
-HISTORY_EVERY = 10.0
+ASK_EVERY = 10.0
 _SNAPSHOT_SECONDS = 0.2
 
 OpenSession = Callable[[Mapping[str, Handler]], Session]
-FetchHistory = Callable[[float], list[AnomalyEvent]]
+
+
+class Edge(Protocol):
+    """Blocking calls; each raises ``GustbedError`` when the edge does not answer."""
+
+    def events(self, since: float) -> list[AnomalyEvent]:
+        """Anomaly events since a Unix time, latest state of each."""
+        ...
+
+    def models(self) -> list[ModelInfo]:
+        """The models that it runs."""
+        ...
 
 
 class Hub:
     """Folds the site's messages under a lock and hands out snapshots. Every method is quick.
 
-    ``open_session`` makes an unstarted session from subscriptions, ``fetch_history`` reads the
-    edge's events since a Unix time; both may raise ``GustbedError`` and are tried again.
+    ``open_session`` makes an unstarted session from subscriptions; it may raise ``GustbedError``
+    as the ``edge`` may, and is tried again.
     """
 
     def __init__(
         self,
         site: SiteSettings,
         open_session: OpenSession,
-        fetch_history: FetchHistory,
+        edge: Edge,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._site = site.site
         self._state = SiteState(site.site, site.turbine_ids)
         self._lock = threading.Lock()
         self._open_session = open_session
-        self._fetch_history = fetch_history
+        self._edge = edge
+        self._models: dict[ModelRef, ModelInfo] = {}
         self._clock = clock
         self._session: Session | None = None
         self._refusal: GustbedError | None = None
@@ -107,6 +121,10 @@ class Hub:
             live = self._state.turbines.get(turbine) or TurbineLive()
             return live.challenger_scores(now - seconds, now)
 
+    def told_of(self, model: ModelRef) -> ModelInfo | None:
+        """What the edge told of a model that it runs, None if it has not."""
+        return self._models.get(model)
+
     def history_problem(self) -> str | None:
         """Why the edge's event history cannot be read, None while it can."""
         return self._history_problem
@@ -137,13 +155,13 @@ class Hub:
             self._state.fold(topic, payload, self._clock())
 
     def _keep(self) -> None:
-        next_history = 0.0
+        next_question = 0.0
         while not self._stopping.is_set():
             if self._session is None:
                 self._connect()
-            if time.monotonic() >= next_history:
-                self._read_history()
-                next_history = time.monotonic() + HISTORY_EVERY
+            if time.monotonic() >= next_question:
+                self._ask_edge()
+                next_question = time.monotonic() + ASK_EVERY
             self._stopping.wait(RETRY_SECONDS)
 
     def _connect(self) -> None:
@@ -155,14 +173,16 @@ class Hub:
         session.start()
         self._session = session
 
-    def _read_history(self) -> None:
+    def _ask_edge(self) -> None:
         asked = self._clock()
         try:
-            events = self._fetch_history(asked - HISTORY_SECONDS)
+            events = self._edge.events(asked - HISTORY_SECONDS)
+            models = self._edge.models()
         except GustbedError as error:
             self._history_problem = str(error)
             return
         self._history_problem = None
+        self._models = {info.model: info for info in models}
         with self._lock:
             self._state.events.reconcile(events, asked)
 
@@ -174,4 +194,4 @@ def make_hub(site: SiteSettings, mqtt: MqttSettings, edge_url: str) -> Hub:
         client_id = f"dashboard-{uuid4().hex[:12]}"
         return Session(mqtt, user=USER, client_id=client_id, subscriptions=subscriptions)
 
-    return Hub(site, open_session, lambda since: fetch_events(edge_url, since))
+    return Hub(site, open_session, EdgeHttp(edge_url))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gustbed_cli.fleet import ROOT, Fleet
 from gustbed_cli.runtime import probes
+from gustbed_protocol import edge_http
 from gustbed_protocol.errors import GustbedError
 
 LOCAL_CLOUD = ("emulator", "registry")
@@ -62,7 +63,10 @@ def services(fleet: Fleet) -> list[Service]:
             lambda: probes.enrolled(enrolment),
         ),
         "twin": (_python("gustbed_twin", "run"), lambda: probes.online(fleet, "twin")),
-        "edge": (_python("gustbed_edge", "run"), lambda: probes.http(f"{at['edge']}/health")),
+        "edge": (
+            _python("gustbed_edge", "run"),
+            lambda: probes.http(f"{at['edge']}{edge_http.HEALTH}"),
+        ),
         "dashboard": (
             _python("gustbed_dashboard"),
             lambda: probes.http(f"{at['dashboard']}/_stcore/health"),

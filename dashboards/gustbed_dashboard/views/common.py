@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from gustbed_dashboard import markup, words
+from gustbed_dashboard.figures import safe_card
 from gustbed_dashboard.snapshot import SiteSnapshot
 
 
@@ -44,3 +45,13 @@ def problems(site: SiteSnapshot) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def document(key: str, card: str) -> None:
+    """A model card as it was written. ``key`` is unique on the page."""
+    if not card.strip():
+        draw('<div class="gb-empty">The package holds an empty model card.</div>')
+        return
+    # The card is a document of its own: Markdown, and no HTML of it is believed.
+    with st.container(key=f"document-{key}"):
+        st.markdown(safe_card(card), anchors=False)

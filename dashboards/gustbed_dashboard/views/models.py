@@ -5,11 +5,13 @@ import streamlit as st
 from gustbed_dashboard import driftmarkup, markup, resources, rollouts, words
 from gustbed_dashboard.cloud import CloudReader, CloudView
 from gustbed_dashboard.figures import FIGURES, key_figures
+from gustbed_dashboard.hub import Hub
 from gustbed_dashboard.rollouts import Serving
 from gustbed_dashboard.snapshot import SiteSnapshot
-from gustbed_dashboard.views.common import banners, draw
+from gustbed_dashboard.views.common import banners, document, draw
 from gustbed_dashboard.views.comparison import comparison
 from gustbed_dashboard.views.registry import registry
+from gustbed_protocol.edge_http import ModelInfo
 from gustbed_protocol.events import ModelRef
 
 STALE_SECONDS = 15.0
@@ -28,12 +30,17 @@ def _live() -> None:
     view = reader.watch()
     drift = resources.drift().watch()
     banners([*_problems(view), *(("caution", problem) for problem in drift.problems)])
-    figures = {kind: _figures(model, view, reader) for kind, model in site.models.items()}
+
+    def figures_of(model: ModelRef) -> dict[str, str]:
+        return _figures(model, hub.told_of(model), view, reader)
+
+    figures = {kind: figures_of(model) for kind, model in site.models.items()}
     draw(markup.section("Serving now", "by turbine type"))
     rows = _serving(site, figures)
     draw(rollouts.serving(site.thing, rows, site.update, alive=site.edge_alive))
+    _cards(site, hub)
     for kind, shadowed in site.challengers.items():
-        both = (figures.get(kind, {}), _figures(shadowed.model, view, reader))
+        both = (figures.get(kind, {}), figures_of(shadowed.model))
         comparison(kind, shadowed, site, hub, both)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
@@ -59,13 +66,34 @@ def _serving(site: SiteSnapshot, figures: dict[str, dict[str, str]]) -> list[Ser
     ]
 
 
-def _figures(model: ModelRef, view: CloudView, reader: CloudReader) -> dict[str, str]:
-    """From the registry; the card is read only where that does not tell them all."""
+def _cards(site: SiteSnapshot, hub: Hub) -> None:
+    """Of the models that serve, as the edge tells them: the factory's are in no registry."""
+    for kind, model in site.models.items():
+        told = hub.told_of(model)
+        if told is None:
+            continue
+        card = st.expander(
+            f"Model card of {model.name} {model.version}", key=f"serving-{kind}", on_change="rerun"
+        )
+        if card.open:
+            with card:
+                document(f"serving-{kind}", told.card)
+
+
+def _figures(
+    model: ModelRef, told: ModelInfo | None, view: CloudView, reader: CloudReader
+) -> dict[str, str]:
+    """From the edge that runs it, or else from the registry.
+
+    There the card is read only where the metrics do not tell them all.
+    """
+    if told is not None:
+        return key_figures(told.metrics, told.card)
     for known in view.models:
         if (known.name, known.version) == (model.name, model.version):
-            told = key_figures(known.metrics, None)
-            if len(told) == len(FIGURES):
-                return told
+            figures = key_figures(known.metrics, None)
+            if len(figures) == len(FIGURES):
+                return figures
             return key_figures(known.metrics, reader.card(model.name, model.version).text)
     return {}
 

@@ -5,9 +5,9 @@ import streamlit as st
 from gustbed_cloud.operations import ModelVersion
 from gustbed_dashboard import markup, naming, resources, rollouts, shadows
 from gustbed_dashboard.cloud import Action, CloudReader, CloudView, Decision
-from gustbed_dashboard.figures import key_figures, safe_card
+from gustbed_dashboard.figures import key_figures
 from gustbed_dashboard.snapshot import SiteSnapshot
-from gustbed_dashboard.views.common import draw
+from gustbed_dashboard.views.common import document, draw
 from gustbed_protocol.events import ModelRef
 from gustbed_protocol.package import version_key
 
@@ -89,13 +89,8 @@ def model_card(model: ModelVersion, reader: CloudReader) -> None:
     """A version's key figures and its card as it was written."""
     card = reader.card(model.name, model.version)
     if card.text is not None:
-        if not card.text.strip():
-            draw('<div class="gb-empty">The package holds an empty model card.</div>')
-            return
         draw(shadows.tiles(key_figures(model.metrics, card.text)) or "<div></div>")
-        # The card is a document of its own: Markdown, and no HTML of it is believed.
-        with st.container(key=f"document-{model.name}-{_css(model.version)}"):
-            st.markdown(safe_card(card.text), anchors=False)
+        document(f"{model.name}-{_css(model.version)}", card.text)
     elif card.problem is not None:
         draw(markup.banner("caution", card.problem))
     else:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gustbed_edge.settings import EdgeSettings
-from gustbed_protocol import codec
+from gustbed_protocol import codec, edge_http
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.jobs import PACKAGE_FILE
 from gustbed_protocol.settings import MqttSettings, SiteSettings, load
@@ -76,7 +76,7 @@ def _run(_options: argparse.Namespace) -> int:
 def _health(_options: argparse.Namespace) -> int:
     settings = load(EdgeSettings)
     host = "127.0.0.1" if settings.http_host in ANY_ADDRESS else settings.http_host
-    url = f"http://{host}:{settings.http_port}/health"
+    url = f"http://{host}:{settings.http_port}{edge_http.HEALTH}"
     # No proxy: this is our own address, whatever the environment says of others.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

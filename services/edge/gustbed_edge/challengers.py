@@ -68,14 +68,20 @@ class Challengers:
         self._groups: dict[str, Group] = {}
         self._tallies: dict[str, _Tally] = {}
 
+    @property
+    def detectors(self) -> dict[str, Detector]:
+        """The models in shadow, by turbine type."""
+        groups = sorted(self._groups.copy().items())
+        return {kind: group.detector for kind, group in groups if group.detector}
+
     def comparisons(self) -> dict[str, Comparison]:
         """How each challenger compares since it began here, by turbine type."""
         found = {}
-        for kind, group in sorted(self._groups.copy().items()):
+        for kind, detector in self.detectors.items():
             tally = self._tallies.get(kind)
-            if group.detector is not None and tally is not None:
+            if tally is not None:
                 found[kind] = Comparison(
-                    group.detector.model,
+                    detector.model,
                     tally.verdicts,
                     tally.both,
                     tally.neither,

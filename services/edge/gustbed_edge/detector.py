@@ -33,6 +33,7 @@ class Detector:
     def __init__(self, package: Package) -> None:
         self.manifest: Manifest = package.manifest
         self.model = ModelRef(package.manifest.name, package.manifest.version)
+        self.card = package.card
         _check_channels(package.manifest)
         self._engineer = Engineer(package.manifest.features, package.manifest.channel_names)
         try:

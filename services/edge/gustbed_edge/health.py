@@ -1,4 +1,4 @@
-"""Health, status, events and metrics over HTTP, for the container, the dashboard and people."""
+"""Health, status, events, models and metrics over HTTP, for containers and for people."""
 
 import logging
 import threading
@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from gustbed_protocol import edge_http
+from gustbed_protocol.edge_http import ModelInfo
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import AnomalyEvent
 
@@ -25,6 +27,7 @@ class Views:
 
     health: Callable[[], Mapping[str, object]]
     status: Callable[[], Mapping[str, object]]
+    models: Callable[[], list[ModelInfo]]
     events: Callable[[float], list[AnomalyEvent]]
     metrics: Callable[[], str]
 
@@ -80,24 +83,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         views = self.views
-        if path == "/health":
+        if path == edge_http.HEALTH:
             health = views.health()
             bad = bool(health["reasons"])
             body = {"status": "degraded" if bad else "ok", **health}
             self._send(503 if bad else 200, JSON, msgspec.json.encode(body))
-        elif path == "/status":
+        elif path == edge_http.STATUS:
             self._send(200, JSON, msgspec.json.encode(views.status()))
-        elif path == "/events":
+        elif path == edge_http.EVENTS:
             try:
                 since = float(query.get("since", ["0"])[0])
             except ValueError:
                 self._send(400, JSON, b'{"error": "since must be a Unix time in seconds"}')
                 return
             self._send(200, JSON, msgspec.json.encode(views.events(since)))
-        elif path == "/metrics":
+        elif path == edge_http.MODELS:
+            self._send(200, JSON, msgspec.json.encode(views.models()))
+        elif path == edge_http.METRICS:
             self._send(200, PROMETHEUS, views.metrics().encode())
         else:
-            self._send(404, JSON, b'{"error": "try /health, /status, /events, /metrics"}')
+            known = {"error": f"try {', '.join(edge_http.PATHS)}"}
+            self._send(404, JSON, msgspec.json.encode(known))
 
     def _send(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)

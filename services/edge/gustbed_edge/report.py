@@ -1,11 +1,12 @@
 """What the edge says of itself: heartbeat, health reasons, metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from gustbed_edge.capture_writer import CaptureWriter
 from gustbed_edge.challengers import Challengers
+from gustbed_edge.detector import Detector
 from gustbed_edge.intake import Intake
 from gustbed_edge.metrics import Metric, Sample, render
 from gustbed_edge.outbox import Outbox
@@ -13,7 +14,9 @@ from gustbed_edge.pipeline import Pipeline
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.scoring import Scorer
 from gustbed_edge.shadow import ShadowBridge
+from gustbed_protocol.edge_http import ModelInfo
 from gustbed_protocol.events import Heartbeat, ModelRef
+from gustbed_protocol.jobs import Role
 from gustbed_protocol.settings import SiteSettings
 from gustbed_protocol.telemetry import MINI
 
@@ -118,6 +121,25 @@ class Reporter:
                 kind: compared.model for kind, compared in self.challengers.comparisons().items()
             },
         }
+
+    def models(self) -> list[ModelInfo]:
+        """Every model that runs here, with its figures and its card."""
+        running: tuple[tuple[Role, Mapping[str, Detector]], ...] = (
+            ("serve", self.scorer.detectors),
+            ("shadow", self.challengers.detectors),
+        )
+        return [
+            ModelInfo(
+                detector.model,
+                kind,
+                role,
+                detector.manifest.detector,
+                detector.manifest.metrics,
+                detector.card,
+            )
+            for role, detectors in running
+            for kind, detector in detectors.items()
+        ]
 
     def metrics(self) -> str:
         """Prometheus text."""

@@ -107,10 +107,15 @@ class Scorer:
         self._groups = {MINI: Group(len(self._turbines), deciding)}
 
     @property
-    def models(self) -> Mapping[str, ModelRef]:
+    def detectors(self) -> Mapping[str, Detector]:
         """The models that serve, by turbine type."""
         groups = sorted(self._groups.copy().items())
-        return {kind: group.detector.model for kind, group in groups if group.detector}
+        return {kind: group.detector for kind, group in groups if group.detector}
+
+    @property
+    def models(self) -> Mapping[str, ModelRef]:
+        """Their names and versions."""
+        return {kind: detector.model for kind, detector in self.detectors.items()}
 
     def serve(self, detector: Detector) -> None:
         """Judge turbines of the model's type by it from now on. Call between batches."""

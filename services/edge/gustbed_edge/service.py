@@ -71,7 +71,13 @@ class Edge:
             http = HealthServer(
                 self._settings.http_host,
                 self._settings.http_port,
-                Views(reporter.health, reporter.status, near.outbox.events_since, reporter.metrics),
+                Views(
+                    health=reporter.health,
+                    status=reporter.status,
+                    models=reporter.models,
+                    events=near.outbox.events_since,
+                    metrics=reporter.metrics,
+                ),
             )
             self.http_port = http.port
             # Stopped in the opposite order: verdicts first, then what carries them away.

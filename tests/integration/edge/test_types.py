@@ -127,9 +127,12 @@ def test_a_challenger_disagrees_beside_the_serving_model_and_opens_nothing(
         assert edge.turbine(MINI_ONE)["state"] == "ok"
         assert edge.events() == []
         tally, health = compared(), edge.get("/health")
-        metrics = edge.get("/metrics")
+        models, metrics = edge.get("/models"), edge.get("/metrics")
     assert (tally["both"], tally["neither"], tally["only_serving"]) == (0, 0, 0)
     assert health["challengers"] == {"mini": {"name": "tiny", "version": "2.0.0"}}
+    told_of = {(model["role"], model["turbine_type"]): model["model"] for model in models}
+    serving = {("serve", kind): model for kind, model in health["models"].items()}
+    assert told_of == serving | {("shadow", "mini"): health["challengers"]["mini"]}
     assert 'agreement="only_challenger"' in metrics
     told = listener.challenging(MINI_ONE, boot)
     assert [v.state for v in told[:4]] == ["warming", "warming", "anomaly", "anomaly"]

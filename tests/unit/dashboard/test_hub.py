@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -11,13 +12,14 @@ from gustbed_dashboard.snapshot import Condition
 from gustbed_protocol import topics
 from gustbed_protocol.codec import encode
 from gustbed_protocol.commands import Command, decode_command
+from gustbed_protocol.edge_http import ModelInfo
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import AnomalyEvent
 from gustbed_protocol.mqtt import Handler, Message, Session
 from gustbed_protocol.settings import SiteSettings
 from gustbed_protocol.violations import Violation
 from tests.support.ports import wait_until
-from tests.unit.dashboard.messages import SITE, block, event, heartbeat
+from tests.unit.dashboard.messages import MODEL, SITE, block, event, heartbeat
 
 NOW = 100.2
 
@@ -56,6 +58,7 @@ class World:
         self.refusal: GustbedError | None = None
         self.away: GustbedError | None = None
         self.history: list[AnomalyEvent] = []
+        self.running: list[ModelInfo] = []
         self.asked = threading.Event()
 
     def open(self, subscriptions: Mapping[str, Handler]) -> Session:
@@ -64,11 +67,14 @@ class World:
         self.session = FakeSession(subscriptions)
         return cast(Session, self.session)
 
-    def fetch(self, since: float) -> list[AnomalyEvent]:
+    def events(self, since: float) -> list[AnomalyEvent]:
         self.asked.set()
         if self.away is not None:
             raise self.away
         return self.history
+
+    def models(self) -> list[ModelInfo]:
+        return self.running
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def start(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
     hubs = []
 
     def go() -> Hub:
-        hub = Hub(SiteSettings(site=SITE, turbines=2), world.open, world.fetch, lambda: NOW)
+        hub = Hub(SiteSettings(site=SITE, turbines=2), world.open, world, lambda: NOW)
         hub.start()
         hubs.append(hub)
         return hub
@@ -145,6 +151,16 @@ def test_the_edges_history_is_shown_and_its_absence_told(
     hub = start()
     wait_until(lambda: [e.id for e in hub.snapshot().events] == ["old"], "the history arrived")
     assert hub.history_problem() is None
+
+
+def test_what_the_edge_tells_of_its_models_is_known_by_version(
+    world: World, start: Callable[[], Hub]
+) -> None:
+    told = ModelInfo(MODEL, "mini", "serve", metrics={"vus_pr": 0.9}, card="# Card")
+    world.running = [told]
+    hub = start()
+    wait_until(lambda: hub.told_of(MODEL) == told, "the edge's models are known")
+    assert hub.told_of(replace(MODEL, version="9.9.9")) is None
 
 
 def test_an_edge_that_is_away_is_told(world: World, start: Callable[[], Hub]) -> None:

@@ -6,10 +6,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from gustbed_edge.health import HealthServer, Views
 from gustbed_edge.metrics import Metric, Sample, render
+from gustbed_protocol.edge_http import ModelInfo
 from gustbed_protocol.errors import GustbedError
 from gustbed_protocol.events import AnomalyEvent, ModelRef
 from gustbed_protocol.violations import Violation
@@ -17,6 +19,8 @@ from gustbed_protocol.violations import Violation
 EVENT = AnomalyEvent(
     "e", "s", "t", "wt01", Violation.ROTATION, 1.0, None, 2.0, ModelRef("m", "1.0.0"), "opened"
 )
+
+INFO = ModelInfo(ModelRef("m", "1.0.0"), "mini", "serve", "compact", {"vus_pr": 0.9}, "# Card")
 
 
 class Site:
@@ -31,6 +35,7 @@ class Site:
             Views(
                 health=lambda: {"reasons": self.reasons, "models": {}},
                 status=lambda: {"site": "s", "model": None},
+                models=lambda: [INFO],
                 events=self.events,
                 metrics=lambda: "gustbed_up 1\n",
             ),
@@ -76,6 +81,12 @@ def test_events_take_a_time(site: Site) -> None:
     assert site.since == [12.5, 0.0]
 
 
+def test_models_are_told_with_their_figures_and_cards(site: Site) -> None:
+    status, body = site.get("/models")
+    assert status == 200
+    assert msgspec.json.decode(body, type=list[ModelInfo]) == [INFO]
+
+
 @pytest.mark.parametrize("since", ["yesterday", ""])
 def test_a_bad_time_is_refused_or_ignored(since: str, site: Site) -> None:
     assert site.get(f"/events?since={since}")[0] == (400 if since else 200)
@@ -84,7 +95,7 @@ def test_a_bad_time_is_refused_or_ignored(since: str, site: Site) -> None:
 def test_other_paths_are_named(site: Site) -> None:
     status, body = site.get("/nothing")
     assert status == 404
-    assert "/health" in body
+    assert json.loads(body) == {"error": "try /health, /status, /events, /models, /metrics"}
 
 
 def test_a_view_that_fails_is_a_500_and_the_server_goes_on(site: Site) -> None:

@@ -1,0 +1,28 @@
+"""What an edge answers over HTTP, for its container, the dashboard and people."""
+
+from dataclasses import dataclass, field
+
+from gustbed_protocol.events import ModelRef
+from gustbed_protocol.jobs import Role
+
+HEALTH = "/health"
+STATUS = "/status"
+EVENTS = "/events"
+MODELS = "/models"
+METRICS = "/metrics"
+PATHS = (HEALTH, STATUS, EVENTS, MODELS, METRICS)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that an edge runs: its manifest's figures, and its card (Markdown).
+
+    ``role`` is what it runs for: to serve its turbine type, or in shadow.
+    """
+
+    model: ModelRef
+    turbine_type: str
+    role: Role
+    detector: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    card: str = ""
