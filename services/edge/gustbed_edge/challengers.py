@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_edge.detector import Detector
-from gustbed_edge.groups import Deciding, Group, Taken
+from gustbed_edge.groups import Deciding, Group, Taken, detectors_of
 from gustbed_edge.scoring import Outcome
 from gustbed_edge.verdicts import Round, verdicts
 from gustbed_protocol.events import Comparison, Verdict
@@ -71,8 +71,7 @@ class Challengers:
     @property
     def detectors(self) -> dict[str, Detector]:
         """The models in shadow, by turbine type."""
-        groups = sorted(self._groups.copy().items())
-        return {kind: group.detector for kind, group in groups if group.detector}
+        return detectors_of(self._groups)
 
     def comparisons(self) -> dict[str, Comparison]:
         """How each challenger compares since it began here, by turbine type."""

@@ -170,3 +170,9 @@ def channels(manifest: Manifest) -> tuple[str, ...]:
     """The channels that are kept for a model, in order."""
     # A miniature's next model may read what this one does not, and must not wait for it.
     return CHANNEL_NAMES if manifest.turbine_type == MINI else manifest.channel_names
+
+
+def detectors_of(groups: dict[str, Group]) -> dict[str, Detector]:
+    """The models at work, by turbine type; may be asked while the scoring thread changes them."""
+    found = sorted(groups.copy().items())
+    return {kind: group.detector for kind, group in found if group.detector}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gustbed_edge.detector import Detector
 from gustbed_edge.events import EventTracker
-from gustbed_edge.groups import AS_THE_MODEL_SAYS, Deciding, Group
+from gustbed_edge.groups import AS_THE_MODEL_SAYS, Deciding, Group, detectors_of
 from gustbed_edge.ingest import Ingest, Wants
 from gustbed_edge.legacy import LegacyReader
 from gustbed_edge.quarantine import Quarantine
@@ -109,8 +109,7 @@ class Scorer:
     @property
     def detectors(self) -> Mapping[str, Detector]:
         """The models that serve, by turbine type."""
-        groups = sorted(self._groups.copy().items())
-        return {kind: group.detector for kind, group in groups if group.detector}
+        return detectors_of(self._groups)
 
     @property
     def models(self) -> Mapping[str, ModelRef]:

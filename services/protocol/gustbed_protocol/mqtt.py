@@ -151,7 +151,8 @@ class Session:
         reasons: list[ReasonCode],
         _properties: Any,
     ) -> None:
-        for topic_filter, reason in zip(self._subscriptions, reasons, strict=True):
+        # Not strict: what is raised here ends the network thread, and with it the session.
+        for topic_filter, reason in zip(self._subscriptions, reasons, strict=False):
             if reason.is_failure:
                 log.warning("site broker refused user %r to hear %s", self._user, topic_filter)
         self._serve()
@@ -162,6 +163,7 @@ class Session:
         if self._births is not None:
             for message in self._births():
                 self.publish(message)
+        self._refusal = ""
         self._connected.set()
 
     def _on_disconnect(

@@ -194,9 +194,7 @@ def test_t4_provisioner_heals_a_killed_and_a_wiped_emulator(own: LocalCloud) -> 
     assert own.run("health").returncode == 0
 
 
-def test_watching_provisioner_serves_who_comes_late_and_stops_within_five_seconds(
-    tmp_path: Path,
-) -> None:
+def test_watching_provisioner_serves_who_comes_late_and_stops_when_told(tmp_path: Path) -> None:
     with local_cloud(tmp_path, deploy=False) as own:
         stop_process(own.emulator)
         with (tmp_path / "provisioner.log").open("wb") as log:

@@ -103,6 +103,7 @@ def test_what_nobody_tells_is_left_out() -> None:
     assert key_figures({"vus_pr": 0.87654, "other": 1.0}, "# Card\n\nNot tested.") == {
         "vus_pr": "0.877"
     }
+    assert key_figures({"event_recall": 0.934}, None) == {"event_recall": "93.4"}
     assert key_figures({}, None) == {}
 
 
