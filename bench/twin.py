@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import psutil
 
-from gustbed_protocol.codec import Encoding, encode
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings
-from gustbed_protocol.telemetry import Samples, block_from_samples
+from gustbed_core.codec import Encoding, encode
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings
+from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_twin.farm import Farm
 from gustbed_twin.turbine_types import load_utility_type
 from gustbed_twin.utility.farm import UtilityFarm

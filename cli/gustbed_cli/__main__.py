@@ -5,7 +5,7 @@ import sys
 import typer
 
 from gustbed_cli.commands import bench, cloud, data, events, fault, fleet, model, twin
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 app = typer.Typer(
     name="gustbed",

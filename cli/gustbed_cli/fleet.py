@@ -11,8 +11,8 @@ from dotenv import dotenv_values
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import MqttSettings, SiteSettings, load, section
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import MqttSettings, SiteSettings, load, section
 
 Runtime = Literal["process", "docker"]
 Target = Literal["local", "aws"]

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from gustbed_cli.fleet import ROOT
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 def ensure(group: str) -> None:

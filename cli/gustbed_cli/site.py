@@ -8,13 +8,13 @@ import msgspec
 
 from gustbed_cli.fleet import OPERATOR
 from gustbed_cli.runtime import probes
-from gustbed_protocol import edge_http, topics
-from gustbed_protocol.codec import decoder, encode
-from gustbed_protocol.commands import Ack, Command, decode_ack
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent, Heartbeat
-from gustbed_protocol.mqtt import Handler, Message, Session
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core import edge_http, topics
+from gustbed_core.codec import decoder, encode
+from gustbed_core.commands import Ack, Command, decode_ack
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent, Heartbeat
+from gustbed_core.mqtt import Handler, Message, Session
+from gustbed_core.settings import MqttSettings
 
 HEARTBEAT_WITHIN = 3.0
 """Seconds to wait for an edge's retained heartbeat."""

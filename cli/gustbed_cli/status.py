@@ -10,9 +10,9 @@ from gustbed_cli import site
 from gustbed_cli.fleet import Fleet, Runtime, Target
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.model import RuntimeBackend, Say, ServiceStatus
-from gustbed_protocol import edge_http
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import Comparison, Heartbeat, ModelRef, TurbineStatus
+from gustbed_core import edge_http
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import Comparison, Heartbeat, ModelRef, TurbineStatus
 
 CONNECTED_WITHIN = 30.0
 """Seconds to wait for the edge's session with the cloud."""

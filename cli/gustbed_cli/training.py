@@ -17,10 +17,10 @@ from gustbed_cli import output
 from gustbed_cli.fleet import ROOT, Fleet
 from gustbed_cli.setup import ensure
 from gustbed_cloud import operations
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import PACKAGE_FILE
-from gustbed_protocol.package import Manifest, PackageError, read_package, version_key
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import PACKAGE_FILE
+from gustbed_core.package import Manifest, PackageError, read_package, version_key
+from gustbed_core.telemetry import MINI
 
 FACTORY = ROOT / "services" / "edge" / "gustbed_edge" / "factory"
 FACTORY_VERSION = "1.0.0"

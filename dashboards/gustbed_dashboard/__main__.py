@@ -7,8 +7,8 @@ import urllib.request
 from pathlib import Path
 
 from gustbed_dashboard.settings import DashboardSettings, EdgeSettings
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import MqttSettings, SiteSettings, load
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import MqttSettings, SiteSettings, load
 
 APP = Path(__file__).with_name("app.py")
 HEALTH = "/_stcore/health"

@@ -1,7 +1,7 @@
 """How a challenger agrees with the serving model, and what that means, in words."""
 
 from gustbed_dashboard import words
-from gustbed_protocol.events import Comparison
+from gustbed_core.events import Comparison
 
 FEW = 1200
 """Verdicts below which nothing should be decided: ten minutes of one turbine."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gustbed_cloud.operations import Job, ModelVersion
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 REFRESH_SECONDS = 4.0
 WATCHED_SECONDS = 15.0

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from gustbed_protocol.commands import Ack, Command
+from gustbed_core.commands import Ack, Command
 
 CAPACITY = 200
 ANSWER_WITHIN = 5.0

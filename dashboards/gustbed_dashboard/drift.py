@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from gustbed_protocol.drift import DriftReport
+from gustbed_core.drift import DriftReport
 
 MAX_FILES = 32
 MAX_BYTES = 2 * 1024 * 1024

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gustbed_dashboard import markup, naming, words
-from gustbed_protocol.drift import DriftReport, FeatureDrift, Level
+from gustbed_core.drift import DriftReport, FeatureDrift, Level
 
 FEATURES_SHOWN = 8
 PSI_FULL = 0.5

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import msgspec
 
-from gustbed_protocol import edge_http
-from gustbed_protocol.edge_http import ModelInfo
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent
+from gustbed_core import edge_http
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent
 
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 4 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gustbed_protocol.events import AnomalyEvent
+from gustbed_core.events import AnomalyEvent
 
 CAPACITY = 500
 

@@ -7,8 +7,8 @@ from gustbed_dashboard.markup import carried, compress, condition, status, text
 from gustbed_dashboard.readings import Reading
 from gustbed_dashboard.snapshot import Condition, SiteSnapshot, TurbineCard
 from gustbed_dashboard.theme import KIND_WORDS, LOOKS
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import INJECTABLE, Violation
 
 
 def indicators(turbine: TurbineCard) -> str:

@@ -12,14 +12,14 @@ from gustbed_dashboard.live import Scores, TurbineLive
 from gustbed_dashboard.signals import Signals, signals
 from gustbed_dashboard.snapshot import SiteSnapshot, take
 from gustbed_dashboard.state import SiteState
-from gustbed_protocol import topics
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Command
-from gustbed_protocol.edge_http import ModelInfo
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent, ModelRef
-from gustbed_protocol.mqtt import Handler, Message, Session
-from gustbed_protocol.settings import MqttSettings, SiteSettings
+from gustbed_core import topics
+from gustbed_core.codec import encode
+from gustbed_core.commands import Command
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent, ModelRef
+from gustbed_core.mqtt import Handler, Message, Session
+from gustbed_core.settings import MqttSettings, SiteSettings
 
 log = logging.getLogger(__name__)
 

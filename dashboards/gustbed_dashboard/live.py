@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from gustbed_dashboard.rings import Table
 from gustbed_dashboard.signals import KEPT_HZ, thin
-from gustbed_protocol.events import Verdict
-from gustbed_protocol.telemetry import MINI, Samples
+from gustbed_core.events import Verdict
+from gustbed_core.telemetry import MINI, Samples
 
 KEPT_SECONDS = 300
 CLOCK_TOLERANCE = 2.0

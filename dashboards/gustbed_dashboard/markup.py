@@ -11,8 +11,8 @@ from html import escape
 from gustbed_dashboard import naming, svg, words
 from gustbed_dashboard.snapshot import Condition
 from gustbed_dashboard.theme import KIND_WORDS, LOOKS
-from gustbed_protocol.events import AnomalyEvent
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import AnomalyEvent
+from gustbed_core.violations import Violation
 
 SIGNALS_NAMED = 3
 

@@ -2,9 +2,9 @@
 
 import re
 
-from gustbed_protocol.channels import CHANNELS
-from gustbed_protocol.features import FEATURES
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.channels import CHANNELS
+from gustbed_core.features import FEATURES
+from gustbed_core.telemetry import MINI
 
 NREL_5MW = "nrel_5mw"
 MAX_NAME = 64

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gustbed_dashboard import naming
 from gustbed_dashboard.rings import resample
 from gustbed_dashboard.words import nice_ceiling
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.telemetry import MINI
 
 SHOWN = 2
 _FULL_SPIN = 3.0

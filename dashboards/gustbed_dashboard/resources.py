@@ -16,7 +16,7 @@ from gustbed_dashboard.settings import (
     HomeSettings,
     drift_folder,
 )
-from gustbed_protocol.settings import MqttSettings, SiteSettings, load
+from gustbed_core.settings import MqttSettings, SiteSettings, load
 
 
 @st.cache_resource(show_spinner=False)

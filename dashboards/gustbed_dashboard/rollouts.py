@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from gustbed_cloud.operations import Execution, Job, ModelVersion
 from gustbed_dashboard import markup, naming, shadows, words
-from gustbed_protocol.events import Comparison, ModelRef
+from gustbed_core.events import Comparison, ModelRef
 
 JOBS_SHOWN = 8
 

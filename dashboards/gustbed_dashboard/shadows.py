@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gustbed_dashboard import agreement, markup, words
 from gustbed_dashboard.figures import FIGURES, Figure, better
 from gustbed_dashboard.theme import ACCENT, OK, VIOLET
-from gustbed_protocol.events import Comparison
+from gustbed_core.events import Comparison
 
 _NEITHER = "#33404d"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES
-from gustbed_protocol.features import FEATURE_NAMES, engineer
-from gustbed_protocol.telemetry import MINI, Samples
+from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
+from gustbed_core.features import FEATURE_NAMES, engineer
+from gustbed_core.telemetry import MINI, Samples
 
 KEPT_HZ = 4.0
 VIBRATION = "vibration"

@@ -11,8 +11,8 @@ from gustbed_dashboard.live import TurbineLive
 from gustbed_dashboard.readings import Reading, readings, shown
 from gustbed_dashboard.rings import resample
 from gustbed_dashboard.state import SiteState
-from gustbed_protocol.events import AnomalyEvent, Comparison, Heartbeat, ModelRef, TurbineStatus
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef, TurbineStatus
+from gustbed_core.telemetry import MINI
 
 TREND_SECONDS = 60.0
 TREND_BINS = 60

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from gustbed_dashboard.commandlog import CommandLog
 from gustbed_dashboard.eventlog import EventLog
 from gustbed_dashboard.live import TurbineLive
-from gustbed_protocol import topics
-from gustbed_protocol.codec import decoder
-from gustbed_protocol.commands import decode_ack, decode_command
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
-from gustbed_protocol.telemetry import decode_typed_block
+from gustbed_core import topics
+from gustbed_core.codec import decoder
+from gustbed_core.commands import decode_ack, decode_command
+from gustbed_core.errors import PayloadError
+from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
+from gustbed_core.telemetry import decode_typed_block
 
 EDGE_SILENT_AFTER = 5.0
 """Seconds without a heartbeat, five times its interval, before the edge counts as away."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gustbed_dashboard.snapshot import Condition
-from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.violations import Violation
+from gustbed_core.features import FEATURE_NAMES
+from gustbed_core.violations import Violation
 
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ASSETS / "gustbed.css"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from gustbed_protocol.events import Comparison, ModelRef
+from gustbed_core.events import Comparison, ModelRef
 from tests.browser.machines import UTILITY
 from tests.browser.standin import MODELS, StandIn
 from tests.support.chromium import visit

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS
-from gustbed_protocol.features import FEATURE_NAMES, FEATURES_OF
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS
+from gustbed_core.features import FEATURE_NAMES, FEATURES_OF
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 
 DT, SAMPLES = 0.05, 10
 UTILITY = "nrel_5mw"

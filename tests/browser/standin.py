@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from uuid import uuid4
 
-from gustbed_protocol import topics
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Ack, decode_command
-from gustbed_protocol.events import (
+from gustbed_core import topics
+from gustbed_core.codec import encode
+from gustbed_core.commands import Ack, decode_command
+from gustbed_core.events import (
     AnomalyEvent,
     Comparison,
     Heartbeat,
@@ -26,10 +26,10 @@ from gustbed_protocol.events import (
     Verdict,
     VerdictState,
 )
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings
-from gustbed_protocol.telemetry import MINI, Samples, block_from_samples
-from gustbed_protocol.violations import Violation
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings
+from gustbed_core.telemetry import MINI, Samples, block_from_samples
+from gustbed_core.violations import Violation
 from tests.browser import machines
 from tests.browser.machines import DT, SAMPLES, UTILITY
 

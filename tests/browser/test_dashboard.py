@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from gustbed_protocol import topics
-from gustbed_protocol.commands import Command
-from gustbed_protocol.violations import Violation
+from gustbed_core import topics
+from gustbed_core.commands import Command
+from gustbed_core.violations import Violation
 from tests.browser.conftest import TURBINES, Dashboard
 from tests.browser.standin import StandIn
 from tests.support.ports import wait_until

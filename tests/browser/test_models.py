@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from gustbed_cloud import operations
-from gustbed_protocol.package import write_package
+from gustbed_core.package import write_package
 from tests.browser.conftest import start_dashboard
 from tests.support.chromium import visit
 from tests.support.cloud import Device, Identity, LocalCloud, enrolled, local_cloud

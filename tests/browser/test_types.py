@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from gustbed_protocol.commands import Command
-from gustbed_protocol.violations import Violation
+from gustbed_core.commands import Command
+from gustbed_core.violations import Violation
 from tests.browser.conftest import CHALLENGER, Dashboard
 from tests.browser.machines import UTILITY, UTILITY_CHANNELS
 from tests.browser.standin import StandIn

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.telemetry import MINI
 from tests.support.chromium import visit
 from tests.support.fleet import RunningFleet
 from tests.support.ports import wait_until

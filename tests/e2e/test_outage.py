@@ -5,9 +5,9 @@ import os
 import signal
 import time
 
-from gustbed_protocol import topics
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core import topics
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings
 from tests.support.fleet import RunningFleet, logged, pid_of, scored
 from tests.support.ports import wait_until
 

@@ -8,10 +8,10 @@ import pytest
 
 from gustbed_cli.fleet import load_fleet
 from gustbed_cli.runtime.choose import running_backend
-from gustbed_protocol import topics
-from gustbed_protocol.codec import decoder
-from gustbed_protocol.events import Verdict
-from gustbed_protocol.mqtt import Session
+from gustbed_core import topics
+from gustbed_core.codec import decoder
+from gustbed_core.events import Verdict
+from gustbed_core.mqtt import Session
 from tests.support.fleet import RunningFleet
 from tests.support.ports import wait_until
 

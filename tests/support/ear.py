@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from gustbed_protocol import topics
-from gustbed_protocol.codec import decoder, encode
-from gustbed_protocol.commands import Ack, decode_ack
-from gustbed_protocol.events import ServiceState
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.shadow import Reported, Truth, decode_reported, decode_truth
-from gustbed_protocol.telemetry import Samples, decode_typed_block
+from gustbed_core import topics
+from gustbed_core.codec import decoder, encode
+from gustbed_core.commands import Ack, decode_ack
+from gustbed_core.events import ServiceState
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.shadow import Reported, Truth, decode_reported, decode_truth
+from gustbed_core.telemetry import Samples, decode_typed_block
 from tests.support.mosquitto import Broker
 from tests.support.ports import wait_until
 

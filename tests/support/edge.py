@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 
 from gustbed_edge.service import Edge
 from gustbed_edge.settings import EdgeSettings
-from gustbed_protocol import codec, topics
-from gustbed_protocol.jobs import (
+from gustbed_core import codec, topics
+from gustbed_core.jobs import (
     JobDocument,
     Release,
     Role,
     Signature,
     presigned_placeholder,
 )
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.package import Package, sha256, write_package
-from gustbed_protocol.settings import MqttSettings, SiteSettings
-from gustbed_protocol.telemetry import Samples, block_from_samples
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.package import Package, sha256, write_package
+from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.telemetry import Samples, block_from_samples
 from tests.support.packages import (
     MILL,
     SigningKey,

@@ -3,9 +3,9 @@
 from typing import Any, Self
 from uuid import uuid4
 
-from gustbed_protocol import codec, topics
-from gustbed_protocol.events import AnomalyEvent, ServiceState, Verdict
-from gustbed_protocol.mqtt import Session
+from gustbed_core import codec, topics
+from gustbed_core.events import AnomalyEvent, ServiceState, Verdict
+from gustbed_core.mqtt import Session
 from tests.support.mosquitto import Broker
 
 

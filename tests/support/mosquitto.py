@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gustbed_broker.configure import BrokerFiles, configure
-from gustbed_protocol.settings import MqttSettings, SiteSettings
+from gustbed_core.settings import MqttSettings, SiteSettings
 from tests.support.ports import free_port, listens, wait_until
 
 

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.features import FEATURES, FEATURES_OF, Feature
-from gustbed_protocol.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
-from gustbed_protocol.package import (
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.features import FEATURES, FEATURES_OF, Feature
+from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
+from gustbed_core.package import (
     INPUT,
     RATIO,
     SCORE,
@@ -31,8 +31,8 @@ from gustbed_protocol.package import (
     sha256,
     write_package,
 )
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 
 THRESHOLDS: Mapping[str, float] = {
     "roll": 0.5,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 HOME = Path(".gustbed")

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import QUANTILES, Distribution
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import QUANTILES, Distribution
 from gustbed_training.data.schema import Schema
 
 MODERATE, LARGE = 0.1, 0.25

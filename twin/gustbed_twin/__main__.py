@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import MqttSettings, SiteSettings, load
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import MqttSettings, SiteSettings, load
+from gustbed_core.telemetry import MINI
 from gustbed_twin.generate import Recipe, open_folder, write_dataset
 from gustbed_twin.health import check_health, health_file
 from gustbed_twin.scenario import Scenario, parse_fault, read_scenario

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 SCHEMA = 1
 Snapshot = Callable[[Path], None]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from gustbed_protocol.codec import MAX_PAYLOAD_BYTES
-from gustbed_protocol.commands import SCHEMA, Ack, Command, decode_command
-from gustbed_protocol.errors import GustbedError, PayloadError
+from gustbed_core.codec import MAX_PAYLOAD_BYTES
+from gustbed_core.commands import SCHEMA, Ack, Command, decode_command
+from gustbed_core.errors import GustbedError, PayloadError
 from gustbed_twin.keeper import Asked, Keeper, Kept
 from gustbed_twin.source import Machines, Source
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.generate import Recipe, open_folder, write_dataset
 from gustbed_twin.scenario import Scenario, read_scenario
 from gustbed_twin.shards import parse_shard

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gustbed_protocol.telemetry import Samples
+from gustbed_core.telemetry import Samples
 
 Publish = Callable[[int, Samples], bool]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gustbed_protocol.violations import Violation
+from gustbed_core.violations import Violation
 from gustbed_twin import sensors, turbine
 from gustbed_twin.faults import KINDS, Faults
 from gustbed_twin.filters import Floats

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_core.violations import INJECTABLE, Violation
 from gustbed_twin.filters import Floats, bounded
 
 KINDS: tuple[Violation, ...] = INJECTABLE

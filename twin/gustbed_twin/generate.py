@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gustbed_protocol.channels import CHANNEL_NAMES, CHANNELS
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import turbine_id
+from gustbed_core.channels import CHANNEL_NAMES, CHANNELS
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import turbine_id
 from gustbed_twin.farm import Farm
 from gustbed_twin.faults import KINDS
 from gustbed_twin.filters import Floats

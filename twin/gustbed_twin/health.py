@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 FRESH_S = 15.0
 """Longer than the longest interval between blocks."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings
+from gustbed_core.telemetry import MINI
 from gustbed_twin.delivery import Delays
 from gustbed_twin.farm import Farm
 from gustbed_twin.mini_checkpoint import load_mini

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 from gustbed_twin.checkpoint import not_a_checkpoint, read_checkpoint, write_checkpoint
 from gustbed_twin.farm import Farm, Moment
 from gustbed_twin.faults import Faults

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gustbed_protocol.channels import CHANNEL_INDEX
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNEL_INDEX
+from gustbed_core.violations import Violation
 from gustbed_twin import faults, sensors
 from gustbed_twin.filters import Floats, accumulate, first_order, innovation, memory
 from gustbed_twin.streams import SiteStream, site_stream

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 from gustbed_twin.filters import Floats
 from gustbed_twin.recording import Recording
 

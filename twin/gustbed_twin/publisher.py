@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
-from gustbed_protocol import topics
-from gustbed_protocol.codec import Encoding, encode
-from gustbed_protocol.commands import Ack
-from gustbed_protocol.events import ServiceState
-from gustbed_protocol.mqtt import Handler, Message, Session
-from gustbed_protocol.settings import MqttSettings
-from gustbed_protocol.shadow import Reported, Truth
-from gustbed_protocol.telemetry import Samples, block_from_samples
+from gustbed_core import topics
+from gustbed_core.codec import Encoding, encode
+from gustbed_core.commands import Ack
+from gustbed_core.events import ServiceState
+from gustbed_core.mqtt import Handler, Message, Session
+from gustbed_core.settings import MqttSettings
+from gustbed_core.shadow import Reported, Truth
+from gustbed_core.telemetry import Samples, block_from_samples
 
 SERVICE = "twin"
 LEGACY_USER = "legacy"

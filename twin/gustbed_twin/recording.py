@@ -10,10 +10,10 @@ from typing import IO
 
 import numpy as np
 
-from gustbed_protocol import legacy
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core import legacy
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 from gustbed_twin.filters import Floats
 
 _MEND = "mend the line, or name another file in GUSTBED_TWIN_REPLAY"

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 from gustbed_twin.faults import KINDS, Faults
 from gustbed_twin.overlay import lay_over, start_overlay
 from gustbed_twin.recording import Recording

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import INJECTABLE, Violation
 
 _NUMBERS = ("start", "duration", "severity", "ramp")
 _EXAMPLE = "write wt02:voltage:start=600:duration=60:severity=0.8:ramp=5"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_twin import weather
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine import THERMOMETER, State, Traits, Truth

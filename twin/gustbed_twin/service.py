@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from types import FrameType
 from uuid import uuid4
 
-from gustbed_protocol import legacy
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.settings import MqttSettings, SiteSettings
-from gustbed_protocol.shadow import decode_desired
-from gustbed_protocol.telemetry import MINI, Samples
+from gustbed_core import legacy
+from gustbed_core.errors import PayloadError
+from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.shadow import decode_desired
+from gustbed_core.telemetry import MINI, Samples
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.delivery import Delivery
 from gustbed_twin.health import Health, health_file, open_data_dir, remove_health, write_health

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from gustbed_protocol.codec import Encoding
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings, section
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.codec import Encoding
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings, section
+from gustbed_core.telemetry import MINI
 from gustbed_twin.shards import parse_shard
 
 PREFIX = "GUSTBED_TWIN_"

@@ -2,7 +2,7 @@
 
 import re
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 def shard_of(turbines: int, shard: tuple[int, int]) -> range:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.shadow import Desired, Reported, Truth
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.shadow import Desired, Reported, Truth
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 from gustbed_twin.checkpoint import Snapshot
 from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.violations import Violation
+from gustbed_core.violations import Violation
 from gustbed_twin import faults, wind
 from gustbed_twin.filters import Floats, accumulate, bounded, first_order, innovation, memory
 from gustbed_twin.turbine_types import MiniMachine

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import yaml
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 FOLDER_VARIABLE = "GUSTBED_TWIN_TYPES"
 """Environment variable that names a folder of further types."""

@@ -9,8 +9,8 @@ import typer
 from gustbed_cli import output, site
 from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.fleet import load_fleet
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent
 
 LOOK_EVERY = 1.0
 SIGNALS_SHOWN = 3

@@ -7,8 +7,8 @@ import typer
 from gustbed_cli import output
 from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.commands.running import tell
-from gustbed_protocol.commands import Command
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_core.commands import Command
+from gustbed_core.violations import INJECTABLE, Violation
 
 app = typer.Typer(help="Inject faults into turbines, and clear them.", no_args_is_help=True)
 

@@ -12,8 +12,8 @@ from gustbed_cli.commands.cloud import explain
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
 from gustbed_cli.training import manifest_of, trained
 from gustbed_cloud import operations
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import version_key
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import version_key
 
 NAME = "windturbine"
 ROLLOUT_WITHIN = 600

@@ -9,8 +9,8 @@ from gustbed_cli import site
 from gustbed_cli.fleet import load_fleet, read_choice
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.choose import running_backend
-from gustbed_protocol.commands import Ack, Command
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.commands import Ack, Command
+from gustbed_core.errors import GustbedError
 
 
 def tell(turbine: str, command: Command) -> Ack:

@@ -13,10 +13,10 @@ from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.fleet import ROOT
 from gustbed_cli.output import emit_json, say, table
 from gustbed_cli.setup import ensure
-from gustbed_protocol.commands import Action as Act
-from gustbed_protocol.commands import Command
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.commands import Action as Act
+from gustbed_core.commands import Command
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 
 app = typer.Typer(help="The digital twin: types, physics, datasets.", no_args_is_help=True)
 TypeOption = Annotated[str, typer.Option("--type", help="A type's name, or its YAML file.")]

@@ -9,8 +9,8 @@ from gustbed_cli.runtime.docker import (
 )
 from gustbed_cli.runtime.model import RuntimeBackend, Say
 from gustbed_cli.runtime.process import ProcessRuntime
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import load
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import load
 
 
 def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:

@@ -15,9 +15,9 @@ from gustbed_cli.fleet import OPERATOR, ROOT, Fleet, Runtime
 from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.model import Say, ServiceStatus, State
 from gustbed_cli.runtime.services import addresses
-from gustbed_protocol.drift import FOLDER
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core.drift import FOLDER
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import MqttSettings
 
 LOOK_SECONDS = 20
 PULL_SECONDS = 120

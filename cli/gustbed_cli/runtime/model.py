@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gustbed_cli.fleet import Runtime
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core.settings import MqttSettings
 
 State = Literal["healthy", "unhealthy", "starting", "restarting", "stopped"]
 Say = Callable[[str], None]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gustbed_cli.fleet import ROOT, Fleet
 from gustbed_cli.runtime.services import mosquitto
 from gustbed_cloud.aws import open_session, readable_errors
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 _LOCAL_CLOUD = ("aws", "registry", "iot")
 """Ports that only an emulated cloud takes."""

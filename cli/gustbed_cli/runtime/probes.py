@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gustbed_cli.fleet import OPERATOR, Fleet
-from gustbed_protocol import topics
-from gustbed_protocol.codec import decoder
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import ServiceState
-from gustbed_protocol.mqtt import Session
+from gustbed_core import topics
+from gustbed_core.codec import decoder
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import ServiceState
+from gustbed_core.mqtt import Session
 
 TIMEOUT = 2.0
 """Seconds that one look may take."""

@@ -18,8 +18,8 @@ from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_cli.runtime.supervisor import MARK, read_state
 from gustbed_cli.setup import ensure
 from gustbed_cloud.__main__ import main as cloud_main
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import MqttSettings
 
 HEALTHY_WITHIN = 60.0
 """Seconds that a fleet may take from start to healthy."""

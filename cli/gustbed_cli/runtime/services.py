@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gustbed_cli.fleet import ROOT, Fleet
 from gustbed_cli.runtime import probes
-from gustbed_protocol import edge_http
-from gustbed_protocol.errors import GustbedError
+from gustbed_core import edge_http
+from gustbed_core.errors import GustbedError
 
 LOCAL_CLOUD = ("emulator", "registry")
 """Services that stand in for AWS."""

@@ -20,7 +20,7 @@ import msgspec
 
 from gustbed_cli.fleet import Fleet, load_fleet
 from gustbed_cli.runtime.services import Service, log_file, services
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 MARK = "GUSTBED_FLEET_HOME"
 """Environment variable that every process of a fleet carries: how leftovers are found."""

@@ -14,7 +14,7 @@ from gustbed_dashboard.theme import ACCENT, VIOLET
 from gustbed_dashboard.views.chart import legend, line_chart
 from gustbed_dashboard.views.common import draw
 from gustbed_dashboard.views.scorepanels import score_ticks, score_top
-from gustbed_protocol.events import Comparison
+from gustbed_core.events import Comparison
 
 SECONDS = 120
 STEP = 0.5

@@ -7,10 +7,10 @@ import streamlit as st
 from gustbed_dashboard import markup, naming, resources
 from gustbed_dashboard.theme import INJECTION_HINTS, KIND_HINTS, KIND_WORDS
 from gustbed_dashboard.views.common import draw
-from gustbed_protocol.commands import Command
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_core.commands import Command
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import INJECTABLE, Violation
 
 
 def fault_form(turbines: list[str], types: Iterable[str], key: str) -> None:

@@ -9,8 +9,8 @@ from gustbed_dashboard.commandlog import ActiveFault, Sent
 from gustbed_dashboard.theme import KIND_WORDS
 from gustbed_dashboard.views.common import banners, draw, problems
 from gustbed_dashboard.views.faultform import fault_form
-from gustbed_protocol.commands import Command
-from gustbed_protocol.violations import Violation
+from gustbed_core.commands import Command
+from gustbed_core.violations import Violation
 
 COMMANDS_SHOWN = 12
 MAX_PILLS = 24

@@ -11,8 +11,8 @@ from gustbed_dashboard.snapshot import SiteSnapshot
 from gustbed_dashboard.views.common import banners, document, draw
 from gustbed_dashboard.views.comparison import comparison
 from gustbed_dashboard.views.registry import registry
-from gustbed_protocol.edge_http import ModelInfo
-from gustbed_protocol.events import ModelRef
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.events import ModelRef
 
 STALE_SECONDS = 15.0
 

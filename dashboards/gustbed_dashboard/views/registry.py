@@ -8,8 +8,8 @@ from gustbed_dashboard.cloud import Action, CloudReader, CloudView, Decision
 from gustbed_dashboard.figures import key_figures
 from gustbed_dashboard.snapshot import SiteSnapshot
 from gustbed_dashboard.views.common import document, draw
-from gustbed_protocol.events import ModelRef
-from gustbed_protocol.package import version_key
+from gustbed_core.events import ModelRef
+from gustbed_core.package import version_key
 
 VERSIONS_SHOWN = 12
 """Of each model, the newest."""

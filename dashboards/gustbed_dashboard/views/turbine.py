@@ -9,7 +9,7 @@ from gustbed_dashboard.views import signalpanels
 from gustbed_dashboard.views.common import banners, draw, problems
 from gustbed_dashboard.views.faultform import fault_form
 from gustbed_dashboard.views.scorepanels import score_row
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.telemetry import MINI
 
 PERIODS = {"1 min": 60, "2 min": 120, "5 min": 300}
 MAX_PILLS = 12

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from gustbed_broker.configure import BrokerFiles, configure
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings, load
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings, load
 
 
 def main(arguments: list[str] | None = None) -> int:

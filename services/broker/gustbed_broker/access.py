@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gustbed_protocol import topics
+from gustbed_core import topics
 
 TWIN, EDGE, OPERATOR, LEGACY = "twin", "edge", "operator", "legacy"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gustbed_broker.access import acl_file, clients
 from gustbed_broker.passwords import ensure_passwords, password_file
-from gustbed_protocol.settings import SiteSettings
+from gustbed_core.settings import SiteSettings
 
 CONFIG = "mosquitto.conf"
 MAX_PACKET_BYTES = 16 * 1024 * 1024

@@ -15,8 +15,8 @@ from gustbed_cloud.outputs import stack_outputs
 from gustbed_cloud.provision import Provisioner
 from gustbed_cloud.settings import CloudSettings, EndpointSettings, IotSettings
 from gustbed_cloud.teardown import destroy
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import load
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

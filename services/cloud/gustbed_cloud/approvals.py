@@ -16,7 +16,7 @@ from gustbed_cloud.models import (
     find_model,
     first_word,
 )
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 def approve_model(

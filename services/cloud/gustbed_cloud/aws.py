@@ -10,7 +10,7 @@ import boto3
 from botocore import exceptions as aws
 from botocore.config import Config
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 PROMPT = Config(
     connect_timeout=3,

@@ -6,11 +6,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import gustbed_protocol
-from gustbed_protocol.errors import GustbedError
+import gustbed_core
+from gustbed_core.errors import GustbedError
 
 FUNCTIONS = ("log_ingest", "lake_ingest", "alert", "model_packager", "job_creator")
-_PROTOCOL_MODULES = ("__init__", "errors", "topics", "jobs")
+_CORE_MODULES = ("__init__", "errors", "topics", "jobs")
 """What functions need of it; these stay within the standard library."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -40,8 +40,8 @@ def bundle(function: str, cloud_dir: Path) -> Bundle:
     if "handler.py" not in files:
         raise GustbedError(f"{folder / 'handler.py'}: no such file", "set GUSTBED_CLOUD_DIR")
     files |= {path.name: path for path in sorted(folder.parent.glob("*.py"))}
-    protocol = Path(gustbed_protocol.__file__).parent
-    files |= {f"gustbed_protocol/{name}.py": protocol / f"{name}.py" for name in _PROTOCOL_MODULES}
+    core = Path(gustbed_core.__file__).parent
+    files |= {f"gustbed_core/{name}.py": core / f"{name}.py" for name in _CORE_MODULES}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in files.items():

@@ -6,7 +6,7 @@ from typing import Any
 from gustbed_cloud.aws import Session, open_session
 from gustbed_cloud.outputs import Outputs, stack_outputs
 from gustbed_cloud.settings import CloudSettings
-from gustbed_protocol.settings import load
+from gustbed_core.settings import load
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from gustbed_cloud.aws import Session, error_code, readable_errors
 from gustbed_cloud.bundle import FUNCTIONS, Bundle, bundle
 from gustbed_cloud.outputs import Outputs, describe, from_description
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 Say = Callable[[str], None]
 CONTENT_TAG = "gustbed-content"

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from gustbed_cloud.aws import Session, readable_errors
 from gustbed_cloud.outputs import Outputs
 from gustbed_cloud.settings import IotSettings
-from gustbed_protocol import topics
-from gustbed_protocol.errors import GustbedError
+from gustbed_core import topics
+from gustbed_core.errors import GustbedError
 
 REQUEST, CERTIFICATE, ENDPOINT, CA = "request.csr", "certificate.pem", "endpoint.json", "ca.pem"
 SIGNING_KEYS = "signing-keys"

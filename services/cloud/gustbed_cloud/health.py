@@ -6,7 +6,7 @@ from typing import Any
 from gustbed_cloud.aws import Session, readable_errors
 from gustbed_cloud.enrol import CERTIFICATE, requests
 from gustbed_cloud.outputs import describe, stack_outputs
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 @readable_errors()

@@ -8,7 +8,7 @@ from typing import Any
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
 from gustbed_cloud.objects import fetch_object, is_copy
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 _LATEST_DELIVERY = 24 * 3600.0
 """Seconds for which Firehose tries to deliver: an object may be that much younger than its key."""
@@ -19,7 +19,7 @@ def fetch_captures(cloud: Cloud, folder: Path, since: float | None = None) -> in
     """Download what the folder lacks of the lake; return how many files it now holds of it.
 
     ``since`` (Unix seconds) leaves out what arrived before. A file ``yyyy/MM/dd/<name>.jsonl.gz``
-    below ``folder`` has a line of JSON per ``gustbed_protocol.capture.CaptureBatch``; deliveries
+    below ``folder`` has a line of JSON per ``gustbed_core.capture.CaptureBatch``; deliveries
     repeat, so lines may too. Raises ``GustbedError``.
     """
     s3, bucket = cloud.client("s3"), cloud.outputs.lake_bucket

@@ -10,7 +10,7 @@ import msgspec
 
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
-from gustbed_protocol.events import AnomalyEvent
+from gustbed_core.events import AnomalyEvent
 
 REJECTED = "rejected"
 """The kind of stream that holds messages which could not be read."""

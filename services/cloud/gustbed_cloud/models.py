@@ -13,9 +13,9 @@ from typing import Any, Literal, cast
 
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import Role
-from gustbed_protocol.package import version_key
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import Role
+from gustbed_core.package import version_key
 
 Approval = Literal["PendingManualApproval", "Approved", "Rejected"]
 ROLLBACK, SHADOW = "rollback", "shadow"

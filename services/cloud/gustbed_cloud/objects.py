@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 _CHUNK = 1024 * 1024
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gustbed_cloud.aws import Session, readable_errors
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 @dataclass(frozen=True)

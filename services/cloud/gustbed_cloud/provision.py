@@ -18,7 +18,7 @@ from gustbed_cloud.presence import missing_resource
 from gustbed_cloud.rollouts import launch_lost
 from gustbed_cloud.settings import CloudSettings, IotSettings
 from gustbed_cloud.teardown import destroy
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 THOROUGH_EVERY = 30.0
 """Seconds between two looks at everything; between them only at what is missing."""

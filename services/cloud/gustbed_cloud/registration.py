@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 from gustbed_cloud.aws import error_code, readable_errors
 from gustbed_cloud.client import Cloud
 from gustbed_cloud.models import METRIC, ModelVersion, describe, despite, list_models
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import PACKAGE_FILE
-from gustbed_protocol.package import Manifest, read_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import PACKAGE_FILE
+from gustbed_core.package import Manifest, read_package
 
 GATE, PASSED = "gate", "passed"
 """Key and value in a manifest's ``training`` of a package that passed its quality gate."""

@@ -8,7 +8,7 @@ from typing import Any
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
 from gustbed_cloud.models import ModelVersion, list_models
-from gustbed_protocol.jobs import Role
+from gustbed_core.jobs import Role
 
 LATE, TOO_LATE = 20.0, 24 * 3600.0
 """Seconds after an approval between which a missing job means that the rollout was lost."""

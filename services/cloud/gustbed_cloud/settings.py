@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from gustbed_protocol.settings import section
+from gustbed_core.settings import section
 
 _STACK = re.compile(r"[a-z][a-z0-9-]{0,29}")
 

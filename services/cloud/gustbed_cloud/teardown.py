@@ -6,7 +6,7 @@ from gustbed_cloud.aws import Session, error_code, readable_errors
 from gustbed_cloud.deploy import Say, code_bucket, first_failure, wait
 from gustbed_cloud.enrol import remove_certificate
 from gustbed_cloud.outputs import Outputs, describe, from_description
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 @readable_errors()

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gustbed_edge.settings import EdgeSettings
-from gustbed_protocol import codec, edge_http
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import PACKAGE_FILE
-from gustbed_protocol.settings import MqttSettings, SiteSettings, load
+from gustbed_core import codec, edge_http
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import PACKAGE_FILE
+from gustbed_core.settings import MqttSettings, SiteSettings, load
 
 DONE, FAILED = 0, 1
 HEALTH_TIMEOUT = 5.0

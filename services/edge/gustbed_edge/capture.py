@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_edge.scoring import Outcome, Scorer
-from gustbed_protocol.events import AnomalyEvent, ModelRef, Verdict
-from gustbed_protocol.telemetry import Samples
+from gustbed_core.events import AnomalyEvent, ModelRef, Verdict
+from gustbed_core.telemetry import Samples
 
 RECENT_VERDICTS = 64
 """Of each turbine, for the part of a capture that lies before its event."""

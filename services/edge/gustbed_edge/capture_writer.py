@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from gustbed_edge.capture import Stretch
 from gustbed_edge.files import write_atomic
-from gustbed_protocol import codec
-from gustbed_protocol.capture import Capture, pack
+from gustbed_core import codec
+from gustbed_core.capture import Capture, pack
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from gustbed_edge.detector import Detector
 from gustbed_edge.groups import Deciding, Group, Taken, detectors_of
 from gustbed_edge.scoring import Outcome
 from gustbed_edge.verdicts import Round, verdicts
-from gustbed_protocol.events import Comparison, Verdict
-from gustbed_protocol.package import PackageError
+from gustbed_core.events import Comparison, Verdict
+from gustbed_core.package import PackageError
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from gustbed_protocol.events import LogLine
+from gustbed_core.events import LogLine
 
 MAX_MESSAGE = 500
 

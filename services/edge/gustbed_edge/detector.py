@@ -10,11 +10,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.events import ModelRef
-from gustbed_protocol.features import Engineer
-from gustbed_protocol.package import INPUT, RATIO, Manifest, Package, PackageError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.events import ModelRef
+from gustbed_core.features import Engineer
+from gustbed_core.package import INPUT, RATIO, Manifest, Package, PackageError
+from gustbed_core.telemetry import MINI
 
 log = logging.getLogger(__name__)
 

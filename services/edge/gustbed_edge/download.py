@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gustbed_protocol.package import PackageError
+from gustbed_core.package import PackageError
 
 log = logging.getLogger(__name__)
 

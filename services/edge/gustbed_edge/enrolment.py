@@ -7,7 +7,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gustbed_edge.trust import load_keys
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 CERTIFICATE, CA, ENDPOINT, KEYS = "certificate.pem", "ca.pem", "endpoint.json", "signing-keys"
 

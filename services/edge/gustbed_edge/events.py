@@ -8,9 +8,9 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.events import AnomalyEvent, ModelRef
-from gustbed_protocol.package import Decision, Manifest
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import AnomalyEvent, ModelRef
+from gustbed_core.package import Decision, Manifest
+from gustbed_core.violations import Violation
 
 KINDS: tuple[Violation, ...] = tuple(Violation)
 UPDATE_SECONDS = 5.0

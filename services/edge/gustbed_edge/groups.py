@@ -10,10 +10,10 @@ from gustbed_edge.events import Judge
 from gustbed_edge.smoothing import Smoother
 from gustbed_edge.verdicts import Judgement, Round
 from gustbed_edge.windows import SPARE, Windows
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.features import Engineer
-from gustbed_protocol.package import Decision, Manifest, PackageError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.features import Engineer
+from gustbed_core.package import Decision, Manifest, PackageError
+from gustbed_core.telemetry import MINI
 
 DEFAULT_WINDOW = 100
 """Samples kept per turbine while there is no model to say how many it wants."""

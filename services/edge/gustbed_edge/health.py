@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from gustbed_protocol import edge_http
-from gustbed_protocol.edge_http import ModelInfo
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent
+from gustbed_core import edge_http
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from gustbed_edge.files import sync_folder, write_atomic
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 KEY = "private-key.pem"
 REQUEST = "request.csr"

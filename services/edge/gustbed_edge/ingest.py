@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gustbed_protocol import codec, topics
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.telemetry import MINI, Samples, decode_typed_block
+from gustbed_core import codec, topics
+from gustbed_core.errors import PayloadError
+from gustbed_core.telemetry import MINI, Samples, decode_typed_block
 
 RATE_TOLERANCE = 0.01
 MAX_SEQ = 2**53

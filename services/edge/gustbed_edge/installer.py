@@ -19,9 +19,9 @@ from gustbed_edge.download import download
 from gustbed_edge.groups import check_fits
 from gustbed_edge.models import Committed, Loaded, ModelStore, Slot, check_package
 from gustbed_edge.trust import Keys, verify
-from gustbed_protocol import jobs
-from gustbed_protocol.jobs import JobDocument, Release
-from gustbed_protocol.package import (
+from gustbed_core import jobs
+from gustbed_core.jobs import JobDocument, Release
+from gustbed_core.package import (
     MAX_PACKAGE_BYTES,
     Manifest,
     Package,

@@ -11,10 +11,10 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNELS
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.legacy import parse_record
-from gustbed_protocol.telemetry import Samples
+from gustbed_core.channels import CHANNELS
+from gustbed_core.errors import PayloadError
+from gustbed_core.legacy import parse_record
+from gustbed_core.telemetry import Samples
 
 BLOCK_SECONDS = 0.5
 MAX_GAP_MS = 2000

@@ -17,8 +17,8 @@ import msgspec
 from gustbed_edge.detector import Detector, check_golden
 from gustbed_edge.files import sync_folder, write_atomic
 from gustbed_edge.trust import Keys, load_key, verify
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import (
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import (
     PACKAGE_FILE,
     RELEASE_FILE,
     Release,
@@ -27,7 +27,7 @@ from gustbed_protocol.jobs import (
     release_from_json,
     release_to_json,
 )
-from gustbed_protocol.package import (
+from gustbed_core.package import (
     Package,
     PackageError,
     check_name,
@@ -35,7 +35,7 @@ from gustbed_protocol.package import (
     sha256,
     version_key,
 )
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.telemetry import MINI
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from gustbed_edge.detector import Detector
 from gustbed_edge.events import KINDS, Judge
 from gustbed_edge.smoothing import Smoother
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import ModelRef, VerdictState
-from gustbed_protocol.package import Manifest, Package, read_package
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import ModelRef, VerdictState
+from gustbed_core.package import Manifest, Package, read_package
+from gustbed_core.violations import Violation
 
 BATCH = 256
 

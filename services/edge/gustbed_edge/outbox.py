@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from gustbed_edge.detector import Detector
 from gustbed_edge.intake import Intake
 from gustbed_edge.recorder import Recorder
 from gustbed_edge.scoring import Outcome, Received, Scorer
-from gustbed_protocol import codec, topics
-from gustbed_protocol.mqtt import Message
+from gustbed_core import codec, topics
+from gustbed_core.mqtt import Message
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from gustbed_protocol.errors import PayloadError
+from gustbed_core.errors import PayloadError
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gustbed_edge.outbox import Fragment, Outbox
-from gustbed_protocol import codec
-from gustbed_protocol.events import AnomalyEvent, LogLine, TelemetrySummary
+from gustbed_core import codec
+from gustbed_core.events import AnomalyEvent, LogLine, TelemetrySummary
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

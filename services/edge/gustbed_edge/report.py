@@ -14,11 +14,11 @@ from gustbed_edge.pipeline import Pipeline
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.scoring import Scorer
 from gustbed_edge.shadow import ShadowBridge
-from gustbed_protocol.edge_http import ModelInfo
-from gustbed_protocol.events import Heartbeat, ModelRef
-from gustbed_protocol.jobs import Role
-from gustbed_protocol.settings import SiteSettings
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.events import Heartbeat, ModelRef
+from gustbed_core.jobs import Role
+from gustbed_core.settings import SiteSettings
+from gustbed_core.telemetry import MINI
 
 STUCK_SECONDS = 10.0
 

@@ -19,17 +19,17 @@ from gustbed_edge.sequence import Sequence as SequenceCounter
 from gustbed_edge.summaries import Summaries
 from gustbed_edge.unscored import Unscored
 from gustbed_edge.verdicts import Round, verdicts
-from gustbed_protocol import topics
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.events import (
+from gustbed_core import topics
+from gustbed_core.errors import PayloadError
+from gustbed_core.events import (
     AnomalyEvent,
     ModelRef,
     TelemetrySummary,
     TurbineStatus,
     Verdict,
 )
-from gustbed_protocol.events import VerdictState as State
-from gustbed_protocol.telemetry import MINI, Samples
+from gustbed_core.events import VerdictState as State
+from gustbed_core.telemetry import MINI, Samples
 
 CLOCK_STEP_SECONDS = 2.0
 """Successive blocks whose times are this far, and half a sample, from adjacent are not one

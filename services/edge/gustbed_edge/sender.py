@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gustbed_edge.outbox import Outbox
-from gustbed_protocol import codec, topics
-from gustbed_protocol.capture import CaptureBatch
-from gustbed_protocol.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
+from gustbed_core import codec, topics
+from gustbed_core.capture import CaptureBatch
+from gustbed_core.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
 
 log = logging.getLogger(__name__)
 

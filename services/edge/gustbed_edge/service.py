@@ -24,10 +24,10 @@ from gustbed_edge.shadow_client import ShadowsClient
 from gustbed_edge.site_part import Models, SitePart, load_models, site_part, state_message
 from gustbed_edge.updates import Updater
 from gustbed_edge.uplink import CloudLink
-from gustbed_protocol import codec, topics
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings, SiteSettings
+from gustbed_core import codec, topics
+from gustbed_core.errors import GustbedError
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings, SiteSettings
 
 log = logging.getLogger(__name__)
 

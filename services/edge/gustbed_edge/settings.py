@@ -5,8 +5,8 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from gustbed_protocol import topics
-from gustbed_protocol.settings import section
+from gustbed_core import topics
+from gustbed_core.settings import section
 
 
 class EdgeSettings(BaseSettings):

@@ -13,10 +13,10 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Protocol
 
-from gustbed_protocol import codec, topics
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.mqtt import Message
-from gustbed_protocol.shadow import SCHEMA, Desired, Reported, decode_reported
+from gustbed_core import codec, topics
+from gustbed_core.errors import PayloadError
+from gustbed_core.mqtt import Message
+from gustbed_core.shadow import SCHEMA, Desired, Reported, decode_reported
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from awscrt import mqtt_request_response as rr
 from awsiot.iotshadow import ShadowState, UpdateNamedShadowRequest, V2ErrorResponse
 
 from gustbed_edge.shadow import ShadowRefusedError, ShadowsUnavailableError
-from gustbed_protocol import codec
+from gustbed_core import codec
 
 log = logging.getLogger(__name__)
 

@@ -23,11 +23,11 @@ from gustbed_edge.scoring import Scorer
 from gustbed_edge.settings import EdgeSettings
 from gustbed_edge.shadow import ShadowBridge
 from gustbed_edge.trust import Keys
-from gustbed_protocol import codec, topics
-from gustbed_protocol.errors import GustbedError, PayloadError
-from gustbed_protocol.events import AnomalyEvent, ServiceState
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings, SiteSettings
+from gustbed_core import codec, topics
+from gustbed_core.errors import GustbedError, PayloadError
+from gustbed_core.events import AnomalyEvent, ServiceState
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings, SiteSettings
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_INDEX
-from gustbed_protocol.events import TelemetrySummary
+from gustbed_core.channels import CHANNEL_INDEX
+from gustbed_core.events import TelemetrySummary
 
 _MEANS = ("voltage", "rps", "wind_speed_rps", "gearboxtemp")
 _MEAN_CHANNELS = [CHANNEL_INDEX[name] for name in _MEANS]

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from gustbed_protocol.jobs import Release, Signature
-from gustbed_protocol.package import PackageError
+from gustbed_core.jobs import Release, Signature
+from gustbed_core.package import PackageError
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from gustbed_edge.installer import Installer
 from gustbed_edge.jobs import Execution, JobsUnavailableError
 from gustbed_edge.journal import Journal, Outcome
-from gustbed_protocol.package import PackageError
+from gustbed_core.package import PackageError
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from awsiot import mqtt5_client_builder
 
 from gustbed_edge.enrolment import Answer, Enrolment
 from gustbed_edge.identity import ensure_identity
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 log = logging.getLogger(__name__)
 

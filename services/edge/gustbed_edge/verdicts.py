@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_edge.events import KINDS, Judge
-from gustbed_protocol.events import Verdict, VerdictState
-from gustbed_protocol.telemetry import Samples
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import Verdict, VerdictState
+from gustbed_core.telemetry import Samples
+from gustbed_core.violations import Violation
 
 RATIO_DECIMALS = 5
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from gustbed_protocol import topics
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core import topics
+from gustbed_core.errors import GustbedError
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from gustbed_cloud import operations
-from gustbed_protocol.capture import Capture, CaptureBatch, pack, unpack
-from gustbed_protocol.codec import encode
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import LogBatch, LogLine, ModelRef
-from gustbed_protocol.topics import uplink
+from gustbed_core.capture import Capture, CaptureBatch, pack, unpack
+from gustbed_core.codec import encode
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import LogBatch, LogLine, ModelRef
+from gustbed_core.topics import uplink
 from tests.support.cloud import Device, LocalCloud, enrolled
 from tests.support.ports import wait_until
 

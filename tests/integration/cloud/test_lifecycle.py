@@ -16,10 +16,10 @@ import pytest
 from gustbed_cloud import operations
 from gustbed_cloud.bundle import FUNCTIONS
 from gustbed_cloud.rollouts import LATE, launch_lost
-from gustbed_protocol.codec import encode
-from gustbed_protocol.events import LogBatch, LogLine
-from gustbed_protocol.package import write_package
-from gustbed_protocol.topics import uplink
+from gustbed_core.codec import encode
+from gustbed_core.events import LogBatch, LogLine
+from gustbed_core.package import write_package
+from gustbed_core.topics import uplink
 from tests.support.cloud import (
     EMULATOR_PYTHON,
     ROOT,

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gustbed_cloud import operations
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import Release, Signature
-from gustbed_protocol.package import PackageError, sha256, write_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import Release, Signature
+from gustbed_core.package import PackageError, sha256, write_package
 from tests.support.cloud import Device, Identity, LocalCloud, enrolled
 from tests.support.packages import tiny_package
 from tests.support.ports import wait_until

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from gustbed_cloud import operations
-from gustbed_protocol.codec import encode
-from gustbed_protocol.events import (
+from gustbed_core.codec import encode
+from gustbed_core.events import (
     AnomalyEvent,
     EventBatch,
     EventChange,
@@ -19,8 +19,8 @@ from gustbed_protocol.events import (
     Verdict,
     VerdictBatch,
 )
-from gustbed_protocol.topics import uplink
-from gustbed_protocol.violations import Violation
+from gustbed_core.topics import uplink
+from gustbed_core.violations import Violation
 from tests.support.cloud import Device, LocalCloud, Mailbox, alert_mailbox, enrolled
 from tests.support.ports import wait_until
 

@@ -115,7 +115,7 @@ def test_s3_an_image_names_an_ordinary_user_and_a_health_check(images: None, ima
 
 def test_the_edge_image_holds_the_edge_and_no_more(images: None) -> None:
     script = (
-        "import importlib.util as u, shutil, sys, gustbed_edge, gustbed_protocol\n"
+        "import importlib.util as u, shutil, sys, gustbed_edge, gustbed_core\n"
         f"print([m for m in {NOT_ON_THE_EDGE!r} if u.find_spec(m)])\n"
         "print([t for t in ('gcc', 'cc', 'make', 'git', 'curl') if shutil.which(t)])"
     )

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from gustbed_cloud.outputs import stack_outputs
-from gustbed_protocol.capture import Capture, CaptureBatch, unpack
-from gustbed_protocol.jobs import Signature
-from gustbed_protocol.settings import SiteSettings
+from gustbed_core.capture import Capture, CaptureBatch, unpack
+from gustbed_core.jobs import Signature
+from gustbed_core.settings import SiteSettings
 from tests.support.cloud import STACK, LocalCloud
 from tests.support.edge import Rollout, RunningEdge, Turbines, running_edge
 from tests.support.mosquitto import Broker

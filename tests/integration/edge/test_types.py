@@ -11,10 +11,10 @@ import numpy as np
 
 from gustbed_edge.models import ModelStore
 from gustbed_edge.outbox import Outbox
-from gustbed_protocol import topics
-from gustbed_protocol.capture import Capture, unpack
-from gustbed_protocol.events import AnomalyEvent, Heartbeat
-from gustbed_protocol.settings import SiteSettings
+from gustbed_core import topics
+from gustbed_core.capture import Capture, unpack
+from gustbed_core.events import AnomalyEvent, Heartbeat
+from gustbed_core.settings import SiteSettings
 from tests.support.edge import Mill, RunningEdge, Turbines, running_edge
 from tests.support.listener import Listener
 from tests.support.mosquitto import Broker

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.jobs import PACKAGE_FILE
+from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_training.data.twin import Profile, Run, make
 from gustbed_training.detectors.scoring import load_package
 from gustbed_training.drift import Level

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data.dataset import Dataset, open_dataset
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.profiles import profile

@@ -13,13 +13,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from gustbed_protocol import legacy, topics
-from gustbed_protocol.channels import CHANNEL_INDEX
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Command
-from gustbed_protocol.mqtt import Session
-from gustbed_protocol.telemetry import Samples
-from gustbed_protocol.violations import Violation
+from gustbed_core import legacy, topics
+from gustbed_core.channels import CHANNEL_INDEX
+from gustbed_core.codec import encode
+from gustbed_core.commands import Command
+from gustbed_core.mqtt import Session
+from gustbed_core.telemetry import Samples
+from gustbed_core.violations import Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.wind import WindConfig
 from tests.support.ear import Ear, listening

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol import topics
-from gustbed_protocol.commands import Command
-from gustbed_protocol.shadow import Desired
+from gustbed_core import topics
+from gustbed_core.commands import Command
+from gustbed_core.shadow import Desired
 from tests.support.ear import listening
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until

@@ -6,7 +6,7 @@ from pathlib import Path
 from gustbed_broker.access import acl_file, clients
 from gustbed_broker.configure import BrokerFiles, configure
 from gustbed_broker.passwords import ensure_passwords, hash_password
-from gustbed_protocol.settings import SiteSettings
+from gustbed_core.settings import SiteSettings
 
 
 def test_s2_a_turbine_may_write_only_as_itself() -> None:

@@ -14,8 +14,8 @@ from gustbed_cli.fleet import (
     target_variables,
     write_choice,
 )
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings
 
 
 def fleet(tmp_path: Path, target: str = "local", **place: int) -> Fleet:

@@ -15,8 +15,8 @@ from gustbed_cli.commands import data, model, registry
 from gustbed_cli.fleet import load_fleet
 from gustbed_cli.training import factory_package, newest_package, next_version
 from gustbed_cloud import operations
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import write_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import write_package
 from tests.support.packages import tiny_package
 
 CLI = CliRunner()

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gustbed_cli.commands import fault, running, twin
-from gustbed_protocol.commands import Ack, Command
-from gustbed_protocol.violations import Violation
+from gustbed_core.commands import Ack, Command
+from gustbed_core.violations import Violation
 
 CLI = CliRunner()
 
@@ -109,7 +109,7 @@ def test_what_if_asks_the_running_farm_unless_another_is_described(
 
 
 def test_what_if_says_when_the_running_farm_knows_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gustbed_protocol.errors import GustbedError
+    from gustbed_core.errors import GustbedError
     from gustbed_twin.farm import Farm
     from gustbed_twin.mini_checkpoint import freeze, write_mini
     from gustbed_twin.wind import WindConfig

@@ -7,7 +7,7 @@ import pytest
 from botocore.config import Config
 
 from gustbed_cloud.aws import PATIENT, PROMPT, open_session, readable_errors
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ from gustbed_cloud.enrol import is_answered, read_request, requests, write_whole
 from gustbed_cloud.logs import fold
 from gustbed_cloud.outputs import from_description
 from gustbed_cloud.settings import CloudSettings
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import load
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import load
 
 
 def answer(code: str, message: str = "no") -> aws.ClientError:

@@ -11,7 +11,7 @@ import pytest
 
 from gustbed_cloud import operations
 from gustbed_cloud.objects import fetch_object, is_copy, read_object
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 DAY = datetime(2026, 1, 2, 12, tzinfo=UTC)
 OUTPUTS: Any = SimpleNamespace(lake_bucket="lake", lake_prefix="captures/")

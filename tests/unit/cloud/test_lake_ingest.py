@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from gustbed_protocol.capture import SCHEMA, Capture, CaptureBatch, pack
-from gustbed_protocol.events import ModelRef
+from gustbed_core.capture import SCHEMA, Capture, CaptureBatch, pack
+from gustbed_core.events import ModelRef
 from tests.unit.cloud.functions import FakeLogs, load, queued
 
 handler = load("lake_ingest")

@@ -9,8 +9,8 @@ import pytest
 from gustbed_cloud import operations
 from gustbed_cloud.models import serving_model
 from gustbed_cloud.registration import MAX_REASON
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import write_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import write_package
 from tests.support.packages import tiny_package
 
 

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import Release
-from gustbed_protocol.package import sha256
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import Release
+from gustbed_core.package import sha256
 from tests.unit.cloud.functions import ExistsError, FakeS3, load
 
 packager, creator = load("model_packager"), load("job_creator")

@@ -12,7 +12,7 @@ import yaml
 
 from gustbed_cloud.bundle import FUNCTIONS, bundle
 from gustbed_cloud.outputs import Outputs
-from gustbed_protocol.topics import UPLINK_KINDS
+from gustbed_core.topics import UPLINK_KINDS
 from tests.unit.cloud.functions import CLOUD
 
 THING = "${!iot:Connection.Thing.ThingName}"

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.events import (
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.events import (
     AnomalyEvent,
     EventChange,
     Heartbeat,
@@ -12,9 +12,9 @@ from gustbed_protocol.events import (
     Verdict,
     VerdictState,
 )
-from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.telemetry import MINI, Block, Samples, TypedBlock, block_from_samples
-from gustbed_protocol.violations import Violation
+from gustbed_core.features import FEATURE_NAMES
+from gustbed_core.telemetry import MINI, Block, Samples, TypedBlock, block_from_samples
+from gustbed_core.violations import Violation
 
 SITE = "site-1"
 MODEL = ModelRef("windturbine", "1.0.0")

@@ -2,8 +2,8 @@
 
 from gustbed_dashboard.commandlog import CommandLog
 from gustbed_dashboard.views import faults
-from gustbed_protocol.commands import Ack, Command
-from gustbed_protocol.violations import Violation
+from gustbed_core.commands import Ack, Command
+from gustbed_core.violations import Violation
 
 
 def accepted(log: CommandLog, command: Command, at: float = 1.0) -> None:

@@ -5,13 +5,13 @@ import pytest
 
 from gustbed_dashboard.snapshot import Condition, SiteSnapshot, take
 from gustbed_dashboard.state import SiteState
-from gustbed_protocol import topics
-from gustbed_protocol.codec import Encoding, encode
-from gustbed_protocol.commands import Ack, Command
-from gustbed_protocol.events import ServiceState
-from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core import topics
+from gustbed_core.codec import Encoding, encode
+from gustbed_core.commands import Ack, Command
+from gustbed_core.events import ServiceState
+from gustbed_core.features import FEATURE_NAMES
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 from tests.unit.dashboard import messages
 from tests.unit.dashboard.messages import SITE, block, event, heartbeat, status, verdict
 

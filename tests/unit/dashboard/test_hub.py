@@ -9,15 +9,15 @@ import pytest
 
 from gustbed_dashboard.hub import Hub
 from gustbed_dashboard.snapshot import Condition
-from gustbed_protocol import topics
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Command, decode_command
-from gustbed_protocol.edge_http import ModelInfo
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent
-from gustbed_protocol.mqtt import Handler, Message, Session
-from gustbed_protocol.settings import SiteSettings
-from gustbed_protocol.violations import Violation
+from gustbed_core import topics
+from gustbed_core.codec import encode
+from gustbed_core.commands import Command, decode_command
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent
+from gustbed_core.mqtt import Handler, Message, Session
+from gustbed_core.settings import SiteSettings
+from gustbed_core.violations import Violation
 from tests.support.ports import wait_until
 from tests.unit.dashboard.messages import MODEL, SITE, block, event, heartbeat
 

@@ -12,12 +12,12 @@ from gustbed_dashboard.snapshot import Condition, take
 from gustbed_dashboard.state import SiteState
 from gustbed_dashboard.theme import KIND_WORDS, LOOKS
 from gustbed_dashboard.views import faults, scorepanels
-from gustbed_protocol import topics
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Command
-from gustbed_protocol.drift import DriftReport, FeatureDrift
-from gustbed_protocol.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
-from gustbed_protocol.violations import Violation
+from gustbed_core import topics
+from gustbed_core.codec import encode
+from gustbed_core.commands import Command
+from gustbed_core.drift import DriftReport, FeatureDrift
+from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
+from gustbed_core.violations import Violation
 from tests.unit.dashboard.messages import (
     OTHER,
     SITE,

@@ -7,7 +7,7 @@ import pytest
 
 from gustbed_edge import models
 from gustbed_edge.models import Loaded, ModelStore
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.telemetry import MINI
 from tests.support.packages import Signed, SigningKey
 
 KEY = SigningKey("k1")

@@ -10,9 +10,9 @@ from gustbed_edge.detector import Detector
 from gustbed_edge.installer import Installer, Limits
 from gustbed_edge.models import ModelStore, load_challengers, load_serving
 from gustbed_edge.trust import Keys
-from gustbed_protocol.jobs import JobDocument
-from gustbed_protocol.package import PackageError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.jobs import JobDocument
+from gustbed_core.package import PackageError
+from gustbed_core.telemetry import MINI
 from tests.support.packages import (
     Signed,
     SigningKey,

@@ -19,9 +19,9 @@ from gustbed_edge.capture_writer import (
     encoded,
 )
 from gustbed_edge.detector import Detector
-from gustbed_protocol.capture import Capture, unpack
-from gustbed_protocol.codec import decoder
-from gustbed_protocol.events import ModelRef
+from gustbed_core.capture import Capture, unpack
+from gustbed_core.codec import decoder
+from gustbed_core.events import ModelRef
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import MILL_CHANNELS, calm, excited, mill_package, tiny_package
 from tests.support.ports import wait_until

@@ -10,10 +10,10 @@ from gustbed_edge.challengers import Challengers
 from gustbed_edge.detector import Detector
 from gustbed_edge.groups import AS_THE_MODEL_SAYS
 from gustbed_edge.scoring import Received
-from gustbed_protocol.events import Comparison, ModelRef, Verdict
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec, Decision
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import Comparison, ModelRef, Verdict
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec, Decision
+from gustbed_core.violations import Violation
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import (
     BREAKING_VOLTAGE,

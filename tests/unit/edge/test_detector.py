@@ -8,8 +8,8 @@ import pytest
 
 from gustbed_edge.detector import MAX_BATCH, Detector, check_golden
 from gustbed_edge.events import KINDS, violation_masks
-from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.package import Package, PackageError
+from gustbed_core.features import FEATURE_NAMES
+from gustbed_core.package import Package, PackageError
 from tests.support.packages import (
     BREAKING_VOLTAGE,
     calm,

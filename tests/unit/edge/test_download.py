@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gustbed_edge.download import ATTEMPTS, download
-from gustbed_protocol.package import PackageError
+from gustbed_core.package import PackageError
 
 BODY = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gustbed_edge.events import KINDS, UPDATE_SECONDS, EventTracker, Judge, Site
-from gustbed_protocol.events import AnomalyEvent
-from gustbed_protocol.package import Decision
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import AnomalyEvent
+from gustbed_core.package import Decision
+from gustbed_core.violations import Violation
 from tests.support.packages import tiny_package
 
 SITE = Site("s", "gustbed-s", ("wt01", "wt02"))

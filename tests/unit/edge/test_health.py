@@ -11,10 +11,10 @@ import pytest
 
 from gustbed_edge.health import HealthServer, Views
 from gustbed_edge.metrics import Metric, Sample, render
-from gustbed_protocol.edge_http import ModelInfo
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.events import AnomalyEvent, ModelRef
-from gustbed_protocol.violations import Violation
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent, ModelRef
+from gustbed_core.violations import Violation
 
 EVENT = AnomalyEvent(
     "e", "s", "t", "wt01", Violation.ROTATION, 1.0, None, 2.0, ModelRef("m", "1.0.0"), "opened"

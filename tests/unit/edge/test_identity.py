@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gustbed_edge.identity import KEY, ensure_identity
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 
 def make(tmp_path: Path, thing: str = "gustbed-s") -> tuple[bytes, bytes]:

@@ -10,9 +10,9 @@ import pytest
 
 from gustbed_edge.ingest import Ingest, Wants
 from gustbed_edge.quarantine import FILE, KEPT_BYTES, MAX_FILE_BYTES, MAX_PER_SECOND, Quarantine
-from gustbed_protocol import codec, topics
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.telemetry import Samples, block_from_samples
+from gustbed_core import codec, topics
+from gustbed_core.errors import PayloadError
+from gustbed_core.telemetry import Samples, block_from_samples
 from tests.support.packages import calm
 
 NOW = 1_700_000_000.0

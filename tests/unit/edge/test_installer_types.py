@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from gustbed_protocol.package import PackageError
+from gustbed_core.package import PackageError
 from tests.support.packages import MILL, mill_package, sign_package, tiny_graph, tiny_package
 from tests.unit.edge.installing import KEY, THRESHOLDS, Site, full
 

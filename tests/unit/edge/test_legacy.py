@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gustbed_edge.legacy import LegacyReader
-from gustbed_protocol.channels import CHANNEL_INDEX
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.legacy import format_record, sample_as_mapping
-from gustbed_protocol.telemetry import Samples
+from gustbed_core.channels import CHANNEL_INDEX
+from gustbed_core.errors import PayloadError
+from gustbed_core.legacy import format_record, sample_as_mapping
+from gustbed_core.telemetry import Samples
 from tests.support.packages import calm
 
 RPS = CHANNEL_INDEX["rps"]

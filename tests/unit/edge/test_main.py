@@ -11,9 +11,9 @@ import pytest
 
 from gustbed_edge.detector import Detector
 from gustbed_edge.offline import read_recording, score_recording
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.features import FEATURE_NAMES
-from gustbed_protocol.package import Decision, write_package
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.features import FEATURE_NAMES
+from gustbed_core.package import Decision, write_package
 from tests.support.packages import calm, excited, mill_package, tiny_package
 from tests.support.ports import free_port
 

@@ -8,9 +8,9 @@ import pytest
 
 from gustbed_edge import models
 from gustbed_edge.models import ModelStore, check_package, load_factory, load_serving
-from gustbed_protocol.jobs import PACKAGE_FILE, RELEASE_FILE, Signature
-from gustbed_protocol.package import PackageError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Signature
+from gustbed_core.package import PackageError
+from gustbed_core.telemetry import MINI
 from tests.support.packages import Signed, SigningKey, sign_package, tiny_package
 from tests.unit.edge.committing import KEY, KEYS, commit, kills, version
 

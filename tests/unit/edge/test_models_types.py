@@ -8,8 +8,8 @@ import pytest
 
 from gustbed_edge import models
 from gustbed_edge.models import ModelStore, load_challengers, load_serving
-from gustbed_protocol.jobs import PACKAGE_FILE, RELEASE_FILE
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE
+from gustbed_core.telemetry import MINI
 from tests.support.packages import (
     MILL,
     Signed,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gustbed_edge.outbox import FILE, Fragment, Outbox
-from gustbed_protocol.events import AnomalyEvent, ModelRef
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import AnomalyEvent, ModelRef
+from gustbed_core.violations import Violation
 
 MODEL = ModelRef("tiny", "1.0.0")
 

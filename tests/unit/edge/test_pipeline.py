@@ -22,10 +22,10 @@ from gustbed_edge.pipeline import Pipeline
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.recorder import Recorder
 from gustbed_edge.scoring import Outcome, Received, Scorer
-from gustbed_protocol import codec, topics
-from gustbed_protocol.events import LogLine, Verdict
-from gustbed_protocol.mqtt import Message
-from gustbed_protocol.telemetry import Samples, block_from_samples
+from gustbed_core import codec, topics
+from gustbed_core.events import LogLine, Verdict
+from gustbed_core.mqtt import Message
+from gustbed_core.telemetry import Samples, block_from_samples
 from tests.support.packages import excited, tiny_package
 from tests.support.ports import wait_until
 

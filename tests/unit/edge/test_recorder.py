@@ -9,8 +9,8 @@ import pytest
 
 from gustbed_edge.outbox import Fragment, Outbox
 from gustbed_edge.recorder import MAX_FRAGMENT_BYTES, MAX_HELD, Recorder
-from gustbed_protocol.events import AnomalyEvent, LogLine, ModelRef, TelemetrySummary
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import AnomalyEvent, LogLine, ModelRef, TelemetrySummary
+from gustbed_core.violations import Violation
 from tests.support.ports import wait_until
 
 EVENT = AnomalyEvent(

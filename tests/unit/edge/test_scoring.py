@@ -10,8 +10,8 @@ from gustbed_edge.detector import Detector
 from gustbed_edge.legacy import LegacyReader
 from gustbed_edge.scoring import Outcome, Received
 from gustbed_edge.unscored import MAX_TYPES
-from gustbed_protocol import legacy, topics
-from gustbed_protocol.telemetry import Samples
+from gustbed_core import legacy, topics
+from gustbed_core.telemetry import Samples
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import (
     BREAKING_VOLTAGE,

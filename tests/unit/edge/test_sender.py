@@ -9,9 +9,9 @@ from gustbed_edge.capture import Stretch
 from gustbed_edge.capture_writer import encoded
 from gustbed_edge.outbox import Fragment, Outbox
 from gustbed_edge.sender import CATCH_UP, MESSAGE_BYTES, Sender
-from gustbed_protocol import codec
-from gustbed_protocol.capture import CaptureBatch, unpack
-from gustbed_protocol.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
+from gustbed_core import codec
+from gustbed_core.capture import CaptureBatch, unpack
+from gustbed_core.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
 
 LIMIT = 128 * 1024
 

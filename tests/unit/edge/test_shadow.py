@@ -15,9 +15,9 @@ from gustbed_edge.shadow import (
     ShadowRefusedError,
     ShadowsUnavailableError,
 )
-from gustbed_protocol import codec, topics
-from gustbed_protocol.mqtt import Message
-from gustbed_protocol.shadow import Desired, Reported, decode_desired
+from gustbed_core import codec, topics
+from gustbed_core.mqtt import Message
+from gustbed_core.shadow import Desired, Reported, decode_desired
 from tests.support.ports import wait_until
 
 SECONDS = 3.0

@@ -9,11 +9,11 @@ import pytest
 from gustbed_edge.detector import Detector
 from gustbed_edge.groups import MAX_BUFFER_BYTES, Deciding, check_fits
 from gustbed_edge.scoring import Outcome
-from gustbed_protocol.events import Verdict
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec, Decision, PackageError
-from gustbed_protocol.telemetry import Samples
-from gustbed_protocol.violations import Violation
+from gustbed_core.events import Verdict
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec, Decision, PackageError
+from gustbed_core.telemetry import Samples
+from gustbed_core.violations import Violation
 from tests.support.bench import Bench
 from tests.support.packages import (
     MILL,

@@ -10,8 +10,8 @@ from gustbed_edge.installer import Progress
 from gustbed_edge.jobs import Execution, JobsUnavailableError
 from gustbed_edge.journal import FILE, KEPT, Journal, Outcome
 from gustbed_edge.updates import Updater
-from gustbed_protocol.jobs import Release
-from gustbed_protocol.package import PackageError
+from gustbed_core.jobs import Release
+from gustbed_core.package import PackageError
 
 RELEASE = Release("tiny", "1.1.0", 1, "0" * 64)
 

@@ -5,9 +5,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import nn
 
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec
-from gustbed_protocol.violations import Violation
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.detectors.base import Detector, FitData, Plan, Thresholded
 from gustbed_training.detectors.export import to_onnx

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec, Decision, Manifest
-from gustbed_protocol.violations import Violation
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec, Decision, Manifest
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Label, Part, Recording
 from gustbed_training.detectors.scoring import Scorer, Scores

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec
-from gustbed_protocol.violations import Violation
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Label, Recording
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from torch import nn
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.schema_file import load_schema
 from gustbed_training.detectors.base import FitData, Plan

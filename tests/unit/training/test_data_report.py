@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.importing import import_files
 from gustbed_training.data.pictures import denoised

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_training.data.dataset import (
     DESCRIPTION,
     check_complete,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import QUANTILES, Distribution
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import QUANTILES, Distribution
 from gustbed_training.drift import (
     FEWEST_WINDOWS,
     Level,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.base import FitData
 from gustbed_training.detectors.dynamic import Dynamic, Scores, explained
 from gustbed_training.detectors.dynamic_drift import Prior, interval

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import Decision
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import Decision
+from gustbed_core.violations import Violation
 from gustbed_training.data.shares import Label, Part
 from gustbed_training.detectors.scoring import Scores
 from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.evaluation.agreement import agreements, agreements_as_table, read_rows
 
 STATED = {"dataset": "mini", "detector": "compact", "vus_pr": 0.95, "vus_pr_interval": [0.93, 0.97]}

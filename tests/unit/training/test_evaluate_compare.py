@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.evaluation.compare import (
     RULE,
     Row,

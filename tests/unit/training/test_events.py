@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gustbed_edge.events import EventTracker, Judge, Site
 from gustbed_edge.smoothing import Smoother
-from gustbed_protocol.package import Decision
+from gustbed_core.package import Decision
 from gustbed_training.detectors.smoothing import smooth
 from gustbed_training.evaluation.events import Span, events, merged, runs
 from tests.unit.training.judged import manifest

@@ -7,9 +7,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import RELEASE_FILE, Release, release_from_json
-from gustbed_protocol.package import read_package, sha256
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import RELEASE_FILE, Release, release_from_json
+from gustbed_core.package import read_package, sha256
 from gustbed_training.detectors.registry import DETECTORS
 from gustbed_training.pipeline import factory
 from gustbed_training.pipeline.factory import KEY_FILE, KEY_ID, make_factory, sign

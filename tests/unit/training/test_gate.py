@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gustbed_protocol.violations import Violation
+from gustbed_core.violations import Violation
 from gustbed_training.data.shares import Label
 from gustbed_training.evaluation.evaluate import Evaluation, evaluate
 from gustbed_training.evaluation.eventwise import Outcome

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.import_map import read_map
 from gustbed_training.data.importing import import_files

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from gustbed_protocol.capture import Capture, CaptureBatch, pack
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.capture import Capture, CaptureBatch, pack
+from gustbed_core.errors import GustbedError
 from gustbed_training.data.dataset import open_dataset, require_labels
 from gustbed_training.data.lake import import_captures
 from gustbed_training.data.leakage import check_no_leakage

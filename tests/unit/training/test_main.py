@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.package import read_package
+from gustbed_core.package import read_package
 from gustbed_training.__main__ import main
 from gustbed_training.detectors.registry import DETECTORS
 from gustbed_training.pipeline import commands

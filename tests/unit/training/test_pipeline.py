@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import PackageError, read_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import PackageError, read_package
 from gustbed_training.detectors.base import Plan
 from gustbed_training.detectors.registry import DETECTORS
 from gustbed_training.detectors.scoring import scorer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.pipeline import cache
 from gustbed_training.pipeline.cache import Store, code_digest, key_of, write_atomically
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import read_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import read_package
 from gustbed_training import __main__
 from gustbed_training.detectors.registry import DETECTORS
 from gustbed_training.pipeline import sagemaker

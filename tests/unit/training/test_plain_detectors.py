@@ -10,7 +10,7 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from torch import nn
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.base import Detector
 from gustbed_training.detectors.dynamic import Dynamic
 from gustbed_training.detectors.forest import Forest

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_training.data.recordings import read_recording, recording_files
 from gustbed_training.data.schema_file import load_schema
 from gustbed_training.data.split import as_printed

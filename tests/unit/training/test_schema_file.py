@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.channels import CHANNELS
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import FEATURES, FEATURES_OF
-from gustbed_protocol.package import Decision
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNELS
+from gustbed_core.errors import GustbedError
+from gustbed_core.features import FEATURES, FEATURES_OF
+from gustbed_core.package import Decision
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema_file import (
     known_types,
     load_schema,

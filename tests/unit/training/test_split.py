@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data import split
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Source

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import Decision
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import Decision
 from gustbed_training.detectors.thresholds import Target, sustained, threshold
 from gustbed_training.evaluation.events import events
 

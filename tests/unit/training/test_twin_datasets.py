@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data import twin as twin_module
 from gustbed_training.data.dataset import DESCRIPTION, check_complete
 from gustbed_training.data.profiles import PROFILES, profile

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gustbed_edge.windows import Windows
-from gustbed_protocol.features import Engineer
+from gustbed_core.features import Engineer
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.schema_file import load_schema
 from gustbed_training.data.shares import Part, Recording

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gustbed_protocol.capture import Capture, CaptureBatch, pack
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec, Decision
-from gustbed_protocol.violations import Violation
+from gustbed_core.capture import Capture, CaptureBatch, pack
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec, Decision
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.writing import write_card, write_recording
 from gustbed_training.detectors.base import FitData, Plan, Say

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Command
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.codec import encode
+from gustbed_core.commands import Command
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_twin.checkpoint import write_checkpoint
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.farm import Farm

@@ -6,9 +6,9 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from gustbed_protocol.codec import Encoding, encode
-from gustbed_protocol.commands import Command
-from gustbed_protocol.violations import Violation
+from gustbed_core.codec import Encoding, encode
+from gustbed_core.commands import Command
+from gustbed_core.violations import Violation
 from gustbed_twin import commands
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.source import Step

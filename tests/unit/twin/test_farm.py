@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.features import FEATURE_NAMES, engineer
-from gustbed_protocol.violations import INJECTABLE
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.features import FEATURE_NAMES, engineer
+from gustbed_core.violations import INJECTABLE
 from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats
 from gustbed_twin.wind import WindConfig

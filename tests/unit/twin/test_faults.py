@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS
-from gustbed_protocol.features import FEATURE_NAMES, engineer
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS
+from gustbed_core.features import FEATURE_NAMES, engineer
+from gustbed_core.violations import INJECTABLE, Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.faults import KINDS, Faults
 from gustbed_twin.filters import Floats

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
-from gustbed_protocol.channels import CHANNEL_NAMES, CHANNELS
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNEL_NAMES, CHANNELS
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_twin.__main__ import main
 from gustbed_twin.farm import Farm
 from gustbed_twin.generate import LABELS, Recipe, check_recipe

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.codec import encode
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings
-from gustbed_protocol.telemetry import Samples, block_from_samples
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.codec import encode
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings
+from gustbed_core.telemetry import Samples, block_from_samples
+from gustbed_core.violations import Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.make import make_source
 from gustbed_twin.settings import TwinSettings

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.codec import encode
-from gustbed_protocol.commands import Command
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.codec import encode
+from gustbed_core.commands import Command
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings
+from gustbed_core.violations import Violation
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.generate import Recipe, write_dataset
 from gustbed_twin.make import make_source

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol import legacy
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.errors import GustbedError
+from gustbed_core import legacy
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.errors import GustbedError
 from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats
 from gustbed_twin.recording import read_recording

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import INJECTABLE, Violation
+from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import INJECTABLE, Violation
 from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats
 from gustbed_twin.recording import Recording

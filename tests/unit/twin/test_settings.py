@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings, load
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings, load
 from gustbed_twin.__main__ import main
 from gustbed_twin.health import (
     FRESH_S,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.turbine_types import (
     FOLDER_VARIABLE,
     UtilityType,

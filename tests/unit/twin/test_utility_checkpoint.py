@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.shards import parse_shard, shard_of
 from gustbed_twin.utility.checkpoint import load_farm, save_farm
 from gustbed_twin.utility.farm import UtilityFarm

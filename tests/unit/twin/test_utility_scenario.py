@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import SiteSettings
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings
 from gustbed_twin.make import make_source
 from gustbed_twin.settings import TwinSettings
 from gustbed_twin.turbine_types import UtilityType

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.codec import Encoding, encode
-from gustbed_protocol.commands import Command
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.shadow import Desired
-from gustbed_protocol.telemetry import (
+from gustbed_core.codec import Encoding, encode
+from gustbed_core.commands import Command
+from gustbed_core.errors import PayloadError
+from gustbed_core.shadow import Desired
+from gustbed_core.telemetry import (
     Samples,
     block_from_samples,
     decode_block,
     decode_typed_block,
 )
-from gustbed_protocol.violations import Violation
+from gustbed_core.violations import Violation
 from gustbed_twin.commands import CommandDesk
 from gustbed_twin.delivery import Delays, Delivery
 from gustbed_twin.pacing import Clocks, Pacer

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import turbine_id
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import turbine_id
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 from gustbed_training.data.labels import Injection, LabelRules
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.schema_file import load_schema, schema_from_json

@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 SUFFIXES = (".parquet", ".csv")
 _ARROW_ROW = re.compile(r"column #(\d+): Row #(\d+): .*?invalid value '(.*)'", re.DOTALL)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 from gustbed_training.data.card import Card, SplitRule, card_fields, read_card
 from gustbed_training.data.columns import Format, column_names, parquet_metadata
 from gustbed_training.data.labels import PREFIX, LabelRules

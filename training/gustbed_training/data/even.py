@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 _OTHER_RATE = 10
 """So many equal steps in a row are another sample rate rather than gaps."""

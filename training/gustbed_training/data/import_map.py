@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_training.data.columns import Format
 from gustbed_training.data.labels import PREFIX
 from gustbed_training.data.recordings import TIME

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.topics import level
+from gustbed_core.errors import GustbedError
+from gustbed_core.topics import level
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.even import Even, Rows, Rules, UnevenError, make_even
 from gustbed_training.data.foreign import Foreign, read_foreign

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.capture import SCHEMA, Capture, CaptureBatch, unpack
-from gustbed_protocol.errors import GustbedError, PayloadError
-from gustbed_protocol.topics import level
+from gustbed_core.capture import SCHEMA, Capture, CaptureBatch, unpack
+from gustbed_core.errors import GustbedError, PayloadError
+from gustbed_core.topics import level
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.writing import whole_folder, write_card, write_recording

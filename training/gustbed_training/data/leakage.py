@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import Distribution
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import Distribution
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part, Shares
 from gustbed_training.data.statistics import reference_of

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from gustbed_protocol.settings import turbine_id
-from gustbed_protocol.violations import INJECTABLE
+from gustbed_core.settings import turbine_id
+from gustbed_core.violations import INJECTABLE
 from gustbed_training.data.dataset import Role
 from gustbed_training.data.twin import Fault, Profile, Run
 

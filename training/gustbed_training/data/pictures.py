@@ -14,7 +14,7 @@ import pywt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gustbed_protocol.features import Engineer
+from gustbed_core.features import Engineer
 from gustbed_training.data.survey import FAULTY, Example, Survey
 
 INK, MUTED, LINE = "#1d2733", "#66727f", "#d9dfe5"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data import mini_profiles, utility_profiles
 from gustbed_training.data.twin import Profile
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 from gustbed_training.data.columns import SUFFIXES, read_floats, row_number
 from gustbed_training.data.labels import PREFIX, LabelRules, labels_of
 from gustbed_training.data.schema import Schema

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data import pictures
 from gustbed_training.data.dataset import Dataset, open_dataset
 from gustbed_training.data.shares import Label

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from gustbed_protocol.features import Feature
-from gustbed_protocol.package import ChannelSpec, Decision
-from gustbed_protocol.violations import Violation
+from gustbed_core.features import Feature
+from gustbed_core.package import ChannelSpec, Decision
+from gustbed_core.violations import Violation
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import Engineer, Feature, Op
-from gustbed_protocol.package import MAX_CHANNELS, MAX_FEATURES, MAX_WINDOW, ChannelSpec, Decision
-from gustbed_protocol.topics import level
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.features import Engineer, Feature, Op
+from gustbed_core.package import MAX_CHANNELS, MAX_FEATURES, MAX_WINDOW, ChannelSpec, Decision
+from gustbed_core.topics import level
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.yaml_text import convert, parse_yaml
 

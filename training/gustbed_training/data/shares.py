@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.violations import Violation
+from gustbed_core.violations import Violation
 
 
 @dataclass(frozen=True, slots=True)

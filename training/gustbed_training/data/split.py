@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Role, Source
 from gustbed_training.data.recordings import within

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.features import Engineer
+from gustbed_core.features import Engineer
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Label, Part, Recording

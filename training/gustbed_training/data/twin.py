@@ -23,9 +23,9 @@ from typing import Any
 
 import yaml
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 from gustbed_training.data.dataset import DESCRIPTION, Role
 
 Say = Callable[[str], None]

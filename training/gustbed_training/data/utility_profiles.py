@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gustbed_protocol.settings import turbine_id
+from gustbed_core.settings import turbine_id
 from gustbed_training.data.dataset import Role
 from gustbed_training.data.schema_file import load_schema
 from gustbed_training.data.twin import Profile, Run

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from gustbed_protocol.features import Engineer, Feature
+from gustbed_core.features import Engineer, Feature
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part
 

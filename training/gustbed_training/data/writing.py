@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data.card import CARD, VERSION
 from gustbed_training.data.recordings import TIME
 from gustbed_training.data.schema import Schema

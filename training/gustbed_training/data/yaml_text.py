@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 T = TypeVar("T")
 

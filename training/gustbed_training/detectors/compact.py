@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gustbed_protocol.features import FEATURES
+from gustbed_core.features import FEATURES
 from gustbed_training.data.schema import Schema
 from gustbed_training.detectors.base import FitData, Plan, Say
 from gustbed_training.detectors.compact_blocks import Blocks, layout_for

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.base import Say
 from gustbed_training.detectors.compact_blocks import Blocks
 from gustbed_training.detectors.compact_model import (

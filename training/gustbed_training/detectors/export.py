@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gustbed_protocol.package import INPUT, RATIO, SCORE
+from gustbed_core.package import INPUT, RATIO, SCORE
 
 _OPSET = 17
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.base import Detector
 from gustbed_training.detectors.compact import Compact
 from gustbed_training.detectors.dynamic import Dynamic

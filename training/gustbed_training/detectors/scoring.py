@@ -7,8 +7,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import INPUT, RATIO, SCORE, Package, read_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import INPUT, RATIO, SCORE, Package, read_package
 
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 Scorer = Callable[[NDArray[np.float32]], Scores]

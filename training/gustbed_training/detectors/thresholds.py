@@ -7,8 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import Decision
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import Decision
 from gustbed_training.detectors.smoothing import smooth
 
 USUAL = Decision()

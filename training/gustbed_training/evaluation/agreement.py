@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 COMPARED: tuple[str, ...] = ("vus_pr", "care", "event_recall", "false_per_day", "median_delay_s")
 _ROUNDING = 1e-4

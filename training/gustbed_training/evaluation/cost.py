@@ -7,8 +7,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import INPUT, RATIO, SCORE
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import INPUT, RATIO, SCORE
 
 BATCH = 128
 """Windows at a time: a site's turbines."""

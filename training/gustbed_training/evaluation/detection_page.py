@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.evaluation.compare import RULE, Row, Run, bounds, compare, rows_as_json
 from gustbed_training.evaluation.evaluate import FaultRow
 from gustbed_training.evaluation.report import median, number, percentile_90

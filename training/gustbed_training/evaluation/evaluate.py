@@ -7,8 +7,8 @@ A verdict belongs to a fault when the fault is on at the window's last sample. W
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part
 from gustbed_training.detectors.scoring import Scorer

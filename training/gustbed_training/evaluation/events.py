@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.package import Decision
+from gustbed_core.package import Decision
 
 
 @dataclass(frozen=True, slots=True)

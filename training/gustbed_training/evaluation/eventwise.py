@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gustbed_protocol.package import Decision
-from gustbed_protocol.violations import Violation
+from gustbed_core.package import Decision
+from gustbed_core.violations import Violation
 from gustbed_training.data.shares import Label
 from gustbed_training.evaluation.events import events, merged
 from gustbed_training.evaluation.intervals import poisson_interval

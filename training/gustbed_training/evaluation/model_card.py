@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gustbed_protocol.package import Manifest
+from gustbed_core.package import Manifest
 from gustbed_training.evaluation.detection_page import fault_lines
 from gustbed_training.evaluation.evaluate import Evaluation
 from gustbed_training.evaluation.report import (

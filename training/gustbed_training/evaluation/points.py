@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.violations import Violation
+from gustbed_core.violations import Violation
 from gustbed_training.evaluation.verdicts import Verdicts
 
 

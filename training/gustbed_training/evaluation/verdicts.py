@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Label, Part
 from gustbed_training.data.windows import window_ends, windows_of

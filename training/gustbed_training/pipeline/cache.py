@@ -18,8 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from gustbed_protocol import features
-from gustbed_protocol.errors import GustbedError
+from gustbed_core import features
+from gustbed_core.errors import GustbedError
 
 Say = Callable[[str], None]
 DONE = "step.json"

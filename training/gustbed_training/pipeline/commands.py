@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.pipeline.cache import Say
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def describe(options: argparse.Namespace, _say: Say) -> None:
 
 def train(options: argparse.Namespace, say: Say) -> None:
     """The whole pipeline."""
-    from gustbed_protocol.package import check_name, version_key
+    from gustbed_core.package import check_name, version_key
     from gustbed_training.detectors.base import Plan
     from gustbed_training.detectors.registry import detector
     from gustbed_training.pipeline.job import Job
@@ -169,7 +169,7 @@ def compare(options: argparse.Namespace, say: Say) -> None:
 
 def drift(options: argparse.Namespace, say: Say) -> None:
     """A site's recordings against a package's training data."""
-    from gustbed_protocol.drift import FOLDER
+    from gustbed_core.drift import FOLDER
     from gustbed_training.detectors.scoring import load_package
     from gustbed_training.drift import as_json, as_table
     from gustbed_training.pipeline.drifting import drift_of, keep

@@ -17,7 +17,7 @@ from types import FrameType
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.split import evaluation_parts
 from gustbed_training.data.windows import hours_of

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.errors import GustbedError
+from gustbed_core.telemetry import MINI
 from gustbed_training.data.profiles import PROFILES, profile
 from gustbed_training.data.twin import Profile, cached
 from gustbed_training.pipeline.cache import Say

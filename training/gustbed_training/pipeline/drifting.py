@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol import drift as told
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import Manifest, Package
+from gustbed_core import drift as told
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import Manifest, Package
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.split import whole

@@ -9,15 +9,15 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import (
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import (
     PACKAGE_FILE,
     RELEASE_FILE,
     Release,
     Signature,
     release_to_json,
 )
-from gustbed_protocol.package import sha256
+from gustbed_core.package import sha256
 from gustbed_training.detectors.registry import SHIPPED
 from gustbed_training.pipeline.cache import Say, write_atomically
 from gustbed_training.pipeline.defaults import made, training_profile

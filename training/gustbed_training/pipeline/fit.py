@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part
 from gustbed_training.data.windows import sliding_windows, windows_of_all

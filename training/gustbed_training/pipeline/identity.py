@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gustbed_protocol.telemetry import MINI
+from gustbed_core.telemetry import MINI
 
 
 def model_name(turbine_type: str) -> str:

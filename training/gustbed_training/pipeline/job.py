@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gustbed_protocol.package import Manifest
+from gustbed_core.package import Manifest
 from gustbed_training.detectors.base import Plan
 from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline.gate import Gate

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.package import Manifest
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import Manifest
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part

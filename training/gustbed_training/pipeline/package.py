@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import PACKAGE_FILE
-from gustbed_protocol.package import Manifest, Package, write_package
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import PACKAGE_FILE
+from gustbed_core.package import Manifest, Package, write_package
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.shares import Part
 from gustbed_training.data.windows import window_ends, windows_of

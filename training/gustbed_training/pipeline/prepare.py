@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gustbed_protocol.package import Distribution
+from gustbed_core.package import Distribution
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.schema import Schema

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import PACKAGE_FILE
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import PACKAGE_FILE
 
 ROOT = Path("/opt/ml")
 MARK = "SM_TRAINING_ENV"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.jobs import PACKAGE_FILE
-from gustbed_protocol.package import check_name, read_package, sha256, version_key
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import PACKAGE_FILE
+from gustbed_core.package import check_name, read_package, sha256, version_key
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.schema import Schema
 from gustbed_training.detectors.registry import DETECTORS, detector, suited

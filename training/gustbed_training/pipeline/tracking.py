@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gustbed_protocol.package import Manifest
+from gustbed_core.package import Manifest
 
 URI = "MLFLOW_TRACKING_URI"
 _FOLDER = "mlflow"

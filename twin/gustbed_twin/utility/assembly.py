@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import turbine_id
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import turbine_id
 from gustbed_twin.filters import Floats
 from gustbed_twin.shards import shard_of
 from gustbed_twin.turbine_types import UtilityType

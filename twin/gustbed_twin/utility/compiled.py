@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 F = TypeVar("F", bound=Callable[..., Any])
 

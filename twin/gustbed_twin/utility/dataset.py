@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.generate import CARD, SCHEMA, Chunk, arrow, sha256
 from gustbed_twin.utility.assembly import Assembled, Plan
 from gustbed_twin.utility.faults import CATALOGUE, KINDS

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import Positive, convert, read_yaml
 

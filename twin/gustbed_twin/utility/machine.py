@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import UtilityType
 from gustbed_twin.utility.names import NODES, TRUTH_INDEX

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import UtilityType
 

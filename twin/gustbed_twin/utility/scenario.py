@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.turbine_types import NotNegative, Positive, convert, read_yaml
 from gustbed_twin.utility.farm import LIMITS
 from gustbed_twin.utility.faults import CATALOGUE

@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from gustbed_protocol.shadow import Desired, Reported, TrueFault, Truth
-from gustbed_protocol.violations import Violation
+from gustbed_core.shadow import Desired, Reported, TrueFault, Truth
+from gustbed_core.violations import Violation
 from gustbed_twin.checkpoint import Snapshot
 from gustbed_twin.filters import Floats
 from gustbed_twin.source import Step

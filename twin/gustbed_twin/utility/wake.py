@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import turbine_id
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import turbine_id
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import UtilityType
 from gustbed_twin.utility.floris_inputs import floris_inputs

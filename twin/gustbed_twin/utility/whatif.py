@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import turbine_id
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import turbine_id
 from gustbed_twin.turbine_types import load_utility_type
 from gustbed_twin.utility.assembly import Plan, assemble
 from gustbed_twin.utility.checkpoint import load_farm

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import UtilityType
 from gustbed_twin.utility.farm import UtilityFarm

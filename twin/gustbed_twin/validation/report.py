@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 from gustbed_twin.turbine_types import UtilityType, load_utility_type
 from gustbed_twin.validation import pictures
 from gustbed_twin.validation.air import Spectrum, measure_spectrum, wake_claims, wind_claims

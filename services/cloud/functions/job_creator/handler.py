@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 from urllib.parse import unquote_plus
 
-from gustbed_protocol import jobs
-from gustbed_protocol.errors import GustbedError
+from gustbed_core import jobs
+from gustbed_core.errors import GustbedError
 
 MAX_DOCUMENT_BYTES = 32 * 1024
 """AWS IoT's limit for a job document."""

@@ -30,7 +30,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "model": (dict, type(None)),
     "reason": str,
 }
-"""Of ``gustbed_protocol.capture.Capture``, which needs NumPy; its readers look closer."""
+"""Of ``gustbed_core.capture.Capture``, which needs NumPy; its readers look closer."""
 MAX_RECORD_BYTES = 1000 * 1024
 # PutRecordBatch: 500 records and 4 MiB a call.
 _MAX_RECORDS, _MAX_CALL_BYTES = 500, 4_000_000

@@ -16,9 +16,9 @@ from dataclasses import asdict, replace
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from gustbed_protocol import jobs
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.topics import level
+from gustbed_core import jobs
+from gustbed_core.errors import GustbedError
+from gustbed_core.topics import level
 
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gustbed_protocol.features import FEATURE_NAMES
+from gustbed_core.features import FEATURE_NAMES
 from gustbed_training.detectors.miniature.heads import AutoencoderHead, ConditionalHead, Head
 from gustbed_training.detectors.miniature.wavelet import noise_sigma, transform, universal_threshold
 

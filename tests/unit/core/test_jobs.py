@@ -2,7 +2,7 @@
 
 import pytest
 
-from gustbed_protocol.jobs import Release, Role, job_key
+from gustbed_core.jobs import Release, Role, job_key
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ On the site both are retained messages; the edge may carry them to and from a de
 
 from dataclasses import dataclass, field
 
-from gustbed_protocol.codec import decoder
+from gustbed_core.codec import decoder
 
 SCHEMA = 1
 

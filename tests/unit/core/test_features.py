@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES
-from gustbed_protocol.features import FEATURE_NAMES, Engineer, Feature, engineer
+from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
+from gustbed_core.features import FEATURE_NAMES, Engineer, Feature, engineer
 
 
 def quaternion_windows(roll: float, pitch: float, yaw: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.codec import decoder
-from gustbed_protocol.errors import PayloadError
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.codec import decoder
+from gustbed_core.errors import PayloadError
 
 SCHEMA = 1
 MINI = "mini"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from gustbed_protocol.events import ModelRef
-from gustbed_protocol.jobs import Role
+from gustbed_core.events import ModelRef
+from gustbed_core.jobs import Role
 
 HEALTH = "/health"
 STATUS = "/status"

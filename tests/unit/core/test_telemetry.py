@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.codec import MAX_PAYLOAD_BYTES, Encoding, encode
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.telemetry import Block, Samples, block_from_samples, decode_block
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.codec import MAX_PAYLOAD_BYTES, Encoding, encode
+from gustbed_core.errors import PayloadError
+from gustbed_core.telemetry import Block, Samples, block_from_samples, decode_block
 
 
 def samples(count: int = 10) -> Samples:

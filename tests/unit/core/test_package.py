@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_protocol.channels import CHANNELS
-from gustbed_protocol.features import FEATURES, FEATURES_OF, Feature
-from gustbed_protocol.package import (
+from gustbed_core.channels import CHANNELS
+from gustbed_core.features import FEATURES, FEATURES_OF, Feature
+from gustbed_core.package import (
     ChannelSpec,
     Manifest,
     Package,
@@ -20,7 +20,7 @@ from gustbed_protocol.package import (
     version_key,
     write_package,
 )
-from gustbed_protocol.violations import Violation
+from gustbed_core.violations import Violation
 
 
 def package() -> Package:

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.mqtt import Message, Session
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core.errors import GustbedError
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings
 from tests.support.ports import wait_until
 
 CONNECT, CONNACK, PUBLISH, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x80, 0x90

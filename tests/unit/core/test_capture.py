@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
-from gustbed_protocol.capture import MAX_VALUES, pack, unpack
-from gustbed_protocol.errors import PayloadError
+from gustbed_core.capture import MAX_VALUES, pack, unpack
+from gustbed_core.errors import PayloadError
 
 
 def test_values_survive_the_wire() -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
-from gustbed_protocol.errors import GustbedError
+from gustbed_core.errors import GustbedError
 
 SCHEMA = 1
 OPERATION_UPDATE_MODEL = "update_model"

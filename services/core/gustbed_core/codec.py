@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gustbed_protocol.errors import PayloadError
+from gustbed_core.errors import PayloadError
 
 T = TypeVar("T")
 MAX_PAYLOAD_BYTES = 128 * 1024

@@ -24,10 +24,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.features import Engineer, Feature
-from gustbed_protocol.topics import level
-from gustbed_protocol.violations import Violation
+from gustbed_core.errors import GustbedError
+from gustbed_core.features import Engineer, Feature
+from gustbed_core.topics import level
+from gustbed_core.violations import Violation
 
 SCHEMA = 2
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import uuid4
 
-from gustbed_protocol.codec import decoder
-from gustbed_protocol.violations import Violation
+from gustbed_core.codec import decoder
+from gustbed_core.violations import Violation
 
 SCHEMA = 1
 

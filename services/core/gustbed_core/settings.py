@@ -6,8 +6,8 @@ from typing import TypeVar
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from gustbed_protocol import topics
-from gustbed_protocol.errors import GustbedError
+from gustbed_core import topics
+from gustbed_core.errors import GustbedError
 
 S = TypeVar("S", bound=BaseSettings)
 

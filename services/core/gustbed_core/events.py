@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gustbed_protocol.telemetry import MINI
-from gustbed_protocol.violations import Violation
+from gustbed_core.telemetry import MINI
+from gustbed_core.violations import Violation
 
 SCHEMA = 1
 

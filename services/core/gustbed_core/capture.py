@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.errors import PayloadError
-from gustbed_protocol.events import ModelRef
+from gustbed_core.errors import PayloadError
+from gustbed_core.events import ModelRef
 
 SCHEMA = 1
 MAX_VALUES = 4_000_000

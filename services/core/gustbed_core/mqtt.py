@@ -12,8 +12,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import MqttSettings
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import MqttSettings
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_protocol import topics
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.settings import MqttSettings, SiteSettings, load
+from gustbed_core import topics
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import MqttSettings, SiteSettings, load
 
 
 def test_a_topic_that_was_built_can_be_split() -> None:

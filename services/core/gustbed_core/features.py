@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_NAMES
-from gustbed_protocol.errors import GustbedError
-from gustbed_protocol.violations import Violation
+from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core.errors import GustbedError
+from gustbed_core.violations import Violation
 
 Op = Literal["value", "difference", "turn", "roll", "pitch", "yaw"]
 """How a feature follows from its channels.

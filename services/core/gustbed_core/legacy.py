@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_protocol.errors import PayloadError
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.errors import PayloadError
 
 FIELDS: tuple[str, ...] = (
     "millis",

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gustbed_protocol import legacy
-from gustbed_protocol.channels import CHANNEL_INDEX, CHANNEL_NAMES
-from gustbed_protocol.errors import PayloadError
+from gustbed_core import legacy
+from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
+from gustbed_core.errors import PayloadError
 
 
 def test_p3_a_record_of_the_reference_firmware_is_read() -> None:
