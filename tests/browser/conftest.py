@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from gustbed_core.events import Comparison, ModelRef
-from tests.browser.machines import UTILITY
-from tests.browser.standin import MODELS, StandIn
+from tests.browser.scripted_site import MODELS, ScriptedSite
+from tests.browser.scripted_turbines import UTILITY
 from tests.support.chromium import visit
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
@@ -100,15 +100,15 @@ def dashboard(
 
 
 @pytest.fixture
-def standin(mqtt_port: int) -> Iterator[StandIn]:
-    with StandIn(mqtt_port, TURBINES) as site:
+def scripted_site(mqtt_port: int) -> Iterator[ScriptedSite]:
+    with ScriptedSite(mqtt_port, TURBINES) as site:
         yield site
 
 
 @pytest.fixture
-def mixed(mqtt_port: int) -> Iterator[StandIn]:
+def mixed(mqtt_port: int) -> Iterator[ScriptedSite]:
     """A site whose last turbine is of another type, with a challenger for that type."""
-    with StandIn(mqtt_port, TURBINES, types={TURBINES[-1]: UTILITY}) as site:
+    with ScriptedSite(mqtt_port, TURBINES, types={TURBINES[-1]: UTILITY}) as site:
         site.challengers[UTILITY] = Comparison(CHALLENGER)
         yield site
 

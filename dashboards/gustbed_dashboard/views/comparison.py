@@ -6,15 +6,16 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from gustbed_dashboard import agreement, charts, markup, naming, shadows
-from gustbed_dashboard.hub import Hub
-from gustbed_dashboard.live import Scores
-from gustbed_dashboard.snapshot import Condition, SiteSnapshot, TurbineCard
-from gustbed_dashboard.theme import ACCENT, VIOLET
-from gustbed_dashboard.views.chart import legend, line_chart
-from gustbed_dashboard.views.common import draw
-from gustbed_dashboard.views.scorepanels import score_ticks, score_top
 from gustbed_core.events import Comparison
+from gustbed_dashboard import labels
+from gustbed_dashboard.components import charts, html, model_comparison, verdict_agreement
+from gustbed_dashboard.components.theme import ACCENT, VIOLET
+from gustbed_dashboard.site.client import SiteClient
+from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, TurbineCard
+from gustbed_dashboard.site.turbine_buffers import Scores
+from gustbed_dashboard.views.line_chart import legend, line_chart
+from gustbed_dashboard.views.page_elements import draw
+from gustbed_dashboard.views.score_panels import score_ticks, score_top
 
 SECONDS = 120
 STEP = 0.5
@@ -25,37 +26,39 @@ def comparison(
     kind: str,
     shadowed: Comparison,
     site: SiteSnapshot,
-    hub: Hub,
+    client: SiteClient,
     figures: tuple[dict[str, str], dict[str, str]],
 ) -> None:
     """Counts, key figures, both scores live, and what it all means."""
     serving = site.models.get(kind)
     beside = f"{shadowed.model.version} beside {serving.version if serving else 'no model'}"
-    title = f"Challenger: {naming.type_words(kind)}"
+    title = f"Challenger: {labels.type_words(kind)}"
     with st.container(border=True, key=f"panel-challenger-{kind}"):
         draw(
-            f'<div data-challenger="{markup.text(kind, 64)}">'
-            f"{markup.section(title, f'{shadowed.model.name} {beside}')}"
-            f'<div class="gb-plain">{agreement.meaning(shadowed)}</div></div>'
+            f'<div data-challenger="{html.text(kind, 64)}">'
+            f"{html.section(title, f'{shadowed.model.name} {beside}')}"
+            f'<div class="gb-plain">{verdict_agreement.meaning(shadowed)}</div></div>'
         )
         left, right = st.columns([1, 1.35], gap="medium")
         with left:
-            draw(shadows.agreement_bars(shadowed))
-            draw(f'<div class="gb-scroll">{shadows.agreement_table(shadowed)}</div>')
+            draw(model_comparison.agreement_bars(shadowed))
+            draw(f'<div class="gb-scroll">{model_comparison.agreement_table(shadowed)}</div>')
         with right:
-            _overlay(kind, [t for t in site.turbines if t.type == kind], shadowed, hub)
-            if beside := shadows.figures_beside(*figures):
+            _overlay(kind, [t for t in site.turbines if t.type == kind], shadowed, client)
+            if beside := model_comparison.figures_beside(*figures):
                 draw(beside)
 
 
-def _overlay(kind: str, turbines: Sequence[TurbineCard], shadowed: Comparison, hub: Hub) -> None:
+def _overlay(
+    kind: str, turbines: Sequence[TurbineCard], shadowed: Comparison, client: SiteClient
+) -> None:
     if not turbines:
         draw('<div class="gb-empty">No turbine of this type is heard.</div>')
         return
     names = [turbine.id for turbine in turbines]
     worst = next((t.id for t in turbines if t.condition is Condition.ANOMALY), names[0])
     chosen = st.selectbox("Turbine", names, index=names.index(worst), key=f"overlay-{kind}")
-    mine, other = hub.scores(chosen, SECONDS), hub.challenger_scores(chosen, SECONDS)
+    mine, other = client.scores(chosen, SECONDS), client.challenger_scores(chosen, SECONDS)
     age, series = common(mine, other, f"Challenger {shadowed.model.version}")
     colours = dict(zip(series, (ACCENT, VIOLET), strict=True))
     legend("Score", "× threshold", colours, series)

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from gustbed_dashboard import markup, naming, resources, svg, words
-from gustbed_dashboard.commandlog import ActiveFault, Sent
-from gustbed_dashboard.theme import KIND_WORDS
-from gustbed_dashboard.views.common import banners, draw, problems
-from gustbed_dashboard.views.faultform import fault_form
 from gustbed_core.commands import Command
 from gustbed_core.violations import Violation
+from gustbed_dashboard import formatting, labels
+from gustbed_dashboard.components import html, svg
+from gustbed_dashboard.components.theme import KIND_WORDS
+from gustbed_dashboard.site.command_log import ActiveFault, Sent
+from gustbed_dashboard.views import resources
+from gustbed_dashboard.views.fault_form import fault_form
+from gustbed_dashboard.views.page_elements import banners, draw, problems
 
 COMMANDS_SHOWN = 12
 MAX_PILLS = 24
@@ -26,9 +28,9 @@ _OUTCOMES = {
 def page() -> None:
     """The faults page."""
     left, right = st.columns([1, 1.5], gap="large")
-    types = {turbine.id: turbine.type for turbine in resources.hub().snapshot().turbines}
+    types = {turbine.id: turbine.type for turbine in resources.site_client().snapshot().turbines}
     with left, st.container(border=True, key="panel-form"):
-        draw(markup.section("Inject a fault"))
+        draw(html.section("Inject a fault"))
         turbines = _choose(types)
         fault_form(turbines, [types[name] for name in turbines if name in types], key="fault")
         if not turbines:
@@ -46,11 +48,11 @@ def _choose(types: Mapping[str, str]) -> list[str]:
 
 @st.fragment(run_every=1)
 def _live() -> None:
-    site = resources.hub().snapshot()
+    site = resources.site_client().snapshot()
     banners(problems(site))
-    draw(markup.section("Active faults", "accepted and not cleared"))
+    draw(html.section("Active faults", "accepted and not cleared"))
     draw(active(site.faults, site.now))
-    draw(markup.section("Commands", "from here and from the command line"))
+    draw(html.section("Commands", "from here and from the command line"))
     draw(commands(site.sent[:COMMANDS_SHOWN], site.now))
 
 
@@ -59,10 +61,10 @@ def active(faults: list[ActiveFault], now: float) -> str:
     if not faults:
         return '<div class="gb-empty">None. Every turbine runs as the wind drives it.</div>'
     rows = "".join(
-        f'<tr data-fault="{markup.text(fault.turbine)}"><td class="gb-name">'
-        f"{markup.text(fault.turbine)}</td><td>{_fault(fault)}</td>"
+        f'<tr data-fault="{html.text(fault.turbine)}"><td class="gb-name">'
+        f"{html.text(fault.turbine)}</td><td>{_fault(fault)}</td>"
         f'<td class="gb-num">{fault.severity:.2f}</td>'
-        f'<td class="gb-num">{words.duration(now - fault.since)}</td></tr>'
+        f'<td class="gb-num">{formatting.duration(now - fault.since)}</td></tr>'
         for fault in faults
     )
     return (
@@ -74,9 +76,9 @@ def active(faults: list[ActiveFault], now: float) -> str:
 
 def _fault(fault: ActiveFault) -> str:
     if fault.fault in KIND_WORDS:
-        return markup.chips([Violation(fault.fault)])
-    where = f" on {naming.phrase(fault.signal)}" if fault.signal else ""
-    name = markup.text(f"{naming.label(fault.fault)}{where}", 80)
+        return html.chips([Violation(fault.fault)])
+    where = f" on {labels.phrase(fault.signal)}" if fault.signal else ""
+    name = html.text(f"{labels.label(fault.fault)}{where}", 80)
     return f'<span class="gb-chip gb-alarm">{svg.icon("alert")}{name}</span>'
 
 
@@ -101,21 +103,21 @@ def _command(sent: Sent, now: float) -> str:
     if outcome == "unanswered":
         why = "is the twin running?"
     return (
-        f'<tr data-command="{markup.text(command.id, 80)}" data-outcome="{outcome}">'
-        f'<td class="gb-name">{markup.text(sent.turbine)}</td><td>{markup.text(what)}</td>'
-        f"<td>{markup.status(tone, icon, word)}"
-        f"{f' <span class=gb-sub>{markup.text(why)}</span>' if why else ''}</td>"
-        f'<td class="gb-num gb-sub">{words.duration(now - sent.at)} ago</td></tr>'
+        f'<tr data-command="{html.text(command.id, 80)}" data-outcome="{outcome}">'
+        f'<td class="gb-name">{html.text(sent.turbine)}</td><td>{html.text(what)}</td>'
+        f"<td>{html.status(tone, icon, word)}"
+        f"{f' <span class=gb-sub>{html.text(why)}</span>' if why else ''}</td>"
+        f'<td class="gb-num gb-sub">{formatting.duration(now - sent.at)} ago</td></tr>'
     )
 
 
 def _what(command: Command) -> str:
     """A command in words."""
-    verb = naming.label(command.action)
+    verb = labels.label(command.action)
     if command.action not in ("inject", "clear"):
         return verb if command.value is None else f"{verb} {command.value:g}"
     kind = KIND_WORDS[command.kind].lower() if command.kind is not None else "all faults"
-    name = naming.phrase(command.fault) if command.fault else kind
-    where = f" on {naming.phrase(command.signal)}" if command.signal else ""
+    name = labels.phrase(command.fault) if command.fault else kind
+    where = f" on {labels.phrase(command.signal)}" if command.signal else ""
     strength = f", severity {command.severity:.2f}, ramp {command.ramp:.0f} s"
     return f"{verb} {name}{where}{strength if command.action == 'inject' else ''}"

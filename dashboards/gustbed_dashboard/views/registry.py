@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from gustbed_cloud.operations import ModelVersion
-from gustbed_dashboard import markup, naming, resources, rollouts, shadows
-from gustbed_dashboard.cloud import Action, CloudReader, CloudView, Decision
-from gustbed_dashboard.figures import key_figures
-from gustbed_dashboard.snapshot import SiteSnapshot
-from gustbed_dashboard.views.common import document, draw
 from gustbed_core.events import ModelRef
 from gustbed_core.package import version_key
+from gustbed_dashboard import labels
+from gustbed_dashboard.cloud.client import ModelVersion
+from gustbed_dashboard.cloud.reader import Action, CloudReader, CloudView, Decision
+from gustbed_dashboard.components import html, model_comparison, model_panels
+from gustbed_dashboard.components.model_metrics import key_figures
+from gustbed_dashboard.site.snapshot import SiteSnapshot
+from gustbed_dashboard.views import resources
+from gustbed_dashboard.views.page_elements import document, draw
 
 VERSIONS_SHOWN = 12
 """Of each model, the newest."""
@@ -34,7 +36,7 @@ def registry(view: CloudView, reader: CloudReader, site: SiteSnapshot) -> None:
     for name, versions in by_name.items():
         if len(by_name) > 1:
             kind = next((model.turbine_type for model in versions), "")
-            draw(markup.section(name, naming.type_words(kind) if kind else ""))
+            draw(html.section(name, labels.type_words(kind) if kind else ""))
         for model in versions[:VERSIONS_SHOWN]:
             _row(model, view, reader, site)
         if len(versions) > VERSIONS_SHOWN:
@@ -54,7 +56,7 @@ def _empty(view: CloudView) -> str:
 
 def _row(model: ModelVersion, view: CloudView, reader: CloudReader, site: SiteSnapshot) -> None:
     with st.container(border=True, key=f"panel-model-{model.name}-{_css(model.version)}"):
-        draw(rollouts.version(model, role_here(model, site), resources.viewer_zone()))
+        draw(model_panels.version(model, role_here(model, site), resources.viewer_zone()))
         _decide(model, _newest(model.name, view, site), view, reader)
         card = st.expander("Model card", key=f"card-{model.arn}", on_change="rerun")
         if card.open:
@@ -89,10 +91,10 @@ def model_card(model: ModelVersion, reader: CloudReader) -> None:
     """A version's key figures and its card as it was written."""
     card = reader.card(model.name, model.version)
     if card.text is not None:
-        draw(shadows.tiles(key_figures(model.metrics, card.text)) or "<div></div>")
+        draw(model_comparison.tiles(key_figures(model.metrics, card.text)) or "<div></div>")
         document(f"{model.name}-{_css(model.version)}", card.text)
     elif card.problem is not None:
-        draw(markup.banner("caution", card.problem))
+        draw(html.banner("caution", card.problem))
     else:
         draw('<div class="gb-sub">Reading the card…</div>')
 
@@ -144,7 +146,7 @@ def choices_of(model: ModelVersion, newest: str | None) -> list[tuple[str, Decis
 
 
 def _confirm(wish: Decision, pending: str, reader: CloudReader) -> None:
-    version = markup.text(wish.model.version, 24)
+    version = html.text(wish.model.version, 24)
     question = (_ROLLBACK if wish.rollback else _QUESTIONS[wish.action]).format(version=version)
     draw(f'<div class="gb-question" data-confirm="{version}">{question}</div>')
     with st.container(horizontal=True, gap="small"):

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from gustbed_cloud.operations import ModelVersion
-from gustbed_dashboard import rollouts
-from gustbed_dashboard.figures import FIGURES, MAX_CARD, key_figures, safe_card
-from gustbed_dashboard.snapshot import take
-from gustbed_dashboard.state import SiteState
-from gustbed_dashboard.views.registry import choices_of, role_here
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.events import Comparison, Heartbeat, ModelRef
+from gustbed_dashboard.cloud.client import ModelVersion
+from gustbed_dashboard.components import model_panels
+from gustbed_dashboard.components.model_metrics import FIGURES, MAX_CARD, key_figures, safe_card
+from gustbed_dashboard.site.snapshot import take
+from gustbed_dashboard.site.state import SiteState
+from gustbed_dashboard.views.registry import choices_of, role_here
 from gustbed_training.evaluation.evaluate import Options, evaluate
 from gustbed_training.evaluation.model_card import model_card
 from gustbed_training.evaluation.report import as_metrics
@@ -74,10 +74,10 @@ def test_a_version_is_marked_by_what_the_edge_does_with_it() -> None:
 
 
 def test_a_version_that_did_not_pass_its_gate_says_so() -> None:
-    told = rollouts.version(replace(WAITING, despite_gate="worse than pca"), "", None)
+    told = model_panels.version(replace(WAITING, despite_gate="worse than pca"), "", None)
 
     assert "despite its quality gate: worse than pca" in told
-    assert "quality gate" not in rollouts.version(WAITING, "", None)
+    assert "quality gate" not in model_panels.version(WAITING, "", None)
 
 
 def test_a_real_card_and_real_metrics_tell_the_same_figures() -> None:
