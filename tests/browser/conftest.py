@@ -18,7 +18,7 @@ from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
 
 TURBINES = ("wt01", "wt02", "wt03")
-CHALLENGER = ModelRef(MODELS[UTILITY].name, "2.2.0")
+SHADOW = ModelRef(MODELS[UTILITY].name, "2.2.0")
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ def scripted_site(mqtt_port: int) -> Iterator[ScriptedSite]:
 
 @pytest.fixture
 def mixed(mqtt_port: int) -> Iterator[ScriptedSite]:
-    """A site whose last turbine is of another type, with a challenger for that type."""
+    """A site whose last turbine is of another type, with a shadow model for that type."""
     with ScriptedSite(mqtt_port, TURBINES, types={TURBINES[-1]: UTILITY}) as site:
-        site.challengers[UTILITY] = Comparison(CHALLENGER)
+        site.shadow_models[UTILITY] = Comparison(SHADOW)
         yield site
 
 

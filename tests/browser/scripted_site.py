@@ -1,7 +1,7 @@
 """A scripted site: speaks as twin and edge through the real protocol and a real broker.
 
 By hand: ``python -m tests.browser.scripted_site --port 1883 --turbines 6 --utility 3
---challenge nrel_5mw=2.2.0 --violate wt03=vibration``.
+--shadow nrel_5mw=2.2.0 --violate wt03=vibration``.
 """
 
 import argparse
@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from uuid import uuid4
 
-from gustbed_core import topics
+from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Ack, decode_command
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import (
     AnomalyEvent,
     Comparison,
@@ -28,10 +29,9 @@ from gustbed_core.events import (
 )
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings
-from gustbed_core.telemetry import MINI, Samples, block_from_samples
-from gustbed_core.violations import Violation
+from gustbed_core.telemetry import Samples, block_from_samples
 from tests.browser import scripted_turbines
-from tests.browser.scripted_turbines import DT, SAMPLES, UTILITY
+from tests.browser.scripted_turbines import DT, MINI, SAMPLES, UTILITY
 
 INTERVAL = 0.5
 MODEL = ModelRef("windturbine", "1.0.0")
@@ -43,7 +43,7 @@ class ScriptedSite:
 
     ``violations`` may be changed at any time; an injected fault changes it as the twin and the
     edge together would. ``refuse`` makes every command be refused with that reason. ``types``
-    names turbines that are no miniature; a model put into ``challengers`` runs in shadow,
+    names turbines that are no miniature; a model put into ``shadow_models`` runs in shadow,
     and a type put into ``without_model`` is not judged.
     """
 
@@ -57,22 +57,22 @@ class ScriptedSite:
         self.site = site
         self.turbines = list(turbines)
         self.types = dict.fromkeys(self.turbines, MINI) | dict(types or {})
-        self.challengers: dict[str, Comparison] = {}
+        self.shadow_models: dict[str, Comparison] = {}
         self.without_model: set[str] = set()
-        self.violations: dict[str, set[Violation]] = {name: set() for name in self.turbines}
+        self.violations: dict[str, set[EventKind]] = {name: set() for name in self.turbines}
         self.refuse = ""
         self.cloud_connected = True
         self.commands: list[tuple[str, object]] = []
         self._boot = str(uuid4())
         self._seq = 0
-        self._open: dict[tuple[str, Violation], AnomalyEvent] = {}
+        self._open: dict[tuple[str, EventKind], AnomalyEvent] = {}
         self._random = random.Random(7)  # noqa: S311
         self._stopping = threading.Event()
         settings = MqttSettings(host="127.0.0.1", port=port)
         self._session = Session(
             settings,
-            user="scripted_site",
-            client_id=f"scripted_site-{uuid4().hex[:8]}",
+            user="scripted-site",
+            client_id=f"scripted-site-{uuid4().hex[:8]}",
             subscriptions={topics.every("command", site): self._on_command},
             will=Message(topics.state(site, "edge"), self._state("edge", "offline"), retain=True),
             births=lambda: [
@@ -134,7 +134,7 @@ class ScriptedSite:
                     MODELS[kinds[0]] if kinds else None,
                     statuses,
                     models={kind: MODELS[kind] for kind in kinds},
-                    challengers=dict(self.challengers),
+                    shadow_models=dict(self.shadow_models),
                 )
                 self._session.publish(
                     Message(topics.heartbeat(self.site), encode(beat), retain=True)
@@ -156,8 +156,8 @@ class ScriptedSite:
                 verdict, state="unknown", score=None, ratios={}, violations=[], model=None
             )
         self._publish(topics.verdict(self.site, name), verdict)
-        if kind in self.challengers:
-            self._challenge(kind, name, now, verdict)
+        if kind in self.shadow_models:
+            self._shadow(kind, name, now, verdict)
         self._events(name, kinds, verdict, now)
         return TurbineStatus(
             name,
@@ -171,7 +171,7 @@ class ScriptedSite:
             kind,
         )
 
-    def _verdict(self, name: str, now: float, kinds: set[Violation], model: ModelRef) -> Verdict:
+    def _verdict(self, name: str, now: float, kinds: set[EventKind], model: ModelRef) -> Verdict:
         kind = self.types[name]
         ratios = {
             feature: self._random.uniform(0.2, 0.5) for feature in scripted_turbines.features(kind)
@@ -184,26 +184,26 @@ class ScriptedSite:
         found = sorted(kinds)
         return Verdict(name, self._boot, self._seq, now, state, score, ratios, found, model)
 
-    def _challenge(self, kind: str, name: str, now: float, serving: Verdict) -> None:
-        """The challenger finds what the serving model finds, and a little more by chance."""
-        counts = self.challengers[kind]
+    def _shadow(self, kind: str, name: str, now: float, serving: Verdict) -> None:
+        """The shadow model finds what the serving model finds, and a little more by chance."""
+        counts = self.shadow_models[kind]
         kinds = set(serving.violations)
         if not kinds and self._random.random() < 0.02:
-            kinds = {Violation.VIBRATION}
+            kinds = {event_kinds.VIBRATION}
         verdict = self._verdict(name, now, kinds, counts.model)
-        self._publish(topics.challenger(self.site, name), verdict)
+        self._publish(topics.shadow_verdict(self.site, name), verdict)
         mine, other = serving.state == "anomaly", verdict.state == "anomaly"
-        self.challengers[kind] = replace(
+        self.shadow_models[kind] = replace(
             counts,
             verdicts=counts.verdicts + 1,
             both=counts.both + (mine and other),
             neither=counts.neither + (not mine and not other),
             only_serving=counts.only_serving + (mine and not other),
-            only_challenger=counts.only_challenger + (other and not mine),
+            only_shadow=counts.only_shadow + (other and not mine),
         )
 
-    def _events(self, name: str, kinds: set[Violation], verdict: Verdict, now: float) -> None:
-        for kind in Violation:
+    def _events(self, name: str, kinds: set[EventKind], verdict: Verdict, now: float) -> None:
+        for kind in event_kinds.KNOWN:
             event = self._open.get((name, kind))
             if kind in kinds and event is None:
                 event = AnomalyEvent(
@@ -237,18 +237,18 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=1883)
     parser.add_argument("--turbines", type=int, default=6)
     parser.add_argument("--utility", type=int, default=0, help="how many are no miniatures")
-    parser.add_argument("--challenge", action="append", default=[], metavar="TYPE=VERSION")
+    parser.add_argument("--shadow", action="append", default=[], metavar="TYPE=VERSION")
     parser.add_argument("--violate", action="append", default=[], metavar="TURBINE=KIND")
     options = parser.parse_args()
     names = [f"wt{i + 1:02d}" for i in range(options.turbines)]
     types = dict.fromkeys(names[len(names) - options.utility :], UTILITY)
     with ScriptedSite(options.port, names, types=types) as scripted_site:
-        for wish in options.challenge:
+        for wish in options.shadow:
             kind, version = wish.split("=")
-            scripted_site.challengers[kind] = Comparison(ModelRef(MODELS[kind].name, version))
+            scripted_site.shadow_models[kind] = Comparison(ModelRef(MODELS[kind].name, version))
         for wish in options.violate:
             turbine, kind = wish.split("=")
-            scripted_site.violations[turbine].add(Violation(kind))
+            scripted_site.violations[turbine].add(kind)
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 

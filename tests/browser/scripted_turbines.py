@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS
-from gustbed_core.features import FEATURE_NAMES, FEATURES_OF
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core import event_kinds
+from gustbed_core.event_kinds import EventKind
+from gustbed_core.turbine_types import load_type
 
 DT, SAMPLES = 0.05, 10
-UTILITY = "nrel_5mw"
+MINI, UTILITY = "mini", "nrel_5mw"
+_MINI = load_type(MINI)
 
 _LEVELS: Mapping[str, tuple[float, float]] = {
     "wind_speed": (9.4, 0.35),
@@ -56,28 +56,29 @@ UTILITY_CHANNELS: tuple[str, ...] = tuple(_LEVELS)
 UTILITY_FEATURES: tuple[str, ...] = tuple(
     name for name in UTILITY_CHANNELS if name not in ("status", "nacelle_direction")
 )
-UTILITY_FEATURES_OF: Mapping[Violation, tuple[str, ...]] = {
-    Violation.VIBRATION: ("drivetrain_vibration", "tower_acceleration_ss"),
-    Violation.ROTATION: ("rotor_speed", "generator_speed"),
-    Violation.VOLTAGE: ("voltage_l1", "voltage_l2", "voltage_l3"),
-    Violation.THERMAL: ("gearbox_bearing_temperature", "gearbox_oil_temperature"),
-    Violation.ELECTRICAL: ("active_power", "current_l1"),
-    Violation.SENSOR: ("wind_speed", "wind_direction_relative"),
+UTILITY_FEATURES_OF: Mapping[EventKind, tuple[str, ...]] = {
+    event_kinds.VIBRATION: ("drivetrain_vibration", "tower_acceleration_ss"),
+    event_kinds.ROTATION: ("rotor_speed", "generator_speed"),
+    event_kinds.VOLTAGE: ("voltage_l1", "voltage_l2", "voltage_l3"),
+    event_kinds.THERMAL: ("gearbox_bearing_temperature", "gearbox_oil_temperature"),
+    event_kinds.ELECTRICAL: ("active_power", "current_l1"),
+    event_kinds.SENSOR: ("wind_speed", "wind_direction_relative"),
 }
 
 
 def features(kind: str) -> tuple[str, ...]:
     """What the type's model looks at."""
-    return FEATURE_NAMES if kind == MINI else UTILITY_FEATURES
+    return _MINI.schema.feature_names if kind == MINI else UTILITY_FEATURES
 
 
-def carriers(kind: str, violation: Violation) -> tuple[str, ...]:
+def carriers(kind: str, violation: EventKind) -> tuple[str, ...]:
     """Which of them carry a violation."""
-    return FEATURES_OF.get(violation, ()) if kind == MINI else UTILITY_FEATURES_OF[violation]
+    known = _MINI.schema.violations if kind == MINI else UTILITY_FEATURES_OF
+    return known.get(violation, ())
 
 
 def utility(
-    index: int, now: float, kinds: set[Violation], source: random.Random
+    index: int, now: float, kinds: set[EventKind], source: random.Random
 ) -> NDArray[np.float64]:
     """Half a second of a utility turbine, (``UTILITY_CHANNELS``, samples)."""
     t = now - DT * np.arange(SAMPLES - 1, -1, -1)
@@ -94,24 +95,24 @@ def utility(
 
 
 def miniature(
-    index: int, now: float, kinds: set[Violation], source: random.Random
+    index: int, now: float, kinds: set[EventKind], source: random.Random
 ) -> NDArray[np.float64]:
-    """Half a second of a miniature, (``CHANNEL_NAMES``, samples)."""
+    """Half a second of a miniature, (channels, samples)."""
     t = now - DT * np.arange(SAMPLES - 1, -1, -1)
     phase = t / 17 + index * 1.3
     noise = np.array([[source.gauss(0, 1) for _ in t] for _ in range(8)])
     wind = 2.15 + 0.35 * np.sin(phase) + 0.2 * np.sin(3.1 * phase + index) + 0.05 * noise[0]
     rps = wind * 0.75 + 0.02 * noise[1]
-    if Violation.ROTATION in kinds:
+    if event_kinds.ROTATION in kinds:
         rps = rps * 0.4
     voltage = rps * 30 + 0.8 * noise[2]
-    if Violation.VOLTAGE in kinds:
+    if event_kinds.VOLTAGE in kinds:
         voltage = voltage * 0.4 + 9 * noise[3]
-    shake = 0.12 if Violation.VIBRATION in kinds else 0.008
-    values = np.zeros((len(CHANNELS), SAMPLES))
+    shake = 0.12 if event_kinds.VIBRATION in kinds else 0.008
+    values = np.zeros((len(_MINI.channels), SAMPLES))
 
     def put(channel: str, series: ArrayLike) -> None:
-        values[CHANNEL_INDEX[channel]] = np.asarray(series)
+        values[_MINI.channel_names.index(channel)] = np.asarray(series)
 
     quaternion = _quaternion(shake * noise[4], shake * noise[5], 0.08 * np.sin(phase / 2))
     for name, row in zip(("qw", "qx", "qy", "qz"), quaternion, strict=True):
@@ -143,4 +144,4 @@ def _quaternion(
 
 def channels(kind: str) -> tuple[str, ...]:
     """The names of what ``miniature`` or ``utility`` gives."""
-    return CHANNEL_NAMES if kind == MINI else UTILITY_CHANNELS
+    return _MINI.channel_names if kind == MINI else UTILITY_CHANNELS

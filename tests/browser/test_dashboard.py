@@ -6,9 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from gustbed_core import topics
+from gustbed_core import event_kinds, topics
 from gustbed_core.commands import Command
-from gustbed_core.violations import Violation
 from tests.browser.conftest import TURBINES, Dashboard
 from tests.browser.scripted_site import ScriptedSite
 from tests.support.ports import wait_until
@@ -52,7 +51,7 @@ def test_a_violation_appears_and_disappears_without_a_reload(
     expect(card(page, "wt02", "ok")).to_be_visible()
     page.evaluate(MARK)
 
-    scripted_site.violations["wt02"] = {Violation.ROTATION}
+    scripted_site.violations["wt02"] = {event_kinds.ROTATION}
     expect(card(page, "wt02", "anomaly")).to_contain_text("Anomaly")
     expect(card(page, "wt02").locator('[data-violation="rotation"]')).to_be_visible()
     opened = page.locator('.gb-event[data-turbine="wt02"][data-kind="rotation"]')
@@ -93,7 +92,7 @@ def test_injecting_on_the_faults_page_publishes_the_command_and_shows_the_answer
     turbine, command = scripted_site.commands[0]
     assert isinstance(command, Command)
     assert turbine == "wt03"
-    assert (command.action, command.kind) == ("inject", Violation.VOLTAGE)
+    assert (command.action, command.kind) == ("inject", event_kinds.VOLTAGE)
     assert (command.severity, command.ramp) == (0.8, 2.0)
     row = page.locator(f'tr[data-command="{command.id}"]')
     expect(row).to_have_attribute("data-outcome", "accepted")
@@ -123,7 +122,7 @@ def test_a_refused_fault_says_why(scripted_site: ScriptedSite, open_page: OpenPa
 def test_the_turbine_page_draws_its_signals_and_follows_a_card(
     scripted_site: ScriptedSite, open_page: OpenPage
 ) -> None:
-    scripted_site.violations["wt03"] = {Violation.VIBRATION}
+    scripted_site.violations["wt03"] = {event_kinds.VIBRATION}
     page = open_page()
     expect(card(page, "wt03", "anomaly")).to_be_visible()
     page.evaluate(MARK)
@@ -133,11 +132,11 @@ def test_the_turbine_page_draws_its_signals_and_follows_a_card(
         "data-condition", "anomaly"
     )
     charts = page.locator('[data-testid="stVegaLiteChart"]')
-    expect(charts).to_have_count(6)
-    for panel in ("Wind and rotor", "Generator voltage", "Attitude", "Vibration", "Temperature"):
-        expect(page.get_by_role("heading", name=panel)).to_be_visible()
-    # Column by column: scores, wind and rotor, attitude, temperature; voltage, vibration.
-    for place, lines in enumerate((6, 2, 3, 2, 1, 1)):
+    expect(charts).to_have_count(7)
+    for title in ("Wind", "Rotor", "Voltage", "Temperatures", "Roll, pitch, yaw", "Vibration"):
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    # Scores, then column by column: wind, voltage, attitude; rotor, temperatures, vibration.
+    for place, lines in enumerate((6, 1, 1, 3, 1, 2, 1)):
         expect(charts.nth(place).locator(".mark-line path")).to_have_count(lines)
     roll = page.locator('.gb-bar[data-feature="roll"] .gb-alarm')
     expect(roll).to_be_visible()

@@ -1,4 +1,4 @@
-"""A site with turbines of two types, a challenger, and drift reports, as an operator sees it."""
+"""A site with turbines of two types, a shadow model, and drift reports, as an operator sees it."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from gustbed_core import event_kinds
 from gustbed_core.commands import Command
-from gustbed_core.violations import Violation
-from tests.browser.conftest import CHALLENGER, Dashboard
+from tests.browser.conftest import SHADOW, Dashboard
 from tests.browser.scripted_site import ScriptedSite
 from tests.browser.scripted_turbines import UTILITY, UTILITY_CHANNELS
 from tests.support.ports import wait_until
@@ -20,6 +20,7 @@ expect.set_options(timeout=45_000)
 
 OpenPage = Callable[..., Page]
 NARROW = 390
+UTILITY_SIGNALS = (*UTILITY_CHANNELS, "direction_error", "pitch_error", "tower_vibration")
 
 
 def no_overflow(page: Page) -> None:
@@ -52,7 +53,7 @@ def test_an_event_says_in_words_what_carries_it(mixed: ScriptedSite, open_page: 
     page = open_page()
     expect(page.locator('.gb-card[data-turbine="wt03"]')).to_have_attribute("data-condition", "ok")
 
-    mixed.violations["wt03"] = {Violation.THERMAL}
+    mixed.violations["wt03"] = {event_kinds.THERMAL}
 
     line = "carried by gearbox bearing temperature, gearbox oil temperature"
     event = page.locator('.gb-event[data-turbine="wt03"][data-kind="thermal"][data-open="true"]')
@@ -66,11 +67,11 @@ def test_a_turbine_of_another_type_shows_all_signals_that_come_and_charts_by_fam
     page = open_page("turbine?turbine=wt03", width=1280)
 
     expect(page.locator('.gb-title[data-turbine="wt03"]')).to_contain_text("NREL 5 MW")
-    expect(page.locator(".gb-multiple")).to_have_count(len(UTILITY_CHANNELS))
+    expect(page.locator(".gb-multiple")).to_have_count(len(UTILITY_SIGNALS))
     expect(page.locator('.gb-multiple[data-channel="voltage_l1"]')).to_contain_text("V")
     expect(page.locator('.gb-multiple[data-alarmed="true"]')).to_have_count(0)
 
-    mixed.violations["wt03"] = {Violation.THERMAL}
+    mixed.violations["wt03"] = {event_kinds.THERMAL}
     hot = page.locator('.gb-multiple[data-channel="gearbox_bearing_temperature"]')
     expect(hot).to_have_attribute("data-alarmed", "true")
     bar = page.locator('.gb-bar[data-feature="gearbox_bearing_temperature"]')
@@ -103,7 +104,7 @@ def test_a_turbine_that_no_model_judges_says_so_and_shows_its_signals(
         title = page.locator('.gb-title[data-turbine="wt09"][data-condition="unknown"]')
         expect(title).to_contain_text("no model serves this type")
         expect(page.get_by_text("No model gives a verdict on this turbine")).to_be_visible()
-        expect(page.locator(".gb-multiple")).to_have_count(len(UTILITY_CHANNELS))
+        expect(page.locator(".gb-multiple")).to_have_count(len(UTILITY_SIGNALS))
         page.get_by_role("link", name="Models").click()
         serving = page.locator(f'.gb-serving[data-type="{UTILITY}"]')
         expect(serving).to_contain_text("No model")
@@ -115,46 +116,46 @@ def test_a_fault_form_says_what_it_does_to_the_type(
 ) -> None:
     page = open_page("faults")
     page.get_by_role("button", name="wt03").click()
-    expect(page.get_by_text("on NREL 5 MW, noise on the accelerations")).to_be_visible()
+    expect(page.get_by_text("NREL 5 MW shows it in tower acceleration fore-aft")).to_be_visible()
     expect(page.get_by_role("button", name="wt03")).to_be_visible()
     page.get_by_role("button", name="Inject").click()
 
     wait_until(lambda: mixed.commands, "the command reaches the broker")
     turbine, command = mixed.commands[0]
     assert isinstance(command, Command)
-    assert (turbine, command.kind) == ("wt03", Violation.VIBRATION)
+    assert (turbine, command.kind) == ("wt03", event_kinds.VIBRATION)
 
 
-def test_a_challenger_is_compared_in_counts_words_and_lines(
+def test_a_shadow_model_is_compared_in_counts_words_and_lines(
     mixed: ScriptedSite, open_page: OpenPage
 ) -> None:
-    mixed.violations["wt03"] = {Violation.SENSOR}
+    mixed.violations["wt03"] = {event_kinds.SENSOR}
     page = open_page("models", width=1280)
 
-    panel = page.locator(f'[class*="st-key-panel-challenger-{UTILITY}"]')
-    expect(panel).to_contain_text(f"Challenger: NREL 5 MW{CHALLENGER.name} {CHALLENGER.version}")
+    panel = page.locator(f'[class*="st-key-panel-shadow-model-{UTILITY}"]')
+    expect(panel).to_contain_text(f"Shadow model: NREL 5 MW{SHADOW.name} {SHADOW.version}")
     expect(panel.locator(".gb-plain")).to_contain_text("verdicts the two agree on")
     both = panel.locator('tr[data-agreement="both"] .gb-num').first
     expect(both).to_have_text(re.compile(r"[1-9]"))
     before = both.inner_text()
     expect(both).not_to_have_text(before)
     expect(panel.locator(".mark-line path")).to_have_count(2)
-    expect(panel.get_by_text(f"Challenger {CHALLENGER.version}", exact=False).first).to_be_visible()
+    expect(panel.get_by_text(f"Shadow model {SHADOW.version}", exact=False).first).to_be_visible()
     serving = page.locator(f'.gb-serving[data-type="{UTILITY}"]')
     expect(serving).to_contain_text("2.1.0")
-    expect(serving).to_contain_text(f"challenger {CHALLENGER.version}")
+    expect(serving).to_contain_text(f"shadow {SHADOW.version}")
     no_overflow(page)
 
 
-def test_without_a_challenger_there_is_no_comparison(
+def test_without_a_shadow_model_there_is_no_comparison(
     mixed: ScriptedSite, open_page: OpenPage
 ) -> None:
     page = open_page("models")
-    expect(page.locator("[data-challenger]")).to_have_count(1)
+    expect(page.locator("[data-shadow-model]")).to_have_count(1)
 
-    mixed.challengers.clear()
+    mixed.shadow_models.clear()
 
-    expect(page.locator("[data-challenger]")).to_have_count(0)
+    expect(page.locator("[data-shadow-model]")).to_have_count(0)
     expect(page.locator(".gb-serving")).to_have_count(2)
 
 
@@ -209,12 +210,12 @@ def test_long_names_and_many_signals_fit(
     report: dict[str, object],
     open_page: OpenPage,
 ) -> None:
-    mixed.violations["wt03"] = set(Violation)
+    mixed.violations["wt03"] = set(event_kinds.KNOWN)
     page = open_page(address, width=width)
     seen = {
         "": ".gb-card .gb-carried",
         "turbine?turbine=wt03": '.gb-multiple[data-alarmed="true"]',
-        "models": "[data-challenger]",
+        "models": "[data-shadow-model]",
         "faults": ".gb-section",
     }
     expect(page.locator(seen[address]).first).to_be_visible()

@@ -31,7 +31,7 @@ class CloudClient:
         )
 
     def promote(self, model: ModelVersion) -> None:
-        """Let a challenger serve."""
+        """Let a shadow model serve."""
         operations.promote_model(self.cloud, model.name, model.version)
 
     def reject(self, model: ModelVersion) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.worker import Worker
 from gustbed_dashboard.cloud.client import Job, ModelVersion
 
 REFRESH_SECONDS = 4.0
@@ -35,7 +36,7 @@ class Cloud(Protocol):
         ...
 
     def promote(self, model: ModelVersion) -> None:
-        """Let a challenger take over."""
+        """Let a shadow model take over."""
         ...
 
     def reject(self, model: ModelVersion) -> None:
@@ -83,7 +84,7 @@ class CloudView:
     deciding: frozenset[str]
 
 
-class CloudReader:
+class CloudReader(Worker):
     """Reads the cloud in a thread of its own while somebody watches.
 
     ``connect`` makes the client at the first need and again after a failure, so that a dashboard
@@ -91,6 +92,7 @@ class CloudReader:
     """
 
     def __init__(self, connect: Callable[[], Cloud]) -> None:
+        super().__init__("gustbed-cloud-reader")
         self._connect = connect
         self._cloud: Cloud | None = None
         self._lock = threading.Lock()
@@ -103,25 +105,19 @@ class CloudReader:
         self._cards: OrderedDict[tuple[str, str], ModelCard] = OrderedDict()
         self._wanted_cards: set[tuple[str, str]] = set()
         self._watched = float("-inf")
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gustbed-cloud", daemon=True)
 
-    def start(self) -> None:
-        """Begin; nothing is asked before someone watches."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End without waiting for a call under way."""
-        self._stopping.set()
-        self._wake.set()
+    def turn(self) -> float:
+        """Ask, if someone watches or has decided something."""
+        if self._decisions or time.monotonic() - self._watched < WATCHED_SECONDS:
+            self.refresh()
+        return REFRESH_SECONDS
 
     def watch(self) -> CloudView:
         """The last answer, and a wish for a newer one. Never blocks on the cloud."""
         with self._lock:
-            if time.monotonic() - self._watched > WATCHED_SECONDS:
-                self._wake.set()
-            self._watched = time.monotonic()
+            before, self._watched = self._watched, time.monotonic()
+            if self._watched - before > WATCHED_SECONDS:
+                self.wake()
             return CloudView(
                 self._models,
                 self._jobs,
@@ -141,7 +137,7 @@ class CloudReader:
             known = self._cards.get(key, ModelCard())
             if known.text is None:
                 if known.problem is None and key not in self._wanted_cards:
-                    self._wake.set()
+                    self.wake()
                 self._wanted_cards.add(key)
             else:
                 self._cards.move_to_end(key)
@@ -152,15 +148,7 @@ class CloudReader:
         with self._lock:
             self._refusal = None
             self._decisions.append(decision)
-        self._wake.set()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.wait(REFRESH_SECONDS)
-            self._wake.clear()
-            wanted = self._decisions or time.monotonic() - self._watched < WATCHED_SECONDS
-            if wanted and not self._stopping.is_set():
-                self.refresh()
+        self.wake()
 
     def refresh(self) -> None:
         """Send waiting decisions, then read everything. Blocks; pages never call it."""

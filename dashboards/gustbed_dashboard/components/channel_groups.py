@@ -1,6 +1,7 @@
-"""Which channels belong together: families to choose from, and the charts of each family.
+"""Which signals belong together: families to choose from, and the charts of each family.
 
-Nothing is known of a new turbine type but its channels' names, so names decide.
+The type's file says it of its channels. Of what it leaves out, and of a type without a file,
+nothing is known but names, so names decide.
 """
 
 import re
@@ -8,12 +9,14 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gustbed_core.turbine_types import TurbineType
 from gustbed_dashboard import labels
 
 K = TypeVar("K", bound=Hashable)
 
 LINES = 6
 """At most this many lines a chart: more cannot be told apart."""
+OTHER = "Other"
 
 _FAMILIES: tuple[tuple[str, str], ...] = (
     ("Temperatures", r"temp|thermo|degc"),
@@ -22,7 +25,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("Wind", r"wind(?!ing|ed|ow)|anemo|gust"),
     ("Rotor and drive", r"rotor|generator|speed|rpm|rps|torque|gearbox|shaft"),
     ("Pitch and yaw", r"pitch|yaw|nacelle|direction|angle|blade|(?<![a-z])roll"),
-    ("Other", ""),
+    (OTHER, ""),
 )
 """By the first that matches: a generator's bearing temperature is a temperature."""
 ORDER: tuple[str, ...] = (
@@ -32,67 +35,92 @@ ORDER: tuple[str, ...] = (
     "Electrical",
     "Vibration",
     "Temperatures",
-    "Other",
+    OTHER,
 )
 _TEMPERATURES = "Temperatures"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Channels that share a chart."""
+class Chart:
+    """Signals that share a chart."""
 
     title: str
     unit: str
-    channels: tuple[str, ...]
+    signals: tuple[str, ...]
 
 
 def family(name: str) -> str:
-    """The family of a channel or feature."""
+    """The family of a signal, by its name."""
     return next(title for title, pattern in _FAMILIES if re.search(pattern, name.lower()))
 
 
-def families(names: Iterable[str]) -> dict[str, list[str]]:
-    """Channels by family, families in the order of ``ORDER``, channels as they come."""
-    known = _gather(names, family)
-    return {title: known[title] for title in ORDER if title in known}
+def families(names: Sequence[str], turbine_type: TurbineType) -> dict[str, list[str]]:
+    """Signals by family: the type's groups in their order, and what they leave out by name.
 
-
-def groups(names: Sequence[str], kind: str) -> list[Group]:
-    """The charts of one family's channels.
-
-    Channels share a chart if they share unit and first word: what differs in either differs in
-    scale. Single temperatures share one too.
+    A feature or aggregate whose name tells nothing goes where its first channel is.
     """
-    found: list[Group] = []
+    grouped = {name: group.title for group in turbine_type.groups for name in group.channels}
+    made_of = {
+        **{feature.name: feature.channels[0] for feature in turbine_type.schema.features},
+        **{each.name: each.of[0] for each in turbine_type.aggregates},
+    }
+
+    def title(name: str) -> str:
+        by_name = grouped.get(name) or family(name)
+        return grouped.get(made_of.get(name, ""), OTHER) if by_name == OTHER else by_name
+
+    found = _gather(names, title)
+    order = dict.fromkeys([*(group.title for group in turbine_type.groups), *ORDER])
+    order[OTHER] = order.pop(OTHER)
+    return {title: found[title] for title in order if title in found}
+
+
+def charts(names: Sequence[str], turbine_type: TurbineType) -> list[Chart]:
+    """The charts of one family's signals.
+
+    Signals share a chart if they are features of the same channels, or if they share unit and
+    first word: what differs in either differs in scale. Single temperatures share one too.
+    """
+    made_of = {
+        feature.name: feature.channels
+        for feature in turbine_type.schema.features
+        if feature.op != "value"
+    }
+    found: list[Chart] = []
     left: list[str] = []
     for (symbol, first), members in _gather(
-        names, lambda name: (labels.unit(name, kind), _first_word(name))
+        names,
+        lambda name: (labels.unit(name, turbine_type), made_of.get(name) or _first_word(name)),
     ).items():
         if len(members) == 1 and family(members[0]) == _TEMPERATURES:
             left += members
             continue
-        title = labels.label(members[0], kind) if len(members) == 1 else _title(members, first)
+        if isinstance(first, tuple):
+            title = labels.capitalized(", ".join(labels.phrase(n, turbine_type) for n in members))
+        elif len(members) == 1:
+            title = labels.label(members[0], turbine_type)
+        else:
+            title = _title(members, first)
         found += _charts(title, symbol, members)
     if left:
         title = "Other temperatures" if found else "Temperatures"
-        title = labels.label(left[0], kind) if len(left) == 1 else title
-        found += _charts(title, labels.unit(left[0], kind), left)
+        title = labels.label(left[0], turbine_type) if len(left) == 1 else title
+        found += _charts(title, labels.unit(left[0], turbine_type), left)
     return found
 
 
-def short_labels(names: Sequence[str], kind: str) -> list[str]:
+def short_labels(names: Sequence[str], turbine_type: TurbineType) -> list[str]:
     """Labels without the words that all names begin or end with, for a legend under a title."""
-    words = [re.split(r"[\s_]+", name) for name in names]
+    words = [labels.phrase(name, turbine_type).split() for name in names]
     if len(names) > 1:
         first, last = _shared(words), _shared([list(reversed(split)) for split in words])
         shortest = min(len(split) for split in words)
         first = min(first, shortest - 1)
         last = min(last, shortest - 1 - first)
-        words = [split[first : len(split) - last] for split in words]
-        short = [labels.label("_".join(split)) for split in words]
+        short = [labels.capitalized(" ".join(w[first : len(w) - last])) for w in words]
         if len(set(short)) == len(short):
             return short
-    return [labels.label(name, kind) for name in names]
+    return [labels.label(name, turbine_type) for name in names]
 
 
 def _shared(words: Sequence[Sequence[str]]) -> int:
@@ -105,9 +133,9 @@ def _shared(words: Sequence[Sequence[str]]) -> int:
     return count
 
 
-def _charts(title: str, symbol: str, members: Sequence[str]) -> list[Group]:
+def _charts(title: str, symbol: str, members: Sequence[str]) -> list[Chart]:
     parts = (members[i : i + LINES] for i in range(0, len(members), LINES))
-    return [Group(title, symbol, tuple(part)) for part in parts]
+    return [Chart(title, symbol, tuple(part)) for part in parts]
 
 
 def _title(members: Sequence[str], first: str) -> str:
@@ -115,8 +143,7 @@ def _title(members: Sequence[str], first: str) -> str:
     if all(family(name) == _TEMPERATURES for name in members):
         return f"{first.capitalize()} temperatures"
     split = [re.split(r"[\s_]+", name) for name in members]
-    common = [words[0] for words in zip(*split, strict=False) if len(set(words)) == 1]
-    return labels.label("_".join(common) or first)
+    return labels.label("_".join(split[0][: _shared(split)]) or first)
 
 
 def _first_word(name: str) -> str:

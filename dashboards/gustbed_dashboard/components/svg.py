@@ -1,7 +1,9 @@
-"""Small inline drawings: status icons, the rotor, sparklines. Pure strings."""
+"""Small inline drawings: status icons, the rotor, sparklines."""
 
 from collections.abc import Sequence
 from itertools import groupby
+
+from markupsafe import Markup, escape
 
 _ICONS = {
     "dot": '<circle cx="8" cy="8" r="5" fill="currentColor"/>',
@@ -25,18 +27,20 @@ _ICONS = {
 _BLADE = "M24 23C22.6 17 22.9 9 24 3c1.7 5 2.4 13 1.5 20Z"
 
 
-def icon(name: str) -> str:
+def icon(name: str) -> Markup:
     """A 16-unit icon in the current text colour; decoration, so hidden from screen readers."""
-    return f'<svg class="gb-icon" viewBox="0 0 16 16" aria-hidden="true">{_ICONS[name]}</svg>'
+    return Markup(  # noqa: S704
+        f'<svg class="gb-icon" viewBox="0 0 16 16" aria-hidden="true">{_ICONS[name]}</svg>'
+    )
 
 
-def rotor(rps: float | None) -> str:
-    """A turbine whose blades turn in one of five speeds. Speeds are steps, not the real rate."""
-    speed = 0 if rps is None or rps < 0.05 else 1 + sum(rps >= step for step in (0.8, 1.5, 2.4))
+def rotor(share: float) -> Markup:
+    """A turbine whose blades turn in one of five speeds: steps of its share of full speed."""
+    speed = sum(share >= step for step in (0.02, 0.27, 0.5, 0.8))
     blades = "".join(
         f'<path d="{_BLADE}" transform="rotate({angle} 24 24)"/>' for angle in (0, 120, 240)
     )
-    return (
+    return Markup(  # noqa: S704
         '<svg class="gb-turbine" viewBox="0 0 48 60" aria-hidden="true">'
         '<path class="gb-tower" d="M23.2 26h1.6l1.6 32h-4.8Z"/>'
         f'<g class="gb-rotor gb-spin-{speed}">{blades}</g>'
@@ -52,11 +56,8 @@ def sparkline(
     label: str,
     threshold: float | None = None,
     bottom: float = 0.0,
-) -> str:
-    """A line over a fixed domain from ``bottom`` to ``top``; values beyond are drawn at the edge.
-
-    ``label`` is already escaped.
-    """
+) -> Markup:
+    """A line over the domain from ``bottom`` to ``top``; values beyond are drawn at the edge."""
     width, height, pad = 100.0, 32.0, 1.5
     step = width / max(1, len(values) - 1)
 
@@ -78,7 +79,8 @@ def sparkline(
     if threshold is not None:
         at = y(threshold)
         shapes.append(f'<path class="gb-threshold" d="M0 {at:.1f}H{width:.0f}"/>')
-    return (
+    return Markup(  # noqa: S704
         f'<svg class="gb-spark {css}" viewBox="0 0 {width:.0f} {height:.0f}"'
-        f' preserveAspectRatio="none" role="img" aria-label="{label}">{"".join(shapes)}</svg>'
+        f' preserveAspectRatio="none" role="img" aria-label="{escape(label)}">'
+        f"{''.join(shapes)}</svg>"
     )

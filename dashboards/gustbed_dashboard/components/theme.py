@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gustbed_core.features import FEATURE_NAMES
-from gustbed_core.violations import Violation
 from gustbed_dashboard.site.snapshot import Condition
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -45,40 +43,6 @@ LOOKS: dict[Condition, Look] = {
     Condition.WAITING: Look("Waiting", "ring", "quiet"),
 }
 
-KIND_WORDS: dict[Violation, str] = {
-    Violation.VIBRATION: "Vibration",
-    Violation.ROTATION: "Rotation",
-    Violation.VOLTAGE: "Voltage",
-    Violation.THERMAL: "Thermal",
-    Violation.ELECTRICAL: "Electrical",
-    Violation.SENSOR: "Sensor",
-}
-KIND_HINTS: dict[Violation, str] = {
-    Violation.VIBRATION: "the nacelle shakes: roll, pitch and yaw",
-    Violation.ROTATION: "the rotor no longer follows the wind",
-    Violation.VOLTAGE: "the generator's voltage leaves its curve",
-    Violation.THERMAL: "a part is warmer than its load explains",
-    Violation.ELECTRICAL: "power and currents do not belong together",
-    Violation.SENSOR: "a reading contradicts the others",
-}
-INJECTION_HINTS: dict[Violation, str] = {
-    Violation.VIBRATION: "noise on the accelerations",
-    Violation.ROTATION: "noise on the speeds",
-    Violation.VOLTAGE: "noise on the voltages",
-}
-"""What an injection does to a turbine of another type than the miniature."""
-
-SERIES: dict[str, str] = {
-    "wind": "#6ea8fe",
-    "rotor": "#4fd0c0",
-    "voltage": "#e8b84a",
-    "vibration": "#f08b6e",
-    "roll": "#6ea8fe",
-    "pitch": "#b294f0",
-    "yaw": "#f08bb4",
-    "gearbox": "#f08b6e",
-    "ambient": "#6ea8fe",
-}
 PALETTE: tuple[str, ...] = (
     "#6ea8fe",
     "#4fd0c0",
@@ -90,14 +54,6 @@ PALETTE: tuple[str, ...] = (
     "#5fb7e5",
 )
 """For lines that have no colour of their own, told apart on the dark ground."""
-FEATURE_COLOURS: dict[str, str] = dict(
-    zip(
-        FEATURE_NAMES,
-        ("#6ea8fe", "#b294f0", "#f08bb4", "#5fb7e5", "#4fd0c0", "#e8b84a"),
-        strict=True,
-    )
-)
-"""The miniature's features."""
 
 
 def colours(names: Sequence[str], among: Sequence[str]) -> dict[str, str]:
@@ -105,8 +61,6 @@ def colours(names: Sequence[str], among: Sequence[str]) -> dict[str, str]:
 
     So a line keeps its colour when others come and go, unless two would have the same.
     """
-    if set(names) <= FEATURE_COLOURS.keys():
-        return {name: FEATURE_COLOURS[name] for name in names}
     taken: dict[str, str] = {}
     for name in names:
         start = among.index(name) if name in among else 0
@@ -129,8 +83,7 @@ def root_variables() -> str:
         "violet": VIOLET,
         "quiet": QUIET,
         "accent": ACCENT,
-        "rotor": SERIES["rotor"],
-        "voltage": SERIES["voltage"],
-        "wind": SERIES["wind"],
+        "reading-0": PALETTE[1],
+        "reading-1": PALETTE[2],
     }
     return ":root{" + "".join(f"--gb-{name}:{value};" for name, value in colours.items()) + "}"

@@ -1,4 +1,4 @@
-"""How a challenger agrees with the serving model, and what that means, in words."""
+"""How a shadow model agrees with the serving model, and what that means, in words."""
 
 from gustbed_core.events import Comparison
 from gustbed_dashboard.formatting import count, percent
@@ -17,7 +17,7 @@ def agreed(comparison: Comparison) -> float | None:
 
 def anomalies(comparison: Comparison) -> int:
     """Verdicts that at least one of the two calls an anomaly."""
-    return comparison.both + comparison.only_serving + comparison.only_challenger
+    return comparison.both + comparison.only_serving + comparison.only_shadow
 
 
 def meaning(comparison: Comparison) -> str:
@@ -25,7 +25,7 @@ def meaning(comparison: Comparison) -> str:
     share = agreed(comparison)
     if share is None:
         return (
-            "The challenger has not judged anything beside the serving model yet: it needs a full"
+            "The shadow model has not judged anything beside the serving model yet: it needs a full"
             " window of each turbine first."
         )
     seen = f"Over {count(comparison.verdicts)} verdicts the two agree on {percent(share)}."
@@ -33,22 +33,22 @@ def meaning(comparison: Comparison) -> str:
 
 
 def _conclusion(comparison: Comparison) -> str:
-    serving, challenger = comparison.only_serving, comparison.only_challenger
+    serving, shadow = comparison.only_serving, comparison.only_shadow
     if anomalies(comparison) == 0:
         return (
-            "Neither called an anomaly, so both are quiet on normal data; whether the challenger"
+            "Neither called an anomaly, so both are quiet on normal data; whether the shadow model"
             " finds faults, this does not show."
         )
-    if serving == challenger == 0:
-        return "Every anomaly was called by both: the challenger changes nothing here."
-    if challenger > _LEANING * serving:
+    if serving == shadow == 0:
+        return "Every anomaly was called by both: the shadow model changes nothing here."
+    if shadow > _LEANING * serving:
         return (
-            f"The challenger alone called {count(challenger)} more: it finds faults sooner,"
+            f"The shadow model alone called {count(shadow)} more: it finds faults sooner,"
             " or raises more false alarms. Look at those moments before you promote it."
         )
-    if serving > _LEANING * challenger:
+    if serving > _LEANING * shadow:
         return (
-            f"The challenger stayed silent on {count(serving)} that the serving model calls"
+            f"The shadow model stayed silent on {count(serving)} that the serving model calls"
             " an anomaly: it spares false alarms, or misses faults. Look at those moments before"
             " you promote it."
         )

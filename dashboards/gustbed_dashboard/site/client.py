@@ -1,9 +1,8 @@
 """The live state of a site: one MQTT session for every viewer, kept up in the background."""
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from uuid import uuid4
 
@@ -15,13 +14,14 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent, ModelRef
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.turbine_types import load_types
+from gustbed_core.worker import Worker
 from gustbed_dashboard.site.edge_client import EdgeClient
-from gustbed_dashboard.site.signals import Signals, signals
+from gustbed_dashboard.site.signals import SignalHistory, signal_history
 from gustbed_dashboard.site.snapshot import SiteSnapshot, take
 from gustbed_dashboard.site.state import SiteState
 from gustbed_dashboard.site.turbine_buffers import Scores, TurbineBuffers
-
-log = logging.getLogger(__name__)
+from gustbed_dashboard.site.type_catalog import TypeCatalog
 
 USER = "operator"
 RETRY_SECONDS = 2.0
@@ -44,7 +44,7 @@ class Edge(Protocol):
         ...
 
 
-class SiteClient:
+class SiteClient(Worker):
     """Folds the site's messages under a lock and hands out snapshots. Every method is quick.
 
     ``open_session`` makes an unstarted session from subscriptions; it may raise ``GustbedError``
@@ -56,10 +56,12 @@ class SiteClient:
         site: SiteSettings,
         open_session: OpenSession,
         edge: Edge,
+        types: TypeCatalog,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__("gustbed-site-client")
         self._site = site.site
-        self._state = SiteState(site.site, site.turbine_ids)
+        self._state = SiteState(site.site, site.turbine_ids, types)
         self._lock = threading.Lock()
         self._open_session = open_session
         self._edge = edge
@@ -69,17 +71,19 @@ class SiteClient:
         self._refusal: GustbedError | None = None
         self._history_problem: str | None = None
         self._snapshot: SiteSnapshot | None = None
-        self._stopping = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="gustbed-client", daemon=True)
+        self._next_question = 0.0
 
-    def start(self) -> None:
-        """Begin in the background; nothing here waits for the broker."""
-        self._keeper.start()
+    def turn(self) -> float:
+        """Connect to the broker if need be, and ask the edge from time to time."""
+        if self._session is None:
+            self._connect()
+        if time.monotonic() >= self._next_question:
+            self._ask_edge()
+            self._next_question = time.monotonic() + ASK_EVERY
+        return RETRY_SECONDS
 
-    def stop(self) -> None:
+    def finish(self) -> None:
         """Leave the broker."""
-        self._stopping.set()
-        self._keeper.join(timeout=3)
         if self._session is not None:
             self._session.stop()
 
@@ -93,19 +97,14 @@ class SiteClient:
                 self._snapshot = last = take(self._state, now, broker)
             return last
 
-    def signals(
-        self, turbine: str, seconds: float, channels: Sequence[str] | None = None
-    ) -> Signals:
-        """A turbine's signals over the last ``seconds`` (at most ``turbine_buffers.KEPT_SECONDS``).
-
-        ``channels`` are those wanted, all if None.
-        """
+    def signals(self, turbine: str, seconds: float) -> SignalHistory:
+        """A turbine's signals over the last ``seconds`` (at most ``KEPT_SECONDS``)."""
         with self._lock:
             now = self._clock()
             buffers = self._state.turbines.get(turbine) or TurbineBuffers()
-            times, columns = buffers.signals.since(now - seconds, channels)
-            kind = buffers.type
-        return signals(kind, times, columns, now)
+            times, columns = buffers.signals.since(now - seconds)
+            turbine_type = buffers.turbine_type or self._state.types.get("")
+        return signal_history(turbine_type, times, columns, now)
 
     def scores(self, turbine: str, seconds: float) -> Scores:
         """What the serving model said of a turbine over the last ``seconds``."""
@@ -114,12 +113,12 @@ class SiteClient:
             buffers = self._state.turbines.get(turbine) or TurbineBuffers()
             return buffers.scores(now - seconds, now)
 
-    def challenger_scores(self, turbine: str, seconds: float) -> Scores:
+    def shadow_scores(self, turbine: str, seconds: float) -> Scores:
         """What the model in shadow said of it."""
         with self._lock:
             now = self._clock()
             buffers = self._state.turbines.get(turbine) or TurbineBuffers()
-            return buffers.challenger_scores(now - seconds, now)
+            return buffers.shadow_scores(now - seconds, now)
 
     def model_info(self, model: ModelRef) -> ModelInfo | None:
         """What the edge told of a model that it runs, None if it has not."""
@@ -154,16 +153,6 @@ class SiteClient:
         with self._lock:
             self._state.fold(topic, payload, self._clock())
 
-    def _keep(self) -> None:
-        next_question = 0.0
-        while not self._stopping.is_set():
-            if self._session is None:
-                self._connect()
-            if time.monotonic() >= next_question:
-                self._ask_edge()
-                next_question = time.monotonic() + ASK_EVERY
-            self._stopping.wait(RETRY_SECONDS)
-
     def _connect(self) -> None:
         try:
             session = self._open_session({f"{topics.ROOT}/{self._site}/#": self._receive})
@@ -188,10 +177,14 @@ class SiteClient:
 
 
 def make_site_client(site: SiteSettings, mqtt: MqttSettings, edge_url: str) -> SiteClient:
-    """A client on the site's broker and the edge's HTTP interface; not started yet."""
+    """A client on the site's broker and the edge's HTTP interface; not started yet.
+
+    Raises ``GustbedError`` for a wrong file of a turbine type.
+    """
 
     def open_session(subscriptions: Mapping[str, Handler]) -> Session:
         client_id = f"dashboard-{uuid4().hex[:12]}"
         return Session(mqtt, user=USER, client_id=client_id, subscriptions=subscriptions)
 
-    return SiteClient(site, open_session, EdgeClient(edge_url))
+    types = TypeCatalog(load_types(site.types_dir))
+    return SiteClient(site, open_session, EdgeClient(edge_url), types)

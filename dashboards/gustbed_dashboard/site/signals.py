@@ -1,67 +1,91 @@
 """From telemetry blocks to what a person watches: thinned, in a person's units."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
-from gustbed_core.features import FEATURE_NAMES, engineer
-from gustbed_core.telemetry import MINI, Samples
+from gustbed_core.aggregates import Aggregator
+from gustbed_core.features import Engineer, Feature
+from gustbed_core.telemetry import Samples
+from gustbed_core.turbine_types import TurbineType
 
 KEPT_HZ = 4.0
-VIBRATION = "vibration"
-"""The miniature's extra column: root mean square of the acceleration's change, in counts."""
-MINI_COLUMNS = (*CHANNEL_NAMES, VIBRATION)
-
-_ACCELERATION = [CHANNEL_INDEX[name] for name in ("ax", "ay", "az")]
-_ATTITUDE = {name: FEATURE_NAMES.index(name) for name in ("roll", "pitch", "yaw")}
+_ONE = np.array([0])
 
 
 @dataclass(frozen=True, slots=True)
-class Signals:
-    """A turbine's recent signals: ``age`` in seconds (0 is now, older is negative), by name."""
+class SignalHistory:
+    """A turbine's recent signals: ``age`` in seconds (0 is now, older is negative), by name.
 
-    type: str
+    Beside the channels these are the type's features and aggregates that are no channel; angles
+    are in degrees.
+    """
+
+    turbine_type: TurbineType
     age: NDArray[np.float64]
     values: Mapping[str, NDArray[np.floating]]
 
 
-def thin(samples: Samples) -> tuple[NDArray[np.float64], tuple[str, ...], NDArray[np.float64]]:
-    """Times, column names and rows (n, names) of a block at about ``KEPT_HZ``.
+class Downsampler:
+    """Thins the blocks of one turbine to about ``KEPT_HZ``; ``names`` are its columns.
 
-    Every k-th sample is kept as it is, so that a shaking nacelle still looks shaken.
+    Every k-th sample is kept as it is, so that a shaking nacelle still looks shaken. The type's
+    aggregates that are no channel come to the columns, each of the whole block.
     """
-    values = samples.values
-    stride = max(1, round(1.0 / (samples.dt * KEPT_HZ)))
-    picked = np.arange(values.shape[1] - 1, -1, -stride)[::-1]
-    times, rows = samples.t0 + samples.dt * picked, values[:, picked].T
-    if samples.type != MINI:
-        return times, samples.names, rows
-    change = np.diff(values[_ACCELERATION], axis=1)
-    vibration = float(np.sqrt((change**2).sum(axis=0).mean())) if change.size else 0.0
-    rows = np.column_stack([rows, np.full(len(picked), vibration)])
-    return times, MINI_COLUMNS, rows
+
+    def __init__(self, turbine_type: TurbineType, columns: tuple[str, ...]) -> None:
+        known = set(columns)
+        wanted = [
+            each
+            for each in turbine_type.aggregates
+            if each.name not in known and known.issuperset(each.of)
+        ]
+        self.turbine_type, self.columns = turbine_type, columns
+        self.names = (*columns, *(each.name for each in wanted))
+        self._aggregator = Aggregator(wanted, columns, turbines=1) if wanted else None
+
+    def __call__(self, samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Times and rows (n, names) of a block with ``columns``."""
+        values = samples.values
+        stride = max(1, round(1.0 / (samples.dt * KEPT_HZ)))
+        picked = np.arange(values.shape[1] - 1, -1, -stride)[::-1]
+        times, rows = samples.t0 + samples.dt * picked, values[:, picked].T
+        if self._aggregator is None:
+            return times, rows
+        self._aggregator.add(_ONE, values[None], np.array([samples.end]))
+        (summary,) = self._aggregator.take([samples.turbine], samples.type)
+        extra = np.tile(list(summary.values.values()), (len(picked), 1))
+        return times, np.column_stack([rows, extra])
 
 
-def signals(
-    kind: str,
+def signal_history(
+    turbine_type: TurbineType,
     times: NDArray[np.float64],
     columns: Mapping[str, NDArray[np.floating]],
     now: float,
-) -> Signals:
-    """A table's columns for a turbine of a type; a miniature's attitude comes to them.
+) -> SignalHistory:
+    """A table's columns, and the type's features that are made of them.
 
-    Attitude is in degrees, yaw from the shown period's mean heading.
+    A heading is taken from the mean of the shown period.
     """
+    derived = derived_features(turbine_type, columns)
     values: dict[str, NDArray[np.floating]] = dict(columns)
-    if kind == MINI and all(name in columns for name in CHANNEL_NAMES):
-        values |= _attitude(columns) if len(times) else {name: np.empty(0) for name in _ATTITUDE}
-    return Signals(kind, times - now, values)
+    if derived:
+        engineered = np.empty((len(derived), 0), dtype=np.float32)
+        if len(times):
+            engineered = Engineer(derived, list(columns))(np.stack(list(columns.values()))[None])[0]
+        for feature, row in zip(derived, engineered, strict=True):
+            values[feature.name] = np.degrees(row) if feature.unit == "rad" else row
+    return SignalHistory(turbine_type, times - now, values)
 
 
-def _attitude(columns: Mapping[str, NDArray[np.floating]]) -> dict[str, NDArray[np.floating]]:
-    window = np.stack([columns[name] for name in CHANNEL_NAMES])[None]
-    angles = np.degrees(engineer(window)[0])
-    return {name: angles[index] for name, index in _ATTITUDE.items()}
+def derived_features(turbine_type: TurbineType, columns: Iterable[str]) -> list[Feature]:
+    """Features of a type that are no channel and can be made of ``columns``."""
+    known = set(columns)
+    return [
+        feature
+        for feature in turbine_type.schema.features
+        if feature.op != "value" and feature.name not in known and known.issuperset(feature.of)
+    ]

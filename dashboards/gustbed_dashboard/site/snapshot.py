@@ -7,12 +7,13 @@ from enum import StrEnum
 import numpy as np
 
 from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef, TurbineStatus
-from gustbed_core.telemetry import MINI
-from gustbed_dashboard.site.card_readings import Reading, readings, shown
+from gustbed_core.turbine_types import TurbineType
+from gustbed_dashboard.site.card_readings import Reading, readings
 from gustbed_dashboard.site.command_log import ActiveFault, Sent
 from gustbed_dashboard.site.ring_buffer import resample
 from gustbed_dashboard.site.state import SiteState
 from gustbed_dashboard.site.turbine_buffers import TurbineBuffers
+from gustbed_dashboard.site.type_catalog import TypeCatalog
 
 TREND_SECONDS = 60.0
 TREND_BINS = 60
@@ -39,7 +40,7 @@ class TurbineCard:
     """
 
     id: str
-    type: str
+    type: TurbineType
     condition: Condition
     note: str
     status: TurbineStatus | None
@@ -63,7 +64,7 @@ class SiteSnapshot:
     cloud_connected: bool
     models: dict[str, ModelRef]
     """What the edge serves, by turbine type."""
-    challengers: dict[str, Comparison]
+    shadow_models: dict[str, Comparison]
     """What runs in shadow, by turbine type."""
     buffered: int
     update: str | None
@@ -75,6 +76,7 @@ class SiteSnapshot:
     faults: list[ActiveFault]
     blocks_per_second: float
     ignored: dict[str, int]
+    catalog: TypeCatalog
 
     @property
     def open_events(self) -> list[AnomalyEvent]:
@@ -82,9 +84,20 @@ class SiteSnapshot:
         return [event for event in self.events if event.closed is None]
 
     @property
-    def types(self) -> list[str]:
-        """Turbine types of the site: those of its turbines, then those that only have a model."""
-        return list(dict.fromkeys([*sorted({t.type for t in self.turbines}), *self.models]))
+    def types(self) -> list[TurbineType]:
+        """Those of its turbines, then those that only have a model."""
+        found = {turbine.type.name: turbine.type for turbine in self.turbines}
+        served = {name: self.catalog.get(name) for name in self.models}
+        return list(
+            (
+                {name: found[name] for name in sorted(found)}
+                | {name: each for name, each in served.items() if name not in found}
+            ).values()
+        )
+
+    def type_of(self, turbine: str) -> TurbineType | None:
+        """The type of a turbine, None for one that is not of this site."""
+        return next((card.type for card in self.turbines if card.id == turbine), None)
 
 
 def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
@@ -109,7 +122,7 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
         thing=heartbeat.thing if heartbeat else "",
         cloud_connected=alive and heartbeat is not None and heartbeat.connected,
         models=models,
-        challengers=dict(heartbeat.challengers) if heartbeat else {},
+        shadow_models=dict(heartbeat.shadow_models) if heartbeat else {},
         buffered=heartbeat.buffered if heartbeat else 0,
         update=heartbeat.update if heartbeat else None,
         rejected=dict(heartbeat.rejected) if heartbeat else {},
@@ -120,6 +133,7 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
         faults=state.commands.active(twin.t if twin and twin.state == "online" else 0.0),
         blocks_per_second=state.blocks_per_second(now),
         ignored=dict(state.ignored),
+        catalog=state.types,
     )
 
 
@@ -127,8 +141,8 @@ def _models(heartbeat: Heartbeat) -> dict[str, ModelRef]:
     """By type; an edge that names one model and no type has turbines of one type."""
     if heartbeat.models or heartbeat.model is None:
         return dict(heartbeat.models)
-    kinds = {status.type for status in heartbeat.turbines}
-    return {kinds.pop() if len(kinds) == 1 else MINI: heartbeat.model}
+    types = {status.type for status in heartbeat.turbines}
+    return {types.pop() if len(types) == 1 else "": heartbeat.model}
 
 
 def _carried(events: list[AnomalyEvent]) -> dict[str, list[str]]:
@@ -151,24 +165,24 @@ def _card(
     buffers = state.turbines.get(name) or TurbineBuffers()
     age = now - buffers.seen if buffers.seen is not None else None
     # What the turbine itself says of its type is newer than what the edge says.
-    kind = buffers.type if buffers.seen is not None or status is None else status.type
+    turbine_type = buffers.turbine_type or state.types.get(status.type if status else "")
     condition, note = judge(status, edge_alive, age)
-    if condition is Condition.UNKNOWN and edge_alive and kind not in served:
+    if condition is Condition.UNKNOWN and edge_alive and turbine_type.name not in served:
         note = "no model serves this type"
-    names = buffers.signals.names
     since, window = now - TREND_SECONDS, (now, TREND_SECONDS, TREND_BINS)
-    times, columns = buffers.signals.since(since, [what.channel for what in shown(kind, names)])
+    on_card = [reading.channel for reading in turbine_type.card]
+    times, columns = buffers.signals.since(since, on_card)
     scores = buffers.scores(since, now)
     recent = age is not None and age < TELEMETRY_SILENT_AFTER
     return TurbineCard(
         id=name,
-        type=kind,
+        type=turbine_type,
         condition=condition,
         note=note,
         status=status,
         score=_score(buffers) if edge_alive else None,
         trend=resample(scores.age + now, scores.largest, *window),
-        readings=readings(kind, names, times, columns, window, recent=recent),
+        readings=readings(turbine_type, times, columns, window, recent=recent),
         carried_by=carried_by,
     )
 

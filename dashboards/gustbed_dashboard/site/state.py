@@ -8,10 +8,11 @@ from gustbed_core.codec import decoder
 from gustbed_core.commands import decode_ack, decode_command
 from gustbed_core.errors import PayloadError
 from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
-from gustbed_core.telemetry import decode_typed_block
+from gustbed_core.telemetry import decode_block
 from gustbed_dashboard.site.command_log import CommandLog
 from gustbed_dashboard.site.event_log import EventLog
 from gustbed_dashboard.site.turbine_buffers import TurbineBuffers
+from gustbed_dashboard.site.type_catalog import TypeCatalog
 
 EDGE_SILENT_AFTER = 5.0
 """Seconds without a heartbeat, five times its interval, before the edge counts as away."""
@@ -29,8 +30,9 @@ class SiteState:
     ``ignored`` counts messages that were not understood, by reason.
     """
 
-    def __init__(self, site: str, turbines: Iterable[str]) -> None:
+    def __init__(self, site: str, turbines: Iterable[str], types: TypeCatalog) -> None:
         self.site = site
+        self.types = types
         self.turbines: dict[str, TurbineBuffers] = {name: TurbineBuffers() for name in turbines}
         self.configured = tuple(self.turbines)
         self.heartbeat: Heartbeat | None = None
@@ -43,7 +45,7 @@ class SiteState:
         self._folds: dict[str, Callable[[str, bytes, float], None]] = {
             "telemetry": self._fold_telemetry,
             "verdict": self._fold_verdict,
-            "challenger": self._fold_challenger,
+            "shadow-verdict": self._fold_shadow_verdict,
             "event": self._fold_event,
             "command": self._fold_command,
             "command/ack": self._fold_ack,
@@ -99,17 +101,18 @@ class SiteState:
         return buffers
 
     def _fold_telemetry(self, turbine: str, payload: bytes, now: float) -> None:
-        samples = decode_typed_block(payload)
-        self._buffers(turbine, samples.turbine).add_block(samples, now)
+        samples = decode_block(payload)
+        buffers = self._buffers(turbine, samples.turbine)
+        buffers.add_block(samples, self.types.get(samples.type, samples.names), now)
         self._arrivals.append(now)
 
     def _fold_verdict(self, turbine: str, payload: bytes, now: float) -> None:
         verdict = _decode_verdict(payload)
         self._buffers(turbine, verdict.turbine).add_verdict(verdict, now)
 
-    def _fold_challenger(self, turbine: str, payload: bytes, now: float) -> None:
+    def _fold_shadow_verdict(self, turbine: str, payload: bytes, now: float) -> None:
         verdict = _decode_verdict(payload)
-        self._buffers(turbine, verdict.turbine).add_challenger(verdict, now)
+        self._buffers(turbine, verdict.turbine).add_shadow_verdict(verdict, now)
 
     def _fold_event(self, turbine: str, payload: bytes, now: float) -> None:
         event = _decode_event(payload)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.events import Verdict
-from gustbed_core.telemetry import MINI, Samples
+from gustbed_core.telemetry import Samples
+from gustbed_core.turbine_types import TurbineType
 from gustbed_dashboard.site.ring_buffer import TimeSeriesBuffer
-from gustbed_dashboard.site.signals import KEPT_HZ, thin
+from gustbed_dashboard.site.signals import KEPT_HZ, Downsampler
 
 KEPT_SECONDS = 300
 CLOCK_TOLERANCE = 2.0
@@ -31,22 +32,29 @@ class TurbineBuffers:
     """Ring buffers of one turbine. Not thread-safe."""
 
     def __init__(self) -> None:
-        self.type = MINI
         self.signals = TimeSeriesBuffer(int(KEPT_SECONDS * KEPT_HZ))
         self.verdict: Verdict | None = None
-        self.challenger: Verdict | None = None
+        self.shadow_verdict: Verdict | None = None
         self.seen: float | None = None
         self._scores = TimeSeriesBuffer(KEPT_SECONDS * _VERDICTS_PER_SECOND)
-        self._challenger = TimeSeriesBuffer(KEPT_SECONDS * _VERDICTS_PER_SECOND)
+        self._shadow_scores = TimeSeriesBuffer(KEPT_SECONDS * _VERDICTS_PER_SECOND)
+        self._downsampler: Downsampler | None = None
         self._boot = ""
         self._offset = 0.0
 
-    def add_block(self, samples: Samples, now: float) -> None:
+    @property
+    def turbine_type(self) -> TurbineType | None:
+        """As its last block says, None before the first."""
+        return self._downsampler.turbine_type if self._downsampler is not None else None
+
+    def add_block(self, samples: Samples, turbine_type: TurbineType, now: float) -> None:
         """Keep a block, placed on this machine's clock."""
-        times, names, rows = thin(samples)
+        last = self._downsampler
+        if last is None or last.turbine_type is not turbine_type or last.columns != samples.names:
+            last = self._downsampler = Downsampler(turbine_type, samples.names)
+        times, rows = last(samples)
         offset = self._clock_offset(samples.boot, samples.end, now)
-        self.type = samples.type
-        self.signals.append(times + offset, names, rows)
+        self.signals.append(times + offset, last.names, rows)
         self.seen = now
 
     def add_verdict(self, verdict: Verdict, now: float) -> None:
@@ -61,21 +69,21 @@ class TurbineBuffers:
         self._scores.append(self._place(verdict, now), names, np.array([row]))
         self.verdict = verdict
 
-    def add_challenger(self, verdict: Verdict, now: float) -> None:
+    def add_shadow_verdict(self, verdict: Verdict, now: float) -> None:
         """Keep a verdict of the model in shadow; of another model than before, only that."""
-        if self.challenger is not None and self.challenger.model != verdict.model:
-            self._challenger = TimeSeriesBuffer(KEPT_SECONDS * _VERDICTS_PER_SECOND)
+        if self.shadow_verdict is not None and self.shadow_verdict.model != verdict.model:
+            self._shadow_scores = TimeSeriesBuffer(KEPT_SECONDS * _VERDICTS_PER_SECOND)
         row = np.array([[_largest(verdict)]])
-        self._challenger.append(self._place(verdict, now), [_LARGEST], row)
-        self.challenger = verdict
+        self._shadow_scores.append(self._place(verdict, now), [_LARGEST], row)
+        self.shadow_verdict = verdict
 
     def scores(self, since: float, now: float) -> Scores:
         """The serving model's scores since a time."""
         return _scores(self._scores, since, now)
 
-    def challenger_scores(self, since: float, now: float) -> Scores:
-        """The challenger's; it keeps no ratios."""
-        return _scores(self._challenger, since, now)
+    def shadow_scores(self, since: float, now: float) -> Scores:
+        """The shadow model's; it keeps no ratios."""
+        return _scores(self._shadow_scores, since, now)
 
     def _place(self, verdict: Verdict, now: float) -> NDArray[np.float64]:
         return np.array([verdict.t + self._clock_offset(verdict.boot, verdict.t, now)])

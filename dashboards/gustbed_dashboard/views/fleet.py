@@ -5,12 +5,13 @@ from typing import Any
 import streamlit as st
 
 from gustbed_dashboard import labels
-from gustbed_dashboard.components import fleet_cards, html
+from gustbed_dashboard.components import fleet_cards
+from gustbed_dashboard.components.html import render
 from gustbed_dashboard.formatting import sentence
-from gustbed_dashboard.site import card_readings
+from gustbed_dashboard.site.card_readings import scale_tops
 from gustbed_dashboard.site.snapshot import Condition, TurbineCard
 from gustbed_dashboard.views import resources
-from gustbed_dashboard.views.page_elements import banners, draw, problems
+from gustbed_dashboard.views.page_elements import banners, draw, problems, section
 
 MAX_CARDS = 24
 """Larger fleets become tiles, with cards for the turbines that need attention."""
@@ -31,23 +32,26 @@ def _live(turbine_page: Any) -> None:
     draw(fleet_cards.strip(site))
     left, right = st.columns([3.1, 1], gap="medium")
     with left:
-        kinds = list(dict.fromkeys(turbine.type for turbine in site.turbines))
-        if len(kinds) < 2:
-            draw(html.section("Turbines", site.site))
-        for place, kind in enumerate(sorted(kinds)):
-            own = [turbine for turbine in site.turbines if turbine.type == kind]
-            if len(kinds) > 1:
-                draw(html.section(labels.type_words(kind), f"{len(own)} at {site.site}"))
+        types = {turbine.type.name: turbine.type for turbine in site.turbines}
+        if len(types) < 2:
+            section("Turbines", site.site)
+        for place, name in enumerate(sorted(types)):
+            own = [turbine for turbine in site.turbines if turbine.type.name == name]
+            if len(types) > 1:
+                title = labels.type_label(types[name]) or "Not heard yet"
+                section(title, f"{len(own)} at {site.site}")
             _turbines(own, turbine_page, f"fleet-grid-{place}", len(site.turbines))
     with right:
-        draw(html.section("Events"))
+        section("Events")
         draw(
-            html.events(
-                site.events,
-                site.now,
-                resources.viewer_zone(),
+            render(
+                "events",
+                events=site.events,
+                now=site.now,
+                zone=resources.viewer_zone(),
                 limit=EVENTS_SHOWN,
                 empty=_no_events(client.history_problem()),
+                type_of=site.type_of,
             )
         )
 
@@ -64,12 +68,11 @@ def _turbines(turbines: list[TurbineCard], turbine_page: Any, key: str, fleet: i
     if fleet > MAX_CARDS:
         draw(fleet_cards.tiles(shown[:MAX_TILES]))
         shown = [t for t in shown if t.condition is Condition.ANOMALY][:MAX_CARDS]
-    rows = [turbine.readings for turbine in turbines]
-    tops = [card_readings.top(rows, place) for place in range(card_readings.SHOWN)]
+    tops = scale_tops([turbine.readings for turbine in turbines])
     with st.container(key=key):
         for turbine in shown:
             with st.container(key=f"card-{turbine.id}"):
-                draw(fleet_cards.card(turbine, tops[: len(turbine.readings)]))
+                draw(fleet_cards.card(turbine, tops))
                 st.page_link(
                     turbine_page,
                     label=f"Open {turbine.id}",

@@ -1,4 +1,4 @@
-"""The models page: what serves, what challenges it, the registry, rollouts and drift."""
+"""The models page: what serves, what runs in shadow beside it, the registry, rollouts and drift."""
 
 import streamlit as st
 
@@ -6,14 +6,14 @@ from gustbed_core.edge_http import ModelInfo
 from gustbed_core.events import ModelRef
 from gustbed_dashboard import formatting
 from gustbed_dashboard.cloud.reader import CloudReader, CloudView
-from gustbed_dashboard.components import drift_panel, html, model_panels
+from gustbed_dashboard.components import drift_panel, model_panels
 from gustbed_dashboard.components.model_metrics import FIGURES, key_figures
 from gustbed_dashboard.components.model_panels import Serving
 from gustbed_dashboard.site.client import SiteClient
 from gustbed_dashboard.site.snapshot import SiteSnapshot
 from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.comparison import comparison
-from gustbed_dashboard.views.page_elements import banners, document, draw
+from gustbed_dashboard.views.page_elements import banners, document, draw, section
 from gustbed_dashboard.views.registry import registry
 
 STALE_SECONDS = 15.0
@@ -36,50 +36,50 @@ def _live() -> None:
     def figures_of(model: ModelRef) -> dict[str, str]:
         return _figures(model, client.model_info(model), view, reader)
 
-    figures = {kind: figures_of(model) for kind, model in site.models.items()}
-    draw(html.section("Serving now", "by turbine type"))
+    figures = {name: figures_of(model) for name, model in site.models.items()}
+    section("Serving now", "by turbine type")
     rows = _serving(site, figures)
     draw(model_panels.serving(site.thing, rows, site.update, alive=site.edge_alive))
     _cards(site, client)
-    for kind, shadowed in site.challengers.items():
-        both = (figures.get(kind, {}), figures_of(shadowed.model))
-        comparison(kind, shadowed, site, client, both)
+    for name, shadowed in site.shadow_models.items():
+        both = (figures.get(name, {}), figures_of(shadowed.model))
+        comparison(site.catalog.get(name), shadowed, site, client, both)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        draw(html.section("Registry", _asked(view, site.now)))
+        section("Registry", _asked(view, site.now))
         registry(view, reader, site)
     with right:
-        draw(html.section("Rollouts"))
-        draw(model_panels.table(view.jobs, site.now))
-        draw(html.section("Drift", "the site's data beside training's"))
-        draw(drift_panel.reports(drift.reports, site.now))
+        section("Rollouts")
+        draw(model_panels.rollouts(view.jobs, site.now))
+        section("Drift", "the site's data beside training's")
+        draw(drift_panel.drift_reports(drift.reports, site.catalog.get, site.now))
 
 
 def _serving(site: SiteSnapshot, figures: dict[str, dict[str, str]]) -> list[Serving]:
     return [
         Serving(
-            kind,
-            sum(turbine.type == kind for turbine in site.turbines),
-            site.models.get(kind),
-            figures.get(kind, {}),
-            site.challengers.get(kind),
+            each,
+            sum(turbine.type.name == each.name for turbine in site.turbines),
+            site.models.get(each.name),
+            figures.get(each.name, {}),
+            site.shadow_models.get(each.name),
         )
-        for kind in site.types
+        for each in site.types
     ]
 
 
 def _cards(site: SiteSnapshot, client: SiteClient) -> None:
     """Of the models that serve, as the edge tells them: the factory's are in no registry."""
-    for kind, model in site.models.items():
+    for name, model in site.models.items():
         told = client.model_info(model)
         if told is None:
             continue
         card = st.expander(
-            f"Model card of {model.name} {model.version}", key=f"serving-{kind}", on_change="rerun"
+            f"Model card of {model.name} {model.version}", key=f"serving-{name}", on_change="rerun"
         )
         if card.open:
             with card:
-                document(f"serving-{kind}", told.card)
+                document(f"serving-{name}", told.card)
 
 
 def _figures(

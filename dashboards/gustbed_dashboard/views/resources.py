@@ -18,13 +18,15 @@ from gustbed_dashboard.settings import (
 )
 from gustbed_dashboard.site.client import SiteClient, make_site_client
 
+STOP_SECONDS = 3.0
+
 
 @st.cache_resource(show_spinner=False)
 def site_client() -> SiteClient:
     """The live site. Raises ``GustbedError`` naming a variable that is wrong."""
     made = make_site_client(load(SiteSettings), load(MqttSettings), load(EdgeSettings).url)
     made.start()
-    atexit.register(made.stop)
+    atexit.register(made.stop, STOP_SECONDS)
     return made
 
 
@@ -33,7 +35,7 @@ def cloud() -> CloudReader:
     """The cloud, read in the background."""
     reader = CloudReader(connect)
     reader.start()
-    atexit.register(reader.stop)
+    atexit.register(reader.stop, 0.0)
     return reader
 
 

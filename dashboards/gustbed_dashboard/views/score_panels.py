@@ -1,17 +1,19 @@
 """What the model says of a turbine, feature by feature."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
+from gustbed_core.turbine_types import TurbineType
 from gustbed_dashboard import formatting, labels
-from gustbed_dashboard.components import charts, feature_ranking, html
+from gustbed_dashboard.components import charts, feature_ranking
+from gustbed_dashboard.components.html import box, macro, render
 from gustbed_dashboard.components.theme import colours
 from gustbed_dashboard.site.snapshot import Condition, TurbineCard
 from gustbed_dashboard.site.turbine_buffers import Scores
-from gustbed_dashboard.views.line_chart import line_chart
-from gustbed_dashboard.views.page_elements import draw
+from gustbed_dashboard.views.page_elements import draw, empty, line_chart, section
 
 BARS, LINES = 8, 6
 SCORE_TICKS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 10_000.0)
@@ -30,23 +32,23 @@ def score_row(turbine: TurbineCard, scores: Scores, seconds: int) -> None:
         for name in barred
     }
     with left, st.container(border=True, key="panel-bars", height="stretch"):
-        draw(html.section("Score by feature", "1.0 is the threshold"))
+        section("Score by feature", "1.0 is the threshold")
         draw(bars(current, turbine.type, colours_of(barred, list(highest)), len(highest)))
     with right, st.container(border=True, key="panel-score", height="stretch"):
         few = f"× threshold, the strongest {len(drawn)} of {len(highest)} features"
         every = len(drawn) == len(highest)
-        draw(html.section("Score over time", "× threshold" if every else few))
+        section("Score over time", "× threshold" if every else few)
         if drawn:
             _chart(turbine, scores, drawn, seconds)
         else:
-            draw(f'<div class="gb-empty">{_no_score(turbine)}</div>')
+            empty(_no_score(turbine))
 
 
 def _no_score(turbine: TurbineCard) -> str:
     if turbine.condition is Condition.UNKNOWN:
-        kind = html.text(labels.type_words(turbine.type), labels.MAX_NAME)
+        label = labels.type_label(turbine.type)
         return (
-            f"No model gives a verdict on this turbine. The Models page shows what serves {kind}."
+            f"No model gives a verdict on this turbine. The Models page shows what serves {label}."
         )
     return "No score yet: the first window fills."
 
@@ -90,36 +92,41 @@ def _chart(turbine: TurbineCard, scores: Scores, drawn: Sequence[str], seconds: 
     named = {label[name]: scores.ratios[name] for name in drawn}
     line_chart(chart, scores.age, named, f"score by feature of {turbine.id}")
     if len(drawn) < len(scores.ratios):
-        keys = "".join(
-            f'<span class="gb-key"><i style="background:{paint[name]}"></i>'
-            f"{html.text(label[name], labels.MAX_NAME)}</span>"
-            for name in drawn
-        )
-        draw(f'<div class="gb-keys gb-keys-below">{keys}</div>')
+        draw(macro("keys_below", [(paint[name], label[name]) for name in drawn]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A feature's score, None where nothing is scored."""
+
+    name: str
+    label: str
+    ratio: float | None
+    colour: str
+
+    @property
+    def over(self) -> bool:
+        """Whether it passes the threshold."""
+        return self.ratio is not None and self.ratio > 1
 
 
 def bars(
-    ratios: Mapping[str, float | None], kind: str, paint: Mapping[str, str], features: int
+    ratios: Mapping[str, float | None],
+    turbine_type: TurbineType,
+    paint: Mapping[str, str],
+    features: int,
 ) -> str:
     """Each feature's score as a bar, the threshold at its middle."""
     if not ratios:
-        return '<div class="gb-sub">Nothing is scored.</div>'
-    long = any(len(labels.label(name, kind)) > 10 for name in ratios)
-    rows = "".join(_bar(name, kind, ratio, paint[name]) for name, ratio in ratios.items())
-    more = features - len(ratios)
-    tail = f'<div class="gb-sub">and {more} features below these</div>' if more > 0 else ""
-    return f'<div class="gb-bars{" gb-bars-long" if long else ""}">{rows}{tail}</div>'
-
-
-def _bar(name: str, kind: str, ratio: float | None, colour: str) -> str:
-    ratio = None if ratio is None or not np.isfinite(ratio) else ratio
-    over = ratio is not None and ratio > 1
-    share = 100 * html.compress(ratio or 0.0)
-    return (
-        f'<div class="gb-bar" data-feature="{html.text(name, labels.MAX_NAME)}">'
-        f"<span>{html.text(labels.label(name, kind), labels.MAX_NAME)}</span>"
-        f'<span class="gb-track" style="color:{"var(--gb-alarm)" if over else colour}">'
-        f'<span class="gb-fill" style="width:{share:.1f}%"></span>'
-        f'<span class="gb-limit" style="left:50%"></span></span>'
-        f'<span class="gb-num{" gb-alarm" if over else ""}">{formatting.number(ratio)}</span></div>'
-    )
+        return box("gb-sub", "Nothing is scored.")
+    shown = [
+        _Bar(
+            name,
+            labels.label(name, turbine_type),
+            None if ratio is None or not np.isfinite(ratio) else ratio,
+            paint[name],
+        )
+        for name, ratio in ratios.items()
+    ]
+    long = any(len(bar.label) > 10 for bar in shown)
+    return render("score_bars", bars=shown, long=long, more=features - len(ratios))

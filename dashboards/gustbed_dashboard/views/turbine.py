@@ -2,15 +2,14 @@
 
 import streamlit as st
 
-from gustbed_core.telemetry import MINI
 from gustbed_dashboard import formatting, labels
-from gustbed_dashboard.components import html
-from gustbed_dashboard.site.client import SiteClient
+from gustbed_dashboard.components.html import render
 from gustbed_dashboard.site.snapshot import SiteSnapshot, TurbineCard
-from gustbed_dashboard.views import resources, signal_panels
+from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.fault_form import fault_form
-from gustbed_dashboard.views.page_elements import banners, draw, problems
+from gustbed_dashboard.views.page_elements import banners, draw, empty, problems, section
 from gustbed_dashboard.views.score_panels import score_row
+from gustbed_dashboard.views.signal_panels import signal_panels
 
 PERIODS = {"1 min": 60, "2 min": 120, "5 min": 300}
 MAX_PILLS = 12
@@ -29,11 +28,11 @@ def page() -> None:
             "Period", list(PERIODS), default="2 min", label_visibility="collapsed", required=True
         )
     if turbine is None:
-        draw('<div class="gb-empty">Waiting for the edge to name its turbines…</div>')
+        empty("Waiting for the edge to name its turbines…")
         return
-    kinds = [card.type for card in cards if card.id == turbine]
+    types = [card.type for card in cards if card.id == turbine]
     with right, st.popover("Inject a fault", icon=":material/bolt:", width="stretch"):
-        fault_form([turbine], kinds, key="turbine-fault")
+        fault_form([turbine], types, key="turbine-fault")
     _live(turbine, PERIODS[period or "2 min"])
 
 
@@ -62,42 +61,21 @@ def _live(name: str, seconds: int) -> None:
     turbine = next((t for t in site.turbines if t.id == name), None)
     banners(problems(site))
     if turbine is None:
-        draw(f'<div class="gb-empty">{html.text(name)} is not a turbine of this site.</div>')
+        empty(f"{name} is not a turbine of this site.")
         return
     draw(_title(turbine, site))
     score_row(turbine, client.scores(name, seconds), seconds)
-    if turbine.type == MINI:
-        _miniature(name, seconds, client, site)
-    else:
-        _other(turbine, seconds, client, site)
-
-
-def _miniature(name: str, seconds: int, client: SiteClient, site: SiteSnapshot) -> None:
-    columns = st.columns(2, gap="medium")
     signals = client.signals(name, seconds)
-    for place, panel in enumerate(signal_panels.PANELS):
-        with columns[place % 2], st.container(border=True, key=f"panel-{place}"):
-            signal_panels.miniature(panel, signals, seconds)
-    with columns[len(signal_panels.PANELS) % 2]:
-        _events(name, site)
-
-
-def _other(turbine: TurbineCard, seconds: int, client: SiteClient, site: SiteSnapshot) -> None:
-    signals = client.signals(turbine.id, seconds)
-    if not signals.values:
-        draw('<div class="gb-empty">Waiting for the first telemetry…</div>')
+    if signals.values:
+        signal_panels(signals, name, seconds, turbine.carried_by)
     else:
-        chosen = signal_panels.choose(list(signals.values), turbine.id)
-        if chosen == signal_panels.OVERVIEW:
-            signal_panels.overview(signals, seconds, turbine.carried_by)
-        else:
-            signal_panels.family(chosen, signals, seconds)
-    _events(turbine.id, site)
+        empty("Waiting for the first telemetry…")
+    _events(name, site)
 
 
 def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
-    status = turbine.status
-    facts = [("type", labels.type_words(turbine.type))]
+    status, name = turbine.status, turbine.type.name
+    facts = [("type", labels.type_label(turbine.type))] if name else []
     if turbine.note:
         facts.append(("note", turbine.note))
     if status is not None:
@@ -107,21 +85,24 @@ def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
             ("duplicate", formatting.count(status.duplicate)),
             ("reordered", formatting.count(status.reordered)),
         ]
-    if (model := site.models.get(turbine.type)) is not None:
+    if (model := site.models.get(name)) is not None:
         facts.append(("model", f"{model.name} {model.version}"))
-    if (beside := site.challengers.get(turbine.type)) is not None:
-        facts.append(("challenger", f"{beside.model.name} {beside.model.version}"))
-    line = "".join(f"<span>{name} <b>{html.text(value)}</b></span>" for name, value in facts)
-    violations = html.chips(status.violations) if status is not None else ""
-    return (
-        f'<div class="gb-title" data-turbine="{html.text(turbine.id)}"'
-        f' data-condition="{turbine.condition}"><h1>{html.text(turbine.id)}</h1>'
-        f'{html.condition(turbine.condition)}{violations}<div class="gb-facts">{line}</div></div>'
-    )
+    if (beside := site.shadow_models.get(name)) is not None:
+        facts.append(("shadow model", f"{beside.model.name} {beside.model.version}"))
+    kinds = [labels.kind_label(kind) for kind in status.violations] if status is not None else []
+    return render("turbine_title", turbine=turbine, facts=facts, kinds=kinds)
 
 
 def _events(name: str, site: SiteSnapshot) -> None:
-    draw(html.section("Events", name))
-    own = [event for event in site.events if event.turbine == name]
-    empty = f"No anomaly on {name} in the last day."
-    draw(html.events(own, site.now, resources.viewer_zone(), limit=EVENTS_SHOWN, empty=empty))
+    section("Events", name)
+    draw(
+        render(
+            "events",
+            events=[event for event in site.events if event.turbine == name],
+            now=site.now,
+            zone=resources.viewer_zone(),
+            limit=EVENTS_SHOWN,
+            empty=f"No anomaly on {name} in the last day.",
+            type_of=site.type_of,
+        )
+    )

@@ -185,16 +185,16 @@ def test_watching_never_waits_for_a_cloud_that_hangs() -> None:
         wait_until(lambda: reader.watch().models, "the answer arrives")
     finally:
         release.set()
-        reader.stop()
+        reader.stop(3.0)
 
 
 def test_nobody_watching_means_nothing_asked() -> None:
     connected: list[int] = []
     reader = reader_of(lambda: connected.append(1) or FakeCloud())  # type: ignore[func-returns-value]
     reader.start()
-    reader._wake.set()
+    reader.wake()
     try:
-        wait_until(lambda: not reader._wake.is_set(), "the reader woke")
+        wait_until(lambda: not reader._woken.is_set(), "the reader woke")
         assert connected == []
     finally:
-        reader.stop()
+        reader.stop(3.0)

@@ -1,7 +1,7 @@
 """Faults that are on, as far as commands and their answers tell."""
 
+from gustbed_core import event_kinds
 from gustbed_core.commands import Ack, Command
-from gustbed_core.violations import Violation
 from gustbed_dashboard.site.command_log import CommandLog
 from gustbed_dashboard.views import faults
 
@@ -20,12 +20,12 @@ def test_faults_that_are_no_violation_are_on_until_cleared_by_name() -> None:
     accepted(log, Command("inject", fault="gearbox_bearing"))
     accepted(log, Command("inject", fault="sensor_stuck", signal="wind_speed"))
     accepted(log, Command("inject", fault="sensor_stuck", signal="pitch"))
-    accepted(log, Command("inject", Violation.VOLTAGE))
+    accepted(log, Command("inject", event_kinds.VOLTAGE))
 
     accepted(log, Command("clear", fault="sensor_stuck", signal="pitch"))
     assert on(log) == [("gearbox_bearing", ""), ("sensor_stuck", "wind_speed"), ("voltage", "")]
 
-    accepted(log, Command("clear", Violation.VOLTAGE))
+    accepted(log, Command("clear", event_kinds.VOLTAGE))
     accepted(log, Command("clear", fault="sensor_stuck"))
     assert on(log) == [("gearbox_bearing", "")]
 
@@ -35,7 +35,7 @@ def test_faults_that_are_no_violation_are_on_until_cleared_by_name() -> None:
 
 def test_what_is_told_the_machine_is_no_fault() -> None:
     log = CommandLog()
-    accepted(log, Command("inject", Violation.VOLTAGE))
+    accepted(log, Command("inject", event_kinds.VOLTAGE))
     accepted(log, Command("curtail", value=2000.0))
     accepted(log, Command("stop"))
 
@@ -49,7 +49,7 @@ def test_commands_and_faults_are_said_in_words() -> None:
     accepted(log, Command("yaw_offset", value=-5.0))
     accepted(log, Command("clear"))
 
-    told = faults.commands(log.newest(), 2.0)
+    told = faults.commands(log.newest(), 2.0, lambda turbine: None)
     for said in (
         "Inject sensor stuck on wind speed, severity 0.50, ramp 0 s",
         "Curtail 2000",
@@ -62,9 +62,9 @@ def test_commands_and_faults_are_said_in_words() -> None:
 def test_an_active_fault_by_name_is_shown_with_its_signal() -> None:
     log = CommandLog()
     accepted(log, Command("inject", fault="sensor_stuck", signal="wind_speed"))
-    accepted(log, Command("inject", Violation.VOLTAGE))
+    accepted(log, Command("inject", event_kinds.VOLTAGE))
 
-    shown = faults.active(log.active(0.0), 2.0)
+    shown = faults.active(log.active(0.0), 2.0, lambda turbine: None)
 
     assert "Sensor stuck on wind speed" in shown
     assert "Voltage" in shown

@@ -1,27 +1,39 @@
 """What reaches the browser: escaped, never colour alone, numbers as people read them."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from gustbed_core import topics
+from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command
 from gustbed_core.drift import DriftReport, FeatureDrift
 from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
-from gustbed_core.violations import Violation
+from gustbed_core.turbine_types import CardReading
 from gustbed_dashboard import formatting
 from gustbed_dashboard.cloud.client import Execution, Job, ModelVersion
-from gustbed_dashboard.components import drift_panel, fleet_cards, html, model_panels, svg
+from gustbed_dashboard.components import (
+    drift_panel,
+    fleet_cards,
+    html,
+    model_comparison,
+    model_panels,
+    svg,
+)
 from gustbed_dashboard.components.model_panels import Serving
-from gustbed_dashboard.components.theme import KIND_WORDS, LOOKS
+from gustbed_dashboard.components.theme import LOOKS
+from gustbed_dashboard.site.card_readings import Reading
 from gustbed_dashboard.site.command_log import ActiveFault, Sent
+from gustbed_dashboard.site.signals import SignalHistory
 from gustbed_dashboard.site.snapshot import Condition, take
 from gustbed_dashboard.site.state import SiteState
-from gustbed_dashboard.views import faults, score_panels
+from gustbed_dashboard.views import faults, score_panels, signal_panels
 from tests.unit.dashboard.messages import (
     OTHER,
     SITE,
+    TYPES,
     block,
     event,
     heartbeat,
@@ -35,33 +47,60 @@ EVIL = "<script>alert(1)</script>\"'&\n\n# **x**"
 def test_what_comes_over_the_network_is_escaped() -> None:
     model = ModelRef(EVIL, EVIL)
     evil_event = AnomalyEvent(
-        EVIL, SITE, EVIL, EVIL, Violation.VOLTAGE, 1.0, None, 2.0, model, "opened", [EVIL]
+        EVIL, SITE, EVIL, EVIL, event_kinds.VOLTAGE, 1.0, None, 2.0, model, "opened", [EVIL]
     )
-    state = SiteState(SITE, ["wt01"])
+    state = SiteState(SITE, ["wt01"], TYPES)
     beside = Comparison(model, 9, 1, 2, 3, 3)
     beat = Heartbeat(SITE, EVIL, 1.0, True, model, [status()], update=EVIL)
     state.fold(topics.heartbeat(SITE), encode(beat), 1.0)
     registered = ModelVersion(
         EVIL, EVIL, "Approved", 1.0, None, EVIL, EVIL, EVIL, "serve", EVIL, EVIL, EVIL
     )
-    served = Serving(EVIL, 1, model, {"care": EVIL}, beside)
+    evil_type = TYPES.get(EVIL, [EVIL])
+    served = Serving(evil_type, 1, model, {"care": EVIL}, beside)
     report = DriftReport(EVIL, EVIL, 1.0, "large", [FeatureDrift(EVIL, 1.0, 2.0, "large")], EVIL)
     active = ActiveFault(EVIL, EVIL, EVIL, 1.0, 1.0)
     told = Sent(EVIL, Command("inject", fault=EVIL, signal=EVIL, id=EVIL), 1.0)
     execution = Execution(EVIL, EVIL, EVIL, None, None, None)
+    signals = SignalHistory(evil_type, np.array([0.0]), {EVIL: np.array([1.0])})
+    evil_card = replace(
+        take(state, 1.0, None).turbines[0],
+        id=EVIL,
+        note=EVIL,
+        type=evil_type,
+        carried_by=[EVIL],
+        readings=[Reading(CardReading(EVIL, EVIL), EVIL, 1.0, [1.0])],
+    )
     job = Job(EVIL, EVIL, EVIL, EVIL, 1.0, None, (execution,))
 
     pieces = [
-        html.events([evil_event], 2.0, None, limit=5, empty=""),
+        html.render(
+            "events",
+            events=[evil_event],
+            now=2.0,
+            zone=None,
+            limit=5,
+            empty="",
+            type_of=lambda turbine: evil_type,
+        ),
         fleet_cards.strip(take(state, 1.0, None)),
-        faults.active([active], 2.0),
-        faults.commands([told], 2.0),
-        score_panels.bars({EVIL: 1.2}, EVIL, {EVIL: "#fff"}, 1),
-        html.banner("alarm", EVIL),
+        fleet_cards.card(evil_card, [1.0]),
+        faults.active([active], 2.0, lambda turbine: evil_type),
+        faults.commands([told], 2.0, lambda turbine: None),
+        score_panels.bars({EVIL: 1.2}, evil_type, {EVIL: "#fff"}, 1),
+        signal_panels.overview({EVIL: [EVIL]}, signals, 60, [EVIL]),
+        html.macro("section", EVIL, EVIL),
+        html.macro("banners", [("alarm", EVIL)]),
+        html.macro("chips", [EVIL]),
+        html.macro("question", EVIL, EVIL),
+        html.box("gb-empty", f"`{EVIL}`"),
+        html.render("legend", title=EVIL, unit=EVIL, keys=[(EVIL, "#fff", 1.0)]),
+        html.render("turbine_title", turbine=evil_card, facts=[("type", EVIL)], kinds=[EVIL]),
+        model_comparison.figure_tiles({"care": EVIL}),
         model_panels.version(registered, "serve", None),
         model_panels.serving(EVIL, [served], EVIL, alive=True),
-        drift_panel.reports([report], 2.0),
-        model_panels.table([job], 2.0),
+        drift_panel.drift_reports([report], lambda name: evil_type, 2.0),
+        model_panels.rollouts([job], 2.0),
     ]
 
     for piece in pieces:
@@ -79,7 +118,7 @@ def test_every_condition_has_its_own_word_and_icon() -> None:
 
 
 def test_a_card_names_its_state_and_its_violation_in_words() -> None:
-    state = SiteState(SITE, ["wt01"])
+    state = SiteState(SITE, ["wt01"], TYPES)
     state.fold(topics.telemetry(SITE, "wt01"), encode(block()), 100.0)
     state.fold(topics.heartbeat(SITE), encode(heartbeat(100.0, status(state="anomaly"))), 100.0)
 
@@ -97,32 +136,33 @@ def test_a_card_names_its_state_and_its_violation_in_words() -> None:
 
 
 def test_a_card_of_another_type_shows_its_own_channels_and_all_kinds() -> None:
-    state = SiteState(SITE, ["wt01"])
+    state = SiteState(SITE, ["wt01"], TYPES)
     state.fold(topics.telemetry(SITE, "wt01"), encode(typed_block()), 100.0)
 
     turbine = take(state, 100.0, None).turbines[0]
     card = fleet_cards.card(turbine, [20.0, 5000.0])
 
-    assert turbine.type == OTHER
+    assert turbine.type.name == OTHER
     assert 'data-type="nrel_5mw"' in card
     assert "NREL 5 MW" in card
-    assert [(r.shown.title, r.shown.unit, r.value) for r in turbine.readings] == [
+    assert [(r.shown.title, r.unit, r.value) for r in turbine.readings] == [
         ("Rotor", "rpm", 2.0),
         ("Power", "kW", 3.0),
     ]
-    assert all(word in card for word in KIND_WORDS.values())
+    for kind in ("Vibration", "Rotation", "Voltage", "Thermal", "Electrical", "Sensor"):
+        assert kind in card
 
 
 def test_long_lists_of_signals_are_cut_in_words_and_whole_in_the_hint() -> None:
-    line = html.carried(["a_b", "rotor_speed", "voltage_l1", "status"])
+    line = html.macro("carried", ["a_b", "rotor_speed", "voltage_l1", "status"], None)
 
     assert "carried by a b, rotor speed, voltage L1 and 1 more" in line
     assert 'title="a b, rotor speed, voltage L1, status"' in line
-    assert html.carried([]) == ""
+    assert html.macro("carried", [], None) == ""
 
 
 def test_a_large_fleet_is_tiles_that_also_say_their_state() -> None:
-    state = SiteState(SITE, [f"wt{i:03d}" for i in range(200)])
+    state = SiteState(SITE, [f"wt{i:03d}" for i in range(200)], TYPES)
 
     tiles = fleet_cards.tiles(take(state, 100.0, None).turbines)
 

@@ -14,6 +14,7 @@ from gustbed_dashboard.cloud.drift_reports import (
 )
 from gustbed_dashboard.components import drift_panel
 from gustbed_dashboard.settings import DashboardSettings, HomeSettings, drift_folder
+from tests.unit.dashboard.messages import TYPES
 
 REPORT: dict[str, object] = {
     "model": "nrel-5mw",
@@ -39,7 +40,7 @@ def test_reports_are_read_newest_first_and_what_moved_most_is_shown_first(tmp_pa
     write(tmp_path, "b", model="b", t=2.0)
 
     view = read_folder(tmp_path)
-    html = drift_panel.reports(view.reports, 62.0)
+    html = drift_panel.drift_reports(view.reports, TYPES.get, 62.0)
 
     assert [report.model for report in view.reports] == ["b", "a"]
     assert html.index("Wind speed") < html.index("Gearbox oil temperature")
@@ -53,7 +54,7 @@ def test_no_folder_is_no_report_and_says_how_to_make_one(tmp_path: Path) -> None
     view = read_folder(tmp_path / "none")
 
     assert view.problems == []
-    assert "gustbed model drift" in drift_panel.reports(view.reports, 0.0)
+    assert "gustbed model drift" in drift_panel.drift_reports(view.reports, TYPES.get, 0.0)
 
 
 @pytest.mark.parametrize(

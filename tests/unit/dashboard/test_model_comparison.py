@@ -1,4 +1,4 @@
-"""What a challenger's counts mean, how its scores are laid beside the serving ones."""
+"""What a shadow model's counts mean, how its scores are laid beside the serving ones."""
 
 import re
 
@@ -13,9 +13,9 @@ from gustbed_dashboard.views.comparison import SECONDS, STEP, common
 MODEL = ModelRef("nrel-5mw", "2.0.0")
 
 
-def counts(both: int, neither: int, serving: int, challenger: int) -> Comparison:
-    total = both + neither + serving + challenger
-    return Comparison(MODEL, total, both, neither, serving, challenger)
+def counts(both: int, neither: int, serving: int, shadow: int) -> Comparison:
+    total = both + neither + serving + shadow
+    return Comparison(MODEL, total, both, neither, serving, shadow)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def counts(both: int, neither: int, serving: int, challenger: int) -> Comparison
         (counts(0, 0, 0, 0), "has not judged anything"),
         (counts(0, 5000, 0, 0), "Neither called an anomaly"),
         (counts(9, 5000, 0, 0), "changes nothing here"),
-        (counts(9, 5000, 2, 31), "The challenger alone called 31 more"),
+        (counts(9, 5000, 2, 31), "The shadow model alone called 31 more"),
         (counts(9, 5000, 31, 2), "stayed silent on 31"),
         (counts(9, 5000, 10, 12), "differ both ways"),
     ],
@@ -45,11 +45,10 @@ def test_agreement_is_never_rounded_to_all() -> None:
 
 
 def test_bars_and_table_tell_all_four_counts_also_in_words() -> None:
-    bars = model_comparison.agreement_bars(counts(4, 93, 2, 1))
-    table = model_comparison.agreement_table(counts(4, 93, 2, 1))
+    bars, table = model_comparison.agreement(counts(4, 93, 2, 1)).split("<table")
 
     assert (
-        'aria-label="All verdicts: neither 93, both 4, only serving 2, only challenger 1"' in bars
+        'aria-label="All verdicts: neither 93, both 4, only serving 2, only shadow model 1"' in bars
     )
     assert bars.count('data-part="neither"') == 1, "what neither saw is no anomaly"
     for key, share in (("both", "4.0 %"), ("neither", "93.0 %"), ("serving", "2.0 %")):
@@ -57,9 +56,11 @@ def test_bars_and_table_tell_all_four_counts_also_in_words() -> None:
         assert share in row
 
 
-def test_a_challenger_that_has_seen_nothing_has_no_shares() -> None:
-    assert "%" not in model_comparison.agreement_table(counts(0, 0, 0, 0))
-    assert "data-part" not in model_comparison.agreement_bars(counts(0, 0, 0, 0))
+def test_a_shadow_model_that_has_seen_nothing_has_no_shares() -> None:
+    html = model_comparison.agreement(counts(0, 0, 0, 0))
+
+    assert "%" not in html
+    assert "data-part" not in html
 
 
 def test_the_better_figure_is_marked_where_less_is_better_too() -> None:
@@ -74,7 +75,7 @@ def test_the_better_figure_is_marked_where_less_is_better_too() -> None:
         for piece in pieces
     }
     assert best == {
-        "vus_pr": ["challenger"],
+        "vus_pr": ["shadow"],
         "false_per_day": ["serving"],
         "care": [],
         "median_delay_s": [],
@@ -86,8 +87,8 @@ def test_both_scores_lie_on_common_times_and_keep_their_peaks() -> None:
     mine = Scores(np.array([-1.3, -1.1, -0.1]), np.array([0.4, 2.0, 0.5]), {})
     other = Scores(np.array([-500.0, -0.9]), np.array([9.0, np.nan]), {})
 
-    age, series = common(mine, other, "Challenger 2")
+    age, series = common(mine, other, "Shadow model 2")
 
     assert (age[0], age[-1]) == (STEP - SECONDS, 0.0)
     assert series["Serving"][-3:].tolist() == pytest.approx([2.0, np.nan, 0.5], nan_ok=True)
-    assert np.isnan(series["Challenger 2"]).all()
+    assert np.isnan(series["Shadow model 2"]).all()

@@ -17,7 +17,7 @@ from gustbed_training.evaluation.evaluate import Options, evaluate
 from gustbed_training.evaluation.model_card import model_card
 from gustbed_training.evaluation.report import as_metrics
 from tests.support.packages import tiny_package
-from tests.unit.dashboard.messages import SITE, status
+from tests.unit.dashboard.messages import SITE, TYPES, status
 from tests.unit.training.judged import last_sample, part, schema, thermal
 
 WAITING = ModelVersion("ae", "1.2.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")
@@ -54,13 +54,15 @@ def test_only_what_the_cloud_would_take_is_offered(
 def test_every_button_says_what_it_does() -> None:
     labels = [label for label, _ in choices_of(WAITING, None)]
 
-    assert labels == ["Approve as serving", "Approve as challenger", "Reject"]
+    assert labels == ["Approve as serving", "Approve as shadow model", "Reject"]
 
 
 def test_a_version_is_marked_by_what_the_edge_does_with_it() -> None:
-    state = SiteState(SITE, ["wt01"])
+    state = SiteState(SITE, ["wt01"], TYPES)
     beside = {"mini": Comparison(ModelRef("ae", "1.2.0"))}
-    beat = Heartbeat(SITE, "t", 1.0, True, ModelRef("ae", "1.1.0"), [status()], challengers=beside)
+    beat = Heartbeat(
+        SITE, "t", 1.0, True, ModelRef("ae", "1.1.0"), [status()], shadow_models=beside
+    )
     state.fold(topics.heartbeat(SITE), encode(beat), 1.0)
     site = take(state, 1.0, None)
 

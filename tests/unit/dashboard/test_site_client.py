@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from gustbed_core import topics
+from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command, decode_command
 from gustbed_core.edge_http import ModelInfo
@@ -15,11 +15,10 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import SiteSettings
-from gustbed_core.violations import Violation
 from gustbed_dashboard.site.client import SiteClient
 from gustbed_dashboard.site.snapshot import Condition
 from tests.support.ports import wait_until
-from tests.unit.dashboard.messages import MODEL, SITE, block, event, heartbeat
+from tests.unit.dashboard.messages import MODEL, SITE, TYPES, block, event, heartbeat
 
 NOW = 100.2
 
@@ -91,7 +90,7 @@ def start(
 
     def go() -> SiteClient:
         client = SiteClient(
-            SiteSettings(site=SITE, turbines=2), fake_site.open, fake_site, lambda: NOW
+            SiteSettings(site=SITE, turbines=2), fake_site.open, fake_site, TYPES, lambda: NOW
         )
         client.start()
         clients.append(client)
@@ -99,7 +98,7 @@ def start(
 
     yield go
     for client in clients:
-        client.stop()
+        client.stop(3.0)
 
 
 def test_messages_reach_the_snapshot(fake_site: FakeSite, start: Callable[[], SiteClient]) -> None:
@@ -113,7 +112,7 @@ def test_messages_reach_the_snapshot(fake_site: FakeSite, start: Callable[[], Si
     assert len(client.signals("wt01", 60).age) > 0
     assert len(client.signals("nobody", 60).age) == 0
     assert len(client.scores("nobody", 60).age) == 0
-    assert len(client.challenger_scores("nobody", 60).age) == 0
+    assert len(client.shadow_scores("nobody", 60).age) == 0
 
 
 def test_a_missing_password_is_told_and_the_hub_tries_again(
@@ -135,7 +134,7 @@ def test_a_command_goes_out_once_and_not_at_all_without_a_broker(
     client = start()
     wait_until(lambda: fake_site.session, "the client opened a session")
     assert fake_site.session is not None
-    command = Command("inject", Violation.VOLTAGE)
+    command = Command("inject", event_kinds.VOLTAGE)
     client.send("wt01", command)
     (message,) = fake_site.session.published
     assert message.topic == topics.command(SITE, "wt01")

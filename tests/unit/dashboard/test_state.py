@@ -3,24 +3,31 @@
 import numpy as np
 import pytest
 
-from gustbed_core import topics
+from gustbed_core import event_kinds, topics
 from gustbed_core.codec import Encoding, encode
 from gustbed_core.commands import Ack, Command
 from gustbed_core.events import ServiceState
-from gustbed_core.features import FEATURE_NAMES
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
 from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, take
 from gustbed_dashboard.site.state import SiteState
 from tests.unit.dashboard import messages
-from tests.unit.dashboard.messages import SITE, block, event, heartbeat, status, verdict
+from tests.unit.dashboard.messages import (
+    KNOWN,
+    MINI,
+    SITE,
+    TYPES,
+    block,
+    event,
+    heartbeat,
+    status,
+    verdict,
+)
 
 NOW = 100.2
 
 
 @pytest.fixture
 def state() -> SiteState:
-    return SiteState(SITE, ["wt01", "wt02"])
+    return SiteState(SITE, ["wt01", "wt02"], TYPES)
 
 
 def snapshot(state: SiteState, now: float = NOW) -> SiteSnapshot:
@@ -170,13 +177,13 @@ def test_scores_are_kept_by_feature_and_a_missing_score_is_a_gap(state: SiteStat
     assert (scores.age + NOW).tolist() == pytest.approx([99.5, 100.0])
     assert scores.largest[0] == pytest.approx(0.4)
     assert np.isnan(scores.largest[1])
-    assert set(scores.ratios) == set(FEATURE_NAMES)
+    assert set(scores.ratios) == set(KNOWN[MINI].schema.feature_names)
     assert all(column[0] == pytest.approx(0.4) for column in scores.ratios.values())
     assert all(np.isnan(column[1]) for column in scores.ratios.values())
 
 
 def test_commands_are_followed_from_sending_to_answer(state: SiteState) -> None:
-    inject = Command("inject", Violation.VOLTAGE, 0.5, id="c1")
+    inject = Command("inject", event_kinds.VOLTAGE, 0.5, id="c1")
     state.fold(topics.command(SITE, "wt01"), encode(inject), NOW)
     assert [sent.outcome(NOW) for sent in snapshot(state).sent] == ["waiting"]
     assert [sent.outcome(NOW + 30) for sent in snapshot(state).sent] == ["unanswered"]
@@ -193,7 +200,7 @@ def test_commands_are_followed_from_sending_to_answer(state: SiteState) -> None:
 
 def test_a_refused_command_says_why_and_is_no_active_fault(state: SiteState) -> None:
     state.fold(
-        topics.command(SITE, "wt01"), encode(Command("inject", Violation.VOLTAGE, id="c1")), NOW
+        topics.command(SITE, "wt01"), encode(Command("inject", event_kinds.VOLTAGE, id="c1")), NOW
     )
     state.fold(
         topics.command_ack(SITE, "wt01"), encode(Ack("c1", "wt01", False, "severity above 1")), NOW
@@ -209,7 +216,7 @@ def test_a_refused_command_says_why_and_is_no_active_fault(state: SiteState) -> 
 
 def test_a_restarted_twin_has_no_faults(state: SiteState) -> None:
     state.fold(
-        topics.command(SITE, "wt01"), encode(Command("inject", Violation.VOLTAGE, id="c1")), NOW
+        topics.command(SITE, "wt01"), encode(Command("inject", event_kinds.VOLTAGE, id="c1")), NOW
     )
     state.fold(topics.command_ack(SITE, "wt01"), encode(Ack("c1", "wt01", True)), NOW)
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_core.telemetry import MINI, Samples
+from gustbed_core.telemetry import Samples
 from gustbed_dashboard.components import charts
 from gustbed_dashboard.site.ring_buffer import MAX_COLUMNS, RingBuffer, TimeSeriesBuffer, resample
-from gustbed_dashboard.site.signals import KEPT_HZ, MINI_COLUMNS, signals, thin
+from gustbed_dashboard.site.signals import KEPT_HZ, Downsampler, signal_history
+from tests.unit.dashboard.messages import KNOWN, MINI, TYPES
+
+CHANNELS = KNOWN[MINI].channel_names
 
 
 def test_a_ring_keeps_the_newest_rows_in_order_across_its_seam() -> None:
@@ -69,55 +70,68 @@ def test_resampling_means_per_bin_and_leaves_gaps_empty() -> None:
 
 def _samples(rate: float, n: int) -> Samples:
     values = np.zeros((len(CHANNELS), n))
-    values[CHANNEL_INDEX["qw"]] = 1.0
-    values[CHANNEL_INDEX["ax"]] = np.tile([30.0, -30.0], n // 2)
-    return Samples("wt01", "b", 0, 100.0, 1 / rate, values)
+    values[CHANNELS.index("qw")] = 1.0
+    values[CHANNELS.index("ax")] = np.tile([30.0, -30.0], n // 2)
+    return Samples("wt01", "b", 0, 100.0, 1 / rate, values, MINI, CHANNELS)
 
 
 @pytest.mark.parametrize("rate", [2.0, 20.0, 50.0])
 def test_blocks_are_thinned_to_about_the_kept_rate_with_the_newest_sample(rate: float) -> None:
     samples = _samples(rate, 100)
 
-    times, names, rows = thin(samples)
+    downsample = Downsampler(KNOWN[MINI], samples.names)
 
-    assert names == MINI_COLUMNS
-    assert rows.shape == (len(times), len(names))
+    times, rows = downsample(samples)
+
+    assert downsample.names == (*CHANNELS, "vibration"), "an aggregate that is no channel"
+    assert rows.shape == (len(times), len(downsample.names))
     assert times[-1] == pytest.approx(samples.end)
     assert len(times) <= 100 / rate * KEPT_HZ * 1.5
     assert rows[0, -1] == pytest.approx(60.0)
 
 
-def _columns(rows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    return {name: rows[:, place] for place, name in enumerate(MINI_COLUMNS)}
-
-
-def test_attitude_is_in_degrees() -> None:
-    rows = np.zeros((3, len(MINI_COLUMNS)), dtype=np.float32)
+def test_features_that_are_no_channel_come_to_the_signals_angles_in_degrees() -> None:
     half = np.radians(10) / 2
-    rows[:, CHANNEL_INDEX["qw"]], rows[:, CHANNEL_INDEX["qx"]] = np.cos(half), np.sin(half)
+    columns = {name: np.zeros(3, dtype=np.float32) for name in CHANNELS}
+    columns["qw"][:], columns["qx"][:] = np.cos(half), np.sin(half)
 
-    named = signals(MINI, np.array([98.0, 99.0, 100.0]), _columns(rows), 100.0)
+    history = signal_history(KNOWN[MINI], np.array([98.0, 99.0, 100.0]), columns, 100.0)
 
-    assert named.values["roll"].tolist() == pytest.approx([10, 10, 10], abs=1e-3)
-    assert named.age.tolist() == [-2, -1, 0]
+    assert list(history.values) == [*CHANNELS, "roll", "pitch", "yaw"]
+    assert history.values["roll"].tolist() == pytest.approx([10, 10, 10], abs=1e-3)
+    assert history.age.tolist() == [-2, -1, 0]
+
+
+def test_a_feature_whose_channels_do_not_come_is_left_out() -> None:
+    columns = {"pitch": np.ones(2), "pitch_demand": np.zeros(2), "wind_direction": np.ones(2)}
+
+    history = signal_history(KNOWN["nrel_5mw"], np.array([1.0, 2.0]), columns, 2.0)
+
+    assert set(history.values) == {*columns, "pitch_error"}
+    assert history.values["pitch_error"].tolist() == [1, 1]
 
 
 def test_signals_of_nothing_are_empty() -> None:
-    none = _columns(np.empty((0, len(MINI_COLUMNS)), dtype=np.float32))
+    none = {name: np.empty(0) for name in CHANNELS}
 
-    assert {len(values) for values in signals(MINI, np.empty(0), none, 1.0).values.values()} == {0}
+    history = signal_history(KNOWN[MINI], np.empty(0), none, 1.0)
+
+    assert {len(values) for values in history.values.values()} == {0}
 
 
-def test_another_type_keeps_its_channels_as_they_come_and_nothing_is_added() -> None:
+def test_a_type_without_a_file_keeps_its_channels_as_they_come_and_nothing_is_added() -> None:
     values = np.arange(40.0).reshape(2, 20)
-    samples = Samples("wt01", "b", 0, 100.0, 0.05, values, "crane", ("hoist", "boom"))
+    names = ("hoist", "boom")
+    samples = Samples("wt01", "b", 0, 100.0, 0.05, values, "crane", names)
+    crane = TYPES.get("crane", names)
+    downsample = Downsampler(crane, names)
 
-    times, names, rows = thin(samples)
-    named = signals("crane", times, {"hoist": rows[:, 0], "boom": rows[:, 1]}, 101.0)
+    times, rows = downsample(samples)
+    history = signal_history(crane, times, {"hoist": rows[:, 0], "boom": rows[:, 1]}, 101.0)
 
-    assert names == ("hoist", "boom")
+    assert downsample.names == names
     assert rows[-1].tolist() == [19.0, 39.0]
-    assert set(named.values) == {"hoist", "boom"}
+    assert set(history.values) == set(names)
 
 
 def test_a_silence_breaks_the_line() -> None:

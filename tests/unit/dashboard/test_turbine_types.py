@@ -1,4 +1,4 @@
-"""Turbines of several types on one site, their models and their challengers."""
+"""Turbines of several types on one site, their models and their shadow models."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,16 @@ import pytest
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.events import Comparison, Heartbeat, ModelRef
-from gustbed_core.telemetry import MINI
 from gustbed_dashboard.site.snapshot import take
 from gustbed_dashboard.site.state import SiteState
 from tests.unit.dashboard.messages import (
     CHANNELS_OF_OTHERS,
+    KNOWN,
+    MINI,
     MODEL,
     OTHER,
     SITE,
+    TYPES,
     block,
     event,
     status,
@@ -28,7 +30,7 @@ BIG = ModelRef("nrel-5mw", "2.0.0")
 
 @pytest.fixture
 def state() -> SiteState:
-    return SiteState(SITE, ["wt01", "wt02"])
+    return SiteState(SITE, ["wt01", "wt02"], TYPES)
 
 
 def test_a_site_of_two_types_shows_each_turbine_as_what_it_is(state: SiteState) -> None:
@@ -41,10 +43,13 @@ def test_a_site_of_two_types_shows_each_turbine_as_what_it_is(state: SiteState) 
 
     site = take(state, NOW, None)
 
-    assert [(card.id, card.type) for card in site.turbines] == [("wt01", MINI), ("wt02", OTHER)]
+    assert [(card.id, card.type.name) for card in site.turbines] == [
+        ("wt01", MINI),
+        ("wt02", OTHER),
+    ]
     assert site.turbines[1].readings[0].value == pytest.approx(2.0)
     assert site.models == models
-    assert site.types == [MINI, OTHER]
+    assert [each.name for each in site.types] == [MINI, OTHER]
     assert state.ignored == {}
 
 
@@ -52,7 +57,7 @@ def test_the_edge_names_the_type_of_a_turbine_that_has_sent_nothing(state: SiteS
     beat = Heartbeat(SITE, "t", 100.0, True, None, [status("wt01", kind=OTHER)])
     state.fold(topics.heartbeat(SITE), encode(beat), NOW)
 
-    assert take(state, NOW, None).turbines[0].type == OTHER
+    assert take(state, NOW, None).turbines[0].type.name == OTHER
 
 
 @pytest.mark.parametrize("kind", [MINI, OTHER])
@@ -81,11 +86,11 @@ def test_signals_have_the_names_that_came(state: SiteState) -> None:
     state.fold(topics.telemetry(SITE, "wt01"), encode(typed_block()), NOW)
     buffers = state.turbines["wt01"]
 
-    assert buffers.type == OTHER
+    assert buffers.turbine_type is KNOWN[OTHER]
     assert buffers.signals.names == CHANNELS_OF_OTHERS
 
     state.fold(topics.telemetry(SITE, "wt01"), encode(block(seq=1)), NOW)
-    assert buffers.type == MINI
+    assert buffers.turbine_type is KNOWN[MINI]
     assert "voltage" in buffers.signals.names
 
 
@@ -109,35 +114,35 @@ def test_scores_have_the_features_of_the_model_that_spoke(state: SiteState) -> N
     assert len(scores.largest) == 4
 
 
-def test_a_challengers_scores_are_kept_beside_and_start_anew_with_the_next(
+def test_scores_of_a_shadow_model_are_kept_beside_and_start_anew_with_the_next(
     state: SiteState,
 ) -> None:
-    topic = topics.challenger(SITE, "wt01")
+    topic = topics.shadow_verdict(SITE, "wt01")
     state.fold(topics.verdict(SITE, "wt01"), encode(verdict(t=99.0)), NOW)
     state.fold(topic, encode(typed_verdict(99.0, {"roll": 0.9}, BIG)), NOW)
     buffers = state.turbines["wt01"]
-    assert buffers.challenger_scores(0, NOW).largest.tolist() == pytest.approx([0.9])
+    assert buffers.shadow_scores(0, NOW).largest.tolist() == pytest.approx([0.9])
     assert buffers.scores(0, NOW).largest.tolist() == pytest.approx([0.4])
 
     other = ModelRef("nrel-5mw", "2.1.0")
     state.fold(topic, encode(typed_verdict(99.5, {"roll": 0.1}, other)), NOW)
-    assert buffers.challenger_scores(0, NOW).largest.tolist() == pytest.approx([0.1])
+    assert buffers.shadow_scores(0, NOW).largest.tolist() == pytest.approx([0.1])
     assert buffers.verdict is not None
     assert buffers.verdict.model == MODEL
 
 
-def test_a_challengers_verdict_on_the_wrong_topic_is_counted(state: SiteState) -> None:
-    state.fold(topics.challenger(SITE, "wt02"), encode(verdict("wt01")), NOW)
+def test_a_shadow_verdict_on_the_wrong_topic_is_counted(state: SiteState) -> None:
+    state.fold(topics.shadow_verdict(SITE, "wt02"), encode(verdict("wt01")), NOW)
 
     assert state.ignored == {"wrong_turbine": 1}
 
 
-def test_challengers_come_from_the_heartbeat(state: SiteState) -> None:
+def test_shadow_models_come_from_the_heartbeat(state: SiteState) -> None:
     beside = {OTHER: Comparison(BIG, 10, 1, 7, 1, 1)}
-    beat = Heartbeat(SITE, "t", 100.0, True, MODEL, [status()], challengers=beside)
+    beat = Heartbeat(SITE, "t", 100.0, True, MODEL, [status()], shadow_models=beside)
     state.fold(topics.heartbeat(SITE), encode(beat), NOW)
 
-    assert take(state, NOW, None).challengers == beside
+    assert take(state, NOW, None).shadow_models == beside
 
 
 def test_a_card_names_what_carries_its_open_events_and_no_closed_ones(state: SiteState) -> None:
