@@ -25,7 +25,7 @@ class CloudClient:
         return operations.list_jobs(self.cloud, JOBS)
 
     def approve(self, model: ModelVersion, *, rollback: bool, shadow: bool) -> None:
-        """Roll a version out, to serve or to run in shadow."""
+        """Roll a version out; ``rollback`` says that it may replace a newer one."""
         operations.approve_model(
             self.cloud, model.name, model.version, rollback=rollback, shadow=shadow
         )

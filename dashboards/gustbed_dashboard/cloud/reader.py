@@ -5,47 +5,16 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.worker import Worker
-from gustbed_dashboard.cloud.client import Job, ModelVersion
+from gustbed_dashboard.cloud.client import CloudClient, Job, ModelVersion
 
 REFRESH_SECONDS = 4.0
 WATCHED_SECONDS = 15.0
 """The cloud is read only while somebody looks at a page that shows it."""
 CARDS_KEPT = 64
-
-
-class Cloud(Protocol):
-    """Blocking calls; each raises ``GustbedError`` when the cloud does not answer."""
-
-    def models(self) -> list[ModelVersion]:
-        """Every registered version, newest first."""
-        ...
-
-    def jobs(self) -> list[Job]:
-        """Rollouts, newest first."""
-        ...
-
-    def approve(self, model: ModelVersion, *, rollback: bool, shadow: bool) -> None:
-        """Roll a version out; ``rollback`` says that it may replace a newer one.
-
-        ``shadow``: it is to run beside the serving one and to be compared with it.
-        """
-        ...
-
-    def promote(self, model: ModelVersion) -> None:
-        """Let a shadow model take over."""
-        ...
-
-    def reject(self, model: ModelVersion) -> None:
-        """Reject a version."""
-        ...
-
-    def card(self, name: str, version: str) -> str:
-        """A version's model card, Markdown."""
-        ...
 
 
 Action = Literal["serve", "shadow", "promote", "reject"]
@@ -91,10 +60,10 @@ class CloudReader(Worker):
     without a cloud starts, and one whose cloud returns recovers.
     """
 
-    def __init__(self, connect: Callable[[], Cloud]) -> None:
+    def __init__(self, connect: Callable[[], CloudClient]) -> None:
         super().__init__("gustbed-cloud-reader")
         self._connect = connect
-        self._cloud: Cloud | None = None
+        self._cloud: CloudClient | None = None
         self._lock = threading.Lock()
         self._models: list[ModelVersion] = []
         self._jobs: list[Job] = []
@@ -170,7 +139,7 @@ class CloudReader(Worker):
             self._asked, self._problem = time.time(), None
         self._read_cards(cloud)
 
-    def _read_cards(self, cloud: Cloud) -> None:
+    def _read_cards(self, cloud: CloudClient) -> None:
         with self._lock:
             wanted = list(self._wanted_cards)[:CARDS_KEPT]
             self._wanted_cards.clear()
@@ -184,7 +153,7 @@ class CloudReader(Worker):
                 if len(self._cards) > CARDS_KEPT:
                     self._cards.popitem(last=False)
 
-    def _send_decisions(self, cloud: Cloud) -> None:
+    def _send_decisions(self, cloud: CloudClient) -> None:
         while self._decisions:
             decision = self._decisions[0]
             try:
@@ -195,7 +164,7 @@ class CloudReader(Worker):
             self._decisions.popleft()
 
 
-def _send(cloud: Cloud, decision: Decision) -> None:
+def _send(cloud: CloudClient, decision: Decision) -> None:
     if decision.action == "reject":
         cloud.reject(decision.model)
     elif decision.action == "promote":

@@ -1,7 +1,6 @@
 """Drift reports as HTML."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from gustbed_core.drift import DriftReport, FeatureDrift, Level
 from gustbed_core.turbine_types import TurbineType
@@ -12,32 +11,27 @@ PSI_FULL = 0.5
 """The index that fills a bar: twice what counts as a large shift."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    tone: str
-    icon: str
-    word: str
-    advice: str
-
-
-_LEVELS: dict[Level, _Look] = {
-    "none": _Look(
-        "ok", "check", "No drift", "The site's data looks like what the model was trained on."
+_LEVELS: dict[Level, tuple[str, str, str, str]] = {
+    "none": (
+        "ok",
+        "check",
+        "No drift",
+        "The site's data looks like what the model was trained on.",
     ),
-    "moderate": _Look(
+    "moderate": (
         "caution",
         "half",
         "Moderate drift",
         "Some signals have moved since training: watch the false alarms, and retrain soon.",
     ),
-    "large": _Look(
+    "large": (
         "alarm",
         "alert",
         "Large drift",
         "The site's data is no longer what the model was trained on: its verdicts are worth less."
         " Retrain it on what the sites sent: `gustbed model train --from-lake`.",
     ),
-    "unknown": _Look(
+    "unknown": (
         "quiet",
         "question",
         "Not enough data",

@@ -1,7 +1,6 @@
 """A shadow model beside the serving one, and key figures, as HTML."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gustbed_core.events import Comparison
 from gustbed_dashboard.components import verdict_agreement
@@ -12,30 +11,23 @@ from gustbed_dashboard.components.theme import ACCENT, OK, VIOLET
 _NEITHER = "#33404d"
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One of the four counts."""
-
-    key: str
-    word: str
-    sentence: str
-    count: int
-    colour: str
-
-
 def agreement(comparison: Comparison) -> str:
     """Bars of all verdicts and of those that one calls an anomaly; the four counts and shares."""
-    only = comparison.only_shadow
+    both = ("both", "Both", "Both call an anomaly", comparison.both, OK)
+    neither = ("neither", "Neither", "Neither does", comparison.neither, _NEITHER)
+    only_serving = comparison.only_serving
+    serving = ("serving", "Only serving", "Only the serving model", only_serving, ACCENT)
+    only_shadow = comparison.only_shadow
+    shadow = ("shadow", "Only shadow model", "Only the shadow model", only_shadow, VIOLET)
+    anomalies = verdict_agreement.anomalies(comparison)
     return render(
         "agreement",
         total=comparison.verdicts,
-        either=verdict_agreement.anomalies(comparison),
-        both=_Part("both", "Both", "Both call an anomaly", comparison.both, OK),
-        neither=_Part("neither", "Neither", "Neither does", comparison.neither, _NEITHER),
-        serving=_Part(
-            "serving", "Only serving", "Only the serving model", comparison.only_serving, ACCENT
+        bars=(
+            ("All verdicts", comparison.verdicts, (neither, both, serving, shadow)),
+            ("Called an anomaly by one or both", anomalies, (both, serving, shadow)),
         ),
-        shadow=_Part("shadow", "Only shadow model", "Only the shadow model", only, VIOLET),
+        parts=(both, neither, serving, shadow),
     )
 
 

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 from uuid import uuid4
 
 from gustbed_core import topics
@@ -11,7 +10,7 @@ from gustbed_core.codec import encode
 from gustbed_core.commands import Command
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
-from gustbed_core.events import AnomalyEvent, ModelRef
+from gustbed_core.events import ModelRef
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_core.turbine_types import load_types
@@ -32,18 +31,6 @@ _SNAPSHOT_SECONDS = 0.2
 OpenSession = Callable[[Mapping[str, Handler]], Session]
 
 
-class Edge(Protocol):
-    """Blocking calls; each raises ``GustbedError`` when the edge does not answer."""
-
-    def events(self, since: float) -> list[AnomalyEvent]:
-        """Anomaly events since a Unix time, latest state of each."""
-        ...
-
-    def models(self) -> list[ModelInfo]:
-        """The models that it runs."""
-        ...
-
-
 class SiteClient(Worker):
     """Folds the site's messages under a lock and hands out snapshots. Every method is quick.
 
@@ -55,7 +42,7 @@ class SiteClient(Worker):
         self,
         site: SiteSettings,
         open_session: OpenSession,
-        edge: Edge,
+        edge: EdgeClient,
         types: TypeCatalog,
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -86,14 +86,9 @@ class SiteSnapshot:
     @property
     def types(self) -> list[TurbineType]:
         """Those of its turbines, then those that only have a model."""
-        found = {turbine.type.name: turbine.type for turbine in self.turbines}
-        served = {name: self.catalog.get(name) for name in self.models}
-        return list(
-            (
-                {name: found[name] for name in sorted(found)}
-                | {name: each for name, each in served.items() if name not in found}
-            ).values()
-        )
+        known = {card.type.name: card.type for card in self.turbines}
+        names = dict.fromkeys([*sorted(known), *self.models])
+        return [known.get(name) or self.catalog.get(name) for name in names]
 
     def type_of(self, turbine: str) -> TurbineType | None:
         """The type of a turbine, None for one that is not of this site."""

@@ -1,7 +1,6 @@
 """What the model says of a turbine, feature by feature."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -95,21 +94,6 @@ def _chart(turbine: TurbineCard, scores: Scores, drawn: Sequence[str], seconds: 
         draw(macro("keys_below", [(paint[name], label[name]) for name in drawn]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Bar:
-    """A feature's score, None where nothing is scored."""
-
-    name: str
-    label: str
-    ratio: float | None
-    colour: str
-
-    @property
-    def over(self) -> bool:
-        """Whether it passes the threshold."""
-        return self.ratio is not None and self.ratio > 1
-
-
 def bars(
     ratios: Mapping[str, float | None],
     turbine_type: TurbineType,
@@ -120,7 +104,7 @@ def bars(
     if not ratios:
         return box("gb-sub", "Nothing is scored.")
     shown = [
-        _Bar(
+        (
             name,
             labels.label(name, turbine_type),
             None if ratio is None or not np.isfinite(ratio) else ratio,
@@ -128,5 +112,5 @@ def bars(
         )
         for name, ratio in ratios.items()
     ]
-    long = any(len(bar.label) > 10 for bar in shown)
+    long = any(len(label) > 10 for _, label, _, _ in shown)
     return render("score_bars", bars=shown, long=long, more=features - len(ratios))

@@ -1,7 +1,6 @@
 """A turbine's signals: a few charts, or all at a glance and charts by family."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -21,21 +20,6 @@ OVERVIEW = "All signals"
 OVERVIEW_BINS = 60
 FEW_CHARTS = 6
 """A type with at most as many, what belongs to no family apart, shows them without being asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """A signal in the overview."""
-
-    name: str
-    label: str
-    unit: str
-    value: float | None
-    decimals: int
-    trend: list[float | None]
-    low: float
-    high: float
-    alarmed: bool
 
 
 def signal_panels(signals: SignalHistory, turbine: str, seconds: int, alarmed: list[str]) -> None:
@@ -103,18 +87,18 @@ def overview(
     return render("signal_overview", families=cells, seconds=seconds)
 
 
-def _cell(name: str, signals: SignalHistory, seconds: int, *, alarmed: bool) -> _Cell:
+def _cell(name: str, signals: SignalHistory, seconds: int, *, alarmed: bool) -> dict[str, object]:
     values: NDArray[np.floating] = signals.values[name]
     whole = len(values) > 0 and bool(np.all(values == np.round(values)))
     low, high = charts.fitted_domain([values])
-    return _Cell(
-        name,
-        labels.label(name, signals.turbine_type),
-        labels.unit(name, signals.turbine_type),
-        newest(values),
-        0 if whole else 2,
-        resample(signals.age, values, 0.0, seconds, OVERVIEW_BINS),
-        low,
-        high,
-        alarmed,
-    )
+    return {
+        "name": name,
+        "label": labels.label(name, signals.turbine_type),
+        "unit": labels.unit(name, signals.turbine_type),
+        "value": newest(values),
+        "decimals": 0 if whole else 2,
+        "trend": resample(signals.age, values, 0.0, seconds, OVERVIEW_BINS),
+        "low": low,
+        "high": high,
+        "alarmed": alarmed,
+    }

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from typing import cast
 
 from gustbed_core.errors import GustbedError
-from gustbed_dashboard.cloud.client import Job, ModelVersion
+from gustbed_dashboard.cloud.client import CloudClient, Job, ModelVersion
 from gustbed_dashboard.cloud.reader import CARDS_KEPT, CloudReader, Decision, ModelCard
 from tests.support.ports import wait_until
 
@@ -47,7 +48,7 @@ class FakeCloud:
 
 
 def reader_of(connect: Callable[[], FakeCloud]) -> CloudReader:
-    return CloudReader(connect)
+    return CloudReader(cast(Callable[[], CloudClient], connect))
 
 
 def test_the_last_answer_stays_while_the_cloud_is_down_and_returns_by_itself() -> None:

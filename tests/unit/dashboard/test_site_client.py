@@ -16,6 +16,7 @@ from gustbed_core.events import AnomalyEvent
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import SiteSettings
 from gustbed_dashboard.site.client import SiteClient
+from gustbed_dashboard.site.edge_client import EdgeClient
 from gustbed_dashboard.site.snapshot import Condition
 from tests.support.ports import wait_until
 from tests.unit.dashboard.messages import MODEL, SITE, TYPES, block, event, heartbeat
@@ -89,9 +90,8 @@ def start(
     clients = []
 
     def go() -> SiteClient:
-        client = SiteClient(
-            SiteSettings(site=SITE, turbines=2), fake_site.open, fake_site, TYPES, lambda: NOW
-        )
+        site, edge = SiteSettings(site=SITE, turbines=2), cast(EdgeClient, fake_site)
+        client = SiteClient(site, fake_site.open, edge, TYPES, lambda: NOW)
         client.start()
         clients.append(client)
         return client
