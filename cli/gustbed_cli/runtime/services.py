@@ -81,7 +81,7 @@ def services(fleet: Fleet) -> list[Service]:
 
 def _emulated(script: str) -> tuple[str, ...]:
     python = ROOT / ".venv-emulator" / "bin" / "python"
-    return (str(python), str(ROOT / "services" / "cloud" / "emulator" / script))
+    return (str(python), str(ROOT / "services" / "cloud" / "gustbed_cloud" / "emulator" / script))
 
 
 def mosquitto() -> str:
