@@ -11,13 +11,14 @@ from dotenv import dotenv_values
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from gustbed_cli.checkout import base_folder
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings, SiteSettings, load, section
 
 Runtime = Literal["process", "docker"]
 Target = Literal["local", "aws"]
 
-ROOT = Path(__file__).resolve().parents[2]
+TARGETS = Path(__file__).with_name("targets")
 OPERATOR = "operator"
 _LOCAL_HOST = "127.0.0.1"
 
@@ -38,7 +39,13 @@ class PlaceSettings(BaseSettings):
 
     model_config = section("GUSTBED_")
 
-    home: Path = Field(ROOT / ".gustbed", description="folder of keys, models, logs and buffers")
+    home: Path = Field(
+        default_factory=lambda: base_folder() / ".gustbed",
+        description="folder of keys, models, logs and buffers",
+    )
+    emulator_python: Path | None = Field(
+        None, description="Python that has the AWS emulator; an environment is made if not given"
+    )
     port_mqtt: int = Field(1883, ge=1, le=65535)
     port_edge: int = Field(8070, ge=1, le=65535)
     port_aws: int = Field(4566, ge=1, le=65535)
@@ -135,9 +142,7 @@ class Fleet:
 
 def target_variables(target: Target, place: PlaceSettings) -> dict[str, str]:
     """The variables of ``targets/<target>.env``, with this fleet's ports filled in."""
-    path = ROOT / "targets" / f"{target}.env"
-    if not path.is_file():
-        raise GustbedError(str(path), "missing: restore it from the repository")
+    path = TARGETS / f"{target}.env"
     ports = {
         "GUSTBED_PORT_AWS": str(place.port_aws),
         "GUSTBED_PORT_REGISTRY": str(place.port_registry),

@@ -9,7 +9,7 @@ import msgspec
 from gustbed_cli import site
 from gustbed_cli.fleet import Fleet, Runtime, Target
 from gustbed_cli.runtime import probes
-from gustbed_cli.runtime.model import RuntimeBackend, Say, ServiceStatus
+from gustbed_cli.runtime.model import Progress, RuntimeBackend, ServiceStatus
 from gustbed_core import edge_http
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import Comparison, Heartbeat, ModelRef, TurbineStatus
@@ -62,7 +62,7 @@ def fleet_status(fleet: Fleet, backend: RuntimeBackend) -> FleetStatus:
     return FleetStatus(backend.name, fleet.target, services, [_site_status(fleet, beat)])
 
 
-def wait_for_cloud(fleet: Fleet, say: Say) -> None:
+def wait_for_cloud(fleet: Fleet, say: Progress) -> None:
     """Wait until the edge has its session with the cloud; say so if it takes too long."""
     deadline = time.monotonic() + CONNECTED_WITHIN
     while time.monotonic() < deadline:

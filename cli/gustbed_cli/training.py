@@ -8,13 +8,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from gustbed_cli import output
-from gustbed_cli.fleet import ROOT, Fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.setup import ensure
 from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
@@ -22,7 +23,7 @@ from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Manifest, PackageError, read_package, version_key
 from gustbed_core.telemetry import MINI
 
-FACTORY = ROOT / "services" / "edge" / "gustbed_edge" / "factory"
+FACTORY = Path(str(files("gustbed_edge") / "factory"))
 FACTORY_VERSION = "1.0.0"
 
 

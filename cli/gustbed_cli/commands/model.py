@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from gustbed_cli import output
+from gustbed_cli.checkout import require_checkout
 from gustbed_cli.commands import registry
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
-from gustbed_cli.fleet import ROOT, Fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.training import (
     captures,
     default_type,
@@ -142,7 +143,8 @@ def compare(
             # The page says that `make detection` made it.
             raise typer.BadParameter("the page is of all detectors on the twin's data")
         again = "" if seeds == USUAL_SEEDS else f" SEEDS={seeds}"
-        options |= {"--docs": ROOT / "docs", "--told-as": f"make detection{again}"}
+        docs = require_checkout("--write-docs") / "docs"
+        options |= {"--docs": docs, "--told-as": f"make detection{again}"}
     training("compare", *given(options), *flags({"--json": json}))
 
 

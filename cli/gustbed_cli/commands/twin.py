@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from gustbed_cli.checkout import base_folder
 from gustbed_cli.commands import running
 from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.fleet import ROOT
 from gustbed_cli.output import emit_json, say, table
 from gustbed_cli.setup import ensure
 from gustbed_core.commands import Action as Act
@@ -284,15 +284,16 @@ def checkpoint(
 
 @app.command()
 def validate(
-    out: Annotated[Path, typer.Option(help="Where validation.md and its images go.")] = ROOT
-    / "docs",
+    out: Annotated[
+        Path | None, typer.Option(help="Where validation.md and its images go; docs if not given.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Do not write; fewer series.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Measure every claim about the physics, print the table, write docs/validation.md."""
     from gustbed_twin.validation.report import validate as run
 
-    claims = run(None if quick else out)
+    claims = run(None if quick else out or base_folder() / "docs")
     if json:
         emit_json([asdict(claim) for claim in claims])
     else:

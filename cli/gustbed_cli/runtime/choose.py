@@ -7,13 +7,13 @@ from gustbed_cli.runtime.docker import (
     make_base_images,
     unusable_because,
 )
-from gustbed_cli.runtime.model import RuntimeBackend, Say
+from gustbed_cli.runtime.model import Progress, RuntimeBackend
 from gustbed_cli.runtime.process import ProcessRuntime
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import load
 
 
-def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:
+def chosen_backend(fleet: Fleet, say: Progress) -> RuntimeBackend:
     """What ``up`` is to use. Raises ``GustbedError`` if Docker is demanded and unusable."""
     asked = load(FleetSettings).runtime
     running = _running(fleet)

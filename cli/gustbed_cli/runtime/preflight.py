@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 
-from gustbed_cli.fleet import ROOT, Fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.runtime.services import mosquitto
 from gustbed_cloud.aws import open_session, readable_errors
 from gustbed_core.errors import GustbedError
@@ -33,13 +33,6 @@ def writable_home(fleet: Fleet) -> None:
             f"{error.filename or fleet.home}: {error.strerror}",
             "make it writable for you, or set GUSTBED_HOME to a folder that is",
         ) from error
-
-
-def emulator_installed(fleet: Fleet) -> None:
-    """The emulator's environment is there, if the fleet needs it. Raises ``GustbedError``."""
-    python = ROOT / ".venv-emulator" / "bin" / "python"
-    if fleet.target == "local" and not python.exists():
-        raise GustbedError(f"{python} is missing", "run `make setup`")
 
 
 def ensure_mosquitto(say: Callable[[str], None]) -> None:

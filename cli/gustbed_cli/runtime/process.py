@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 
 from gustbed_broker.configure import BrokerFiles, configure
-from gustbed_cli.fleet import ROOT, Fleet, Runtime
-from gustbed_cli.runtime import leftovers, preflight
-from gustbed_cli.runtime.model import Say, ServiceStatus, State
+from gustbed_cli.fleet import Fleet, Runtime
+from gustbed_cli.runtime import emulator, leftovers, preflight
+from gustbed_cli.runtime.model import Progress, ServiceStatus, State
 from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_cli.runtime.supervisor import MARK, read_state
 from gustbed_cli.setup import ensure
@@ -40,11 +40,12 @@ class ProcessRuntime:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    def up(self, say: Say) -> None:
+    def up(self, say: Progress) -> None:
         """Start what is not running and wait until all is healthy. Raises ``GustbedError``."""
         fleet = self._fleet
         preflight.writable_home(fleet)
-        preflight.emulator_installed(fleet)
+        if fleet.target == "local":
+            emulator.ensure_environment(fleet, say)
         preflight.ensure_mosquitto(say)
         if os.environ.get("GUSTBED_TWIN_TYPE"):
             ensure("twin")
@@ -70,7 +71,7 @@ class ProcessRuntime:
             self._stop()
             raise
 
-    def down(self, say: Say, *, delete_state: bool = False) -> None:
+    def down(self, say: Progress, *, delete_state: bool = False) -> None:
         """Stop every process of this fleet, and nothing else; delete its folder if asked."""
         ours = leftovers.of_home(self._fleet.home)
         say(f"stopping {len(ours)} processes" if ours else "nothing of this fleet is running")
@@ -171,7 +172,7 @@ class ProcessRuntime:
             subprocess.Popen(
                 [sys.executable, "-m", leftovers.SUPERVISOR_MODULE],
                 env=environment,
-                cwd=ROOT,
+                cwd=self._fleet.home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -185,7 +186,7 @@ class ProcessRuntime:
             log = log_file(self._fleet, service.name)
             raise GustbedError(f"the {service.name} ends again and again", _last_line(log))
 
-    def _wait_healthy(self, wanted: list[Service], say: Say) -> None:
+    def _wait_healthy(self, wanted: list[Service], say: Progress) -> None:
         waiting = {service.name: service for service in wanted}
         reasons: dict[str, str] = {}
         started = time.monotonic()

@@ -18,6 +18,7 @@ from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import write_package
 from tests.support.packages import tiny_package
+from tests.support.paths import ROOT
 
 CLI = CliRunner()
 MODEL = registry.NAME
@@ -255,7 +256,7 @@ def test_comparing_passes_seeds_on_and_names_the_command_that_repeats_it(child: 
     _run(model.app, "compare", "--seeds", "3,4", "--write-docs")
     (command,) = child.commands
     assert _option(command, "--seeds") == "3,4"
-    assert _option(command, "--docs") == str(training.ROOT / "docs")
+    assert _option(command, "--docs") == str(ROOT / "docs")
     assert _option(command, "--told-as") == "make detection SEEDS=3,4"
     _run(model.app, "compare", "--write-docs")
     assert _option(child.commands[1], "--told-as") == "make detection"
