@@ -34,6 +34,14 @@ class FleetSettings(BaseSettings):
     target: Target | None = Field(None, description="local emulator or AWS")
 
 
+class FarmSettings(BaseSettings):
+    """What the twin of this fleet simulates, as far as the command line needs to know."""
+
+    model_config = section("GUSTBED_TWIN_")
+
+    type: str = Field("mini", description="turbine type: a name, or the path of its YAML file")
+
+
 class PlaceSettings(BaseSettings):
     """Where the fleet keeps its state, and the ports it takes on this machine."""
 
@@ -114,6 +122,11 @@ class Fleet:
             inherited = {k: v for k, v in inherited.items() if not _is_aws_identity(k)}
         return {**inherited, **self._own_variables(), **target_variables(self.target, self.place)}
 
+    def types_variable(self) -> dict[str, str]:
+        """Where a person's own turbine types lie, for services that run in another folder."""
+        folder = self.site.types_dir
+        return {} if folder is None else {"GUSTBED_TYPES_DIR": str(folder.resolve())}
+
     def _own_variables(self) -> dict[str, str]:
         home, place = self.home, self.place
         enrol = str(self.enrol_dir)
@@ -121,6 +134,7 @@ class Fleet:
             "GUSTBED_HOME": str(home),
             "GUSTBED_SITE": self.site.site,
             "GUSTBED_TURBINES": str(self.site.turbines),
+            **self.types_variable(),
             "GUSTBED_STACK": place.stack,
             "GUSTBED_MQTT_HOST": _LOCAL_HOST,
             "GUSTBED_MQTT_PORT": str(place.port_mqtt),

@@ -148,12 +148,12 @@ def scored(fleet: RunningFleet) -> bool:
     return bool(turbines) and all(t["state"] == "ok" for t in turbines.values())
 
 
-def logged(fleet: RunningFleet, kind: str) -> list[Any]:
-    """Everything of one uplink kind in CloudWatch Logs, oldest first."""
+def logged(fleet: RunningFleet, uplink: str) -> list[Any]:
+    """Everything of one uplink topic in CloudWatch Logs, oldest first."""
     pages = fleet.aws("logs").get_paginator("filter_log_events")
     return [
         json.loads(event["message"])
         for page in pages.paginate(logGroupName="/gustbed/fleet")
         for event in page["events"]
-        if event["logStreamName"].endswith(f"/{kind}")
+        if event["logStreamName"].endswith(f"/{uplink}")
     ]

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from gustbed_cli.checkout import CLONE, find_checkout, require_checkout
 from gustbed_cli.fleet import OPERATOR, Fleet, Runtime
 from gustbed_cli.runtime import preflight
-from gustbed_cli.runtime.model import Progress, ServiceStatus, State
+from gustbed_cli.runtime.backend import Progress, ServiceStatus, State
 from gustbed_cli.runtime.services import addresses
 from gustbed_core.drift import FOLDER
 from gustbed_core.errors import GustbedError
@@ -46,24 +46,24 @@ class DockerRuntime:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    def up(self, say: Progress) -> None:
+    def up(self, report: Progress) -> None:
         """Build, start and wait until every container is healthy. Raises ``GustbedError``."""
         if not self.is_running():
             preflight.free_ports(self._fleet)
-        say("building images (the first time takes minutes)")
+        report("building images (the first time takes minutes)")
         self._compose("build", show=True)
-        say("starting containers; waiting until every one is healthy")
+        report("starting containers; waiting until every one is healthy")
         self._compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_WITHIN), show=True)
         self._fetch_operator_password()
 
-    def down(self, say: Progress, *, delete_state: bool = False) -> None:
+    def down(self, report: Progress, *, delete_state: bool = False) -> None:
         """Stop and remove this fleet's containers, and its volumes if asked."""
-        say("stopping containers")
+        report("stopping containers")
         self._compose(
             "down", "--remove-orphans", *(["--volumes"] if delete_state else []), show=True
         )
         if delete_state:
-            say(f"deleting {self._fleet.home}")
+            report(f"deleting {self._fleet.home}")
             shutil.rmtree(self._fleet.home, ignore_errors=True)
 
     def enrol(self, thing: str) -> int:
@@ -140,6 +140,7 @@ class DockerRuntime:
             "TARGET": self._fleet.target,
             "GUSTBED_SITE": self._fleet.site.site,
             "GUSTBED_TURBINES": str(self._fleet.site.turbines),
+            **self._fleet.types_variable(),
             "GUSTBED_PORT_MQTT": str(place.port_mqtt),
             "GUSTBED_PORT_EDGE": str(place.port_edge),
             "GUSTBED_PORT_AWS": str(place.port_aws),
@@ -192,9 +193,9 @@ def unusable_because() -> GustbedError | None:
     return None
 
 
-def make_base_images(say: Progress) -> None:
+def make_base_images(report: Progress) -> None:
     """Make stand-ins for base images that no registry gives. Raises ``GustbedError``."""
-    say("no registry gives the base images: making stand-ins (scripts/offline-images)")
+    report("no registry gives the base images: making stand-ins (scripts/offline-images)")
     script = require_checkout(WHAT) / "scripts" / "offline-images"
     if subprocess.run([str(script)], stdout=sys.stderr, check=False).returncode != 0:
         raise GustbedError("scripts/offline-images failed", "see the lines above")

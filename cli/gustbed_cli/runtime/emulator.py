@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gustbed_cli.checkout import find_checkout
 from gustbed_cli.fleet import Fleet
-from gustbed_cli.runtime.model import Progress
+from gustbed_cli.runtime.backend import Progress
 from gustbed_core.errors import GustbedError
 
 SCRIPTS = Path(str(files("gustbed_cloud") / "emulator"))
@@ -31,7 +31,7 @@ def python(fleet: Fleet) -> Path:
     return folder / "bin" / "python"
 
 
-def ensure_environment(fleet: Fleet, progress: Progress) -> None:
+def ensure_environment(fleet: Fleet, report: Progress) -> None:
     """Have the environment, made from the pins that the package carries if we were installed.
 
     Raises ``GustbedError`` if it is missing and cannot be made.
@@ -46,13 +46,13 @@ def ensure_environment(fleet: Fleet, progress: Progress) -> None:
     pins = LOCK.read_bytes()
     if installed.is_file() and installed.read_bytes() == pins:
         return
-    _make(interpreter.parents[1], progress)
+    _make(interpreter.parents[1], report)
     installed.write_bytes(pins)
 
 
-def _make(folder: Path, progress: Progress) -> None:
+def _make(folder: Path, report: Progress) -> None:
     total = LOCK.read_text(encoding="utf-8").count("==")
-    progress(f"installing the AWS emulator into {folder} ({total} packages, once)")
+    report(f"installing the AWS emulator into {folder} ({total} packages, once)")
     made = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", str(folder)],
         capture_output=True,
@@ -70,19 +70,19 @@ def _make(folder: Path, progress: Progress) -> None:
         text=True,
     )
     with pip:
-        error = _follow(pip, total, progress)
+        error = _follow(pip, total, report)
     if pip.returncode != 0:
         raise GustbedError(f"pip could not install the AWS emulator: {error[:300]}", REMEDY)
 
 
-def _follow(pip: subprocess.Popen[str], total: int, progress: Progress) -> str:
+def _follow(pip: subprocess.Popen[str], total: int, report: Progress) -> str:
     """Report pip's progress; return its first error."""
     error, collected = "", 0
     for line in pip.stdout or ():
         if line.startswith("Collecting "):
             collected += 1
             if collected % REPORT_EVERY == 0:
-                progress(f"{min(collected, total)} of {total} packages")
+                report(f"{min(collected, total)} of {total} packages")
         elif line.startswith("ERROR: ") and not error:
             error = line.removeprefix("ERROR: ").strip()
     return error

@@ -35,14 +35,14 @@ def writable_home(fleet: Fleet) -> None:
         ) from error
 
 
-def ensure_mosquitto(say: Callable[[str], None]) -> None:
+def ensure_mosquitto(report: Callable[[str], None]) -> None:
     """Mosquitto is there; on Debian as root it may be installed. Raises ``GustbedError``."""
     try:
         mosquitto()
     except GustbedError:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise
-        say("installing the Debian package mosquitto")
+        report("installing the Debian package mosquitto")
         _install_mosquitto()
         mosquitto()
 

@@ -29,10 +29,10 @@ class RuntimeBackend(Protocol):
     def name(self) -> Runtime:
         """How it runs them."""
 
-    def up(self, say: Progress) -> None:
+    def up(self, report: Progress) -> None:
         """Start what is not running; return when all is healthy. Raises ``GustbedError``."""
 
-    def down(self, say: Progress, *, delete_state: bool = False) -> None:
+    def down(self, report: Progress, *, delete_state: bool = False) -> None:
         """Stop what ``up`` started, and nothing else; delete its keys and data if asked."""
 
     def is_running(self) -> bool:
