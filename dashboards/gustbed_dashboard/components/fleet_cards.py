@@ -39,13 +39,15 @@ def strip(site: SiteSnapshot) -> str:
     """The site's header: what an operator looks at first."""
     models = list(site.models.values())
     several = len(models) > 1
-    told = ", ".join(f"{model.name} {model.version}" if several else model.name for model in models)
+    models_line = ", ".join(
+        f"{model.name} {model.version}" if several else model.name for model in models
+    )
     return render(
         "site_strip",
         site=site,
         several=several,
         version=models[0].version[:24] if models else formatting.NOTHING,
-        told=f"updating: {site.update}" if site.update else told or "no model yet",
+        models_line=f"updating: {site.update}" if site.update else models_line or "no model yet",
         normal=sum(turbine.condition is Condition.OK for turbine in site.turbines),
         anomalous=sum(turbine.condition is Condition.ANOMALY for turbine in site.turbines),
         opened=len(site.open_events),

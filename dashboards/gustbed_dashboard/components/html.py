@@ -37,6 +37,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("gustbed_dashboard", "components/templates"),
         autoescape=True,
+        auto_reload=False,
         trim_blocks=True,
         undefined=StrictUndefined,
     )

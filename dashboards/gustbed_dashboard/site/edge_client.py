@@ -31,13 +31,13 @@ class EdgeClient:
         """The models that it runs."""
         return self._get(edge_http.MODELS, list[ModelInfo])
 
-    def _get(self, path: str, kind: type[_T]) -> _T:
+    def _get(self, path: str, answer_type: type[_T]) -> _T:
         try:
             # The scheme is http or https: the settings check it.
             address = f"{self.url}{path}"
             with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 body = answer.read(MAX_BYTES)
-            return msgspec.json.decode(body, type=kind)
+            return msgspec.json.decode(body, type=answer_type)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             reason = getattr(error, "reason", error)
             reason = getattr(reason, "strerror", None) or reason

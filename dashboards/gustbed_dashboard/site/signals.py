@@ -51,13 +51,13 @@ class Downsampler:
         values = samples.values
         stride = max(1, round(1.0 / (samples.dt * KEPT_HZ)))
         picked = np.arange(values.shape[1] - 1, -1, -stride)[::-1]
-        times, rows = samples.t0 + samples.dt * picked, values[:, picked].T
-        if self._aggregator is None:
-            return times, rows
-        self._aggregator.add(_ONE, values[None], np.array([samples.end]))
-        (summary,) = self._aggregator.take([samples.turbine], samples.type)
-        extra = np.tile(list(summary.values.values()), (len(picked), 1))
-        return times, np.column_stack([rows, extra])
+        rows = np.empty((len(picked), len(self.names)))
+        rows[:, : len(values)] = values[:, picked].T
+        if self._aggregator is not None:
+            self._aggregator.add(_ONE, values[None], np.array([samples.end]))
+            (summary,) = self._aggregator.take([samples.turbine], samples.type)
+            rows[:, len(values) :] = list(summary.values.values())
+        return samples.t0 + samples.dt * picked, rows
 
 
 def signal_history(

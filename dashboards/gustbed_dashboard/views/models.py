@@ -71,26 +71,26 @@ def _serving(site: SiteSnapshot, figures: dict[str, dict[str, str]]) -> list[Ser
 def _cards(site: SiteSnapshot, client: SiteClient) -> None:
     """Of the models that serve, as the edge tells them: the factory's are in no registry."""
     for name, model in site.models.items():
-        told = client.model_info(model)
-        if told is None:
+        info = client.model_info(model)
+        if info is None:
             continue
         card = st.expander(
             f"Model card of {model.name} {model.version}", key=f"serving-{name}", on_change="rerun"
         )
         if card.open:
             with card:
-                document(f"serving-{name}", told.card)
+                document(f"serving-{name}", info.card)
 
 
 def _figures(
-    model: ModelRef, told: ModelInfo | None, view: CloudView, reader: CloudReader
+    model: ModelRef, info: ModelInfo | None, view: CloudView, reader: CloudReader
 ) -> dict[str, str]:
     """From the edge that runs it, or else from the registry.
 
     There the card is read only where the metrics do not tell them all.
     """
-    if told is not None:
-        return key_figures(told.metrics, told.card)
+    if info is not None:
+        return key_figures(info.metrics, info.card)
     for known in view.models:
         if (known.name, known.version) == (model.name, model.version):
             figures = key_figures(known.metrics, None)
