@@ -11,11 +11,11 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from gustbed_edge.settings import EdgeSettings
 from gustbed_core import codec, edge_http
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.settings import MqttSettings, SiteSettings, load
+from gustbed_edge.settings import EdgeSettings
 
 DONE, FAILED = 0, 1
 HEALTH_TIMEOUT = 5.0
@@ -91,7 +91,7 @@ def _health(_options: argparse.Namespace) -> int:
 
 
 def _csr(_options: argparse.Namespace) -> int:
-    from gustbed_edge.identity import ensure_identity
+    from gustbed_edge.cloud.aws.identity import ensure_identity
 
     settings = load(EdgeSettings)
     path = ensure_identity(settings.data_dir, settings.enrol_dir, load(SiteSettings).thing)
@@ -100,8 +100,13 @@ def _csr(_options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from gustbed_edge.detector import Detector
-    from gustbed_edge.offline import OfflineVerdict, open_package, read_recording, score_recording
+    from gustbed_edge.scoring.detector import Detector
+    from gustbed_edge.scoring.recordings import (
+        OfflineVerdict,
+        open_package,
+        read_recording,
+        score_recording,
+    )
 
     factory = load(EdgeSettings).factory_dir
     detector = Detector(open_package(options.package or factory / MINI_MODEL / PACKAGE_FILE))

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gustbed_edge.cloudlog import CloudLog
-from gustbed_edge.enrolment import Enrolment
-from gustbed_edge.health import HealthServer, Views
-from gustbed_edge.installer import Installer, Limits
-from gustbed_edge.jobs import JobsClient
-from gustbed_edge.journal import Journal
-from gustbed_edge.recorder import Recorder
-from gustbed_edge.report import Reporter
-from gustbed_edge.sender import Sender
-from gustbed_edge.settings import EdgeSettings
-from gustbed_edge.shadow_client import ShadowsClient
-from gustbed_edge.site_part import Models, SitePart, load_models, site_part, state_message
-from gustbed_edge.updates import Updater
-from gustbed_edge.uplink import CloudLink
 from gustbed_core import codec, topics
 from gustbed_core.errors import GustbedError
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_edge.cloud.aws.connection import CloudLink
+from gustbed_edge.cloud.aws.device_shadows import ShadowsClient
+from gustbed_edge.cloud.aws.enrolment import Enrolment
+from gustbed_edge.cloud.aws.jobs import JobsClient
+from gustbed_edge.composition import Models, SitePart, load_models, site_part, state_message
+from gustbed_edge.jobs.job_log import Journal
+from gustbed_edge.jobs.runner import Updater
+from gustbed_edge.models.installer import Installer, Limits
+from gustbed_edge.outbox.log_handler import CloudLog
+from gustbed_edge.outbox.recorder import Recorder
+from gustbed_edge.outbox.sender import Sender
+from gustbed_edge.reporting.http_server import HealthServer, Views
+from gustbed_edge.reporting.reporter import Reporter
+from gustbed_edge.settings import EdgeSettings
 
 log = logging.getLogger(__name__)
 

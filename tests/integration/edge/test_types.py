@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gustbed_edge.models import ModelStore
-from gustbed_edge.outbox import Outbox
 from gustbed_core import topics
 from gustbed_core.capture import Capture, unpack
 from gustbed_core.events import AnomalyEvent, Heartbeat
 from gustbed_core.settings import SiteSettings
+from gustbed_edge.models.store import ModelStore
+from gustbed_edge.outbox.store import Outbox
 from tests.support.edge import Mill, RunningEdge, Turbines, running_edge
 from tests.support.listener import Listener
 from tests.support.mosquitto import Broker

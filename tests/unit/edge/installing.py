@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.installer import Installer, Limits
-from gustbed_edge.models import ModelStore, load_challengers, load_serving
-from gustbed_edge.trust import Keys
 from gustbed_core.jobs import JobDocument
 from gustbed_core.package import PackageError
 from gustbed_core.telemetry import MINI
+from gustbed_edge.models.installer import Installer, Limits
+from gustbed_edge.models.signatures import Keys
+from gustbed_edge.models.store import ModelStore, load_challengers, load_serving
+from gustbed_edge.scoring.detector import Detector
 from tests.support.packages import (
     Signed,
     SigningKey,

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gustbed_edge import capture_writer
-from gustbed_edge.capture import Capturer, Judged, Stretch
-from gustbed_edge.capture_writer import (
+from gustbed_core.capture import Capture, unpack
+from gustbed_core.codec import decoder
+from gustbed_core.events import ModelRef
+from gustbed_edge.capture import writer as capture_writer
+from gustbed_edge.capture.capturer import Capturer, Judged, Stretch
+from gustbed_edge.capture.writer import (
     DAY,
     KEPT_FOR_EVENTS,
     MAX_CAPTURE_BYTES,
@@ -18,10 +21,7 @@ from gustbed_edge.capture_writer import (
     CaptureWriter,
     encoded,
 )
-from gustbed_edge.detector import Detector
-from gustbed_core.capture import Capture, unpack
-from gustbed_core.codec import decoder
-from gustbed_core.events import ModelRef
+from gustbed_edge.scoring.detector import Detector
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import MILL_CHANNELS, calm, excited, mill_package, tiny_package
 from tests.support.ports import wait_until

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gustbed_edge.detector import MAX_BATCH, Detector, check_golden
-from gustbed_edge.events import KINDS, violation_masks
 from gustbed_core.features import FEATURE_NAMES
 from gustbed_core.package import Package, PackageError
+from gustbed_edge.events.tracker import KINDS, violation_masks
+from gustbed_edge.scoring.detector import MAX_BATCH, Detector, check_golden
 from tests.support.packages import (
     BREAKING_VOLTAGE,
     calm,

@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gustbed_edge.legacy import LegacyReader
 from gustbed_core.channels import CHANNEL_INDEX
 from gustbed_core.errors import PayloadError
 from gustbed_core.legacy import format_record, sample_as_mapping
 from gustbed_core.telemetry import Samples
+from gustbed_edge.ingest.legacy import LegacyReader
 from tests.support.packages import calm
 
 RPS = CHANNEL_INDEX["rps"]

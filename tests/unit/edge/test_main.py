@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.offline import read_recording, score_recording
 from gustbed_core.channels import CHANNEL_NAMES
 from gustbed_core.features import FEATURE_NAMES
 from gustbed_core.package import Decision, write_package
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.recordings import read_recording, score_recording
 from tests.support.packages import calm, excited, mill_package, tiny_package
 from tests.support.ports import free_port
 

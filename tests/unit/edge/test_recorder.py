@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gustbed_edge.outbox import Fragment, Outbox
-from gustbed_edge.recorder import MAX_FRAGMENT_BYTES, MAX_HELD, Recorder
 from gustbed_core.events import AnomalyEvent, LogLine, ModelRef, TelemetrySummary
 from gustbed_core.violations import Violation
+from gustbed_edge.outbox.recorder import MAX_FRAGMENT_BYTES, MAX_HELD, Recorder
+from gustbed_edge.outbox.store import Fragment, Outbox
 from tests.support.ports import wait_until
 
 EVENT = AnomalyEvent(

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.legacy import LegacyReader
-from gustbed_edge.scoring import Outcome, Received
-from gustbed_edge.unscored import MAX_TYPES
 from gustbed_core import legacy, topics
 from gustbed_core.telemetry import Samples
+from gustbed_edge.ingest.legacy import LegacyReader
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.scorer import Outcome, Received
+from gustbed_edge.scoring.unserved import MAX_TYPES
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import (
     BREAKING_VOLTAGE,

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_edge.capture import Stretch
-from gustbed_edge.capture_writer import encoded
-from gustbed_edge.outbox import Fragment, Outbox
-from gustbed_edge.sender import CATCH_UP, MESSAGE_BYTES, Sender
 from gustbed_core import codec
 from gustbed_core.capture import CaptureBatch, unpack
 from gustbed_core.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
+from gustbed_edge.capture.capturer import Stretch
+from gustbed_edge.capture.writer import encoded
+from gustbed_edge.outbox.sender import CATCH_UP, MESSAGE_BYTES, Sender
+from gustbed_edge.outbox.store import Fragment, Outbox
 
 LIMIT = 128 * 1024
 

@@ -2,7 +2,7 @@
 
 import random
 
-from gustbed_edge.sequence import RETURNS, Arrival, Sequence
+from gustbed_edge.ingest.sequence import RETURNS, Arrival, Sequence
 
 
 def counts(sequence: Sequence) -> tuple[int, int, int, int]:

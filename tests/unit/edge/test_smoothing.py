@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_edge.smoothing import Smoother
+from gustbed_edge.scoring.smoothing import Smoother
 
 TURBINES, FEATURES = 3, 2
 STEPS = st.lists(

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.groups import MAX_BUFFER_BYTES, Deciding, check_fits
-from gustbed_edge.scoring import Outcome
 from gustbed_core.events import Verdict
 from gustbed_core.features import Feature
 from gustbed_core.package import ChannelSpec, Decision, PackageError
 from gustbed_core.telemetry import Samples
 from gustbed_core.violations import Violation
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.scorer import Outcome
+from gustbed_edge.scoring.type_scorer import MAX_BUFFER_BYTES, Deciding, check_fits
 from tests.support.bench import Bench
 from tests.support.packages import (
     MILL,

@@ -1,0 +1,247 @@
+"""The queue is bounded, the scoring thread survives what it is given, swaps lose nothing."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gustbed_core import codec, topics
+from gustbed_core.events import LogLine, Verdict
+from gustbed_core.mqtt import Message
+from gustbed_core.telemetry import Samples, block_from_samples
+from gustbed_edge.capture.capturer import Capturer, Stretch
+from gustbed_edge.events.tracker import EventTracker, Site
+from gustbed_edge.ingest.quarantine import Quarantine
+from gustbed_edge.ingest.queue import MAX_BATCH, Intake
+from gustbed_edge.ingest.reader import Ingest
+from gustbed_edge.outbox.log_handler import CloudLog
+from gustbed_edge.outbox.recorder import Recorder
+from gustbed_edge.outbox.store import Outbox
+from gustbed_edge.scoring import thread as pipeline_module
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.scorer import Outcome, Received, Scorer
+from gustbed_edge.scoring.shadow_models import Challengers
+from gustbed_edge.scoring.thread import Pipeline
+from gustbed_edge.scoring.type_scorer import Deciding
+from tests.support.packages import excited, tiny_package
+from tests.support.ports import wait_until
+
+TURBINES = ("wt01",)
+
+
+def take(intake: Intake, enough: int = 1) -> list[bytes]:
+    return [item.payload for item in intake.take(0.0, 0.0, enough)]
+
+
+def test_a_full_queue_drops_the_oldest_and_counts() -> None:
+    intake = Intake(limit=3)
+    for i in range(5):
+        intake.put("t", b"%d" % i)
+    assert intake.dropped == 2
+    assert take(intake) == [b"2", b"3", b"4"]
+    assert take(intake) == []
+
+
+def test_a_queue_is_bounded_in_bytes_too() -> None:
+    intake = Intake(limit=100, max_bytes=1000)
+    for i in range(10):
+        intake.put("t", b"%d" % i * 300)
+    assert intake.dropped == 7
+    assert len(take(intake)) == 3
+    intake.put("t", b"x" * 900)
+    assert intake.dropped == 7, "what was taken no longer counts"
+
+
+def test_a_batch_is_bounded_and_the_rest_comes_next() -> None:
+    intake = Intake(limit=10_000)
+    for i in range(MAX_BATCH + 1):
+        intake.put("t", b"%d" % i)
+    assert len(take(intake)) == MAX_BATCH
+    assert take(intake) == [b"%d" % MAX_BATCH]
+
+
+class Stumbling(Scorer):
+    """A scorer with a fault of ours."""
+
+    stumbles = 0
+
+    def score(self, batch: Iterable[Received]) -> Outcome:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise ZeroDivisionError
+        return super().score(batch)
+
+
+class Line:
+    """A pipeline whose messages are collected."""
+
+    def __init__(self, folder: Path) -> None:
+        self.messages: list[Message] = []
+        self.outbox = Outbox(folder, max_bytes=10**6, max_rows=1000, events_kept=10)
+        self.recorder = Recorder(self.outbox, lambda _event: None)
+        tracker = EventTracker(Site("s", "gustbed-s", TURBINES))
+        ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
+        self.scorer = Stumbling(
+            TURBINES, ingest, tracker, Quarantine(folder), deciding=Deciding(2, 2)
+        )
+        self.challengers = Challengers(1, deciding=Deciding(2, 2), max_scoring_time=5.0)
+        self.stretches: list[Stretch] = []
+        capturer = Capturer(
+            TURBINES, self.scorer, self.stretches.append, interval=300.0, seconds=2.0
+        )
+        self.scorer.serve(Detector(tiny_package()))
+        self.intake = Intake(1000)
+        self.pipeline = Pipeline(
+            "s",
+            self.intake,
+            self.scorer,
+            self.challengers,
+            capturer,
+            self.recorder,
+            self.publish,
+            turbines=TURBINES,
+            grace=0.0,
+            telemetry_interval=1.0,
+        )
+        self.seq = 0
+
+    def publish(self, message: Message) -> bool:
+        self.messages.append(message)
+        return True
+
+    def send(self, count: int = 1) -> None:
+        for _ in range(count):
+            t0 = time.time() - 100 + self.seq * 0.5
+            samples = Samples("wt01", "boot", self.seq, t0, 0.05, excited())
+            payload = codec.encode(block_from_samples(samples))
+            self.intake.put(topics.telemetry("s", "wt01"), payload)
+            self.seq += 1
+
+    def send_slowly(self, count: int) -> None:
+        """Blocks that are each a batch."""
+        for _ in range(count):
+            self.send()
+            wait_until(lambda: self.pipeline.verdicts == self.seq, "a verdict")
+
+    def verdicts(self) -> list[Verdict]:
+        decode = codec.decoder(Verdict)
+        return [decode(message.payload) for message in list(self.messages)]
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    made = Line(tmp_path)
+    made.pipeline.start()
+    yield made
+    made.pipeline.stop()
+
+
+def test_verdicts_are_published_and_recorded_and_timed(line: Line) -> None:
+    line.send(5)
+    wait_until(lambda: line.pipeline.verdicts == 5, "five verdicts")
+    assert {message.topic for message in line.messages} == {topics.verdict("s", "wt01")}
+    line.recorder.write()
+    (recorded,) = line.outbox.waiting_for("verdicts", 10**6)
+    assert recorded.body == b",".join(message.payload for message in line.messages)
+    (event,) = line.outbox.open_events()
+    assert event.turbine == "wt01"
+    latency = line.pipeline.latency()
+    assert 0 < latency["p50"] <= latency["p99"] <= latency["max"]
+
+
+def test_summaries_are_recorded_at_their_interval(line: Line) -> None:
+    line.send(2)
+
+    def written() -> Any:
+        line.recorder.write()
+        return line.outbox.waiting_for("telemetry", 10**6)
+
+    wait_until(written, "a summary")
+
+
+def test_t6_a_fault_of_ours_in_a_batch_does_not_end_scoring(line: Line) -> None:
+    line.scorer.stumbles = 1
+    line.send()
+    wait_until(lambda: line.pipeline.failures == 1, "the batch fails")
+    line.send(3)
+    wait_until(lambda: line.pipeline.verdicts == 3, "the next ones are scored")
+
+
+def test_o7_a_swap_under_load_scores_every_block_once(line: Line) -> None:
+    for number in range(20):
+        line.send(3)
+        line.pipeline.serve(Detector(tiny_package(f"1.{number + 1}.0")))
+        line.send(2)
+    wait_until(lambda: line.pipeline.verdicts == 100, "all are scored")
+    verdicts = line.verdicts()
+    assert [verdict.seq for verdict in verdicts] == list(range(100))
+    assert [verdict.state for verdict in verdicts] == ["warming"] + ["anomaly"] * 99
+    versions = [int(v.model.version.split(".")[1]) for v in verdicts if v.model]
+    assert versions == sorted(versions)
+    assert versions[-1] == 20
+
+
+def test_a_challengers_verdicts_follow_on_their_own_topic(line: Line) -> None:
+    line.pipeline.challenge(Detector(tiny_package("2.0.0")))
+    assert line.pipeline.challenging("mini")
+    line.send_slowly(5)
+    topic = topics.challenger("s", "wt01")
+
+    def told() -> list[Message]:
+        return [message for message in list(line.messages) if message.topic == topic]
+
+    wait_until(lambda: len(told()) == 5, "five verdicts of the challenger")
+    verdicts = [codec.decoder(Verdict)(message.payload) for message in told()]
+    assert [verdict.seq for verdict in verdicts] == list(range(5))
+    assert {verdict.model.version for verdict in verdicts if verdict.model} == {"2.0.0"}
+    assert {message.qos for message in told()} == {0}
+    assert line.challengers.comparisons()["mini"].both == 4
+    assert line.pipeline.verdicts == 5
+    line.recorder.write()
+    assert line.outbox.waiting_for("verdicts", 10**6)[0].body.count(b'"seq"') == 5
+    line.pipeline.dismiss("mini")
+    assert not line.pipeline.challenging("mini")
+
+
+def test_an_events_capture_reaches_whoever_keeps_it(line: Line) -> None:
+    line.send_slowly(8)
+    wait_until(lambda: line.stretches, "a stretch is drawn")
+    assert (line.stretches[0].turbine, line.stretches[0].reason) == ("wt01", "event")
+
+
+def test_a_swap_that_nobody_takes_is_an_error_and_does_not_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_module, "SWAP_TIMEOUT", 0.01)
+    line = Line(tmp_path)
+    with pytest.raises(TimeoutError):
+        line.pipeline.serve(Detector(tiny_package("2.0.0")))
+    line.pipeline.start()
+    line.send()
+    wait_until(line.verdicts, "a verdict")
+    line.pipeline.stop()
+    (verdict,) = line.verdicts()
+    assert verdict.model is not None
+    assert verdict.model.version == "1.0.0"
+
+
+def test_what_waits_is_scored_before_the_end(line: Line) -> None:
+    line.send(200)
+    line.pipeline.stop()
+    assert line.pipeline.verdicts == 200
+
+
+def test_warnings_reach_the_cloud_and_small_talk_does_not() -> None:
+    lines: list[LogLine] = []
+    logger = logging.getLogger("gustbed_edge.test")
+    handler = CloudLog(lines.append)
+    logger.addHandler(handler)
+    try:
+        logger.info("small talk")
+        logger.warning("job %s failed", "j1")
+    finally:
+        logger.removeHandler(handler)
+    assert [(line.level, line.message) for line in lines] == [("warning", "job j1 failed")]
