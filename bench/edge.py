@@ -46,7 +46,7 @@ from gustbed_core.settings import MqttSettings, turbine_id
 from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.quarantine import Quarantine
-from gustbed_edge.ingest.reader import Ingest
+from gustbed_edge.ingest.reader import BlockReader
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.recordings import open_package
 from gustbed_edge.scoring.scorer import Received, Scorer
@@ -165,7 +165,7 @@ def throughput(turbines: int, seconds: float, folder: Path) -> dict[str, float]:
     farm, reference = Turbines(turbines), Reference()
     scorer = Scorer(
         farm.ids,
-        Ingest("bench", farm.ids, max_clock_ahead=60.0),
+        BlockReader("bench", farm.ids, max_clock_ahead=60.0),
         EventTracker(Site("bench", "gustbed-bench", farm.ids)),
         Quarantine(folder),
     )

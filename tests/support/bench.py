@@ -14,7 +14,7 @@ from gustbed_core.package import Package
 from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.quarantine import Quarantine
-from gustbed_edge.ingest.reader import Ingest
+from gustbed_edge.ingest.reader import BlockReader
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.scorer import Outcome, Received, Scorer
 from tests.support.packages import MILL, mill_columns
@@ -26,10 +26,10 @@ class Bench:
     """Serves the given packages; turbines' blocks follow each other without a gap."""
 
     def __init__(self, folder: Path, *packages: Package, **options: Any) -> None:
-        ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
+        reader = BlockReader("s", TURBINES, max_clock_ahead=60.0)
         self.tracker = EventTracker(Site("s", "gustbed-s", TURBINES))
         self.quarantine = Quarantine(folder)
-        self.scorer = Scorer(TURBINES, ingest, self.tracker, self.quarantine, **options)
+        self.scorer = Scorer(TURBINES, reader, self.tracker, self.quarantine, **options)
         for package in packages:
             self.scorer.serve(Detector(package))
         self.boots = {turbine: str(uuid4()) for turbine in TURBINES}

@@ -13,20 +13,20 @@ from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_edge.capture.capturer import Capturer
 from gustbed_edge.capture.writer import CaptureWriter
-from gustbed_edge.cloud.device_shadows import ShadowBridge
+from gustbed_edge.cloud.device_shadows import DeviceShadows
 from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.legacy import LegacyReader
 from gustbed_edge.ingest.quarantine import Quarantine
-from gustbed_edge.ingest.queue import Intake
-from gustbed_edge.ingest.reader import Ingest, check_size
+from gustbed_edge.ingest.queue import ReceiveQueue
+from gustbed_edge.ingest.reader import BlockReader, check_size
 from gustbed_edge.models.signatures import Keys
-from gustbed_edge.models.store import Loaded, ModelStore, load_challengers, load_serving
+from gustbed_edge.models.store import Loaded, ModelStore, load_serving, load_shadow_models
 from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.outbox.store import Outbox
 from gustbed_edge.scoring.scorer import Scorer
-from gustbed_edge.scoring.shadow_models import Challengers
-from gustbed_edge.scoring.thread import Pipeline
-from gustbed_edge.scoring.type_scorer import Deciding
+from gustbed_edge.scoring.shadow_models import ShadowModels
+from gustbed_edge.scoring.thread import ScoringThread
+from gustbed_edge.scoring.type_scorer import DecisionOverrides
 from gustbed_edge.settings import EdgeSettings
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Models:
 
     store: ModelStore
     serving: Mapping[str, Loaded]
-    challengers: Mapping[str, Loaded]
+    shadow_models: Mapping[str, Loaded]
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,20 @@ class SitePart:
     outbox: Outbox
     session: Session
     recorder: Recorder
-    pipeline: Pipeline
+    pipeline: ScoringThread
     scorer: Scorer
-    challengers: Challengers
+    shadow_models: ShadowModels
     captures: CaptureWriter
-    intake: Intake
+    queue: ReceiveQueue
     quarantine: Quarantine
-    bridge: ShadowBridge
+    device_shadows: DeviceShadows
 
 
 def load_models(folder: Path, keys: Keys, factory: Path) -> Models:
     """Everything that the store and the factory have. Raises ``GustbedError``."""
     store = ModelStore(folder)
     serving = load_serving(store, keys, factory)
-    return Models(store, serving, load_challengers(store, keys, serving))
+    return Models(store, serving, load_shadow_models(store, keys, serving))
 
 
 def site_part(
@@ -78,28 +78,28 @@ def site_part(
         events_kept=settings.events_kept,
     )
     quarantine = Quarantine(settings.data_dir)
-    intake = Intake(settings.queue_limit)
-    bridge = ShadowBridge(
+    queue = ReceiveQueue(settings.queue_limit)
+    device_shadows = DeviceShadows(
         site.site, site.turbine_ids, lambda message: session.publish(message), quarantine.reject
     )
-    session = _session(site, mqtt, settings, intake, quarantine, bridge)
+    session = _session(site, mqtt, settings, queue, quarantine, device_shadows)
     recorder = Recorder(outbox, lambda event: _announce(site, session, event))
-    deciding = Deciding(settings.open_after, settings.close_after)
+    overrides = DecisionOverrides(settings.open_after, settings.close_after)
     tracker = EventTracker(Site(site.site, site.thing, site.turbine_ids))
     recorder.events(tracker.resume(outbox.open_events()))
-    scorer = _scorer(site, settings, tracker, quarantine, deciding)
-    challengers = Challengers(
-        site.turbines, deciding=deciding, max_scoring_time=settings.max_scoring_time
+    scorer = _scorer(site, settings, tracker, quarantine, overrides)
+    shadow_models = ShadowModels(
+        site.turbines, overrides=overrides, max_scoring_time=settings.max_scoring_time
     )
-    _put_to_work(models, scorer, challengers)
+    _put_to_work(models, scorer, shadow_models)
     captures = CaptureWriter(
         settings.data_dir, recorder.captures, max_bytes_per_day=settings.capture_max_bytes_per_day
     )
-    pipeline = Pipeline(
+    pipeline = ScoringThread(
         site.site,
-        intake,
+        queue,
         scorer,
-        challengers,
+        shadow_models,
         _capturer(site, settings, scorer, captures),
         recorder,
         session.publish,
@@ -113,21 +113,23 @@ def site_part(
         recorder,
         pipeline,
         scorer,
-        challengers,
+        shadow_models,
         captures,
-        intake,
+        queue,
         quarantine,
-        bridge,
+        device_shadows,
     )
 
 
-def _put_to_work(models: Models, scorer: Scorer, challengers: Challengers) -> None:
+def _put_to_work(models: Models, scorer: Scorer, shadow_models: ShadowModels) -> None:
     for kind, loaded in models.serving.items():
         scorer.serve(loaded.detector)
         log.info("%s %s serves type %s", loaded.release.name, loaded.release.version, kind)
-    for kind, loaded in models.challengers.items():
-        challengers.begin(loaded.detector)
-        log.info("%s %s challenges type %s", loaded.release.name, loaded.release.version, kind)
+    for kind, loaded in models.shadow_models.items():
+        shadow_models.begin(loaded.detector)
+        log.info(
+            "%s %s runs in shadow of type %s", loaded.release.name, loaded.release.version, kind
+        )
 
 
 def state_message(site: SiteSettings, state: str) -> Message:
@@ -141,9 +143,9 @@ def _session(
     site: SiteSettings,
     mqtt: MqttSettings,
     settings: EdgeSettings,
-    intake: Intake,
+    queue: ReceiveQueue,
     quarantine: Quarantine,
-    bridge: ShadowBridge,
+    device_shadows: DeviceShadows,
 ) -> Session:
     def receive(topic: str, payload: bytes) -> None:
         try:
@@ -151,11 +153,11 @@ def _session(
         except PayloadError as error:
             quarantine.reject(topic, payload, error)
         else:
-            intake.put(topic, payload)
+            queue.put(topic, payload)
 
     subscriptions = {
         topics.every("telemetry", site.site): receive,
-        topics.every("reported", site.site): bridge.reported,
+        topics.every("reported", site.site): device_shadows.reported,
     }
     if settings.legacy_turbine is not None:
         subscriptions[topics.LEGACY_RAW] = receive
@@ -174,9 +176,9 @@ def _scorer(
     settings: EdgeSettings,
     tracker: EventTracker,
     quarantine: Quarantine,
-    deciding: Deciding,
+    overrides: DecisionOverrides,
 ) -> Scorer:
-    ingest = Ingest(
+    reader = BlockReader(
         site.site,
         site.turbine_ids,
         max_clock_ahead=settings.max_clock_ahead,
@@ -184,10 +186,10 @@ def _scorer(
     )
     return Scorer(
         site.turbine_ids,
-        ingest,
+        reader,
         tracker,
         quarantine,
-        deciding=deciding,
+        overrides=overrides,
         legacy=_legacy(site, settings.legacy_turbine),
         silent_after=settings.silent_after,
     )

@@ -14,15 +14,15 @@ from gustbed_core import codec, topics
 from gustbed_core.errors import GustbedError
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
-from gustbed_edge.cloud.aws.connection import CloudLink
+from gustbed_edge.cloud.aws.connection import IotConnection
 from gustbed_edge.cloud.aws.device_shadows import ShadowsClient
 from gustbed_edge.cloud.aws.enrolment import Enrolment
 from gustbed_edge.cloud.aws.jobs import JobsClient
 from gustbed_edge.composition import Models, SitePart, load_models, site_part, state_message
-from gustbed_edge.jobs.job_log import Journal
-from gustbed_edge.jobs.runner import Updater
+from gustbed_edge.jobs.job_log import JobLog
+from gustbed_edge.jobs.runner import JobRunner
 from gustbed_edge.models.installer import Installer, Limits
-from gustbed_edge.outbox.log_handler import CloudLog
+from gustbed_edge.outbox.log_handler import CloudLogHandler
 from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.outbox.sender import Sender
 from gustbed_edge.reporting.http_server import HealthServer, Views
@@ -38,9 +38,9 @@ HEARTBEAT_SECONDS = 1.0
 class _CloudPart:
     """What waits for the cloud."""
 
-    link: CloudLink
+    link: IotConnection
     sender: Sender
-    updater: Updater
+    job_runner: JobRunner
 
 
 class Edge:
@@ -95,10 +95,10 @@ class Edge:
             stack.callback(near.captures.stop)
             near.pipeline.start()
             stack.callback(near.pipeline.stop)
-            far.updater.start()
-            stack.callback(far.updater.stop)
-            near.bridge.start()
-            stack.callback(near.bridge.stop)
+            far.job_runner.start()
+            stack.callback(far.job_runner.stop)
+            near.device_shadows.start()
+            stack.callback(near.device_shadows.stop)
             self.ready.set()
             log.info("edge %s runs, http port %d", self._site.thing, http.port)
             while not stop.wait(HEARTBEAT_SECONDS):
@@ -116,28 +116,28 @@ class Edge:
         installer = Installer(
             models.store,
             serving=models.serving,
-            challengers=models.challengers,
+            shadow_models=models.shadow_models,
             keys=self._enrolment.signing_keys,
             scoring=near.pipeline,
             limits=Limits(self._site.turbines, settings.max_scoring_time),
             scratch=settings.data_dir,
         )
-        updater = Updater(installer, Journal(settings.data_dir))
+        job_runner = JobRunner(installer, JobLog(settings.data_dir))
 
         def use(client: Any) -> None:
-            updater.use(None if client is None else JobsClient(client, thing, updater.wake))
-            near.bridge.use(
+            job_runner.use(None if client is None else JobsClient(client, thing, job_runner.wake))
+            near.device_shadows.use(
                 None
                 if client is None
-                else ShadowsClient(client, thing, near.bridge.delta, lambda: link.connected)
+                else ShadowsClient(client, thing, near.device_shadows.delta, lambda: link.connected)
             )
 
         def connected() -> None:
             sender.wake()
-            updater.wake()
-            near.bridge.connected()
+            job_runner.wake()
+            near.device_shadows.connected()
 
-        link = CloudLink(
+        link = IotConnection(
             thing, settings.data_dir, settings.enrol_dir, on_client=use, on_connected=connected
         )
         sender = Sender(
@@ -149,29 +149,29 @@ class Edge:
             telemetry_interval=settings.telemetry_interval,
         )
         near.recorder.on_event_written(sender.wake)
-        return _CloudPart(link, sender, updater)
+        return _CloudPart(link, sender, job_runner)
 
     def _reporter(self, near: SitePart, far: _CloudPart) -> Reporter:
         return Reporter(
             site=self._site,
             scorer=near.scorer,
-            challengers=near.challengers,
+            shadow_models=near.shadow_models,
             captures=near.captures,
             pipeline=near.pipeline,
-            intake=near.intake,
+            queue=near.queue,
             outbox=near.outbox,
             quarantine=near.quarantine,
-            bridge=near.bridge,
+            device_shadows=near.device_shadows,
             site_connected=lambda: near.session.connected,
             cloud_connected=lambda: far.link.connected,
-            update=lambda: far.updater.running,
+            update=lambda: far.job_runner.running,
         )
 
 
 @contextmanager
 def _cloud_log(recorder: Recorder) -> Iterator[None]:
     """Send warnings of ours to the cloud too."""
-    handler = CloudLog(recorder.line)
+    handler = CloudLogHandler(recorder.line)
     logger = logging.getLogger("gustbed_edge")
     logger.addHandler(handler)
     try:

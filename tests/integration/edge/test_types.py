@@ -1,4 +1,4 @@
-"""A real edge on a real broker with two types of turbines, a challenger, and captures."""
+"""A real edge on a real broker with two types of turbines, a shadow model, and captures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,8 +98,8 @@ def edge_events(listener: Listener) -> list[AnomalyEvent]:
     return [event for event in listener.events(MILL_ONE) if event.change == "opened"]
 
 
-def challenge(folder: Path) -> None:
-    """Leave a challenger on the edge's disk, as an update before a restart would."""
+def keep_shadow_model(folder: Path) -> None:
+    """Leave a shadow model on the edge's disk, as an update before a restart would."""
     keys = folder / "enrol" / SITE.thing / "signing-keys"
     keys.mkdir(parents=True)
     (keys / "k1.pem").write_bytes(KEY.public_pem())
@@ -107,13 +107,13 @@ def challenge(folder: Path) -> None:
     strict = {**THRESHOLDS, "voltage": 50.0}
     package = tiny_package("2.0.0", thresholds=strict, window=30)
     signed = sign_package(package, KEY, folder, role="shadow")
-    store.challenge("mini", store.stage(signed.release, signed.signature, signed.archive, "job"))
+    store.set_shadow("mini", store.stage(signed.release, signed.signature, signed.archive, "job"))
 
 
-def test_a_challenger_disagrees_beside_the_serving_model_and_opens_nothing(
+def test_a_shadow_model_disagrees_beside_the_serving_model_and_opens_nothing(
     broker: Broker, listener: Listener, tmp_path: Path
 ) -> None:
-    challenge(tmp_path)
+    keep_shadow_model(tmp_path)
     with farm(broker, tmp_path) as running:
         edge, mill = running.edge, running.mill
         boot = running.minis.boot

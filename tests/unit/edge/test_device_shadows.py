@@ -14,7 +14,7 @@ from gustbed_core.shadow import Desired, Reported, decode_desired
 from gustbed_edge.cloud.device_shadows import (
     MAX_REPORTED_BYTES,
     RETRY_SECONDS,
-    ShadowBridge,
+    DeviceShadows,
     ShadowRefusedError,
     ShadowsUnavailableError,
 )
@@ -51,7 +51,7 @@ class Bench:
         self.messages: list[Message] = []
         self.refused: list[str] = []
         self.shadows = FakeShadows()
-        self.bridge = ShadowBridge(
+        self.device_shadows = DeviceShadows(
             "s",
             ("wt01", "wt02"),
             self._publish,
@@ -60,14 +60,14 @@ class Bench:
             pace_seconds=0.0,
             monotonic=lambda: self.now,
         )
-        self.bridge.use(self.shadows)
+        self.device_shadows.use(self.shadows)
 
     def report(self, turbine: str = "wt01", **changes: Any) -> None:
         report = replace(REPORT, turbine=turbine, **changes)
-        self.bridge.reported(topics.reported("s", turbine), codec.encode(report))
+        self.device_shadows.reported(topics.reported("s", turbine), codec.encode(report))
 
     def delta(self, shadow: str = "wt01", **state: Any) -> None:
-        self.bridge.delta(shadow, json.dumps({"version": 3, "state": state}).encode())
+        self.device_shadows.delta(shadow, json.dumps({"version": 3, "state": state}).encode())
 
     def desired(self) -> list[Desired]:
         return [decode_desired(message.payload) for message in self.messages]
@@ -84,41 +84,41 @@ def bench() -> Bench:
 
 def test_a_report_goes_up_once_and_again_only_when_it_changes(bench: Bench) -> None:
     bench.report()
-    assert bench.bridge.turn() is None
+    assert bench.device_shadows.turn() is None
     assert bench.shadows.updates == [("wt01", asdict(REPORT))]
     bench.now += 10 * SECONDS
     bench.report()
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     assert len(bench.shadows.updates) == 1
 
 
 def test_changes_within_a_few_seconds_go_up_as_one_and_the_latest_wins(bench: Bench) -> None:
     bench.report(mode="starting")
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     for mode in ("production", "stopping", "idle"):
         bench.report(mode=mode)
-    assert bench.bridge.turn() == SECONDS
+    assert bench.device_shadows.turn() == SECONDS
     assert bench.shadows.modes() == ["starting"]
     bench.now += SECONDS
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     assert bench.shadows.modes() == ["starting", "idle"]
 
 
 def test_a_change_during_the_update_is_not_lost(bench: Bench) -> None:
     bench.report(mode="starting")
     bench.shadows.during = lambda: bench.report(mode="production")
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     bench.now += SECONDS
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     assert bench.shadows.modes() == ["starting", "production"]
 
 
 def test_one_turbine_does_not_hold_up_another(bench: Bench) -> None:
     bench.report("wt01")
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     bench.report("wt01", mode="idle")
     bench.report("wt02")
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     assert [shadow for shadow, _ in bench.shadows.updates] == ["wt01", "wt02"]
 
 
@@ -126,21 +126,21 @@ def test_without_a_connection_reports_wait_and_go_up_after_it(bench: Bench) -> N
     bench.shadows.connected = False
     bench.report(mode="starting")
     bench.report(mode="idle")
-    assert bench.bridge.turn() is None
-    bench.bridge.use(None)
-    assert bench.bridge.turn() is None
+    assert bench.device_shadows.turn() is None
+    bench.device_shadows.use(None)
+    assert bench.device_shadows.turn() is None
     bench.shadows.connected = True
-    bench.bridge.use(bench.shadows)
-    bench.bridge.turn()
+    bench.device_shadows.use(bench.shadows)
+    bench.device_shadows.turn()
     assert bench.shadows.modes() == ["idle"]
 
 
 def test_a_new_connection_reports_everything_again(bench: Bench) -> None:
     bench.report()
-    bench.bridge.turn()
-    bench.bridge.connected()
+    bench.device_shadows.turn()
+    bench.device_shadows.connected()
     bench.now += SECONDS
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     assert len(bench.shadows.updates) == 2
 
 
@@ -148,30 +148,30 @@ def test_what_the_service_missed_is_tried_again_and_what_it_refused_is_not(bench
     bench.report()
     bench.shadows.error = ShadowsUnavailableError("no answer")
     with pytest.raises(ShadowsUnavailableError):
-        bench.bridge.turn()
-    assert bench.bridge.turn() == RETRY_SECONDS
+        bench.device_shadows.turn()
+    assert bench.device_shadows.turn() == RETRY_SECONDS
     bench.now += RETRY_SECONDS
     bench.shadows.error = ShadowRefusedError("413 too large")
-    bench.bridge.turn()
+    bench.device_shadows.turn()
     bench.now += RETRY_SECONDS
     bench.shadows.error = None
-    assert bench.bridge.turn() is None
+    assert bench.device_shadows.turn() is None
     assert bench.shadows.updates == []
-    assert bench.bridge.counts == {"refused": 1}
+    assert bench.device_shadows.counts == {"refused": 1}
 
 
 def test_the_thread_goes_on_after_a_failure_and_stops(bench: Bench) -> None:
     tried = threading.Event()
     bench.shadows.during = tried.set
     bench.shadows.error = ZeroDivisionError()
-    bench.bridge.start()
+    bench.device_shadows.start()
     bench.report("wt01")
     assert tried.wait(30)
     bench.shadows.error = None
     bench.report("wt02")
     wait_until(lambda: bench.shadows.updates, "the next one goes up")
-    bench.bridge.stop()
-    assert not bench.bridge._thread.is_alive()
+    bench.device_shadows.stop()
+    assert not bench.device_shadows._thread.is_alive()
 
 
 @pytest.mark.parametrize(
@@ -187,22 +187,22 @@ def test_the_thread_goes_on_after_a_failure_and_stops(bench: Bench) -> None:
 )
 def test_t5_a_bad_report_is_quarantined(bench: Bench, reason: str, changes: dict[str, Any]) -> None:
     payload = codec.encode(asdict(REPORT) | changes)
-    bench.bridge.reported(topics.reported("s", "wt01"), payload)
-    bench.bridge.turn()
+    bench.device_shadows.reported(topics.reported("s", "wt01"), payload)
+    bench.device_shadows.turn()
     assert (bench.refused, bench.shadows.updates) == ([reason], [])
 
 
 def test_t5_infinity_and_strangers_and_nonsense_are_quarantined(bench: Bench) -> None:
     infinite = codec.encode(replace(REPORT, yaw_offset_deg=float("inf")), codec.Encoding.MSGPACK)
-    bench.bridge.reported(topics.reported("s", "wt01"), infinite)
-    bench.bridge.reported(topics.reported("s", "wt09"), codec.encode(REPORT))
-    bench.bridge.reported(topics.reported("s", "wt01"), b"[]")
+    bench.device_shadows.reported(topics.reported("s", "wt01"), infinite)
+    bench.device_shadows.reported(topics.reported("s", "wt09"), codec.encode(REPORT))
+    bench.device_shadows.reported(topics.reported("s", "wt01"), b"[]")
     assert bench.refused == ["non_finite", "unknown_turbine", "malformed"]
 
 
 def test_a_cleared_report_is_nothing(bench: Bench) -> None:
-    bench.bridge.reported(topics.reported("s", "wt01"), b"")
-    assert bench.bridge.turn() is None
+    bench.device_shadows.reported(topics.reported("s", "wt01"), b"")
+    assert bench.device_shadows.turn() is None
     assert bench.refused == []
 
 
@@ -235,7 +235,7 @@ def test_a_delta_without_version_echoes_the_one_reported(bench: Bench) -> None:
 def test_t5_a_bad_desired_state_reaches_no_turbine(bench: Bench, state: dict[str, Any]) -> None:
     bench.delta(**state)
     assert bench.messages == []
-    assert bench.bridge.counts == {"bad": 1}
+    assert bench.device_shadows.counts == {"bad": 1}
 
 
 @pytest.mark.parametrize(
@@ -243,9 +243,9 @@ def test_t5_a_bad_desired_state_reaches_no_turbine(bench: Bench, state: dict[str
     [b"", b"{", b"[]", b'{"state": 3}', b'{"state": {"power_limit_kw": 1e999}}', b"{" * 100_000],
 )
 def test_t5_nonsense_from_the_cloud_reaches_no_turbine(bench: Bench, payload: bytes) -> None:
-    bench.bridge.delta("wt01", payload)
+    bench.device_shadows.delta("wt01", payload)
     assert bench.messages == []
-    assert bench.bridge.counts == {"bad": 1}
+    assert bench.device_shadows.counts == {"bad": 1}
 
 
 def test_unknown_wishes_and_strangers_shadows_are_passed_over(bench: Bench) -> None:

@@ -9,8 +9,8 @@ import pytest
 from gustbed_core.jobs import Release
 from gustbed_core.package import PackageError
 from gustbed_edge.cloud.aws.jobs import Execution, JobsUnavailableError
-from gustbed_edge.jobs.job_log import FILE, KEPT, Journal, Outcome
-from gustbed_edge.jobs.runner import Updater
+from gustbed_edge.jobs.job_log import FILE, KEPT, JobLog, Outcome
+from gustbed_edge.jobs.runner import JobRunner
 from gustbed_edge.models.installer import Progress
 
 RELEASE = Release("tiny", "1.1.0", 1, "0" * 64)
@@ -74,13 +74,13 @@ class Edge:
 
     def restart(self) -> None:
         """Stop and start the process."""
-        self.journal = Journal(self.folder)
-        self.updater = Updater(self.installer, self.journal)  # type: ignore[arg-type]
-        self.updater.use(self.jobs)
+        self.job_log = JobLog(self.folder)
+        self.job_runner = JobRunner(self.installer, self.job_log)  # type: ignore[arg-type]
+        self.job_runner.use(self.jobs)
 
     def turn(self) -> None:
         """What the thread does when it is woken."""
-        self.updater.turn()
+        self.job_runner.turn()
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_jobs_are_executed_one_after_the_other_and_reported(edge: Edge, jobs: Fa
     assert jobs.reports == [Outcome(job, 1, "SUCCEEDED", details) for job in ("a", "b")]
 
 
-def test_a_challengers_report_says_its_role(edge: Edge, jobs: FakeJobs) -> None:
+def test_a_shadow_models_report_says_its_role(edge: Edge, jobs: FakeJobs) -> None:
     edge.installer.release = replace(RELEASE, role="shadow")
     edge.turn()
     details = {"name": "tiny", "version": "1.1.0", "role": "shadow"}
@@ -130,7 +130,7 @@ def test_o5_failing_to_report_undoes_nothing_and_the_report_follows(
     with pytest.raises(JobsUnavailableError):
         edge.turn()
     assert edge.installer.installed == ["a"]
-    assert edge.journal.unreported() != []
+    assert edge.job_log.unreported() != []
     edge.installer.during = lambda: None
     jobs.away = False
     edge.turn()
@@ -153,7 +153,7 @@ def test_o5_the_report_follows_also_after_a_restart(edge: Edge, jobs: FakeJobs) 
 def test_o5_the_report_does_not_wait_for_the_job_to_be_delivered_again(
     edge: Edge, jobs: FakeJobs
 ) -> None:
-    edge.journal.record(Outcome("z", 1, "SUCCEEDED", {}))
+    edge.job_log.record(Outcome("z", 1, "SUCCEEDED", {}))
     jobs.queue = []
     edge.turn()
     assert [key(report) for report in jobs.reports] == [("z", 1)]
@@ -186,34 +186,34 @@ def test_a_report_that_is_refused_is_not_repeated_for_ever(edge: Edge, jobs: Fak
     edge.turn()
     edge.turn()
     assert len(jobs.reports) == 2
-    assert edge.journal.unreported() == []
+    assert edge.job_log.unreported() == []
 
 
 def test_what_runs_is_visible_while_it_runs(edge: Edge) -> None:
     seen: list[str | None] = []
-    edge.installer.during = lambda: seen.append(edge.updater.running)
+    edge.installer.during = lambda: seen.append(edge.job_runner.running)
     edge.turn()
     assert seen == ["tiny 1.1.0: testing"] * 2
-    assert edge.updater.running is None
+    assert edge.job_runner.running is None
 
 
 def test_without_a_connection_nothing_happens(edge: Edge) -> None:
-    edge.updater.use(None)
+    edge.job_runner.use(None)
     edge.turn()
     assert edge.installer.installed == []
 
 
 def test_a_journal_that_cannot_be_read_starts_anew(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"[{]")
-    journal = Journal(tmp_path)
-    assert journal.unreported() == []
-    journal.record(Outcome("a", 1, "FAILED", {}))
-    assert Journal(tmp_path).unreported() == [Outcome("a", 1, "FAILED", {})]
+    job_log = JobLog(tmp_path)
+    assert job_log.unreported() == []
+    job_log.record(Outcome("a", 1, "FAILED", {}))
+    assert JobLog(tmp_path).unreported() == [Outcome("a", 1, "FAILED", {})]
 
 
 def test_the_journal_is_bounded(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    job_log = JobLog(tmp_path)
     for i in range(KEPT + 5):
-        journal.record(Outcome(f"j{i}", 1, "SUCCEEDED", {}))
-    assert journal.find("j4", 1) is None
-    assert Journal(tmp_path).find("j5", 1) is not None
+        job_log.record(Outcome(f"j{i}", 1, "SUCCEEDED", {}))
+    assert job_log.find("j4", 1) is None
+    assert JobLog(tmp_path).find("j5", 1) is not None

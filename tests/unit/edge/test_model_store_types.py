@@ -1,4 +1,4 @@
-"""Every type has its own slots, and its challenger one more, which never serves from there."""
+"""Every type has its own slots, and its shadow model one more, which never serves from there."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE
 from gustbed_core.telemetry import MINI
 from gustbed_edge.models import store as models
-from gustbed_edge.models.store import ModelStore, load_challengers, load_serving
+from gustbed_edge.models.store import ModelStore, load_serving, load_shadow_models
 from tests.support.packages import (
     MILL,
     Signed,
@@ -23,7 +23,7 @@ from tests.unit.edge.committing import KEY, KEYS, commit, kills, version
 
 
 def shadow(store: ModelStore, signed: Signed, kind: str = MINI) -> None:
-    store.challenge(kind, store.stage(signed.release, signed.signature, signed.archive, "job"))
+    store.set_shadow(kind, store.stage(signed.release, signed.signature, signed.archive, "job"))
 
 
 def mill(tmp_path: Path, number: str, **changes: object) -> Signed:
@@ -94,7 +94,7 @@ def test_the_pointer_of_before_there_were_types_is_the_miniatures(
     assert previous.version == "1.1.0"
 
 
-def test_a_challenger_has_its_own_slot_and_outlives_a_restart(
+def test_a_shadow_model_has_its_own_slot_and_outlives_a_restart(
     store: ModelStore, sign: Callable[[str], Signed], factory: Path, tmp_path: Path
 ) -> None:
     commit(store, sign("1.0.0"))
@@ -104,28 +104,28 @@ def test_a_challenger_has_its_own_slot_and_outlives_a_restart(
     restarted = ModelStore(tmp_path / "models")
     serving = load_serving(restarted, KEYS, factory)
     assert version(serving) == "1.0.0"
-    assert version(load_challengers(restarted, KEYS, serving)) == "1.2.0"
-    assert load_challengers(restarted, KEYS, {}) == {}
+    assert version(load_shadow_models(restarted, KEYS, serving)) == "1.2.0"
+    assert load_shadow_models(restarted, KEYS, {}) == {}
 
 
-def test_a_challenger_at_another_rate_than_the_model_that_serves_stays_away(
+def test_a_shadow_model_at_another_rate_than_the_model_that_serves_stays_away(
     store: ModelStore, factory: Path, tmp_path: Path
 ) -> None:
     package = tiny_package("1.1.0", rate=10.0)
     shadow(store, sign_package(package, KEY, tmp_path / "packages", role="shadow"))
-    assert load_challengers(store, KEYS, load_serving(store, KEYS, factory)) == {}
+    assert load_shadow_models(store, KEYS, load_serving(store, KEYS, factory)) == {}
 
 
 @pytest.mark.parametrize(
     ("number", "remains"), [("1.0.5", True), ("1.1.0", False), ("1.2.0", False)]
 )
-def test_a_challenger_goes_once_a_model_that_is_not_older_serves(
+def test_a_shadow_model_goes_once_a_model_that_is_not_older_serves(
     number: str, remains: bool, store: ModelStore, sign: Callable[[str], Signed], tmp_path: Path
 ) -> None:
     commit(store, sign("1.0.0"))
     shadow(store, sign_shadow(tmp_path, "1.1.0"))
     commit(store, sign(number))
-    assert (store.committed()[MINI].challenger is not None) == remains
+    assert (store.committed()[MINI].shadow is not None) == remains
     assert ("tiny-1.1.0-shadow" in slots(tmp_path)) == remains
     assert f"tiny-{number}" in slots(tmp_path)
 
@@ -144,7 +144,7 @@ def test_a_shadow_release_never_serves_whatever_the_pointer_says(
 
 
 @pytest.mark.parametrize("crash_in", ["write_atomic", "sync_folder"])
-def test_o1_a_kill_while_a_challenger_is_promoted_leaves_the_old_or_the_new_model(
+def test_o1_a_kill_while_a_shadow_model_is_promoted_leaves_the_old_or_the_new_model(
     crash_in: str,
     store: ModelStore,
     sign: Callable[[str], Signed],
@@ -159,7 +159,7 @@ def test_o1_a_kill_while_a_challenger_is_promoted_leaves_the_old_or_the_new_mode
         crash_in, lambda killed: commit(killed, sign("1.1.0")), tmp_path / "models", monkeypatch
     ):
         serving = load_serving(after, KEYS, factory)
-        seen.add((version(serving), version(load_challengers(after, KEYS, serving))))
+        seen.add((version(serving), version(load_shadow_models(after, KEYS, serving))))
     assert seen == {("1.0.0", "1.1.0")}
     assert version(load_serving(ModelStore(tmp_path / "models"), KEYS, factory)) == "1.1.0"
-    assert store.committed()[MINI].challenger is None
+    assert store.committed()[MINI].shadow is None

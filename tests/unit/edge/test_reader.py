@@ -18,7 +18,7 @@ from gustbed_edge.ingest.quarantine import (
     MAX_PER_SECOND,
     Quarantine,
 )
-from gustbed_edge.ingest.reader import Ingest, Wants
+from gustbed_edge.ingest.reader import BlockReader, Requirements
 from tests.support.packages import calm
 
 NOW = 1_700_000_000.0
@@ -30,9 +30,9 @@ def block(**changes: Any) -> dict[str, Any]:
     return asdict(block_from_samples(samples)) | changes
 
 
-def ingest() -> Ingest:
-    made = Ingest("s", ["wt01", "wt02"], max_clock_ahead=60.0, clock=lambda: NOW)
-    made.wants["mini"] = Wants(20.0, ("rps",))
+def make_reader() -> BlockReader:
+    made = BlockReader("s", ["wt01", "wt02"], max_clock_ahead=60.0, clock=lambda: NOW)
+    made.requirements["mini"] = Requirements(20.0, ("rps",))
     return made
 
 
@@ -83,31 +83,33 @@ BAD: dict[str, tuple[str, bytes]] = {
 def test_t5_a_bad_payload_is_refused_with_its_reason(case: str) -> None:
     reason, payload = BAD[case]
     with pytest.raises(PayloadError) as refused:
-        ingest().read(TOPIC, payload)
+        make_reader().read(TOPIC, payload)
     assert refused.value.reason == reason
 
 
 def test_t5_an_unknown_turbine_is_refused() -> None:
     with pytest.raises(PayloadError) as refused:
-        ingest().read(topics.telemetry("s", "wt09"), codec.encode(block(turbine="wt09")))
+        make_reader().read(topics.telemetry("s", "wt09"), codec.encode(block(turbine="wt09")))
     assert refused.value.reason == "unknown_turbine"
 
 
 @pytest.mark.parametrize("encoding", codec.Encoding)
 def test_a_good_block_passes_in_either_encoding(encoding: codec.Encoding) -> None:
-    samples = ingest().read(TOPIC, codec.encode(block(), encoding))
+    samples = make_reader().read(TOPIC, codec.encode(block(), encoding))
     assert (samples.turbine, samples.seq) == ("wt01", 3)
     np.testing.assert_array_equal(samples.values, calm())
 
 
 def test_a_clock_a_little_ahead_is_no_fault() -> None:
-    ingest().read(TOPIC, codec.encode(block(t0=NOW + 30)))
+    make_reader().read(TOPIC, codec.encode(block(t0=NOW + 30)))
 
 
 def test_a_clock_some_hours_behind_is_no_fault_and_the_bound_can_be_set() -> None:
     late = codec.encode(block(t0=NOW - 80_000))
-    ingest().read(TOPIC, late)
-    strict = Ingest("s", ["wt01"], max_clock_ahead=60.0, max_clock_behind=100.0, clock=lambda: NOW)
+    make_reader().read(TOPIC, late)
+    strict = BlockReader(
+        "s", ["wt01"], max_clock_ahead=60.0, max_clock_behind=100.0, clock=lambda: NOW
+    )
     with pytest.raises(PayloadError) as refused:
         strict.read(TOPIC, late)
     assert refused.value.reason == "past_clock"
@@ -116,26 +118,26 @@ def test_a_clock_some_hours_behind_is_no_fault_and_the_bound_can_be_set() -> Non
 def test_many_large_values_are_no_absurd_value() -> None:
     values = np.full((len(columns()), 400), 0.9e12)
     samples = Samples("wt01", "boot", 3, NOW - 30, 0.05, values)
-    ingest().read(TOPIC, codec.encode(block_from_samples(samples)))
+    make_reader().read(TOPIC, codec.encode(block_from_samples(samples)))
 
 
 def test_an_absurd_value_is_named() -> None:
     with pytest.raises(PayloadError, match="voltage: 3e\\+12"):
-        ingest().read(TOPIC, codec.encode(block(columns=columns(voltage=[1.0] * 9 + [3e12]))))
+        make_reader().read(TOPIC, codec.encode(block(columns=columns(voltage=[1.0] * 9 + [3e12]))))
 
 
 def test_a_type_without_a_model_may_have_any_channels_and_rate() -> None:
     block = Samples("wt01", "b", 0, NOW, 7.0, np.ones((1, 2)), "mill", ("x",))
-    reader = ingest()
+    reader = make_reader()
     reader.read(TOPIC, codec.encode(block_from_samples(block)))
-    reader.wants["mill"] = Wants(1 / 7, ("x", "y"))
+    reader.requirements["mill"] = Requirements(1 / 7, ("x", "y"))
     with pytest.raises(PayloadError, match=r"\['y'\]"):
         reader.read(TOPIC, codec.encode(block_from_samples(block)))
 
 
 def test_without_a_model_any_rate_will_do() -> None:
-    reader = ingest()
-    reader.wants.clear()
+    reader = make_reader()
+    reader.requirements.clear()
     reader.read(TOPIC, codec.encode(block(dt=0.5)))
 
 

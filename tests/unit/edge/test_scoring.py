@@ -211,7 +211,7 @@ def test_a_type_without_a_model_is_counted_not_scored_and_not_quarantined(
     bench.score(blocks[3])
     status = next(s for s in bench.scorer.status() if s.id == "wt02")
     assert (status.lost, status.reordered) == (0, 1)
-    assert bench.scorer.unscored.counts == {"nrel_5mw": 7}
+    assert bench.scorer.unserved.counts == {"nrel_5mw": 7}
     assert len([line for line in caplog.messages if "nrel_5mw" in line]) == 1
     assert not bench.quarantine.counts
     assert [summary.turbine for summary in bench.scorer.take_summaries()] == ["wt01"]
@@ -248,7 +248,7 @@ def test_a_turbine_whose_type_has_no_model_is_unknown_whatever_it_was_a_moment_a
 def test_types_from_outside_do_not_fill_memory(bench: Bench) -> None:
     for number in range(100):
         bench.score(utility_block(bench, "wt01", f"type-{number}"))
-    counts = bench.scorer.unscored.counts
+    counts = bench.scorer.unserved.counts
     assert len(counts) == MAX_TYPES + 1
     assert sum(counts.values()) == 100
 
@@ -257,4 +257,4 @@ def test_types_from_outside_do_not_fill_memory(bench: Bench) -> None:
 def test_t5_a_type_that_is_no_name_is_quarantined(bench: Bench, kind: str) -> None:
     bench.score(utility_block(bench, "wt01", kind))
     assert bench.quarantine.counts == {"wrong_fields": 1}
-    assert not bench.scorer.unscored.counts
+    assert not bench.scorer.unserved.counts

@@ -15,52 +15,52 @@ from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_edge.capture.capturer import Capturer, Stretch
 from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.quarantine import Quarantine
-from gustbed_edge.ingest.queue import MAX_BATCH, Intake
-from gustbed_edge.ingest.reader import Ingest
-from gustbed_edge.outbox.log_handler import CloudLog
+from gustbed_edge.ingest.queue import MAX_BATCH, ReceiveQueue
+from gustbed_edge.ingest.reader import BlockReader
+from gustbed_edge.outbox.log_handler import CloudLogHandler
 from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.outbox.store import Outbox
 from gustbed_edge.scoring import thread as pipeline_module
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.scorer import Outcome, Received, Scorer
-from gustbed_edge.scoring.shadow_models import Challengers
-from gustbed_edge.scoring.thread import Pipeline
-from gustbed_edge.scoring.type_scorer import Deciding
+from gustbed_edge.scoring.shadow_models import ShadowModels
+from gustbed_edge.scoring.thread import ScoringThread
+from gustbed_edge.scoring.type_scorer import DecisionOverrides
 from tests.support.packages import excited, tiny_package
 from tests.support.ports import wait_until
 
 TURBINES = ("wt01",)
 
 
-def take(intake: Intake, enough: int = 1) -> list[bytes]:
-    return [item.payload for item in intake.take(0.0, 0.0, enough)]
+def take(queue: ReceiveQueue, enough: int = 1) -> list[bytes]:
+    return [item.payload for item in queue.take(0.0, 0.0, enough)]
 
 
 def test_a_full_queue_drops_the_oldest_and_counts() -> None:
-    intake = Intake(limit=3)
+    queue = ReceiveQueue(limit=3)
     for i in range(5):
-        intake.put("t", b"%d" % i)
-    assert intake.dropped == 2
-    assert take(intake) == [b"2", b"3", b"4"]
-    assert take(intake) == []
+        queue.put("t", b"%d" % i)
+    assert queue.dropped == 2
+    assert take(queue) == [b"2", b"3", b"4"]
+    assert take(queue) == []
 
 
 def test_a_queue_is_bounded_in_bytes_too() -> None:
-    intake = Intake(limit=100, max_bytes=1000)
+    queue = ReceiveQueue(limit=100, max_bytes=1000)
     for i in range(10):
-        intake.put("t", b"%d" % i * 300)
-    assert intake.dropped == 7
-    assert len(take(intake)) == 3
-    intake.put("t", b"x" * 900)
-    assert intake.dropped == 7, "what was taken no longer counts"
+        queue.put("t", b"%d" % i * 300)
+    assert queue.dropped == 7
+    assert len(take(queue)) == 3
+    queue.put("t", b"x" * 900)
+    assert queue.dropped == 7, "what was taken no longer counts"
 
 
 def test_a_batch_is_bounded_and_the_rest_comes_next() -> None:
-    intake = Intake(limit=10_000)
+    queue = ReceiveQueue(limit=10_000)
     for i in range(MAX_BATCH + 1):
-        intake.put("t", b"%d" % i)
-    assert len(take(intake)) == MAX_BATCH
-    assert take(intake) == [b"%d" % MAX_BATCH]
+        queue.put("t", b"%d" % i)
+    assert len(take(queue)) == MAX_BATCH
+    assert take(queue) == [b"%d" % MAX_BATCH]
 
 
 class Stumbling(Scorer):
@@ -83,22 +83,24 @@ class Line:
         self.outbox = Outbox(folder, max_bytes=10**6, max_rows=1000, events_kept=10)
         self.recorder = Recorder(self.outbox, lambda _event: None)
         tracker = EventTracker(Site("s", "gustbed-s", TURBINES))
-        ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
+        reader = BlockReader("s", TURBINES, max_clock_ahead=60.0)
         self.scorer = Stumbling(
-            TURBINES, ingest, tracker, Quarantine(folder), deciding=Deciding(2, 2)
+            TURBINES, reader, tracker, Quarantine(folder), overrides=DecisionOverrides(2, 2)
         )
-        self.challengers = Challengers(1, deciding=Deciding(2, 2), max_scoring_time=5.0)
+        self.shadow_models = ShadowModels(
+            1, overrides=DecisionOverrides(2, 2), max_scoring_time=5.0
+        )
         self.stretches: list[Stretch] = []
         capturer = Capturer(
             TURBINES, self.scorer, self.stretches.append, interval=300.0, seconds=2.0
         )
         self.scorer.serve(Detector(tiny_package()))
-        self.intake = Intake(1000)
-        self.pipeline = Pipeline(
+        self.queue = ReceiveQueue(1000)
+        self.pipeline = ScoringThread(
             "s",
-            self.intake,
+            self.queue,
             self.scorer,
-            self.challengers,
+            self.shadow_models,
             capturer,
             self.recorder,
             self.publish,
@@ -117,7 +119,7 @@ class Line:
             t0 = time.time() - 100 + self.seq * 0.5
             samples = Samples("wt01", "boot", self.seq, t0, 0.05, excited())
             payload = codec.encode(block_from_samples(samples))
-            self.intake.put(topics.telemetry("s", "wt01"), payload)
+            self.queue.put(topics.telemetry("s", "wt01"), payload)
             self.seq += 1
 
     def send_slowly(self, count: int) -> None:
@@ -184,26 +186,26 @@ def test_o7_a_swap_under_load_scores_every_block_once(line: Line) -> None:
     assert versions[-1] == 20
 
 
-def test_a_challengers_verdicts_follow_on_their_own_topic(line: Line) -> None:
-    line.pipeline.challenge(Detector(tiny_package("2.0.0")))
-    assert line.pipeline.challenging("mini")
+def test_a_shadow_models_verdicts_follow_on_their_own_topic(line: Line) -> None:
+    line.pipeline.start_shadow(Detector(tiny_package("2.0.0")))
+    assert line.pipeline.runs_shadow("mini")
     line.send_slowly(5)
     topic = topics.challenger("s", "wt01")
 
     def told() -> list[Message]:
         return [message for message in list(line.messages) if message.topic == topic]
 
-    wait_until(lambda: len(told()) == 5, "five verdicts of the challenger")
+    wait_until(lambda: len(told()) == 5, "five verdicts of the shadow model")
     verdicts = [codec.decoder(Verdict)(message.payload) for message in told()]
     assert [verdict.seq for verdict in verdicts] == list(range(5))
     assert {verdict.model.version for verdict in verdicts if verdict.model} == {"2.0.0"}
     assert {message.qos for message in told()} == {0}
-    assert line.challengers.comparisons()["mini"].both == 4
+    assert line.shadow_models.comparisons()["mini"].both == 4
     assert line.pipeline.verdicts == 5
     line.recorder.write()
     assert line.outbox.waiting_for("verdicts", 10**6)[0].body.count(b'"seq"') == 5
-    line.pipeline.dismiss("mini")
-    assert not line.pipeline.challenging("mini")
+    line.pipeline.stop_shadow("mini")
+    assert not line.pipeline.runs_shadow("mini")
 
 
 def test_an_events_capture_reaches_whoever_keeps_it(line: Line) -> None:
@@ -237,7 +239,7 @@ def test_what_waits_is_scored_before_the_end(line: Line) -> None:
 def test_warnings_reach_the_cloud_and_small_talk_does_not() -> None:
     lines: list[LogLine] = []
     logger = logging.getLogger("gustbed_edge.test")
-    handler = CloudLog(lines.append)
+    handler = CloudLogHandler(lines.append)
     logger.addHandler(handler)
     try:
         logger.info("small talk")

@@ -13,7 +13,7 @@ from gustbed_core.telemetry import Samples
 from gustbed_core.violations import Violation
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.scorer import Outcome
-from gustbed_edge.scoring.type_scorer import MAX_BUFFER_BYTES, Deciding, check_fits
+from gustbed_edge.scoring.type_scorer import MAX_BUFFER_BYTES, DecisionOverrides, check_fits
 from tests.support.bench import Bench
 from tests.support.packages import (
     MILL,
@@ -189,7 +189,7 @@ def test_events_follow_the_decision_of_the_types_model(bench: Bench) -> None:
 
 
 def test_the_sites_own_decision_goes_before_the_models(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, mill_package(), deciding=Deciding(open_after=3))
+    bench = Bench(tmp_path, mill_package(), overrides=DecisionOverrides(open_after=3))
     warm(bench, "wt02")
     changes = [bench.score(bench.mill("wt02", current=900.0)).events for _ in range(3)]
     assert [len(events) for events in changes] == [0, 0, 1]

@@ -117,7 +117,7 @@ class _Turbine:
     due: float = 0.0
 
 
-class ShadowBridge:
+class DeviceShadows:
     """A thread that carries reports up, and a callback that carries desired states down."""
 
     def __init__(

@@ -10,7 +10,7 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_BATCH = 512
 
 
-class Intake:
+class ReceiveQueue:
     """Received payloads in order. When full, the oldest goes: new data is worth more."""
 
     def __init__(self, limit: int, max_bytes: int = MAX_BYTES) -> None:

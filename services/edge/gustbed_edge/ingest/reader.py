@@ -22,7 +22,7 @@ NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Wants:
+class Requirements:
     """What the model of a turbine type reads."""
 
     rate_hz: float
@@ -35,7 +35,7 @@ def check_size(payload: bytes) -> None:
         raise PayloadError("oversized", f"{len(payload)} bytes, at most {codec.MAX_PAYLOAD_BYTES}")
 
 
-class Ingest:
+class BlockReader:
     """Checks blocks against the site's turbines, the clock, and the model of their type."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Ingest:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.rows: Mapping[str, int] = {turbine: row for row, turbine in enumerate(turbines)}
-        self.wants: dict[str, Wants] = {}
+        self.requirements: dict[str, Requirements] = {}
         """By turbine type. Of a type that no model reads, any block will do."""
         self._own = {topics.telemetry(site, turbine): turbine for turbine in self.rows}
         self._max_clock_ahead = max_clock_ahead
@@ -88,23 +88,24 @@ class Ingest:
             _check_range(samples)
         if samples.type != MINI:
             _check_type(samples.type)
-        wants = self.wants.get(samples.type)
-        if wants is None:
+        requirements = self.requirements.get(samples.type)
+        if requirements is None:
             return
-        if abs(samples.dt * wants.rate_hz - 1) > RATE_TOLERANCE:
+        if abs(samples.dt * requirements.rate_hz - 1) > RATE_TOLERANCE:
             raise PayloadError(
-                "wrong_rate", f"{1 / samples.dt:.3g} samples/s, the model reads {wants.rate_hz:g}"
+                "wrong_rate",
+                f"{1 / samples.dt:.3g} samples/s, the model reads {requirements.rate_hz:g}",
             )
         # The schema of a miniature's block says which channels it has.
         if samples.type != MINI:
-            _check_channels(samples, wants)
+            _check_channels(samples, requirements)
 
 
-def _check_type(kind: str) -> None:
+def _check_type(turbine_type: str) -> None:
     try:
-        topics.level(kind)
+        topics.level(turbine_type)
     except ValueError as error:
-        raise PayloadError("wrong_fields", f"type {kind[:64]!r} is not a name") from error
+        raise PayloadError("wrong_fields", f"type {turbine_type[:64]!r} is not a name") from error
 
 
 def _check_range(samples: Samples) -> None:
@@ -116,8 +117,8 @@ def _check_range(samples: Samples) -> None:
         )
 
 
-def _check_channels(samples: Samples, wants: Wants) -> None:
-    missing = sorted(set(wants.channels).difference(samples.names))
+def _check_channels(samples: Samples, requirements: Requirements) -> None:
+    missing = sorted(set(requirements.channels).difference(samples.names))
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         raise PayloadError(

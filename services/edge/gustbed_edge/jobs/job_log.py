@@ -26,7 +26,7 @@ class Outcome:
     reported: bool = False
 
 
-class Journal:
+class JobLog:
     """Outcomes by job and execution number. Used by the update thread only."""
 
     def __init__(self, folder: Path) -> None:

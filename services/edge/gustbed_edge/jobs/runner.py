@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gustbed_core.package import PackageError
 from gustbed_edge.cloud.aws.jobs import Execution, JobsUnavailableError
-from gustbed_edge.jobs.job_log import Journal, Outcome
+from gustbed_edge.jobs.job_log import JobLog, Outcome
 from gustbed_edge.models.installer import Installer
 
 log = logging.getLogger(__name__)
@@ -26,18 +26,18 @@ class Jobs(Protocol):
         """Raises ``JobsUnavailableError``."""
 
 
-class Updater:
+class JobRunner:
     """Executes each job once, whatever the service delivers twice.
 
     An outcome is written down first and reported when that is possible; failing to report never
     undoes it.
     """
 
-    def __init__(self, installer: Installer, journal: Journal) -> None:
+    def __init__(self, installer: Installer, job_log: JobLog) -> None:
         self.running: str | None = None
         """What is being installed and how far it is, for the heartbeat."""
         self._installer = installer
-        self._journal = journal
+        self._job_log = job_log
         self._jobs: Jobs | None = None
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -73,7 +73,7 @@ class Updater:
             if execution is None or (execution.job, execution.number) == last:
                 return
             last = (execution.job, execution.number)
-            self._journal.record(self._outcome(execution))
+            self._job_log.record(self._outcome(execution))
             self._report(jobs)
 
     def _run(self) -> None:
@@ -94,12 +94,12 @@ class Updater:
                 pause = RETRY_SECONDS
 
     def _report(self, jobs: Jobs) -> None:
-        for outcome in self._journal.unreported():
+        for outcome in self._job_log.unreported():
             jobs.report(outcome)
-            self._journal.reported(outcome)
+            self._job_log.reported(outcome)
 
     def _outcome(self, execution: Execution) -> Outcome:
-        known = self._journal.find(execution.job, execution.number)
+        known = self._job_log.find(execution.job, execution.number)
         if known is not None:
             # Delivered again, for instance because the report got lost: say it again.
             return Outcome(known.job, known.execution, known.status, known.details)

@@ -44,7 +44,7 @@ class Limits:
 
 
 class Scoring(Protocol):
-    """What an installer needs of the scoring thread; ``gustbed_edge.pipeline.Pipeline`` is it.
+    """What an installer needs of the scoring thread; ``gustbed_edge.pipeline.ScoringThread`` is it.
 
     Every method takes effect between two batches; the first four raise ``TimeoutError`` if the
     thread does not get there.
@@ -53,17 +53,17 @@ class Scoring(Protocol):
     def serve(self, detector: Detector) -> None:
         """Let a model serve the turbines of its type."""
 
-    def withdraw(self, kind: str) -> None:
+    def withdraw(self, turbine_type: str) -> None:
         """Let none serve this type."""
 
-    def challenge(self, detector: Detector) -> None:
-        """Let a model challenge the one that serves its type."""
+    def start_shadow(self, detector: Detector) -> None:
+        """Let a model run in shadow of the one that serves its type."""
 
-    def dismiss(self, kind: str) -> None:
-        """Let none challenge this type's."""
+    def stop_shadow(self, turbine_type: str) -> None:
+        """Let none run in shadow of this type's."""
 
-    def challenging(self, kind: str) -> bool:
-        """Whether a challenger of this type still runs."""
+    def runs_shadow(self, turbine_type: str) -> bool:
+        """Whether a shadow model of this type still runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _Installed:
 
 
 class Installer:
-    """Turns job documents into models that serve or challenge.
+    """Turns job documents into models that serve or run in shadow.
 
     ``keys`` reads the keys that may sign now. Used by one thread.
     """
@@ -85,7 +85,7 @@ class Installer:
         store: ModelStore,
         *,
         serving: Mapping[str, Loaded],
-        challengers: Mapping[str, Loaded],
+        shadow_models: Mapping[str, Loaded],
         keys: Callable[[], Keys],
         scoring: Scoring,
         limits: Limits,
@@ -93,7 +93,7 @@ class Installer:
         fetch: Callable[[str, int, str, Path], bytes] = download,
     ) -> None:
         self._serving = dict(serving)
-        self._challengers = dict(challengers)
+        self._shadow_models = dict(shadow_models)
         self._store = store
         self._keys = keys
         self._scoring = scoring
@@ -102,7 +102,7 @@ class Installer:
         self._fetch = fetch
 
     def install(self, job: str, document: object, progress: Progress) -> Release:
-        """Install what a job document asks for; return what serves, or challenges, now.
+        """Install what a job document asks for; return what serves, or runs in shadow, now.
 
         Raises ``PackageError``, whose reason is the code to report; the models that ran before
         then go on.
@@ -145,59 +145,59 @@ class Installer:
         )
         return detector
 
-    def _exchange(self, kind: str, loaded: Loaded, slot: Slot) -> None:
-        before = self._serving.get(kind)
+    def _exchange(self, turbine_type: str, loaded: Loaded, slot: Slot) -> None:
+        before = self._serving.get(turbine_type)
         with _swapping():
             self._scoring.serve(loaded.detector)
         try:
-            committed = self._store.commit(kind, slot)
+            committed = self._store.commit(turbine_type, slot)
         except OSError:
             # What does not survive a restart must not serve until then either.
             if before is not None:
                 self._scoring.serve(before.detector)
             else:
-                self._scoring.withdraw(kind)
+                self._scoring.withdraw(turbine_type)
             raise
-        self._serving[kind] = loaded
-        if committed.challenger is None and self._challengers.pop(kind, None) is not None:
+        self._serving[turbine_type] = loaded
+        if committed.shadow is None and self._shadow_models.pop(turbine_type, None) is not None:
             try:
-                self._scoring.dismiss(kind)
+                self._scoring.stop_shadow(turbine_type)
             except TimeoutError as error:
-                log.warning("the challenger of type %s runs on: %s", kind, error)
+                log.warning("the shadow model of type %s runs on: %s", turbine_type, error)
 
-    def _begin(self, kind: str, loaded: Loaded, slot: Slot) -> None:
-        before = self._challengers.get(kind)
+    def _begin(self, turbine_type: str, loaded: Loaded, slot: Slot) -> None:
+        before = self._shadow_models.get(turbine_type)
         with _swapping():
-            self._scoring.challenge(loaded.detector)
+            self._scoring.start_shadow(loaded.detector)
         try:
-            self._store.challenge(kind, slot)
+            self._store.set_shadow(turbine_type, slot)
         except OSError:
             if before is not None:
-                self._scoring.challenge(before.detector)
+                self._scoring.start_shadow(before.detector)
             else:
-                self._scoring.dismiss(kind)
+                self._scoring.stop_shadow(turbine_type)
             raise
-        self._challengers[kind] = loaded
+        self._shadow_models[turbine_type] = loaded
 
     def _already(self, job: str, release: Release) -> bool:
         """Whether this very package was committed in this role and runs: the wish is fulfilled."""
-        for kind, committed in self._store.committed().items():
+        for turbine_type, committed in self._store.committed().items():
             serves = release.role == "serve"
-            slot = committed.current if serves else committed.challenger
+            slot = committed.current if serves else committed.shadow
             wanted = (release.name, release.version, release.sha256)
             if slot is None or (slot.name, slot.version, slot.sha256) != wanted:
                 continue
-            running = (self._serving if serves else self._challengers).get(kind)
+            running = (self._serving if serves else self._shadow_models).get(turbine_type)
             if running is None or running.slot != slot:
                 continue
-            if serves or self._scoring.challenging(kind):
+            if serves or self._scoring.runs_shadow(turbine_type):
                 log.info("job %s: %s %s runs already", job, release.name, release.version)
                 return True
         return False
 
     def _check_version(self, release: Release) -> None:
-        kind = self._kind_of(release.name)
-        installed = self._installed(kind) if kind is not None else None
+        turbine_type = self._type_of(release.name)
+        installed = self._installed(turbine_type) if turbine_type is not None else None
         if installed is None or installed.name != release.name or release.rollback:
             return
         offered, current = version_key(release.version), version_key(installed.version)
@@ -210,23 +210,24 @@ class Installer:
         )
 
     def _check_type(self, release: Release, manifest: Manifest) -> None:
-        kind = manifest.turbine_type
-        known = self._kind_of(release.name)
-        if known not in (None, kind):
+        turbine_type = manifest.turbine_type
+        known = self._type_of(release.name)
+        if known not in (None, turbine_type):
             raise PackageError(
-                "wrong_model", f"{release.name!r} is for type {known!r} here, this one for {kind!r}"
+                "wrong_model",
+                f"{release.name!r} is for type {known!r} here, this one for {turbine_type!r}",
             )
-        installed = self._installed(kind)
+        installed = self._installed(turbine_type)
         if installed is not None and installed.name != release.name:
             raise PackageError(
                 "wrong_model",
-                f"{release.name!r} offered for type {kind!r}, {installed.name!r} installed",
+                f"{release.name!r} offered for type {turbine_type!r}, {installed.name!r} installed",
             )
-        serving = self._serving.get(kind)
+        serving = self._serving.get(turbine_type)
         if serving is None:
             if release.role == "shadow":
                 raise PackageError(
-                    "nothing_to_challenge", f"no model serves turbines of type {kind!r}"
+                    "nothing_to_challenge", f"no model serves turbines of type {turbine_type!r}"
                 )
             return
         rate = serving.detector.manifest.sample_rate_hz
@@ -234,20 +235,20 @@ class Installer:
             raise PackageError(
                 "wrong_rate",
                 f"the model reads {manifest.sample_rate_hz:g} samples/s, turbines of type "
-                f"{kind!r} send {rate:g}",
+                f"{turbine_type!r} send {rate:g}",
             )
 
-    def _kind_of(self, name: str) -> str | None:
+    def _type_of(self, name: str) -> str | None:
         """The turbine type that a model name is taken by."""
-        for kind in {*self._store.committed(), *self._serving}:
-            installed = self._installed(kind)
+        for turbine_type in {*self._store.committed(), *self._serving}:
+            installed = self._installed(turbine_type)
             if installed is not None and installed.name == name:
-                return kind
+                return turbine_type
         return None
 
-    def _installed(self, kind: str) -> _Installed | None:
-        serving = self._serving.get(kind)
-        current = self._store.committed().get(kind, Committed()).current
+    def _installed(self, turbine_type: str) -> _Installed | None:
+        serving = self._serving.get(turbine_type)
+        current = self._store.committed().get(turbine_type, Committed()).current
         if current is not None and (serving is None or serving.slot != current):
             # It does not load. What serves instead may be newer: then that is what counts.
             version = current.version

@@ -1,15 +1,15 @@
-"""The model store: what serves each turbine type, what served before, what challenges, and what
+"""The model store: what serves each turbine type, what served before, what runs in shadow, and what
 the factory gave.
 
 ``<data>/models/<name>-<version>/`` is a slot with ``package.tar.gz`` and ``release.json``, that of
-a challenger ``<name>-<version>-shadow/``; ``committed.json`` names them by turbine type.
+a shadow model ``<name>-<version>-shadow/``; ``committed.json`` names them by turbine type.
 """
 
 import logging
 import math
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -60,18 +60,18 @@ class Slot:
         return name if self.role == "serve" else f"{name}-{self.role}"
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """The slots of one turbine type: what serves, what served before, what challenges."""
+class Committed(msgspec.Struct, frozen=True):
+    """The slots of one turbine type: what serves, what served before, what runs in shadow."""
 
     current: Slot | None = None
     previous: Slot | None = None
-    challenger: Slot | None = None
+    shadow: Slot | None = msgspec.field(default=None, name="challenger")
+    """On disk by its first name, so that older stores are read, and older releases read ours."""
 
     @property
     def slots(self) -> list[Slot]:
         """Those that there are."""
-        return [slot for slot in (self.current, self.previous, self.challenger) if slot]
+        return [slot for slot in (self.current, self.previous, self.shadow) if slot]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class ModelStore:
             log.error("%s: %s; starting from the factory models", path, error)  # noqa: TRY400
             return {}
         types = pointer.types or {MINI: Committed(pointer.current, pointer.previous)}
-        return {kind: _sound(committed) for kind, committed in types.items()}
+        return {turbine_type: _sound(committed) for turbine_type, committed in types.items()}
 
     def stage(self, release: Release, signature: Signature, archive: bytes, job: str) -> Slot:
         """Write a release into its slot, durably. The serving slots are not touched."""
@@ -132,27 +132,30 @@ class ModelStore:
         sync_folder(self._folder)
         return slot
 
-    def commit(self, kind: str, slot: Slot) -> Committed:
+    def commit(self, turbine_type: str, slot: Slot) -> Committed:
         """Make a staged slot the one that serves a turbine type after a restart; keep the one
-        before it. A challenger that is not newer has lost its point and goes.
+        before it. A shadow model that is not newer has lost its point and goes.
         """
-        before = self.committed().get(kind, Committed())
+        before = self.committed().get(turbine_type, Committed())
         previous = before.previous if _same(before.current, slot) else before.current
-        challenger = before.challenger
-        if challenger and version_key(challenger.version) <= version_key(slot.version):
-            challenger = None
-        return self._point(kind, Committed(slot, previous, challenger))
+        shadow = before.shadow
+        if shadow and version_key(shadow.version) <= version_key(slot.version):
+            shadow = None
+        return self._point(turbine_type, Committed(slot, previous, shadow))
 
-    def challenge(self, kind: str, slot: Slot) -> Committed:
-        """Make a staged slot the one that challenges after a restart."""
-        return self._point(kind, replace(self.committed().get(kind, Committed()), challenger=slot))
+    def set_shadow(self, turbine_type: str, slot: Slot) -> Committed:
+        """Make a staged slot the one that runs in shadow after a restart."""
+        return self._point(
+            turbine_type,
+            msgspec.structs.replace(self.committed().get(turbine_type, Committed()), shadow=slot),
+        )
 
     def read(self, slot: Slot) -> tuple[Release, Signature, bytes]:
         """A slot's content. Raises ``GustbedError`` naming the file that is missing."""
         return _read_pair(self._folder / slot.folder)
 
-    def _point(self, kind: str, committed: Committed) -> Committed:
-        types = self.committed() | {kind: committed}
+    def _point(self, turbine_type: str, committed: Committed) -> Committed:
+        types = self.committed() | {turbine_type: committed}
         write_atomic(self._folder / POINTER, msgspec.json.encode(_Pointer(types)))
         kept = {slot.folder for each in types.values() for slot in each.slots}
         for folder in self._folder.iterdir():
@@ -181,31 +184,36 @@ def check_package(release: Release, signature: Signature, archive: bytes, keys: 
 def load_serving(store: ModelStore, keys: Keys, factory: Path) -> dict[str, Loaded]:
     """By turbine type: the committed model, else the one before it, else the factory's."""
     found = load_factory(factory)
-    for kind, committed in store.committed().items():
+    for turbine_type, committed in store.committed().items():
         loaded = _first(
-            store, keys, kind, [("committed", committed.current), ("previous", committed.previous)]
+            store,
+            keys,
+            turbine_type,
+            [("committed", committed.current), ("previous", committed.previous)],
         )
         if loaded is not None:
-            found[kind] = loaded
+            found[turbine_type] = loaded
     if not found:
         log.error("no model loads: verdicts are 'unknown' until one comes")
     return found
 
 
-def load_challengers(
+def load_shadow_models(
     store: ModelStore, keys: Keys, serving: Mapping[str, Loaded]
 ) -> dict[str, Loaded]:
-    """By turbine type: the challenger of the model that serves."""
+    """By turbine type: the shadow model of the model that serves."""
     found = {}
-    for kind, committed in store.committed().items():
-        loaded = _first(store, keys, kind, [("challenging", committed.challenger)])
-        if loaded is None or kind not in serving:
+    for turbine_type, committed in store.committed().items():
+        loaded = _first(store, keys, turbine_type, [("shadow", committed.shadow)])
+        if loaded is None or turbine_type not in serving:
             continue
-        rates = (one.detector.manifest.sample_rate_hz for one in (loaded, serving[kind]))
+        rates = (one.detector.manifest.sample_rate_hz for one in (loaded, serving[turbine_type]))
         if len(set(rates)) == 1:
-            found[kind] = loaded
+            found[turbine_type] = loaded
         else:
-            log.error("challenger of type %s: not at the rate of the model that serves", kind)
+            log.error(
+                "shadow model of type %s: not at the rate of the model that serves", turbine_type
+            )
     return found
 
 
@@ -230,14 +238,14 @@ def load_factory(folder: Path) -> dict[str, Loaded]:
 
 
 def _first(
-    store: ModelStore, keys: Keys, kind: str, candidates: Iterable[tuple[str, Slot | None]]
+    store: ModelStore, keys: Keys, turbine_type: str, candidates: Iterable[tuple[str, Slot | None]]
 ) -> Loaded | None:
     for origin, slot in candidates:
         if slot is None:
             continue
         try:
             release, signature, archive = store.read(slot)
-            return _load(release, signature, archive, keys, slot, kind)
+            return _load(release, signature, archive, keys, slot, turbine_type)
         except GustbedError as error:
             log.error(  # noqa: TRY400
                 "%s model %s %s does not load: %s", origin, slot.name, slot.version, error
@@ -251,12 +259,12 @@ def _load(
     archive: bytes,
     keys: Keys,
     slot: Slot | None,
-    kind: str | None = None,
+    turbine_type: str | None = None,
 ) -> Loaded:
     package = check_package(release, signature, archive, keys)
     if release.role != (slot.role if slot else "serve"):
         raise PackageError("wrong_role", f"released to {release.role}, which this slot is not for")
-    if kind not in (None, package.manifest.turbine_type):
+    if turbine_type not in (None, package.manifest.turbine_type):
         raise PackageError(
             "wrong_model", f"it is for turbines of type {package.manifest.turbine_type}"
         )
@@ -277,10 +285,7 @@ def _read_pair(folder: Path) -> tuple[Release, Signature, bytes]:
 def _sound(committed: Committed) -> Committed:
     """Without slots whose names lead elsewhere: the file may have been spoilt."""
     return Committed(
-        *(
-            _sound_slot(slot)
-            for slot in (committed.current, committed.previous, committed.challenger)
-        )
+        *(_sound_slot(slot) for slot in (committed.current, committed.previous, committed.shadow))
     )
 
 

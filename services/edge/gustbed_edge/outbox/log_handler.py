@@ -8,7 +8,7 @@ from gustbed_core.events import LogLine
 MAX_MESSAGE = 500
 
 
-class CloudLog(logging.Handler):
+class CloudLogHandler(logging.Handler):
     """Passes records of ours on as ``LogLine``; never raises into the code that logs."""
 
     def __init__(self, keep: Callable[[LogLine], None], level: int = logging.WARNING) -> None:

@@ -10,15 +10,15 @@ from gustbed_core.jobs import Role
 from gustbed_core.settings import SiteSettings
 from gustbed_core.telemetry import MINI
 from gustbed_edge.capture.writer import CaptureWriter
-from gustbed_edge.cloud.device_shadows import ShadowBridge
+from gustbed_edge.cloud.device_shadows import DeviceShadows
 from gustbed_edge.ingest.quarantine import Quarantine
-from gustbed_edge.ingest.queue import Intake
+from gustbed_edge.ingest.queue import ReceiveQueue
 from gustbed_edge.outbox.store import Outbox
 from gustbed_edge.reporting.metrics import Metric, Sample, render
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.scorer import Scorer
-from gustbed_edge.scoring.shadow_models import Challengers
-from gustbed_edge.scoring.thread import Pipeline
+from gustbed_edge.scoring.shadow_models import ShadowModels
+from gustbed_edge.scoring.thread import ScoringThread
 
 STUCK_SECONDS = 10.0
 
@@ -58,13 +58,13 @@ class Reporter:
 
     site: SiteSettings
     scorer: Scorer
-    challengers: Challengers
+    shadow_models: ShadowModels
     captures: CaptureWriter
-    pipeline: Pipeline
-    intake: Intake
+    pipeline: ScoringThread
+    queue: ReceiveQueue
     outbox: Outbox
     quarantine: Quarantine
-    bridge: ShadowBridge
+    device_shadows: DeviceShadows
     site_connected: Callable[[], bool]
     cloud_connected: Callable[[], bool]
     update: Callable[[], str | None]
@@ -88,7 +88,7 @@ class Reporter:
             buffered=self.outbox.waiting,
             update=self.update(),
             models=dict(self.scorer.models),
-            challengers=self.challengers.comparisons(),
+            challengers=self.shadow_models.comparisons(),
         )
 
     def status(self) -> dict[str, object]:
@@ -113,12 +113,12 @@ class Reporter:
         return [reason for reason, bad in checks.items() if bad]
 
     def health(self) -> dict[str, object]:
-        """The reasons, and which models serve and challenge, by turbine type."""
+        """The reasons, and which models serve and run in shadow, by turbine type."""
         return {
             "reasons": self.reasons(),
             "models": self.scorer.models,
             "challengers": {
-                kind: compared.model for kind, compared in self.challengers.comparisons().items()
+                kind: compared.model for kind, compared in self.shadow_models.comparisons().items()
             },
         }
 
@@ -126,7 +126,7 @@ class Reporter:
         """Every model that runs here, with its figures and its card."""
         running: tuple[tuple[Role, Mapping[str, Detector]], ...] = (
             ("serve", self.scorer.detectors),
-            ("shadow", self.challengers.detectors),
+            ("shadow", self.shadow_models.detectors),
         )
         return [
             ModelInfo(
@@ -146,7 +146,7 @@ class Reporter:
         prefix = "gustbed_edge_"
         samples = [
             Sample(f"{prefix}verdicts_total", {}, self.pipeline.verdicts),
-            Sample(f"{prefix}intake_dropped_total", {}, self.intake.dropped),
+            Sample(f"{prefix}intake_dropped_total", {}, self.queue.dropped),
             Sample(f"{prefix}batch_failures_total", {}, self.pipeline.failures),
             Sample(f"{prefix}outbox_messages", {}, self.outbox.waiting),
             Sample(f"{prefix}outbox_bytes", {}, self.outbox.waiting_bytes),
@@ -164,13 +164,13 @@ class Reporter:
             samples += [Sample(prefix + name, labels, value) for name, value in counts.items()]
             if status.score is not None:
                 samples.append(Sample(f"{prefix}score", labels, status.score))
-        for kind, count in dict(self.scorer.unscored.counts).items():
+        for kind, count in dict(self.scorer.unserved.counts).items():
             samples.append(Sample(f"{prefix}unscored_total", {"type": kind}, count))
         for reason, count in dict(self.quarantine.counts).items():
             samples.append(Sample(f"{prefix}rejected_total", {"reason": reason}, count))
         for kind, count in dict(self.outbox.dropped).items():
             samples.append(Sample(f"{prefix}outbox_dropped_total", {"kind": kind}, count))
-        for outcome, count in dict(self.bridge.counts).items():
+        for outcome, count in dict(self.device_shadows.counts).items():
             samples.append(Sample(f"{prefix}shadow_total", {"outcome": outcome}, count))
         for name, seconds in self.pipeline.latency().items():
             samples.append(Sample(f"{prefix}latency_seconds", {"quantile": name}, seconds))
@@ -185,12 +185,12 @@ class Reporter:
         for kind, model in self.scorer.models.items():
             labels = {"name": model.name, "version": model.version, "type": kind}
             samples.append(Sample(f"{prefix}model_info", labels, 1))
-        for kind, compared in self.challengers.comparisons().items():
+        for kind, compared in self.shadow_models.comparisons().items():
             for agreement in ("both", "neither", "only_serving", "only_challenger"):
                 labels = {"type": kind, "agreement": agreement}
                 count = getattr(compared, agreement)
                 samples.append(Sample(f"{prefix}challenger_verdicts_total", labels, count))
-        for kind, count in dict(self.challengers.dropped).items():
+        for kind, count in dict(self.shadow_models.dropped).items():
             samples.append(Sample(f"{prefix}challenger_dropped_total", {"type": kind}, count))
         for reason, count in dict(self.captures.counts).items():
             samples.append(Sample(f"{prefix}captures_total", {"reason": reason}, count))

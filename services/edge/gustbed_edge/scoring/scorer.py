@@ -22,13 +22,18 @@ from gustbed_core.telemetry import MINI, Samples
 from gustbed_edge.events.tracker import EventTracker
 from gustbed_edge.ingest.legacy import LegacyReader
 from gustbed_edge.ingest.quarantine import Quarantine
-from gustbed_edge.ingest.reader import Ingest, Wants
+from gustbed_edge.ingest.reader import BlockReader, Requirements
 from gustbed_edge.ingest.sequence import Arrival
 from gustbed_edge.ingest.sequence import Sequence as SequenceCounter
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.summaries import Summaries
-from gustbed_edge.scoring.type_scorer import AS_THE_MODEL_SAYS, Deciding, Group, detectors_of
-from gustbed_edge.scoring.unserved import Unscored
+from gustbed_edge.scoring.type_scorer import (
+    NO_OVERRIDES,
+    DecisionOverrides,
+    TypeScorer,
+    detectors_of,
+)
+from gustbed_edge.scoring.unserved import UnservedTypes
 from gustbed_edge.scoring.verdicts import Round, verdicts
 
 CLOCK_STEP_SECONDS = 2.0
@@ -83,56 +88,60 @@ class Scorer:
     def __init__(
         self,
         turbines: Sequence[str],
-        ingest: Ingest,
+        reader: BlockReader,
         tracker: EventTracker,
         quarantine: Quarantine,
         *,
-        deciding: Deciding = AS_THE_MODEL_SAYS,
+        overrides: DecisionOverrides = NO_OVERRIDES,
         legacy: LegacyReader | None = None,
         silent_after: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.unscored = Unscored()
+        self.unserved = UnservedTypes()
         self._turbines = tuple(turbines)
-        self._ingest = ingest
+        self._reader = reader
         self._tracker = tracker
         self._quarantine = quarantine
-        self._deciding = deciding
+        self._overrides = overrides
         self._legacy = legacy
         self._silent_after = silent_after
         self._monotonic = monotonic
         self._states = [_Turbine(SequenceCounter()) for _ in self._turbines]
         self._summaries = Summaries(len(self._turbines))
         # Miniatures are windowed and summed up even while no model judges them.
-        self._groups = {MINI: Group(len(self._turbines), deciding)}
+        self._types = {MINI: TypeScorer(len(self._turbines), overrides)}
 
     @property
     def detectors(self) -> Mapping[str, Detector]:
         """The models that serve, by turbine type."""
-        return detectors_of(self._groups)
+        return detectors_of(self._types)
 
     @property
     def models(self) -> Mapping[str, ModelRef]:
         """Their names and versions."""
-        return {kind: detector.model for kind, detector in self.detectors.items()}
+        return {turbine_type: detector.model for turbine_type, detector in self.detectors.items()}
 
     def serve(self, detector: Detector) -> None:
         """Judge turbines of the model's type by it from now on. Call between batches."""
         manifest = detector.manifest
-        kind = manifest.turbine_type
-        group = self._groups.get(kind) or Group(len(self._turbines), self._deciding)
-        group.serve(detector)
-        self._ingest.wants[kind] = Wants(manifest.sample_rate_hz, manifest.channel_names)
-        if kind == MINI and self._legacy is not None:
+        turbine_type = manifest.turbine_type
+        type_scorer = self._types.get(turbine_type) or TypeScorer(
+            len(self._turbines), self._overrides
+        )
+        type_scorer.serve(detector)
+        self._reader.requirements[turbine_type] = Requirements(
+            manifest.sample_rate_hz, manifest.channel_names
+        )
+        if turbine_type == MINI and self._legacy is not None:
             self._legacy.rate_hz = manifest.sample_rate_hz
-        self._groups[kind] = group
+        self._types[turbine_type] = type_scorer
 
-    def withdraw(self, kind: str) -> None:
+    def withdraw(self, turbine_type: str) -> None:
         """Judge turbines of this type no more. Call between batches."""
-        self._groups.pop(kind, None)
-        self._ingest.wants.pop(kind, None)
-        if kind == MINI:
-            self._groups[MINI] = Group(len(self._turbines), self._deciding)
+        self._types.pop(turbine_type, None)
+        self._reader.requirements.pop(turbine_type, None)
+        if turbine_type == MINI:
+            self._types[MINI] = TypeScorer(len(self._turbines), self._overrides)
 
     def score(self, batch: Iterable[Received]) -> Outcome:
         """Check, window and score what has come. Refused payloads go to quarantine, and types
@@ -144,14 +153,14 @@ class Scorer:
         windows: dict[str, list[NDArray[np.float32]]] = {}
         ready: list[NDArray[np.bool_]] = []
         for part in outcome.rounds:
-            taken = self._groups[part.type].take(part)
+            taken = self._types[part.type].take(part)
             ready.append(taken.ready)
             windows.setdefault(part.type, []).append(taken.windows)
             if part.type == MINI:
                 self._summaries.add(part.rows, taken.values, np.array(part.ends))
         ratios = {
-            kind: self._groups[kind].ratios(np.concatenate(parts))
-            for kind, parts in windows.items()
+            turbine_type: self._types[turbine_type].ratios(np.concatenate(parts))
+            for turbine_type, parts in windows.items()
         }
         used = dict.fromkeys(windows, 0)
         for part, full in zip(outcome.rounds, ready, strict=True):
@@ -190,37 +199,37 @@ class Scorer:
             )
         return statuses
 
-    def heard(self, kind: str) -> bool:
+    def heard(self, turbine_type: str) -> bool:
         """Whether any turbine has sent blocks of this type last."""
-        return any(state.type == kind for state in self._states)
+        return any(state.type == turbine_type for state in self._states)
 
     def take_summaries(self) -> list[TelemetrySummary]:
         """Means of the miniatures since the last call. Call from the scoring thread."""
         return self._summaries.take(self._turbines)
 
-    def channels(self, kind: str) -> tuple[str, ...] | None:
+    def channels(self, turbine_type: str) -> tuple[str, ...] | None:
         """What the model of a turbine type reads; None if none serves it."""
-        group = self._groups.get(kind)
-        detector = group.detector if group else None
+        type_scorer = self._types.get(turbine_type)
+        detector = type_scorer.detector if type_scorer else None
         return detector.manifest.channel_names if detector else None
 
-    def history(self, row: int, kind: str, samples: int) -> NDArray[np.float32] | None:
+    def history(self, row: int, turbine_type: str, samples: int) -> NDArray[np.float32] | None:
         """A turbine's latest unbroken samples, of its model's channels; None unless a model
         judges it as of this type. Call from the scoring thread.
         """
-        names = self.channels(kind)
-        if names is None or self._states[row].type != kind:
+        names = self.channels(turbine_type)
+        if names is None or self._states[row].type != turbine_type:
             return None
-        group = self._groups[kind]
-        return group.history(row, samples)[[group.names.index(name) for name in names]]
+        type_scorer = self._types[turbine_type]
+        return type_scorer.history(row, samples)[[type_scorer.names.index(name) for name in names]]
 
     def _read(self, item: Received) -> list[Samples]:
         try:
             if item.topic != topics.LEGACY_RAW or self._legacy is None:
-                return [self._ingest.read(item.topic, item.payload)]
+                return [self._reader.read(item.topic, item.payload)]
             blocks = self._legacy.read(item.payload)
             for block in blocks:
-                self._ingest.check(block)
+                self._reader.check(block)
         except PayloadError as error:
             self._quarantine.reject(item.topic, item.payload, error)
             return []
@@ -246,7 +255,10 @@ class Scorer:
                     shapes.append(shape)
                 rounds[index].append(member)
                 next_round[row] = index + 1
-        return [_round(kind, members) for (kind, _), members in zip(shapes, rounds, strict=True)]
+        return [
+            _round(turbine_type, members)
+            for (turbine_type, _), members in zip(shapes, rounds, strict=True)
+        ]
 
     def _arrive(
         self, samples: Samples, arrived: float, changed: dict[int, float]
@@ -254,22 +266,22 @@ class Scorer:
         """Count a block; None if it is stale or no model is for it. A turbine that is of another
         type now is noted in ``changed``, with the time of its last sample before.
         """
-        row = self._ingest.rows[samples.turbine]
+        row = self._reader.rows[samples.turbine]
         turbine = self._states[row]
         arrival = turbine.sequence.observe(samples.boot, samples.seq)
         turbine.last_arrival = arrived
         turbine.span = samples.dt * samples.values.shape[1]
-        kind = samples.type
-        known = kind in self._groups
+        turbine_type = samples.type
+        known = turbine_type in self._types
         if not known:
-            self.unscored.add(kind)
+            self.unserved.add(turbine_type)
         if arrival is Arrival.STALE:
             return None
-        if turbine.type != kind:
+        if turbine.type != turbine_type:
             if turbine.type is not None:
                 changed[row] = turbine.last_end
                 turbine.last_end = 0.0
-            turbine.type = kind
+            turbine.type = turbine_type
         if not known:
             turbine.state, turbine.score = "unknown", None
             # Should a model come for it, its samples are not adjacent to any before.
@@ -287,7 +299,7 @@ class Scorer:
         ratios: NDArray[np.float32],
         outcome: Outcome,
     ) -> None:
-        judgement = self._groups[part.type].conclude(part, ready, ratios)
+        judgement = self._types[part.type].conclude(part, ready, ratios)
         scored = judgement.scored
         if judgement.judge is not None and scored.any():
             ends = np.array(part.ends)
@@ -308,8 +320,8 @@ class Scorer:
         outcome.verdicts.extend(told)
 
 
-def _round(kind: str, members: list[_Member]) -> Round:
+def _round(turbine_type: str, members: list[_Member]) -> Round:
     rows, samples, ends, arrived, restarts = zip(*members, strict=True)
     places = np.array(rows, dtype=np.intp)
     restarted = places[np.array(restarts)] if any(restarts) else _NO_ROWS
-    return Round(kind, places, samples, ends, arrived, restarted)
+    return Round(turbine_type, places, samples, ends, arrived, restarted)

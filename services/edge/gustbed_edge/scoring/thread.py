@@ -11,11 +11,11 @@ import numpy as np
 from gustbed_core import codec, topics
 from gustbed_core.mqtt import Message
 from gustbed_edge.capture.capturer import Capturer
-from gustbed_edge.ingest.queue import Intake
+from gustbed_edge.ingest.queue import ReceiveQueue
 from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.scorer import Outcome, Received, Scorer
-from gustbed_edge.scoring.shadow_models import Challengers
+from gustbed_edge.scoring.shadow_models import ShadowModels
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +24,15 @@ LATENCIES_KEPT = 2048
 SWAP_TIMEOUT = 10.0
 
 
-class Pipeline:
+class ScoringThread:
     """From the intake to verdicts on the site broker and records for the cloud."""
 
     def __init__(
         self,
         site: str,
-        intake: Intake,
+        queue: ReceiveQueue,
         scorer: Scorer,
-        challengers: Challengers,
+        shadow_models: ShadowModels,
         capturer: Capturer,
         recorder: Recorder,
         publish: Callable[[Message], bool],
@@ -45,9 +45,9 @@ class Pipeline:
         self.failures = 0
         self.last_turn = time.monotonic()
         """When the thread last went round: how a stuck one is found."""
-        self._intake = intake
+        self._queue = queue
         self._scorer = scorer
-        self._challengers = challengers
+        self._shadow_models = shadow_models
         self._capturer = capturer
         self._recorder = recorder
         self._publish = publish
@@ -84,21 +84,21 @@ class Pipeline:
         """
         self._between_batches(lambda: self._scorer.serve(detector))
 
-    def withdraw(self, kind: str) -> None:
+    def withdraw(self, turbine_type: str) -> None:
         """Let no model serve this turbine type."""
-        self._between_batches(lambda: self._scorer.withdraw(kind))
+        self._between_batches(lambda: self._scorer.withdraw(turbine_type))
 
-    def challenge(self, detector: Detector) -> None:
-        """Let a model challenge the one that serves its type."""
-        self._between_batches(lambda: self._challengers.begin(detector))
+    def start_shadow(self, detector: Detector) -> None:
+        """Let a model run in shadow of the one that serves its type."""
+        self._between_batches(lambda: self._shadow_models.begin(detector))
 
-    def dismiss(self, kind: str) -> None:
-        """Let no model challenge this turbine type's."""
-        self._between_batches(lambda: self._challengers.end(kind))
+    def stop_shadow(self, turbine_type: str) -> None:
+        """Let no model run in shadow of this turbine type's."""
+        self._between_batches(lambda: self._shadow_models.end(turbine_type))
 
-    def challenging(self, kind: str) -> bool:
-        """Whether a challenger of this turbine type runs."""
-        return kind in self._challengers.comparisons()
+    def runs_shadow(self, turbine_type: str) -> bool:
+        """Whether a shadow model of this turbine type runs."""
+        return turbine_type in self._shadow_models.comparisons()
 
     def latency(self) -> dict[str, float]:
         """Seconds from a block's arrival to its verdict's publication, over the latest blocks."""
@@ -121,9 +121,9 @@ class Pipeline:
 
     def _run(self) -> None:
         summary_due = time.monotonic() + self._telemetry_interval
-        while not (self._stopping and not len(self._intake)):
+        while not (self._stopping and not len(self._queue)):
             self.last_turn = time.monotonic()
-            batch = self._intake.take(IDLE_SECONDS, self._grace, len(self._turbines))
+            batch = self._queue.take(IDLE_SECONDS, self._grace, len(self._turbines))
             try:
                 self._take_change()
                 if batch:
@@ -149,8 +149,8 @@ class Pipeline:
         self._tell(outcome)
         # Whatever follows comes after the verdicts, and gives way to a backlog.
         turbines = len(self._turbines)
-        busy = len(self._intake) >= turbines or len(batch) > 2 * turbines
-        for verdict in self._challengers.compare(outcome, busy=busy):
+        busy = len(self._queue) >= turbines or len(batch) > 2 * turbines
+        for verdict in self._shadow_models.compare(outcome, busy=busy):
             topic = topics.challenger(self._site, verdict.turbine)
             self._publish(Message(topic, codec.encode(verdict), qos=0))
         self._capturer.watch(outcome)

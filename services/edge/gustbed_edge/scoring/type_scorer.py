@@ -24,7 +24,7 @@ MAX_LAYOUTS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Deciding:
+class DecisionOverrides:
     """What this site wants otherwise than its models do; None: as the model says."""
 
     open_after: int | None = None
@@ -39,11 +39,11 @@ class Deciding:
         )
 
 
-AS_THE_MODEL_SAYS = Deciding()
+NO_OVERRIDES = DecisionOverrides()
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class RoundWindows:
     """A round's samples (k, channels, n), and the windows of those that are ``ready``."""
 
     values: NDArray[np.float64]
@@ -51,18 +51,18 @@ class Taken:
     windows: NDArray[np.float32]
 
 
-class Group:
+class TypeScorer:
     """Rows are those of the site; a row of another type is never touched.
 
     A miniature's samples are all kept, others' as far as the model reads them. Used by one thread.
     """
 
-    def __init__(self, turbines: int, deciding: Deciding) -> None:
+    def __init__(self, turbines: int, overrides: DecisionOverrides) -> None:
         self.detector: Detector | None = None
         self.judge: Judge | None = None
         self.names = CHANNEL_NAMES
         self._turbines = turbines
-        self._deciding = deciding
+        self._overrides = overrides
         self._windows = Windows(turbines, len(self.names), DEFAULT_WINDOW)
         self._layouts: dict[tuple[str, ...], NDArray[np.intp]] = {}
         self._engineer: Engineer | None = None
@@ -78,13 +78,13 @@ class Group:
             self._layouts.clear()
         elif manifest.window != self._windows.window:
             self._windows = self._windows.resized(manifest.window)
-        decision = self._deciding.instead_of(manifest.decision)
+        decision = self._overrides.instead_of(manifest.decision)
         self._engineer = Engineer(manifest.features, names)
         self._smoother = Smoother(self._turbines, len(manifest.features), decision.smooth)
         self.judge = Judge.of(manifest, decision)
         self.detector = detector
 
-    def take(self, part: Round) -> Taken:
+    def take(self, part: Round) -> RoundWindows:
         """Put a round's samples behind those before. Raises ``KeyError`` with a channel that a
         block lacks.
         """
@@ -92,7 +92,7 @@ class Group:
         values = self._values(part)
         self._windows.append(part.rows, values)
         ready = self._windows.ready(part.rows)
-        return Taken(values, ready, self._windows.latest(part.rows[ready]))
+        return RoundWindows(values, ready, self._windows.latest(part.rows[ready]))
 
     def features(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Windows to what the model sees. Only with a model."""
@@ -172,7 +172,11 @@ def channels(manifest: Manifest) -> tuple[str, ...]:
     return CHANNEL_NAMES if manifest.turbine_type == MINI else manifest.channel_names
 
 
-def detectors_of(groups: dict[str, Group]) -> dict[str, Detector]:
+def detectors_of(groups: dict[str, TypeScorer]) -> dict[str, Detector]:
     """The models at work, by turbine type; may be asked while the scoring thread changes them."""
     found = sorted(groups.copy().items())
-    return {kind: group.detector for kind, group in found if group.detector}
+    return {
+        turbine_type: type_scorer.detector
+        for turbine_type, type_scorer in found
+        if type_scorer.detector
+    }

@@ -10,17 +10,19 @@ MAX_TYPES = 16
 OTHER = "other"
 
 
-class Unscored:
+class UnservedTypes:
     """Counts blocks by turbine type, and says so once for each."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
 
-    def add(self, kind: str) -> None:
-        """Count a block of type ``kind``."""
-        if kind not in self.counts:
+    def add(self, turbine_type: str) -> None:
+        """Count a block of type ``turbine_type``."""
+        if turbine_type not in self.counts:
             if len(self.counts) >= MAX_TYPES:
-                kind = OTHER
-            if kind not in self.counts:
-                log.info("no model for turbines of type %s: their blocks are not scored", kind)
-        self.counts[kind] += 1
+                turbine_type = OTHER
+            if turbine_type not in self.counts:
+                log.info(
+                    "no model for turbines of type %s: their blocks are not scored", turbine_type
+                )
+        self.counts[turbine_type] += 1

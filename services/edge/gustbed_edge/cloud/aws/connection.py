@@ -32,7 +32,7 @@ RECONNECT_MS = (500, 8_000)
 SESSION_SECONDS = 24 * 3600
 
 
-class CloudLink:
+class IotConnection:
     """One thing's connection. ``on_client`` gets every new client before it connects;
     ``on_connected`` is called after each connection. Both must not block.
     """
