@@ -19,7 +19,7 @@ from gustbed_edge.settings import EdgeSettings
 
 DONE, FAILED = 0, 1
 HEALTH_TIMEOUT = 5.0
-MINI_MODEL = "windturbine"
+DEFAULT_MODEL = "windturbine"
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
@@ -91,10 +91,9 @@ def _health(_options: argparse.Namespace) -> int:
 
 
 def _csr(_options: argparse.Namespace) -> int:
-    from gustbed_edge.cloud.aws.identity import ensure_identity
+    from gustbed_edge.composition import open_cloud
 
-    settings = load(EdgeSettings)
-    path = ensure_identity(settings.data_dir, settings.enrol_dir, load(SiteSettings).thing)
+    path = open_cloud(load(SiteSettings), load(EdgeSettings)).identity.request()
     sys.stdout.write(f"{path}\n")
     return DONE
 
@@ -109,7 +108,7 @@ def _score(options: argparse.Namespace) -> int:
     )
 
     factory = load(EdgeSettings).factory_dir
-    detector = Detector(open_package(options.package or factory / MINI_MODEL / PACKAGE_FILE))
+    detector = Detector(open_package(options.package or factory / DEFAULT_MODEL / PACKAGE_FILE))
     values = read_recording(options.recording, detector.manifest)
 
     def line(verdict: OfflineVerdict) -> str:

@@ -1,234 +1,371 @@
-"""The part of the gateway that works without the cloud, put together."""
+"""The gateway, put together in one pass: whatever a part needs is there before it."""
 
-import logging
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
-from gustbed_core import codec, topics
-from gustbed_core.errors import GustbedError, PayloadError
-from gustbed_core.events import AnomalyEvent, ServiceState
-from gustbed_core.mqtt import Message, Session
+from gustbed_core import topics
+from gustbed_core.events import AnomalyEvent, Heartbeat
+from gustbed_core.mqtt import Handler
 from gustbed_core.settings import MqttSettings, SiteSettings
-from gustbed_edge.capture.capturer import Capturer
+from gustbed_core.turbine_types import TurbineType, load_types
 from gustbed_edge.capture.writer import CaptureWriter
+from gustbed_edge.choosing import choose, plug_in
 from gustbed_edge.cloud.device_shadows import DeviceShadows
-from gustbed_edge.events.tracker import EventTracker, Site
-from gustbed_edge.ingest.legacy import LegacyReader
+from gustbed_edge.cloud.ports import CLOUDS, Cloud, CloudContext, CloudListener
+from gustbed_edge.guard import Guard, SinkWorker, WorkloadWorker
 from gustbed_edge.ingest.quarantine import Quarantine
 from gustbed_edge.ingest.queue import ReceiveQueue
-from gustbed_edge.ingest.reader import BlockReader, check_size
-from gustbed_edge.models.signatures import Keys
-from gustbed_edge.models.store import Loaded, ModelStore, load_serving, load_shadow_models
+from gustbed_edge.ingest.reader import BlockReader
+from gustbed_edge.ingest.receiver import BlockReceiver
+from gustbed_edge.jobs.job_log import JobLog
+from gustbed_edge.jobs.runner import JobRunner
+from gustbed_edge.models.installer import Installer, Limits
+from gustbed_edge.models.loading import LoadedModels, load_models
+from gustbed_edge.models.store import ModelStore
+from gustbed_edge.models.update_operation import NAME as UPDATE_MODEL
+from gustbed_edge.models.update_operation import UpdateContext
 from gustbed_edge.outbox.recorder import Recorder
+from gustbed_edge.outbox.sender import Sender
 from gustbed_edge.outbox.store import Outbox
-from gustbed_edge.scoring.scorer import Scorer
-from gustbed_edge.scoring.shadow_models import ShadowModels
+from gustbed_edge.plugins import (
+    INPUTS,
+    JOB_OPERATIONS,
+    SINKS,
+    WORKLOADS,
+    Input,
+    InputContext,
+    InputFactory,
+    JobContext,
+    JobOperation,
+    OperationFactory,
+    SinkContext,
+    SinkFactory,
+    Workload,
+    WorkloadFactory,
+)
+from gustbed_edge.reporting.http_server import HealthServer, Views
+from gustbed_edge.reporting.provider import StatusProvider
+from gustbed_edge.reporting.providers import (
+    CaptureStatus,
+    CloudStatus,
+    IngestStatus,
+    OutboxStatus,
+    PluginStatus,
+    TelemetryStatus,
+)
+from gustbed_edge.reporting.reporter import Reporter
 from gustbed_edge.scoring.thread import ScoringThread
-from gustbed_edge.scoring.type_scorer import DecisionOverrides
 from gustbed_edge.settings import EdgeSettings
+from gustbed_edge.sinks.cloud import NAME as CLOUD_SINK
+from gustbed_edge.site_broker import SiteBroker
+from gustbed_edge.workloads.telemetry import NAME as TELEMETRY
+from gustbed_edge.workloads.telemetry import Telemetry, TelemetryContext
 
-log = logging.getLogger(__name__)
-
-SERVICE = "edge"
-USER = "edge"
-
-
-@dataclass(frozen=True)
-class Models:
-    """What was loaded at the start, by turbine type."""
-
-    store: ModelStore
-    serving: Mapping[str, Loaded]
-    shadow_models: Mapping[str, Loaded]
+STOP_SECONDS = 3.0
+"""For what is being written or scored; less for what is taken up again at the next start."""
+BRIEFLY = 1.0
 
 
 @dataclass(frozen=True)
-class SitePart:
-    """Its members, stopped by whoever starts them."""
+class Part:
+    """Something that is started once, and stopped."""
 
-    outbox: Outbox
-    session: Session
+    start: Callable[[], object]
+    stop: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Everything, put together. ``parts`` are in the order of starting; stopped in the opposite
+    order, what makes verdicts ends before what carries them away.
+    """
+
+    parts: tuple[Part, ...]
+    broker: SiteBroker
     recorder: Recorder
-    pipeline: ScoringThread
-    scorer: Scorer
-    shadow_models: ShadowModels
-    captures: CaptureWriter
-    queue: ReceiveQueue
+    heartbeat: Callable[[], Heartbeat]
+    http_port: int
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What depends on no plug-in but the cloud."""
+
+    site: SiteSettings
+    settings: EdgeSettings
+    types: Mapping[str, TurbineType]
+    cloud: Cloud
+    broker: SiteBroker
+    outbox: Outbox
     quarantine: Quarantine
-    device_shadows: DeviceShadows
+    queue: ReceiveQueue
+    reader: BlockReader
+    sender: Sender
+    guards: list[Guard] = field(default_factory=list)
 
 
-def load_models(folder: Path, keys: Keys, factory: Path) -> Models:
-    """Everything that the store and the factory have. Raises ``GustbedError``."""
-    store = ModelStore(folder)
-    serving = load_serving(store, keys, factory)
-    return Models(store, serving, load_shadow_models(store, keys, serving))
+@dataclass(frozen=True)
+class _Scoring:
+    """The scoring thread with its workloads; ``workers`` call those that are not Gustbed's own."""
+
+    thread: ScoringThread
+    receiver: BlockReceiver
+    telemetry: Telemetry | None
+    workers: tuple[WorkloadWorker, ...]
 
 
-def site_part(
-    site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, models: Models
-) -> SitePart:
-    """Make the members, none of them started yet. Raises ``GustbedError``."""
-    outbox = Outbox(
+def compose(
+    site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, outbox: Outbox
+) -> Gateway:
+    """Make every part. Raises ``GustbedError`` if something needs a person."""
+    base = _base(site, mqtt, settings, outbox)
+    store = ModelStore(settings.data_dir / "models")
+    keys = base.cloud.identity.signing_keys()
+    models = load_models(store, keys, settings.factory_dir, base.types)
+    sinks, recorder = _recording(base)
+    captures = CaptureWriter(
+        settings.data_dir, recorder.captures, max_bytes_per_day=settings.capture_max_bytes_per_day
+    )
+    scoring = _scoring(base, models, recorder, captures)
+    inputs = _inputs(base)
+    jobs = JobRunner(
+        base.cloud.jobs, _operations(base, store, models, scoring), JobLog(settings.data_dir)
+    )
+    shadows = DeviceShadows(
+        site.site,
+        site.turbine_ids,
+        base.broker.publish,
+        base.quarantine.reject,
+        base.cloud.shadows,
+    )
+    base.broker.subscribe(topics.every("reported", site.site), shadows.reported)
+    reporter = Reporter(site, _providers(base, models, scoring, captures, jobs, shadows))
+    http = HealthServer(settings.http_host, settings.http_port, _views(base, reporter))
+    listener = CloudListener(
+        partial(_connected, base.sender, jobs, shadows), jobs.wake, shadows.delta
+    )
+    parts = (
+        Part(http.start, http.stop),
+        Part(base.broker.start, base.broker.stop),
+        Part(partial(base.cloud.start, listener), base.cloud.stop),
+        Part(base.sender.start, partial(base.sender.stop, STOP_SECONDS)),
+        *(Part(sink.start, partial(sink.stop, BRIEFLY)) for sink in sinks),
+        Part(recorder.start, partial(recorder.stop, STOP_SECONDS)),
+        Part(captures.start, partial(captures.stop, BRIEFLY)),
+        *(Part(worker.start, partial(worker.stop, BRIEFLY)) for worker in scoring.workers),
+        Part(scoring.thread.start, scoring.thread.stop),
+        *inputs,
+        Part(jobs.start, partial(jobs.stop, BRIEFLY)),
+        Part(shadows.start, partial(shadows.stop, BRIEFLY)),
+    )
+    return Gateway(parts, base.broker, recorder, reporter.heartbeat, http.port)
+
+
+def open_outbox(settings: EdgeSettings) -> Outbox:
+    """The store of events and of what waits. Raises ``GustbedError``."""
+    return Outbox(
         settings.data_dir,
         max_bytes=settings.outbox_max_bytes,
         max_rows=settings.outbox_max_rows,
         events_kept=settings.events_kept,
     )
-    quarantine = Quarantine(settings.data_dir)
-    queue = ReceiveQueue(settings.queue_limit)
-    device_shadows = DeviceShadows(
-        site.site, site.turbine_ids, lambda message: session.publish(message), quarantine.reject
-    )
-    session = _session(site, mqtt, settings, queue, quarantine, device_shadows)
-    recorder = Recorder(outbox, lambda event: _announce(site, session, event))
-    overrides = DecisionOverrides(settings.open_after, settings.close_after)
-    tracker = EventTracker(Site(site.site, site.thing, site.turbine_ids))
-    recorder.events(tracker.resume(outbox.open_events()))
-    scorer = _scorer(site, settings, tracker, quarantine, overrides)
-    shadow_models = ShadowModels(
-        site.turbines, overrides=overrides, max_scoring_time=settings.max_scoring_time
-    )
-    _put_to_work(models, scorer, shadow_models)
-    captures = CaptureWriter(
-        settings.data_dir, recorder.captures, max_bytes_per_day=settings.capture_max_bytes_per_day
-    )
-    pipeline = ScoringThread(
-        site.site,
-        queue,
-        scorer,
-        shadow_models,
-        _capturer(site, settings, scorer, captures),
-        recorder,
-        session.publish,
-        turbines=site.turbine_ids,
-        grace=settings.grace,
-        telemetry_interval=settings.telemetry_interval,
-    )
-    return SitePart(
-        outbox,
-        session,
-        recorder,
-        pipeline,
-        scorer,
-        shadow_models,
-        captures,
-        queue,
-        quarantine,
-        device_shadows,
-    )
 
 
-def _put_to_work(models: Models, scorer: Scorer, shadow_models: ShadowModels) -> None:
-    for kind, loaded in models.serving.items():
-        scorer.serve(loaded.detector)
-        log.info("%s %s serves type %s", loaded.release.name, loaded.release.version, kind)
-    for kind, loaded in models.shadow_models.items():
-        shadow_models.begin(loaded.detector)
-        log.info(
-            "%s %s runs in shadow of type %s", loaded.release.name, loaded.release.version, kind
-        )
+def open_cloud(site: SiteSettings, settings: EdgeSettings) -> Cloud:
+    """The cloud that settings name, not connected. Raises ``GustbedError``."""
+    factory = CLOUDS.load(settings.cloud)
+    return factory(CloudContext(site.thing, settings.data_dir, settings.enrol_dir))
 
 
-def state_message(site: SiteSettings, state: str) -> Message:
-    """Birth (``online``) or last will, retained."""
-    online = state == "online"
-    payload = ServiceState(SERVICE, "online" if online else "offline", time.time())
-    return Message(topics.state(site.site, SERVICE), codec.encode(payload), qos=1, retain=True)
-
-
-def _session(
-    site: SiteSettings,
-    mqtt: MqttSettings,
-    settings: EdgeSettings,
-    queue: ReceiveQueue,
-    quarantine: Quarantine,
-    device_shadows: DeviceShadows,
-) -> Session:
-    def receive(topic: str, payload: bytes) -> None:
-        try:
-            check_size(payload)
-        except PayloadError as error:
-            quarantine.reject(topic, payload, error)
-        else:
-            queue.put(topic, payload)
-
-    subscriptions = {
-        topics.every("telemetry", site.site): receive,
-        topics.every("reported", site.site): device_shadows.reported,
-    }
-    if settings.legacy_turbine is not None:
-        subscriptions[topics.LEGACY_RAW] = receive
-    return Session(
-        mqtt,
-        user=USER,
-        client_id=f"gustbed-edge-{site.site}",
-        subscriptions=subscriptions,
-        will=state_message(site, "offline"),
-        births=lambda: [state_message(site, "online")],
-    )
-
-
-def _scorer(
-    site: SiteSettings,
-    settings: EdgeSettings,
-    tracker: EventTracker,
-    quarantine: Quarantine,
-    overrides: DecisionOverrides,
-) -> Scorer:
+def _base(site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, outbox: Outbox) -> _Base:
+    cloud = open_cloud(site, settings)
     reader = BlockReader(
         site.site,
         site.turbine_ids,
         max_clock_ahead=settings.max_clock_ahead,
         max_clock_behind=settings.max_clock_behind,
     )
-    return Scorer(
-        site.turbine_ids,
+    sender = Sender(
+        outbox,
+        cloud.uplink,
+        thing=site.thing,
+        site=site.site,
+        verdict_interval=settings.verdict_interval,
+        telemetry_interval=settings.telemetry_interval,
+    )
+    return _Base(
+        site,
+        settings,
+        load_types(site.types_dir),
+        cloud,
+        SiteBroker(site, mqtt),
+        outbox,
+        Quarantine(settings.data_dir),
+        ReceiveQueue(settings.queue_limit),
         reader,
-        tracker,
-        quarantine,
-        overrides=overrides,
-        legacy=_legacy(site, settings.legacy_turbine),
-        silent_after=settings.silent_after,
+        sender,
     )
 
 
-def _capturer(
-    site: SiteSettings, settings: EdgeSettings, scorer: Scorer, captures: CaptureWriter
-) -> Capturer:
-    # By the clock, so that after a restart it is not the first turbine's turn each time.
-    turns = time.time() / settings.capture_interval if settings.capture_interval else 0.0
-    return Capturer(
-        site.turbine_ids,
-        scorer,
-        captures.put,
-        interval=settings.capture_interval,
-        seconds=settings.capture_seconds,
-        first=int(turns % 1 * site.turbines),
-    )
+def _recording(base: _Base) -> tuple[list[SinkWorker], Recorder]:
+    context = SinkContext(base.site, base.broker.publish, base.sender.wake)
+
+    def make(_name: str, factory: SinkFactory, guard: Guard) -> SinkWorker:
+        return SinkWorker(factory(context), guard)
+
+    names = choose(SINKS, base.settings.sinks)
+    sinks = [each.plugin for each in plug_in(SINKS, names, make, base.guards).values()]
+
+    def announce(event: AnomalyEvent) -> None:
+        for sink in sinks:
+            sink.put(event)
+
+    return sinks, Recorder(base.outbox, announce, events_go_up=CLOUD_SINK in names)
 
 
-def _legacy(site: SiteSettings, turbine: str | None) -> LegacyReader | None:
-    if turbine is None:
-        return None
-    if turbine not in site.turbine_ids:
-        raise GustbedError(
-            f"GUSTBED_EDGE_LEGACY_TURBINE={turbine}",
-            f"choose one of {site.turbine_ids[0]} … {site.turbine_ids[-1]}",
+def _scoring(
+    base: _Base, models: LoadedModels, recorder: Recorder, captures: CaptureWriter
+) -> _Scoring:
+    names = choose(WORKLOADS, base.settings.workloads)
+    others = [name for name in names if name != TELEMETRY]
+    before = base.outbox.open_events()
+
+    def make(name: str, factory: WorkloadFactory, _guard: Guard) -> Workload:
+        return factory(
+            TelemetryContext(
+                base.site,
+                recorder.events,
+                tuple(_events_of(name, before, others)),
+                base.broker.publish,
+                base.settings,
+                base.types,
+                models,
+                base.reader.requirements,
+                recorder,
+                captures.put,
+                base.queue.__len__,
+            )
         )
-    return LegacyReader(turbine)
 
-
-def _announce(site: SiteSettings, session: Session, event: AnomalyEvent) -> None:
-    log.info(
-        "%s on %s %s by %s, peak score %.2f",
-        event.kind,
-        event.turbine,
-        event.change,
-        ", ".join(event.signals),
-        event.peak_score,
+    made = plug_in(WORKLOADS, names, make, base.guards)
+    workers = {
+        name: WorkloadWorker(each.plugin, each.guard) for name, each in made.items() if not each.own
+    }
+    receiver = BlockReceiver(base.reader, base.quarantine)
+    thread = ScoringThread(
+        base.queue,
+        receiver,
+        [(workers.get(name, each.plugin), each.guard) for name, each in made.items()],
+        enough=base.site.turbines,
+        grace=base.settings.grace,
     )
-    topic = topics.event(site.site, event.turbine)
-    session.publish(Message(topic, codec.encode(event), qos=1))
+    telemetry = made[TELEMETRY].plugin if TELEMETRY in made else None
+    assert telemetry is None or isinstance(telemetry, Telemetry)  # noqa: S101 - the name is ours
+    return _Scoring(thread, receiver, telemetry, tuple(workers.values()))
+
+
+def _events_of(
+    name: str, events: Iterable[AnomalyEvent], others: list[str]
+) -> Iterable[AnomalyEvent]:
+    """Those of a workload: it is named in them; whatever names no other one is of telemetry."""
+    for event in events:
+        if event.model.name == name or (name == TELEMETRY and event.model.name not in others):
+            yield event
+
+
+def _inputs(base: _Base) -> list[Part]:
+    def rate_hz(turbine_type: str) -> float | None:
+        required = base.reader.requirements.get(turbine_type)
+        return required.rate_hz if required else None
+
+    def make(name: str, factory: InputFactory, guard: Guard) -> Input | None:
+        def subscribe(topic_filter: str, handler: Handler) -> None:
+            def guarded(topic: str, payload: bytes) -> None:
+                guard.call(handler, topic, payload)
+
+            base.broker.subscribe(topic_filter, guarded)
+
+        return factory(
+            InputContext(
+                base.site,
+                base.settings,
+                partial(base.queue.put, name),
+                base.queue.put,
+                base.quarantine.reject,
+                rate_hz,
+                subscribe,
+            )
+        )
+
+    names = choose(INPUTS, base.settings.inputs)
+    return [
+        Part(
+            partial(each.guard.call, each.plugin.start), partial(each.guard.call, each.plugin.stop)
+        )
+        for each in plug_in(INPUTS, names, make, base.guards).values()
+    ]
+
+
+def _operations(
+    base: _Base, store: ModelStore, models: LoadedModels, scoring: _Scoring
+) -> dict[str, JobOperation]:
+    # Whoever may create jobs could start any of them: those of others only by name.
+    names = choose(JOB_OPERATIONS, base.settings.job_operations, every=False)
+    context = JobContext(base.site, base.settings.data_dir)
+    if scoring.telemetry is not None:
+        installer = Installer(
+            store,
+            serving=models.serving,
+            shadow_models=models.shadow,
+            keys=base.cloud.identity.signing_keys,
+            host=scoring.telemetry.host,
+            limits=Limits(base.site.turbines, base.settings.max_scoring_time, base.types),
+            scratch=base.settings.data_dir,
+        )
+        context = UpdateContext(base.site, base.settings.data_dir, installer)
+    else:
+        names = [name for name in names if name != UPDATE_MODEL]
+
+    def make(_name: str, factory: OperationFactory, _guard: Guard) -> JobOperation:
+        return factory(context)
+
+    made = plug_in(JOB_OPERATIONS, names, make, base.guards)
+    return {name: each.plugin for name, each in made.items()}
+
+
+def _providers(
+    base: _Base,
+    models: LoadedModels,
+    scoring: _Scoring,
+    captures: CaptureWriter,
+    jobs: JobRunner,
+    shadows: DeviceShadows,
+) -> list[StatusProvider]:
+    providers: list[StatusProvider] = [
+        IngestStatus(base.queue, base.quarantine, scoring.thread, lambda: base.broker.connected),
+        OutboxStatus(base.outbox),
+        CaptureStatus(captures),
+        CloudStatus(base.cloud.uplink, jobs, shadows),
+        PluginStatus(base.guards, scoring.thread),
+    ]
+    if scoring.telemetry is not None:
+        counters = scoring.receiver.counters
+        providers.insert(1, TelemetryStatus(scoring.telemetry, counters, models.missing))
+    return providers
+
+
+def _views(base: _Base, reporter: Reporter) -> Views:
+    return Views(
+        health=reporter.health,
+        status=reporter.status,
+        models=reporter.models,
+        events=base.outbox.events_since,
+        metrics=reporter.metrics,
+    )
+
+
+def _connected(sender: Sender, jobs: JobRunner, shadows: DeviceShadows) -> None:
+    sender.wake()
+    jobs.wake()
+    shadows.connected()

@@ -106,7 +106,7 @@ def connected(edge: RunningEdge) -> bool:
 
 
 def version(edge: RunningEdge) -> str:
-    return str(edge.get("/status")["model"]["version"])
+    return str(edge.get("/status")["models"]["mini"]["version"])
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_a_shadow_model_runs_in_shadow_until_it_is_promoted(place: Place) -> Non
 
 def tally(edge: RunningEdge) -> Any:
     """How the miniatures' shadow model compares, empty if there is none."""
-    return edge.get("/status")["challengers"].get("mini", {})
+    return edge.get("/status")["shadow_models"].get("mini", {})
 
 
 def test_another_types_model_is_installed_beside_the_first(place: Place) -> None:

@@ -199,7 +199,7 @@ def test_the_heartbeat_is_retained_and_tells_of_every_turbine(
     assert (heartbeat.thing, heartbeat.connected, heartbeat.model.name) == (
         SITE.thing,
         False,
-        "tiny",
+        "mill",
     )
 
 

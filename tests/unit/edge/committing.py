@@ -7,7 +7,8 @@ import pytest
 
 from gustbed_core.telemetry import MINI
 from gustbed_edge.models import store as models
-from gustbed_edge.models.store import Loaded, ModelStore
+from gustbed_edge.models.loading import Loaded
+from gustbed_edge.models.store import ModelStore
 from tests.support.packages import Signed, SigningKey
 
 KEY = SigningKey("k1")

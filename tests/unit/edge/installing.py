@@ -10,8 +10,9 @@ from gustbed_core.jobs import JobDocument
 from gustbed_core.package import PackageError
 from gustbed_core.telemetry import MINI
 from gustbed_edge.models.installer import Installer, Limits
+from gustbed_edge.models.loading import load_serving, load_shadow_models
 from gustbed_edge.models.signatures import Keys
-from gustbed_edge.models.store import ModelStore, load_serving, load_shadow_models
+from gustbed_edge.models.store import ModelStore
 from gustbed_edge.scoring.detector import Detector
 from tests.support.packages import (
     Signed,
@@ -50,7 +51,7 @@ class Site:
         options: dict[str, Any] = {
             "serving": self.serving,
             "keys": lambda: self.keys,
-            "scoring": self,
+            "host": self,
             "shadow_models": shadow_models,
             "limits": Limits(6, 5.0),
             "scratch": self.folder,

@@ -320,7 +320,7 @@ def test_a_disk_that_refuses_the_count_stops_nothing(tmp_path: Path) -> None:
 def running(tmp_path: Path) -> Iterator[Writer]:
     one = Writer(tmp_path, 10**9)
     yield one
-    one.writer.stop()
+    one.writer.stop(30)
 
 
 def test_stretches_are_packed_in_the_background(running: Writer) -> None:
@@ -351,4 +351,4 @@ def test_more_than_can_wait_is_dropped_and_counted_and_put_never_blocks(tmp_path
     assert one.writer.counts == {"dropped": 4}
     one.writer.start()
     wait_until(lambda: len(one.kept) == WAITING, "what waited is packed")
-    one.writer.stop()
+    one.writer.stop(30)

@@ -10,14 +10,14 @@ import pytest
 
 from gustbed_core import codec, topics
 from gustbed_core.mqtt import Message
-from gustbed_core.shadow import Desired, Reported, decode_desired
+from gustbed_core.turbine_state import Desired, Reported, decode_desired
 from gustbed_edge.cloud.device_shadows import (
     MAX_REPORTED_BYTES,
+    PAUSE_SECONDS,
     RETRY_SECONDS,
     DeviceShadows,
-    ShadowRefusedError,
-    ShadowsUnavailableError,
 )
+from gustbed_edge.cloud.ports import ShadowRefusedError, ShadowsUnavailableError
 from tests.support.ports import wait_until
 
 SECONDS = 3.0
@@ -56,11 +56,11 @@ class Bench:
             ("wt01", "wt02"),
             self._publish,
             lambda _topic, _payload, error: self.refused.append(error.reason),
+            self.shadows,
             update_seconds=SECONDS,
             pace_seconds=0.0,
             monotonic=lambda: self.now,
         )
-        self.device_shadows.use(self.shadows)
 
     def report(self, turbine: str = "wt01", **changes: Any) -> None:
         report = replace(REPORT, turbine=turbine, **changes)
@@ -127,10 +127,7 @@ def test_without_a_connection_reports_wait_and_go_up_after_it(bench: Bench) -> N
     bench.report(mode="starting")
     bench.report(mode="idle")
     assert bench.device_shadows.turn() is None
-    bench.device_shadows.use(None)
-    assert bench.device_shadows.turn() is None
     bench.shadows.connected = True
-    bench.device_shadows.use(bench.shadows)
     bench.device_shadows.turn()
     assert bench.shadows.modes() == ["idle"]
 
@@ -147,8 +144,7 @@ def test_a_new_connection_reports_everything_again(bench: Bench) -> None:
 def test_what_the_service_missed_is_tried_again_and_what_it_refused_is_not(bench: Bench) -> None:
     bench.report()
     bench.shadows.error = ShadowsUnavailableError("no answer")
-    with pytest.raises(ShadowsUnavailableError):
-        bench.device_shadows.turn()
+    assert bench.device_shadows.turn() == PAUSE_SECONDS
     assert bench.device_shadows.turn() == RETRY_SECONDS
     bench.now += RETRY_SECONDS
     bench.shadows.error = ShadowRefusedError("413 too large")
@@ -170,8 +166,8 @@ def test_the_thread_goes_on_after_a_failure_and_stops(bench: Bench) -> None:
     bench.shadows.error = None
     bench.report("wt02")
     wait_until(lambda: bench.shadows.updates, "the next one goes up")
-    bench.device_shadows.stop()
-    assert not bench.device_shadows._thread.is_alive()
+    bench.device_shadows.stop(30)
+    assert not bench.device_shadows.alive
 
 
 @pytest.mark.parametrize(

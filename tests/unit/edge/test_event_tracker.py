@@ -6,17 +6,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gustbed_core import event_kinds
 from gustbed_core.events import AnomalyEvent
-from gustbed_core.package import Decision
-from gustbed_core.violations import Violation
-from gustbed_edge.events.tracker import KINDS, UPDATE_SECONDS, EventTracker, Judge, Site
+from gustbed_core.signals import Decision
+from gustbed_edge.events.judge import Judge
+from gustbed_edge.events.tracker import UPDATE_SECONDS, EventTracker, Site
 from tests.support.packages import tiny_package
 
 SITE = Site("s", "gustbed-s", ("wt01", "wt02"))
 OPEN, CLOSE = 3, 4
 JUDGE = Judge.of(tiny_package().manifest, Decision(OPEN, CLOSE))
 MODEL = JUDGE.model
-VOLTAGE = KINDS.index(Violation.VOLTAGE)
+KINDS = JUDGE.kinds
 CALM, FAULT = 0.5, 2.0
 
 
@@ -50,7 +51,7 @@ def test_a_lasting_fault_is_exactly_one_event() -> None:
     assert [change.change for change in changes] == ["opened", "closed"]
     opened, closed = changes
     assert opened.id == closed.id
-    assert (opened.turbine, opened.kind, opened.model) == ("wt01", Violation.VOLTAGE, MODEL)
+    assert (opened.turbine, opened.kind, opened.model) == ("wt01", event_kinds.VOLTAGE, MODEL)
     assert opened.opened == 105.0
     assert closed.closed == 100.0 + 5 + 50 + CLOSE - 1
 
@@ -160,7 +161,7 @@ def judge(tracker: EventTracker, *, clock: Clock | None = None, **ratios: float)
     return changes[0] if changes else NOTHING
 
 
-NOTHING = AnomalyEvent("", "", "", "", Violation.SENSOR, 0, None, 0, MODEL, "updated")
+NOTHING = AnomalyEvent("", "", "", "", event_kinds.SENSOR, 0, None, 0, MODEL, "updated")
 
 
 def test_an_event_names_the_signals_that_carry_it_strongest_first() -> None:
@@ -168,7 +169,7 @@ def test_an_event_names_the_signals_that_carry_it_strongest_first() -> None:
     judge(one, roll=1.2)
     judge(one, roll=1.1, yaw=3.0)
     opened = judge(one, roll=1.5, voltage=0.9)
-    assert (opened.kind, opened.signals) == (Violation.VIBRATION, ["yaw", "roll"])
+    assert (opened.kind, opened.signals) == (event_kinds.VIBRATION, ["yaw", "roll"])
 
 
 def test_signals_are_merged_over_the_events_life_and_a_new_one_is_told() -> None:

@@ -9,15 +9,14 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from gustbed_core import event_kinds
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent, ModelRef
-from gustbed_core.violations import Violation
 from gustbed_edge.reporting.http_server import HealthServer, Views
-from gustbed_edge.reporting.metrics import Metric, Sample, render
 
 EVENT = AnomalyEvent(
-    "e", "s", "t", "wt01", Violation.ROTATION, 1.0, None, 2.0, ModelRef("m", "1.0.0"), "opened"
+    "e", "s", "t", "wt01", event_kinds.ROTATION, 1.0, None, 2.0, ModelRef("m", "1.0.0"), "opened"
 )
 
 INFO = ModelInfo(ModelRef("m", "1.0.0"), "mini", "serve", "compact", {"vus_pr": 0.9}, "# Card")
@@ -37,7 +36,7 @@ class Site:
                 status=lambda: {"site": "s", "model": None},
                 models=lambda: [INFO],
                 events=self.events,
-                metrics=lambda: "gustbed_up 1\n",
+                metrics=lambda: b"gustbed_up 1\n",
             ),
         )
 
@@ -110,13 +109,3 @@ def test_a_taken_port_is_named_with_the_mend() -> None:
         port = holder.getsockname()[1]
         with pytest.raises(GustbedError, match=f"{port}.*GUSTBED_EDGE_HTTP_PORT"):
             HealthServer("127.0.0.1", port, Site.__new__(Site))  # type: ignore[arg-type]
-
-
-def test_metrics_are_prometheus_text() -> None:
-    text = render(
-        [Metric("a_total", "counter", "counts"), Metric("b", "gauge", "unused")],
-        [Sample("a_total", {"t": 'q"\\'}, 3), Sample("a_total", {}, 0.25)],
-    )
-    assert text == (
-        '# HELP a_total counts\n# TYPE a_total counter\na_total{t="q\\"\\\\"} 3\na_total 0.25\n'
-    )

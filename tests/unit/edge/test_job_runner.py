@@ -8,11 +8,13 @@ import pytest
 
 from gustbed_core.jobs import Release
 from gustbed_core.package import PackageError
-from gustbed_edge.cloud.aws.jobs import Execution, JobsUnavailableError
-from gustbed_edge.jobs.job_log import FILE, KEPT, JobLog, Outcome
-from gustbed_edge.jobs.runner import JobRunner
+from gustbed_edge.cloud.ports import Execution, JobOutcome, JobsUnavailableError
+from gustbed_edge.jobs.job_log import FILE, KEPT, JobLog
+from gustbed_edge.jobs.runner import LOOK_SECONDS, RETRY_SECONDS, JobRunner
 from gustbed_edge.models.installer import Progress
+from gustbed_edge.models.update_operation import UpdateModel
 
+UPDATE = {"operation": "update_model"}
 RELEASE = Release("tiny", "1.1.0", 1, "0" * 64)
 
 
@@ -40,8 +42,9 @@ class FakeJobs:
 
     def __init__(self, *executions: Execution) -> None:
         self.queue = list(executions)
-        self.reports: list[Outcome] = []
+        self.reports: list[JobOutcome] = []
         self.away = False
+        self.connected = True
         self.refuses = False
         self.redelivers = False
 
@@ -50,7 +53,7 @@ class FakeJobs:
             raise JobsUnavailableError("away")
         return self.queue[0] if self.queue else None
 
-    def report(self, outcome: Outcome) -> bool:
+    def report(self, outcome: JobOutcome) -> bool:
         if self.away:
             raise JobsUnavailableError("away")
         self.reports.append(outcome)
@@ -59,7 +62,7 @@ class FakeJobs:
         return not self.refuses
 
 
-def key(outcome: Outcome) -> tuple[str, int]:
+def key(outcome: JobOutcome) -> tuple[str, int]:
     return outcome.job, outcome.execution
 
 
@@ -75,17 +78,17 @@ class Edge:
     def restart(self) -> None:
         """Stop and start the process."""
         self.job_log = JobLog(self.folder)
-        self.job_runner = JobRunner(self.installer, self.job_log)  # type: ignore[arg-type]
-        self.job_runner.use(self.jobs)
+        update = UpdateModel(self.installer)  # type: ignore[arg-type]
+        self.job_runner = JobRunner(self.jobs, {"update_model": update}, self.job_log)
 
-    def turn(self) -> None:
+    def turn(self) -> float:
         """What the thread does when it is woken."""
-        self.job_runner.turn()
+        return self.job_runner.turn()
 
 
 @pytest.fixture
 def jobs() -> FakeJobs:
-    return FakeJobs(Execution("a", 1, {}), Execution("b", 1, {}))
+    return FakeJobs(Execution("a", 1, UPDATE), Execution("b", 1, UPDATE))
 
 
 @pytest.fixture
@@ -97,14 +100,14 @@ def test_jobs_are_executed_one_after_the_other_and_reported(edge: Edge, jobs: Fa
     edge.turn()
     assert edge.installer.installed == ["a", "b"]
     details = {"name": "tiny", "version": "1.1.0"}
-    assert jobs.reports == [Outcome(job, 1, "SUCCEEDED", details) for job in ("a", "b")]
+    assert jobs.reports == [JobOutcome(job, 1, "SUCCEEDED", details) for job in ("a", "b")]
 
 
 def test_a_shadow_models_report_says_its_role(edge: Edge, jobs: FakeJobs) -> None:
     edge.installer.release = replace(RELEASE, role="shadow")
     edge.turn()
     details = {"name": "tiny", "version": "1.1.0", "role": "shadow"}
-    assert jobs.reports[0] == Outcome("a", 1, "SUCCEEDED", details)
+    assert jobs.reports[0] == JobOutcome("a", 1, "SUCCEEDED", details)
 
 
 def test_o2_a_refusal_is_reported_with_its_reason_and_the_next_job_goes_on(
@@ -127,8 +130,7 @@ def test_o5_failing_to_report_undoes_nothing_and_the_report_follows(
     edge: Edge, jobs: FakeJobs
 ) -> None:
     edge.installer.during = lambda: setattr(jobs, "away", True)
-    with pytest.raises(JobsUnavailableError):
-        edge.turn()
+    assert edge.turn() == RETRY_SECONDS
     assert edge.installer.installed == ["a"]
     assert edge.job_log.unreported() != []
     edge.installer.during = lambda: None
@@ -140,8 +142,7 @@ def test_o5_failing_to_report_undoes_nothing_and_the_report_follows(
 
 def test_o5_the_report_follows_also_after_a_restart(edge: Edge, jobs: FakeJobs) -> None:
     edge.installer.during = lambda: setattr(jobs, "away", True)
-    with pytest.raises(JobsUnavailableError):
-        edge.turn()
+    assert edge.turn() == RETRY_SECONDS
     edge.installer.during = lambda: None
     jobs.away = False
     edge.restart()
@@ -153,7 +154,7 @@ def test_o5_the_report_follows_also_after_a_restart(edge: Edge, jobs: FakeJobs) 
 def test_o5_the_report_does_not_wait_for_the_job_to_be_delivered_again(
     edge: Edge, jobs: FakeJobs
 ) -> None:
-    edge.job_log.record(Outcome("z", 1, "SUCCEEDED", {}))
+    edge.job_log.record(JobOutcome("z", 1, "SUCCEEDED", {}))
     jobs.queue = []
     edge.turn()
     assert [key(report) for report in jobs.reports] == [("z", 1)]
@@ -174,9 +175,9 @@ def test_o6_a_job_delivered_again_is_reported_again_but_not_executed(
 
 
 def test_a_second_execution_of_a_job_is_executed(edge: Edge, jobs: FakeJobs) -> None:
-    jobs.queue = [Execution("a", 1, {})]
+    jobs.queue = [Execution("a", 1, UPDATE)]
     edge.turn()
-    jobs.queue = [Execution("a", 2, {})]
+    jobs.queue = [Execution("a", 2, UPDATE)]
     edge.turn()
     assert edge.installer.installed == ["a", "a"]
 
@@ -198,8 +199,26 @@ def test_what_runs_is_visible_while_it_runs(edge: Edge) -> None:
 
 
 def test_without_a_connection_nothing_happens(edge: Edge) -> None:
-    edge.job_runner.use(None)
+    edge.jobs.connected = False
+    assert edge.turn() == LOOK_SECONDS
+    assert edge.installer.installed == []
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ([], "bad_document"),
+        ({}, "bad_document"),
+        ({"operation": 3}, "bad_document"),
+        ({"operation": "reboot"}, "wrong_operation"),
+    ],
+)
+def test_what_no_operation_is_for_is_refused(
+    edge: Edge, jobs: FakeJobs, document: object, reason: str
+) -> None:
+    jobs.queue = [Execution("a", 1, document)]
     edge.turn()
+    assert (jobs.reports[0].status, jobs.reports[0].details["reason"]) == ("FAILED", reason)
     assert edge.installer.installed == []
 
 
@@ -207,13 +226,13 @@ def test_a_journal_that_cannot_be_read_starts_anew(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"[{]")
     job_log = JobLog(tmp_path)
     assert job_log.unreported() == []
-    job_log.record(Outcome("a", 1, "FAILED", {}))
-    assert JobLog(tmp_path).unreported() == [Outcome("a", 1, "FAILED", {})]
+    job_log.record(JobOutcome("a", 1, "FAILED", {}))
+    assert JobLog(tmp_path).unreported() == [JobOutcome("a", 1, "FAILED", {})]
 
 
 def test_the_journal_is_bounded(tmp_path: Path) -> None:
     job_log = JobLog(tmp_path)
     for i in range(KEPT + 5):
-        job_log.record(Outcome(f"j{i}", 1, "SUCCEEDED", {}))
+        job_log.record(JobOutcome(f"j{i}", 1, "SUCCEEDED", {}))
     assert job_log.find("j4", 1) is None
     assert JobLog(tmp_path).find("j5", 1) is not None

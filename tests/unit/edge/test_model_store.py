@@ -9,8 +9,10 @@ import pytest
 from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Signature
 from gustbed_core.package import PackageError
 from gustbed_core.telemetry import MINI
+from gustbed_edge.models import loading
 from gustbed_edge.models import store as models
-from gustbed_edge.models.store import ModelStore, check_package, load_factory, load_serving
+from gustbed_edge.models.loading import check_package, load_factory, load_serving
+from gustbed_edge.models.store import ModelStore
 from tests.support.packages import Signed, SigningKey, sign_package, tiny_package
 from tests.unit.edge.committing import KEY, KEYS, commit, kills, version
 
@@ -126,7 +128,7 @@ def test_without_any_model_there_is_none_and_the_log_says_so(
 def test_a_factory_model_signed_by_another_key_does_not_load(
     factory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (factory / "tiny" / models.FACTORY_KEY).write_bytes(KEY.public_pem())
+    (factory / "tiny" / loading.FACTORY_KEY).write_bytes(KEY.public_pem())
     assert load_factory(factory) == {}
     assert "does not verify" in caplog.text
 

@@ -9,7 +9,8 @@ import pytest
 from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE
 from gustbed_core.telemetry import MINI
 from gustbed_edge.models import store as models
-from gustbed_edge.models.store import ModelStore, load_serving, load_shadow_models
+from gustbed_edge.models.loading import load_serving, load_shadow_models
+from gustbed_edge.models.store import ModelStore
 from tests.support.packages import (
     MILL,
     Signed,

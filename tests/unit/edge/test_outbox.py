@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from gustbed_core import event_kinds
 from gustbed_core.events import AnomalyEvent, ModelRef
-from gustbed_core.violations import Violation
 from gustbed_edge.outbox.store import FILE, Fragment, Outbox
 
 MODEL = ModelRef("tiny", "1.0.0")
@@ -25,7 +25,7 @@ def outbox(folder: Path, **changes: Any) -> Outbox:
 
 def event(name: str, **changes: Any) -> AnomalyEvent:
     made = AnomalyEvent(
-        name, "s", "gustbed-s", "wt01", Violation.VOLTAGE, 10.0, None, 2.0, MODEL, "opened"
+        name, "s", "gustbed-s", "wt01", event_kinds.VOLTAGE, 10.0, None, 2.0, MODEL, "opened"
     )
     return replace(made, **changes)
 

@@ -19,14 +19,14 @@ from gustbed_edge.ingest.quarantine import (
     Quarantine,
 )
 from gustbed_edge.ingest.reader import BlockReader, Requirements
-from tests.support.packages import calm
+from tests.support.packages import calm, mini_block
 
 NOW = 1_700_000_000.0
 TOPIC = topics.telemetry("s", "wt01")
 
 
 def block(**changes: Any) -> dict[str, Any]:
-    samples = Samples("wt01", "boot", 3, NOW - 1, 0.05, calm())
+    samples = mini_block("wt01", "boot", 3, NOW - 1, 0.05, calm())
     return asdict(block_from_samples(samples)) | changes
 
 
@@ -57,8 +57,8 @@ BAD: dict[str, tuple[str, bytes]] = {
     ),
     "ten megabytes": ("oversized", b"{" + b" " * 10 * 1024 * 1024),
     "unknown schema": ("wrong_schema", codec.encode(block(schema=2))),
-    "missing column": ("wrong_fields", codec.encode(block(columns={"rps": [1.0]}))),
-    "unknown column": ("wrong_fields", codec.encode(block(columns=columns(x=[1.0] * 10)))),
+    "missing column": ("wrong_fields", codec.encode(block(columns={"voltage": [1.0]}))),
+    "no column": ("wrong_fields", codec.encode(block(columns={}))),
     "uneven columns": ("wrong_fields", codec.encode(block(columns=columns(rps=[1.0])))),
     "text for number": ("wrong_fields", codec.encode(block(seq="3"))),
     "negative number": ("wrong_fields", codec.encode(block(seq=-1))),
@@ -117,7 +117,7 @@ def test_a_clock_some_hours_behind_is_no_fault_and_the_bound_can_be_set() -> Non
 
 def test_many_large_values_are_no_absurd_value() -> None:
     values = np.full((len(columns()), 400), 0.9e12)
-    samples = Samples("wt01", "boot", 3, NOW - 30, 0.05, values)
+    samples = mini_block("wt01", "boot", 3, NOW - 30, 0.05, values)
     make_reader().read(TOPIC, codec.encode(block_from_samples(samples)))
 
 

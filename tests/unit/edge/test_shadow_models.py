@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gustbed_core import event_kinds
 from gustbed_core.events import Comparison, ModelRef, Verdict
 from gustbed_core.features import Feature
-from gustbed_core.package import ChannelSpec, Decision
-from gustbed_core.violations import Violation
+from gustbed_core.signals import ChannelSpec, Decision
+from gustbed_edge.ingest.queue import Received
 from gustbed_edge.scoring.detector import Detector
-from gustbed_edge.scoring.scorer import Received
 from gustbed_edge.scoring.shadow_models import ShadowModels
 from gustbed_edge.scoring.type_scorer import NO_OVERRIDES
-from tests.support.bench import TURBINES, Bench
+from tests.support.bench import TURBINES, TYPES, Bench
 from tests.support.packages import (
     BREAKING_VOLTAGE,
     MILL,
@@ -36,7 +36,7 @@ class Ring:
     def __init__(self, folder: Path, max_scoring_time: float = 5.0) -> None:
         self.bench = Bench(folder, tiny_package(), mill_package())
         self.shadow_models = ShadowModels(
-            len(TURBINES), overrides=NO_OVERRIDES, max_scoring_time=max_scoring_time
+            len(TURBINES), overrides=NO_OVERRIDES, max_scoring_time=max_scoring_time, types=TYPES
         )
 
     def run(self, *blocks: Received, busy: bool = False) -> list[Verdict]:
@@ -89,9 +89,9 @@ def test_another_window_other_channels_and_another_decision_work(ring: Ring) -> 
         "2.0.0",
         window=8,
         thresholds={"weather": 2.0},
-        channels=[ChannelSpec("weather", "1")],
+        channels=(ChannelSpec("weather", "1"),),
         features=[Feature("weather", "1")],
-        violations={Violation.SENSOR: ["weather"]},
+        violations={event_kinds.SENSOR: ["weather"]},
         decision=Decision(1, 1, smooth=2),
     )
     ring.shadow_models.begin(Detector(package))
@@ -99,7 +99,7 @@ def test_another_window_other_channels_and_another_decision_work(ring: Ring) -> 
     assert [verdict.state for verdict in told] == ["warming"] * 7 + ["anomaly"] * 3
     assert told[-1].ratios == {"weather": 1.5}
     tally = ring.shadow_models.comparisons()[MILL]
-    assert (tally.verdicts, tally.only_challenger) == (3, 3)
+    assert (tally.verdicts, tally.only_shadow) == (3, 3)
 
 
 def test_other_types_are_not_its_business(ring: Ring) -> None:
@@ -176,7 +176,8 @@ def test_a_shadow_model_that_is_slow_is_stopped_in_time_and_dropped(tmp_path: Pa
 def test_a_shadow_model_for_channels_that_blocks_lack_is_dropped_and_says_which(
     ring: Ring, caplog: pytest.LogCaptureFixture
 ) -> None:
-    channels = [ChannelSpec(name, "1") for name in ("current", "rotor", "shaft", "siren")]
+    names = ("current", "rotor", "shaft", "siren")
+    channels = tuple(ChannelSpec(name, "1") for name in names)
     ring.shadow_models.begin(Detector(mill_package("2.0.0", channels=channels)))
     assert ring.run(ring.bench.mill("wt02")) == []
     assert "siren" in caplog.text

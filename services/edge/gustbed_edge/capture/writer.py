@@ -1,10 +1,8 @@
 """The thread that packs captures for the cloud, within a day's bytes."""
 
 import logging
-import queue
-import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from gustbed_core import codec
 from gustbed_core.capture import Capture, pack
+from gustbed_core.worker import Worker
 from gustbed_edge.capture.capturer import Stretch
 from gustbed_edge.files import write_atomic
 
@@ -39,7 +38,7 @@ class _Spent:
     bytes: int = 0
 
 
-class CaptureWriter:
+class CaptureWriter(Worker):
     """``put`` never blocks; ``keep`` gets each capture as JSON."""
 
     def __init__(
@@ -50,6 +49,7 @@ class CaptureWriter:
         max_bytes_per_day: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__("captures")
         self.counts: Counter[str] = Counter()
         """Captures by reason, and those ``dropped``: too many at once, or too much for a day."""
         self._path = folder / FILE
@@ -58,27 +58,28 @@ class CaptureWriter:
         self._clock = clock
         self._spent = self._read()
         self._full_day = -1
-        self._queue: queue.Queue[Stretch | None] = queue.Queue(WAITING)
-        self._thread = threading.Thread(target=self._run, name="captures", daemon=True)
-
-    def start(self) -> None:
-        """Begin packing in the background."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Pack what waits, if that is soon done, and end."""
-        try:
-            self._queue.put(None, timeout=1)
-        except queue.Full:
-            return
-        self._thread.join(timeout=1)
+        self._waiting: deque[Stretch] = deque()
 
     def put(self, stretch: Stretch) -> None:
         """Take a stretch; never blocks."""
-        try:
-            self._queue.put_nowait(stretch)
-        except queue.Full:
+        if len(self._waiting) >= WAITING:
             self.counts["dropped"] += 1
+            return
+        self._waiting.append(stretch)
+        self.wake()
+
+    def turn(self) -> None:
+        """Pack what waits; what cannot be packed is logged and left out."""
+        while self._waiting:
+            stretch = self._waiting.popleft()
+            try:
+                self.write(stretch)
+            except Exception:
+                log.exception("a capture of %s failed", stretch.turbine)
+
+    def finish(self) -> None:
+        """Pack what still waits."""
+        self.turn()
 
     @property
     def today(self) -> int:
@@ -114,13 +115,6 @@ class CaptureWriter:
             write_atomic(self._path, msgspec.json.encode(self._spent))
         except OSError as error:
             log.warning("cannot write %s: %s", self._path, error)
-
-    def _run(self) -> None:
-        while (stretch := self._queue.get()) is not None:
-            try:
-                self.write(stretch)
-            except Exception:
-                log.exception("a capture of %s failed", stretch.turbine)
 
     def _today(self) -> _Spent:
         day = int(self._clock() // DAY)

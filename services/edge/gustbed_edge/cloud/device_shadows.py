@@ -11,12 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Protocol
 
 from gustbed_core import codec, topics
 from gustbed_core.errors import PayloadError
 from gustbed_core.mqtt import Message
-from gustbed_core.shadow import SCHEMA, Desired, Reported, decode_reported
+from gustbed_core.turbine_state import SCHEMA, Desired, Reported, decode_reported
+from gustbed_core.worker import Worker
+from gustbed_edge.cloud.ports import ShadowRefusedError, Shadows, ShadowsUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -30,25 +31,6 @@ PAUSE_SECONDS = 1.0
 MAX_REPORTED_BYTES = 4096
 """A shadow holds 8 KiB, and what is desired must fit in too."""
 MAX_VERSION = 2**53
-
-
-class ShadowsUnavailableError(Exception):
-    """The service did not answer: try again later."""
-
-
-class ShadowRefusedError(Exception):
-    """The service will not take this state: trying it again is no use."""
-
-
-class Shadows(Protocol):
-    """What the bridge needs of the service; ``shadow_client.ShadowsClient`` is the real one."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is worth trying."""
-
-    def update(self, shadow: str, reported: dict[str, object]) -> None:
-        """Raises ``ShadowsUnavailableError`` or ``ShadowRefusedError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +99,8 @@ class _Turbine:
     due: float = 0.0
 
 
-class DeviceShadows:
-    """A thread that carries reports up, and a callback that carries desired states down."""
+class DeviceShadows(Worker):
+    """A worker that carries reports up, and a callback that carries desired states down."""
 
     def __init__(
         self,
@@ -126,11 +108,13 @@ class DeviceShadows:
         turbines: Iterable[str],
         publish: Callable[[Message], bool],
         reject: Callable[[str, bytes, PayloadError], None],
+        shadows: Shadows,
         *,
         update_seconds: float = UPDATE_SECONDS,
         pace_seconds: float = PACE_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("shadows")
         self.counts: Counter[str] = Counter()
         """Updates ``sent``, ``refused`` by the service, and deltas ``received`` or ``bad``."""
         self._site = site
@@ -140,32 +124,15 @@ class DeviceShadows:
         self._update_seconds = update_seconds
         self._pace_seconds = pace_seconds
         self._monotonic = monotonic
-        self._shadows: Shadows | None = None
-        self._afresh = threading.Event()
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="shadows", daemon=True)
-
-    def start(self) -> None:
-        """Begin updating shadows in the background."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; what has not gone up is reported anew after the next start."""
-        self._stop.set()
-        self._wake.set()
-        self._thread.join(timeout=1)
-
-    def use(self, shadows: Shadows | None) -> None:
-        """Talk to the service through this from now on; None while there is no connection."""
         self._shadows = shadows
+        self._afresh = threading.Event()
 
     def connected(self) -> None:
         """Report every turbine again: the service answers with what it wants otherwise, which
         makes up for what was wanted while this edge was away.
         """
         self._afresh.set()
-        self._wake.set()
+        self.wake()
 
     def reported(self, topic: str, payload: bytes) -> None:
         """Take a turbine's report from the site broker; never blocks."""
@@ -178,7 +145,7 @@ class DeviceShadows:
             self._reject(topic, payload, error)
             return
         self._turbines[report.turbine].latest = report
-        self._wake.set()
+        self.wake()
 
     def delta(self, shadow: str, payload: bytes) -> None:
         """Take what a shadow wants otherwise to the turbine; never blocks."""
@@ -198,13 +165,16 @@ class DeviceShadows:
             self._publish(Message(topic, codec.encode(desired), qos=1, retain=True))
 
     def turn(self) -> float | None:
-        """Send what is due. Returns the seconds until something else is, None if nothing is.
-
-        Raises ``ShadowsUnavailableError``.
-        """
-        shadows = self._shadows
-        if shadows is None or not shadows.connected:
+        """Send what is due. Returns the seconds until something else is, None if nothing is."""
+        if not self._shadows.connected:
             return None
+        try:
+            return self._send()
+        except ShadowsUnavailableError as error:
+            log.info("shadows: %s; trying again", error)
+            return PAUSE_SECONDS
+
+    def _send(self) -> float | None:
         if self._afresh.is_set():
             self._afresh.clear()
             for turbine in self._turbines.values():
@@ -212,19 +182,19 @@ class DeviceShadows:
         waits: list[float] = []
         for name, turbine in self._turbines.items():
             latest = turbine.latest
-            if latest is None or latest == turbine.sent or self._stop.is_set():
+            if latest is None or latest == turbine.sent or self.stopping:
                 continue
             wait = turbine.due - self._monotonic()
             if wait > 0:
                 waits.append(wait)
             else:
-                self._update(shadows, name, turbine, latest)
+                self._update(name, turbine, latest)
         return min(waits, default=None)
 
-    def _update(self, shadows: Shadows, name: str, turbine: _Turbine, latest: Reported) -> None:
+    def _update(self, name: str, turbine: _Turbine, latest: Reported) -> None:
         turbine.due = self._monotonic() + RETRY_SECONDS
         try:
-            shadows.update(name, asdict(latest))
+            self._shadows.update(name, asdict(latest))
         except ShadowRefusedError as error:
             self.counts["refused"] += 1
             log.warning("shadow %s: the report was refused: %s", name, error)
@@ -232,20 +202,4 @@ class DeviceShadows:
             self.counts["sent"] += 1
         turbine.sent = latest
         turbine.due = self._monotonic() + self._update_seconds
-        self._stop.wait(self._pace_seconds)
-
-    def _run(self) -> None:
-        pause: float | None = None
-        while True:
-            self._wake.wait(pause)
-            self._wake.clear()
-            if self._stop.is_set():
-                return
-            try:
-                pause = self.turn()
-            except ShadowsUnavailableError as error:
-                log.info("shadows: %s; trying again", error)
-                pause = PAUSE_SECONDS
-            except Exception:
-                log.exception("updating shadows failed")
-                pause = PAUSE_SECONDS
+        self.pause(self._pace_seconds)

@@ -1,17 +1,28 @@
-"""The bounded queue between the network thread and the scoring thread."""
+"""The bounded queue between whoever delivers and the scoring thread."""
 
 import threading
 import time
 from collections import deque
+from typing import NamedTuple
 
-from gustbed_edge.scoring.scorer import Received
+from gustbed_core.telemetry import Samples
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_BATCH = 512
 
 
+class Received(NamedTuple):
+    """A block, or the payload of one, where it is from, and when it came (seconds of a monotonic
+    clock). ``source`` is a payload's topic.
+    """
+
+    source: str
+    content: bytes | Samples
+    arrived: float
+
+
 class ReceiveQueue:
-    """Received payloads in order. When full, the oldest goes: new data is worth more."""
+    """What was received, in order. When full, the oldest goes: new data is worth more."""
 
     def __init__(self, limit: int, max_bytes: int = MAX_BYTES) -> None:
         self.dropped = 0
@@ -24,19 +35,19 @@ class ReceiveQueue:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, topic: str, payload: bytes) -> None:
-        """Add a payload; never blocks."""
-        item = Received(topic, payload, time.monotonic())
+    def put(self, source: str, content: bytes | Samples) -> None:
+        """Add a payload or a block; never blocks. May be called by any thread."""
+        item = Received(source, content, time.monotonic())
         with self._changed:
             self._queue.append(item)
-            self._bytes += len(payload)
+            self._bytes += _size(item)
             while len(self._queue) > self._limit or self._bytes > self._max_bytes:
-                self._bytes -= len(self._queue.popleft().payload)
+                self._bytes -= _size(self._queue.popleft())
                 self.dropped += 1
             self._changed.notify()
 
     def take(self, timeout: float, grace: float, enough: int) -> list[Received]:
-        """Wait for a payload, then up to ``grace`` seconds for ``enough`` of them.
+        """Wait for an item, then up to ``grace`` seconds for ``enough`` of them.
 
         Returns at most ``MAX_BATCH``, none if nothing came within ``timeout`` seconds.
         """
@@ -46,5 +57,10 @@ class ReceiveQueue:
             self._changed.wait_for(lambda: len(self._queue) >= enough, grace)
             count = min(len(self._queue), MAX_BATCH)
             batch = [self._queue.popleft() for _ in range(count)]
-            self._bytes -= sum(len(item.payload) for item in batch)
+            self._bytes -= sum(map(_size, batch))
             return batch
+
+
+def _size(item: Received) -> int:
+    content = item.content
+    return len(content) if isinstance(content, bytes) else content.values.nbytes

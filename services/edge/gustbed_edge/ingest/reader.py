@@ -1,14 +1,14 @@
-"""From an MQTT payload to checked samples, or a reason why not."""
+"""From a payload to checked samples, or a reason why not."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gustbed_core import codec, topics
 from gustbed_core.errors import PayloadError
-from gustbed_core.telemetry import MINI, Samples, decode_typed_block
+from gustbed_core.telemetry import Samples, block_from_samples, check_block, decode_block
 
 RATE_TOLERANCE = 0.01
 MAX_SEQ = 2**53
@@ -19,14 +19,17 @@ MAX_VALUE = 1e12
 MAX_BEHIND_SECONDS = 86_400.0
 NAMED = 5
 """Missing channels that a refusal names."""
+MAX_LAYOUTS = 64
+"""Orders of columns that are remembered; blocks of one type hardly have more than one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What the model of a turbine type reads."""
+    """What the model of a turbine type reads. ``layouts`` are orders of columns that will do."""
 
     rate_hz: float
     channels: tuple[str, ...]
+    layouts: set[tuple[str, ...]] = field(default_factory=set, compare=False)
 
 
 def check_size(payload: bytes) -> None:
@@ -57,18 +60,34 @@ class BlockReader:
 
     def read(self, topic: str, payload: bytes) -> Samples:
         """Decode and check a block of any turbine type. Raises ``PayloadError``; ``reason`` is
-        one of those of ``telemetry.decode_typed_block``, ``unknown_turbine``,
+        one of those of ``telemetry.decode_block``, ``unknown_turbine``,
         ``wrong_turbine``, or one of ``check``.
         """
         check_size(payload)
         turbine = self._own.get(topic) or topics.parse(topic).turbine
         if turbine not in self.rows:
             raise PayloadError("unknown_turbine", f"{turbine[:64]!r} is not a turbine of this site")
-        samples = decode_typed_block(payload)
+        samples = decode_block(payload)
         if samples.turbine != turbine:
             raise PayloadError("wrong_turbine", f"a block of {samples.turbine[:64]!r} on {topic}")
         self.check(samples)
         return samples
+
+    def accept(self, samples: Samples) -> Samples:
+        """Check a block that came without a topic. Raises ``PayloadError`` as ``read`` does."""
+        if samples.turbine not in self.rows:
+            raise PayloadError(
+                "unknown_turbine", f"{samples.turbine[:64]!r} is not a turbine of this site"
+            )
+        try:
+            checked = check_block(block_from_samples(samples))
+        except PayloadError:
+            raise
+        except Exception as error:
+            # Whatever an input made of it, the blocks of others must go on.
+            raise PayloadError("malformed", f"not a block: {error}") from error
+        self.check(checked)
+        return checked
 
     def check(self, samples: Samples) -> None:
         """Check what a block's schema cannot. Raises ``PayloadError`` ``wrong_fields``,
@@ -86,19 +105,19 @@ class BlockReader:
         # The sum of squares is one quick operation, and is past the bound whenever a value is.
         if np.vdot(samples.values, samples.values) > MAX_VALUE**2:
             _check_range(samples)
-        if samples.type != MINI:
+        required = self.requirements.get(samples.type)
+        if required is None:
             _check_type(samples.type)
-        requirements = self.requirements.get(samples.type)
-        if requirements is None:
             return
-        if abs(samples.dt * requirements.rate_hz - 1) > RATE_TOLERANCE:
+        if abs(samples.dt * required.rate_hz - 1) > RATE_TOLERANCE:
             raise PayloadError(
                 "wrong_rate",
-                f"{1 / samples.dt:.3g} samples/s, the model reads {requirements.rate_hz:g}",
+                f"{1 / samples.dt:.3g} samples/s, the model reads {required.rate_hz:g}",
             )
-        # The schema of a miniature's block says which channels it has.
-        if samples.type != MINI:
-            _check_channels(samples, requirements)
+        if samples.names not in required.layouts:
+            _check_channels(samples.names, required.channels)
+            if len(required.layouts) < MAX_LAYOUTS:
+                required.layouts.add(samples.names)
 
 
 def _check_type(turbine_type: str) -> None:
@@ -117,8 +136,8 @@ def _check_range(samples: Samples) -> None:
         )
 
 
-def _check_channels(samples: Samples, requirements: Requirements) -> None:
-    missing = sorted(set(requirements.channels).difference(samples.names))
+def _check_channels(names: Iterable[str], required: Iterable[str]) -> None:
+    missing = sorted(set(required).difference(names))
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         raise PayloadError(

@@ -19,7 +19,7 @@ class Arrival(Enum):
     """A duplicate or late: it has no place in the window any more."""
 
 
-class Sequence:
+class SequenceCounter:
     """One turbine's counters. ``lost`` shrinks again when a missing block comes late."""
 
     __slots__ = (

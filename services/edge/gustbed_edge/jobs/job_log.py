@@ -1,12 +1,12 @@
 """What became of update jobs: written before it is reported, kept until it was."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from gustbed_edge.cloud.ports import JobOutcome
 from gustbed_edge.files import write_atomic
 
 log = logging.getLogger(__name__)
@@ -15,33 +15,22 @@ FILE = "updates.json"
 KEPT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one execution of a job ended."""
-
-    job: str
-    execution: int
-    status: Literal["SUCCEEDED", "FAILED"]
-    details: dict[str, str]
-    reported: bool = False
-
-
 class JobLog:
-    """Outcomes by job and execution number. Used by the update thread only."""
+    """JobOutcomes by job and execution number. Used by the update thread only."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._outcomes = self._read()
 
-    def find(self, job: str, execution: int) -> Outcome | None:
+    def find(self, job: str, execution: int) -> JobOutcome | None:
         """The outcome of an execution that has ended."""
         return self._outcomes.get((job, execution))
 
-    def unreported(self) -> list[Outcome]:
-        """Outcomes that the cloud does not know of yet, oldest first."""
+    def unreported(self) -> list[JobOutcome]:
+        """JobOutcomes that the cloud does not know of yet, oldest first."""
         return [outcome for outcome in self._outcomes.values() if not outcome.reported]
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, outcome: JobOutcome) -> None:
         """Write an outcome down. Raises ``OSError`` if the disk refuses."""
         self._outcomes.pop((outcome.job, outcome.execution), None)
         self._outcomes[outcome.job, outcome.execution] = outcome
@@ -49,13 +38,13 @@ class JobLog:
             del self._outcomes[next(iter(self._outcomes))]
         write_atomic(self._path, msgspec.json.encode(list(self._outcomes.values())))
 
-    def reported(self, outcome: Outcome) -> None:
+    def reported(self, outcome: JobOutcome) -> None:
         """The cloud has taken an outcome, or will never."""
         self.record(replace(outcome, reported=True))
 
-    def _read(self) -> dict[tuple[str, int], Outcome]:
+    def _read(self) -> dict[tuple[str, int], JobOutcome]:
         try:
-            outcomes = msgspec.json.decode(self._path.read_bytes(), type=list[Outcome])
+            outcomes = msgspec.json.decode(self._path.read_bytes(), type=list[JobOutcome])
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.MsgspecError) as error:

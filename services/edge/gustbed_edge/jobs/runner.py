@@ -1,13 +1,13 @@
-"""The update thread: takes jobs one after the other, installs, reports."""
+"""The worker that takes jobs one after the other, lets their operation do them, and reports."""
 
 import logging
-import threading
-from typing import Protocol
+from collections.abc import Mapping
 
 from gustbed_core.package import PackageError
-from gustbed_edge.cloud.aws.jobs import Execution, JobsUnavailableError
-from gustbed_edge.jobs.job_log import JobLog, Outcome
-from gustbed_edge.models.installer import Installer
+from gustbed_core.worker import Worker
+from gustbed_edge.cloud.ports import Execution, JobOutcome, Jobs, JobsUnavailableError
+from gustbed_edge.jobs.job_log import JobLog
+from gustbed_edge.plugins import JobFailedError, JobOperation
 
 log = logging.getLogger(__name__)
 
@@ -16,110 +16,78 @@ LOOK_SECONDS = 600.0
 """How often to ask without having been notified, should a notification get lost."""
 
 
-class Jobs(Protocol):
-    """What updates need of AWS IoT Jobs; ``gustbed_edge.jobs.JobsClient`` is the real one."""
-
-    def start_next(self) -> Execution | None:
-        """Raises ``JobsUnavailableError``."""
-
-    def report(self, outcome: Outcome) -> bool:
-        """Raises ``JobsUnavailableError``."""
-
-
-class JobRunner:
+class JobRunner(Worker):
     """Executes each job once, whatever the service delivers twice.
 
     An outcome is written down first and reported when that is possible; failing to report never
-    undoes it.
+    undoes it. ``operations`` are by the name that a job's document gives in ``operation``.
     """
 
-    def __init__(self, installer: Installer, job_log: JobLog) -> None:
+    retry_seconds = RETRY_SECONDS
+
+    def __init__(self, jobs: Jobs, operations: Mapping[str, JobOperation], job_log: JobLog) -> None:
+        super().__init__("jobs")
         self.running: str | None = None
-        """What is being installed and how far it is, for the heartbeat."""
-        self._installer = installer
-        self._job_log = job_log
-        self._jobs: Jobs | None = None
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="updates", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look for jobs in the background."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; a job under way is taken up again at the next start."""
-        self._stop.set()
-        self._wake.set()
-        self._thread.join(timeout=1)
-
-    def use(self, jobs: Jobs | None) -> None:
-        """Talk to the service through this from now on; None while there is no connection."""
+        """What is being done and how far it is, for the heartbeat."""
         self._jobs = jobs
+        self._operations = operations
+        self._job_log = job_log
 
-    def wake(self) -> None:
-        """Look for a job soon: a notification has come, or the connection."""
-        self._wake.set()
+    def turn(self) -> float:
+        """Report what is unreported and execute what waits."""
+        if not self._jobs.connected:
+            return LOOK_SECONDS
+        try:
+            self._report()
+            self._execute()
+        except JobsUnavailableError as error:
+            log.info("jobs: %s; trying again", error)
+            return RETRY_SECONDS
+        return LOOK_SECONDS
 
-    def turn(self) -> None:
-        """Report what is unreported and execute what waits. Raises ``JobsUnavailableError``."""
-        jobs = self._jobs
-        if jobs is None:
-            return
-        self._report(jobs)
+    def _execute(self) -> None:
         last: tuple[str, int] | None = None
-        while not self._stop.is_set():
-            execution = jobs.start_next()
+        while not self.stopping:
+            execution = self._jobs.start_next()
             if execution is None or (execution.job, execution.number) == last:
                 return
             last = (execution.job, execution.number)
             self._job_log.record(self._outcome(execution))
-            self._report(jobs)
+            self._report()
 
-    def _run(self) -> None:
-        pause = LOOK_SECONDS
-        while True:
-            self._wake.wait(pause)
-            self._wake.clear()
-            if self._stop.is_set():
-                return
-            pause = LOOK_SECONDS
-            try:
-                self.turn()
-            except JobsUnavailableError as error:
-                log.info("jobs: %s; trying again", error)
-                pause = RETRY_SECONDS
-            except Exception:
-                log.exception("looking for jobs failed")
-                pause = RETRY_SECONDS
-
-    def _report(self, jobs: Jobs) -> None:
+    def _report(self) -> None:
         for outcome in self._job_log.unreported():
-            jobs.report(outcome)
+            self._jobs.report(outcome)
             self._job_log.reported(outcome)
 
-    def _outcome(self, execution: Execution) -> Outcome:
-        known = self._job_log.find(execution.job, execution.number)
+    def _outcome(self, execution: Execution) -> JobOutcome:
+        job, number = execution.job, execution.number
+        known = self._job_log.find(job, number)
         if known is not None:
             # Delivered again, for instance because the report got lost: say it again.
-            return Outcome(known.job, known.execution, known.status, known.details)
+            return JobOutcome(known.job, known.execution, known.status, known.details)
         try:
-            release = self._installer.install(
-                execution.job, execution.document, lambda text: setattr(self, "running", text)
+            details = dict(self._operate(execution))
+        except (JobFailedError, PackageError) as error:
+            log.warning("job %s failed: %s: %s", job, error.reason, error.detail)
+            return JobOutcome(
+                job, number, "FAILED", {"reason": error.reason, "detail": error.detail}
             )
-        except PackageError as error:
-            log.warning("job %s failed: %s: %s", execution.job, error.reason, error.detail)
-            details = {"reason": error.reason, "detail": error.detail}
-            return Outcome(execution.job, execution.number, "FAILED", details)
         except Exception as error:
-            log.exception("job %s failed", execution.job)
-            details = {"reason": "internal", "detail": type(error).__name__}
-            return Outcome(execution.job, execution.number, "FAILED", details)
+            log.exception("job %s failed", job)
+            return JobOutcome(
+                job, number, "FAILED", {"reason": "internal", "detail": type(error).__name__}
+            )
         finally:
             self.running = None
-        does = "serves" if release.role == "serve" else "runs in shadow"
-        log.warning("job %s: %s %s %s", execution.job, release.name, release.version, does)
-        details = {"name": release.name, "version": release.version}
-        if release.role != "serve":
-            details["role"] = release.role
-        return Outcome(execution.job, execution.number, "SUCCEEDED", details)
+        return JobOutcome(job, number, "SUCCEEDED", details)
+
+    def _operate(self, execution: Execution) -> Mapping[str, str]:
+        document = execution.document
+        if not isinstance(document, dict) or not isinstance(document.get("operation"), str):
+            raise JobFailedError("bad_document", "it names no operation")
+        name = document["operation"]
+        operation = self._operations.get(name)
+        if operation is None:
+            raise JobFailedError("wrong_operation", f"operation {name[:60]!r}")
+        return operation.run(execution.job, document, lambda text: setattr(self, "running", text))

@@ -8,7 +8,7 @@ probation of a new model belong between ``stage`` and ``commit``.
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -24,9 +24,11 @@ from gustbed_core.package import (
     check_name,
     version_key,
 )
+from gustbed_core.turbine_types import TurbineType
 from gustbed_edge.models.download import download
+from gustbed_edge.models.loading import Loaded, check_package
 from gustbed_edge.models.signatures import Keys, verify
-from gustbed_edge.models.store import Committed, Loaded, ModelStore, Slot, check_package
+from gustbed_edge.models.store import Committed, ModelStore, Slot
 from gustbed_edge.scoring.detector import Detector, check_golden
 from gustbed_edge.scoring.type_scorer import check_fits
 
@@ -37,14 +39,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a new model must keep on this device."""
+    """What a new model must keep on this device. ``types`` are those that have a file."""
 
     turbines: int
     max_scoring_time: float
+    types: Mapping[str, TurbineType] = field(default_factory=dict)
 
 
-class Scoring(Protocol):
-    """What an installer needs of the scoring thread; ``gustbed_edge.pipeline.ScoringThread`` is it.
+class ModelHost(Protocol):
+    """What an installer needs of the workload that models run in.
 
     Every method takes effect between two batches; the first four raise ``TimeoutError`` if the
     thread does not get there.
@@ -87,7 +90,7 @@ class Installer:
         serving: Mapping[str, Loaded],
         shadow_models: Mapping[str, Loaded],
         keys: Callable[[], Keys],
-        scoring: Scoring,
+        host: ModelHost,
         limits: Limits,
         scratch: Path,
         fetch: Callable[[str, int, str, Path], bytes] = download,
@@ -96,7 +99,7 @@ class Installer:
         self._shadow_models = dict(shadow_models)
         self._store = store
         self._keys = keys
-        self._scoring = scoring
+        self._host = host
         self._limits = limits
         self._scratch = scratch
         self._fetch = fetch
@@ -135,7 +138,8 @@ class Installer:
 
     def _tested(self, release: Release, package: Package) -> Detector:
         self._check_type(release, package.manifest)
-        check_fits(package.manifest, self._limits.turbines)
+        known = self._limits.types.get(package.manifest.turbine_type)
+        check_fits(package.manifest, self._limits.turbines, known)
         detector = Detector(package)
         check_golden(
             package,
@@ -148,34 +152,34 @@ class Installer:
     def _exchange(self, turbine_type: str, loaded: Loaded, slot: Slot) -> None:
         before = self._serving.get(turbine_type)
         with _swapping():
-            self._scoring.serve(loaded.detector)
+            self._host.serve(loaded.detector)
         try:
             committed = self._store.commit(turbine_type, slot)
         except OSError:
             # What does not survive a restart must not serve until then either.
             if before is not None:
-                self._scoring.serve(before.detector)
+                self._host.serve(before.detector)
             else:
-                self._scoring.withdraw(turbine_type)
+                self._host.withdraw(turbine_type)
             raise
         self._serving[turbine_type] = loaded
         if committed.shadow is None and self._shadow_models.pop(turbine_type, None) is not None:
             try:
-                self._scoring.stop_shadow(turbine_type)
+                self._host.stop_shadow(turbine_type)
             except TimeoutError as error:
                 log.warning("the shadow model of type %s runs on: %s", turbine_type, error)
 
     def _begin(self, turbine_type: str, loaded: Loaded, slot: Slot) -> None:
         before = self._shadow_models.get(turbine_type)
         with _swapping():
-            self._scoring.start_shadow(loaded.detector)
+            self._host.start_shadow(loaded.detector)
         try:
             self._store.set_shadow(turbine_type, slot)
         except OSError:
             if before is not None:
-                self._scoring.start_shadow(before.detector)
+                self._host.start_shadow(before.detector)
             else:
-                self._scoring.stop_shadow(turbine_type)
+                self._host.stop_shadow(turbine_type)
             raise
         self._shadow_models[turbine_type] = loaded
 
@@ -190,7 +194,7 @@ class Installer:
             running = (self._serving if serves else self._shadow_models).get(turbine_type)
             if running is None or running.slot != slot:
                 continue
-            if serves or self._scoring.runs_shadow(turbine_type):
+            if serves or self._host.runs_shadow(turbine_type):
                 log.info("job %s: %s %s runs already", job, release.name, release.version)
                 return True
         return False

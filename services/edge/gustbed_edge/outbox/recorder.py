@@ -2,13 +2,13 @@
 
 import logging
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gustbed_core import codec
 from gustbed_core.events import AnomalyEvent, LogLine, TelemetrySummary
+from gustbed_core.worker import Worker
 from gustbed_edge.outbox.store import Fragment, Outbox
 
 log = logging.getLogger(__name__)
@@ -20,37 +20,37 @@ MAX_HELD = {"telemetry": 50_000, "verdicts": 50_000, "logs": 50_000, "capture": 
 """Held in memory while the disk fails."""
 
 
-class Recorder:
+class Recorder(Worker):
     """Collects what is to be kept; one transaction a second, and at once for an event.
 
     ``announce`` gets events once they are on disk: an event that was told is never lost.
+    ``events_go_up``: whether events are put into the outbox too, for the cloud.
     """
 
-    def __init__(self, outbox: Outbox, announce: Callable[[AnomalyEvent], None]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        announce: Callable[[AnomalyEvent], None],
+        *,
+        events_go_up: bool = True,
+    ) -> None:
+        super().__init__("recorder")
         self._outbox = outbox
         self._announce = announce
+        self._events_go_up = events_go_up
         self._items: dict[str, deque[bytes]] = {
             kind: deque(maxlen=most) for kind, most in MAX_HELD.items()
         }
         self._events: deque[AnomalyEvent] = deque()
-        self._event_written: Callable[[], None] = lambda: None
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
-    def on_event_written(self, call: Callable[[], None]) -> None:
-        """Whom to tell that an event waits for the cloud."""
-        self._event_written = call
+    def turn(self) -> float:
+        """Write what was collected."""
+        self.write()
+        return INTERVAL_SECONDS
 
-    def start(self) -> None:
-        """Begin writing in the background."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Write what is left and end."""
-        self._stopping = True
-        self._wake.set()
-        self._thread.join(timeout=3)
+    def finish(self) -> None:
+        """Write what is left."""
+        self.write()
 
     def verdicts(self, encoded: Iterable[bytes]) -> None:
         """Keep verdicts, each already written as JSON."""
@@ -73,14 +73,7 @@ class Recorder:
         before = len(self._events)
         self._events.extend(events)
         if len(self._events) > before:
-            self._wake.set()
-
-    def _run(self) -> None:
-        while not self._stopping:
-            self._wake.wait(INTERVAL_SECONDS)
-            self._wake.clear()
-            self.write()
-        self.write()
+            self.wake()
 
     def write(self) -> None:
         """One transaction with everything collected; kept in memory if the disk refuses."""
@@ -89,8 +82,9 @@ class Recorder:
         fragments = [
             fragment for kind, items in taken.items() for fragment in _fragments(kind, items)
         ]
-        fragments.extend(_fragments("events", [codec.encode(event) for event in events]))
-        if not fragments:
+        if self._events_go_up:
+            fragments.extend(_fragments("events", [codec.encode(event) for event in events]))
+        if not fragments and not events:
             return
         try:
             self._outbox.record(fragments, events)
@@ -102,8 +96,6 @@ class Recorder:
             return
         for event in events:
             self._announce(event)
-        if events:
-            self._event_written()
 
 
 def _drain(items: deque[T]) -> list[T]:

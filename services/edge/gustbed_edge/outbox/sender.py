@@ -1,19 +1,15 @@
 """Empties the outbox into IoT Core: oldest first, deleted only once acknowledged."""
 
-import logging
-import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from gustbed_core import codec, topics
 from gustbed_core.capture import CaptureBatch
 from gustbed_core.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
+from gustbed_core.worker import Worker
+from gustbed_edge.cloud.ports import Uplink
 from gustbed_edge.outbox.store import Outbox
-
-log = logging.getLogger(__name__)
 
 MESSAGE_BYTES = 100 * 1024
 """Of items in one message: below IoT Core's 128 KiB, with room for the envelope."""
@@ -25,17 +21,6 @@ LAST_ACK_SECONDS = 0.5
 """While stopping."""
 
 
-class Link(Protocol):
-    """What the sender needs of the connection."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is worth trying."""
-
-    def publish(self, topic: str, payload: bytes, timeout: float) -> bool:
-        """Publish and wait for the acknowledgement; False if there was none."""
-
-
 @dataclass(slots=True)
 class _Kind:
     name: str
@@ -45,13 +30,13 @@ class _Kind:
     catch_up: int = CATCH_UP
 
 
-class Sender:
-    """A thread that sends each kind of message at its own interval while connected."""
+class Sender(Worker):
+    """A worker that sends each kind of message at its own interval while connected."""
 
     def __init__(
         self,
         outbox: Outbox,
-        link: Link,
+        link: Uplink,
         *,
         thing: str,
         site: str,
@@ -59,6 +44,7 @@ class Sender:
         telemetry_interval: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("sender")
         self._outbox = outbox
         self._link = link
         self._thing = thing
@@ -73,45 +59,24 @@ class Sender:
                 "capture", telemetry_interval, _envelope(CaptureBatch(thing, site, [])), catch_up=1
             ),
         )
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
-    def start(self) -> None:
-        """Begin sending in the background."""
-        self._thread.start()
+    def turn(self) -> float:
+        """Send what is due, if connected."""
+        if self._link.connected:
+            now = self._monotonic()
+            for kind in self._kinds:
+                if (now >= kind.due or self.stopping) and self._send(kind):
+                    kind.due = now + kind.interval
+        return TURN_SECONDS
 
-    def stop(self) -> None:
-        """Send what can be sent at once, and end; what remains is on disk."""
-        self._stop.set()
-        self._wake.set()
-        self._thread.join(timeout=2.5)
-
-    def wake(self) -> None:
-        """Look at once whether something is due: an event has come, or the connection."""
-        self._wake.set()
-
-    def turn(self) -> None:
-        """Send what is due."""
-        now = self._monotonic()
-        for kind in self._kinds:
-            if (now >= kind.due or self._stop.is_set()) and self._send(kind):
-                kind.due = now + kind.interval
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait(TURN_SECONDS)
-            self._wake.clear()
-            if self._link.connected:
-                try:
-                    self.turn()
-                except sqlite3.Error as error:
-                    log.error("cannot use the outbox: %s", error)  # noqa: TRY400
+    def finish(self) -> None:
+        """Send what can be sent at once; what remains is on disk."""
+        self.turn()
 
     def _send(self, kind: _Kind) -> bool:
         """Send up to ``catch_up`` messages; whether anything was sent."""
         sent = False
-        timeout = LAST_ACK_SECONDS if self._stop.is_set() else ACK_SECONDS
+        timeout = LAST_ACK_SECONDS if self.stopping else ACK_SECONDS
         for _ in range(kind.catch_up):
             pending = self._outbox.waiting_for(kind.name, MESSAGE_BYTES)
             if not pending:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,8 @@ from gustbed_core.events import AnomalyEvent
 log = logging.getLogger(__name__)
 
 FILE = "edge.sqlite"
+VERSION = 1
+"""Of the file's form."""
 DROP_ORDER = ("capture", "telemetry", "logs", "verdicts", "events")
 """Uplink kinds, least worth first."""
 _SCHEMA = """
@@ -207,6 +210,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA wal_autocheckpoint = 2000")
         db.executescript(_SCHEMA)
         _check(db)
+        _migrate(db)
     except BaseException:
         db.close()
         raise
@@ -216,3 +220,24 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _check(db: sqlite3.Connection) -> None:
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("quick_check failed")
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Bring what still waits into the form of today: the cloud reads no other."""
+    if db.execute("PRAGMA user_version").fetchone()[0] >= VERSION:
+        return
+    with db:
+        rows = db.execute("SELECT id, body FROM outbox WHERE kind = 'telemetry'").fetchall()
+        for row_id, body in rows:
+            summaries = [_named(each) for each in msgspec.json.decode(b"[" + body + b"]")]
+            new = b",".join(msgspec.json.encode(summary) for summary in summaries)
+            db.execute("UPDATE outbox SET size = ?, body = ? WHERE id = ?", (len(new), new, row_id))
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _named(summary: dict[str, Any]) -> dict[str, Any]:
+    """Version 0 had a field for each of a miniature's aggregates, and no other type's."""
+    if "values" in summary:
+        return summary
+    turbine, t = summary.pop("turbine"), summary.pop("t")
+    return {"turbine": turbine, "type": "mini", "t": t, "values": summary}

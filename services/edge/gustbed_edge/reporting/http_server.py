@@ -29,7 +29,7 @@ class Views:
     status: Callable[[], Mapping[str, object]]
     models: Callable[[], list[ModelInfo]]
     events: Callable[[float], list[AnomalyEvent]]
-    metrics: Callable[[], str]
+    metrics: Callable[[], bytes]
 
 
 class HealthServer:
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == edge_http.MODELS:
             self._send(200, JSON, msgspec.json.encode(views.models()))
         elif path == edge_http.METRICS:
-            self._send(200, PROMETHEUS, views.metrics().encode())
+            self._send(200, PROMETHEUS, views.metrics())
         else:
             known = {"error": f"try {', '.join(edge_http.PATHS)}"}
             self._send(404, JSON, msgspec.json.encode(known))

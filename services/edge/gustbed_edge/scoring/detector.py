@@ -10,11 +10,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from gustbed_core.channels import CHANNEL_NAMES
 from gustbed_core.events import ModelRef
 from gustbed_core.features import Engineer
 from gustbed_core.package import INPUT, RATIO, Manifest, Package, PackageError
-from gustbed_core.telemetry import MINI
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +24,14 @@ RUN_LIMIT_SECONDS = 10.0
 
 
 class Detector:
-    """A loaded model. Raises ``PackageError`` with reason ``unloadable`` if it cannot load,
-    ``wrong_graph`` or ``wrong_features`` if it cannot be used.
+    """A loaded model. Raises ``PackageError`` with reason ``unloadable`` if it cannot load, and
+    ``wrong_graph`` if it cannot be used.
     """
 
     def __init__(self, package: Package) -> None:
         self.manifest: Manifest = package.manifest
         self.model = ModelRef(package.manifest.name, package.manifest.version)
         self.card = package.card
-        _check_channels(package.manifest)
         self._engineer = Engineer(package.manifest.features, package.manifest.channel_names)
         try:
             self._session: Any = _session(package.model)
@@ -138,12 +135,6 @@ def check_golden(
             f"{taken * 1e3:.0f} ms to score {turbines} turbines, "
             f"at most {max_scoring_time * 1e3:.0f} ms",
         )
-
-
-def _check_channels(manifest: Manifest) -> None:
-    unknown = sorted(set(manifest.channel_names).difference(CHANNEL_NAMES))
-    if manifest.turbine_type == MINI and unknown:
-        raise PackageError("wrong_features", f"a miniature has no channel {unknown[0][:64]!r}")
 
 
 def _session(model: bytes) -> Any:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core import decisions
+from gustbed_core.decisions import MeanHistory
 from gustbed_core.errors import GustbedError
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import ModelRef, VerdictState
 from gustbed_core.package import Manifest, Package, read_package
-from gustbed_core.violations import Violation
-from gustbed_edge.events.tracker import KINDS, Judge
+from gustbed_edge.events.judge import Judge
 from gustbed_edge.scoring.detector import Detector
-from gustbed_edge.scoring.smoothing import Smoother
 
 BATCH = 256
 
@@ -28,7 +29,7 @@ class OfflineVerdict:
     state: VerdictState
     score: float | None
     ratios: dict[str, float]
-    violations: list[Violation]
+    violations: list[EventKind]
     model: ModelRef
 
 
@@ -62,24 +63,29 @@ def score_recording(values: NDArray[np.float32], detector: Detector) -> Iterator
     """One verdict per step, of windows as they would be in the service."""
     manifest = detector.manifest
     judge = Judge.of(manifest, manifest.decision)
-    smoother = Smoother(1, len(manifest.features), manifest.decision.smooth)
-    ends = range(manifest.window, values.shape[1] + 1, manifest.step)
-    for first in range(0, len(ends), BATCH):
-        part = ends[first : first + BATCH]
-        windows = np.stack([values[:, end - manifest.window : end] for end in part])
-        for end, ratios in zip(part, detector.score(windows), strict=True):
-            yield _verdict(end, ratios, judge, smoother)
+    smooth = manifest.decision.smooth
+    history = MeanHistory.empty(1, smooth, len(manifest.features))
+    lasts = decisions.window_ends(0, values.shape[1], manifest.window, manifest.step)
+    for first in range(0, len(lasts), BATCH):
+        ends = (lasts[first : first + BATCH] + 1).tolist()
+        windows = np.stack([values[:, end - manifest.window : end] for end in ends])
+        ratios = detector.score(windows)
+        scored = ~np.isnan(ratios[:, 0])
+        means, history = decisions.moving_mean(ratios[None, scored], history, smooth)
+        ratios[scored] = means[0]
+        above = decisions.violating(judge.by_kind(ratios))
+        for place, end in enumerate(ends):
+            row = ratios[place] if scored[place] else None
+            yield _verdict(end, row, above[place], judge)
 
 
 def _verdict(
-    end: int, ratios: NDArray[np.float32], judge: Judge, smoother: Smoother
+    end: int, ratios: NDArray[np.float32] | None, hits: NDArray[np.bool_], judge: Judge
 ) -> OfflineVerdict:
-    if np.isnan(ratios).any():
+    if ratios is None:
         return OfflineVerdict(end, "unknown", None, {}, [], judge.model)
-    means = smoother.mean(np.zeros(1, dtype=np.intp), ratios[None])
-    (above,) = judge.by_kind(means) > 1
-    named = dict(zip(judge.features, means[0].tolist(), strict=True))
-    violations = [kind for kind, hit in zip(KINDS, above, strict=True) if hit]
+    named = dict(zip(judge.features, ratios.tolist(), strict=True))
+    violations = [judge.kinds[place] for place in np.flatnonzero(hits).tolist()]
     state: VerdictState = "anomaly" if violations else "ok"
     return OfflineVerdict(end, state, max(named.values()), named, violations, judge.model)
 

@@ -1,15 +1,13 @@
-"""A batch of received payloads becomes verdicts and events: one model run for each type."""
+"""A batch of blocks becomes verdicts and events: one model run for each turbine type."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core import topics
-from gustbed_core.errors import PayloadError
 from gustbed_core.events import (
     AnomalyEvent,
     ModelRef,
@@ -18,13 +16,12 @@ from gustbed_core.events import (
     Verdict,
 )
 from gustbed_core.events import VerdictState as State
-from gustbed_core.telemetry import MINI, Samples
+from gustbed_core.telemetry import Samples
+from gustbed_core.turbine_types import TurbineType
 from gustbed_edge.events.tracker import EventTracker
-from gustbed_edge.ingest.legacy import LegacyReader
-from gustbed_edge.ingest.quarantine import Quarantine
-from gustbed_edge.ingest.reader import BlockReader, Requirements
-from gustbed_edge.ingest.sequence import Arrival
-from gustbed_edge.ingest.sequence import Sequence as SequenceCounter
+from gustbed_edge.ingest.reader import Requirements
+from gustbed_edge.ingest.receiver import ArrivedBlock
+from gustbed_edge.ingest.sequence import Arrival, SequenceCounter
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.summaries import Summaries
 from gustbed_edge.scoring.type_scorer import (
@@ -42,15 +39,6 @@ signal.
 """
 SILENT_BLOCKS = 3.0
 """Blocks that a slow turbine may leave out before it is called silent."""
-
-
-class Received(NamedTuple):
-    """A payload and when it came (seconds of a monotonic clock)."""
-
-    topic: str
-    payload: bytes
-    arrived: float
-
 
 _Member = tuple[int, Samples, float, float, bool]
 """Row, samples, their end, when they came, and whether the window begins anew with them. A plain
@@ -70,7 +58,6 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Turbine:
-    sequence: SequenceCounter
     type: str | None = None
     state: State = "warming"
     score: float | None = None
@@ -81,86 +68,84 @@ class _Turbine:
 
 
 class Scorer:
-    """Owns the buffers and counters of all turbines. Used by one thread; counters may be read
-    by others.
+    """Owns the windows and states of all turbines. Used by one thread; counters may be read by
+    others.
+
+    ``requirements`` is where readers look what the model of a type reads; ``types`` are those
+    that have a file.
     """
 
     def __init__(
         self,
         turbines: Sequence[str],
-        reader: BlockReader,
+        requirements: dict[str, Requirements],
         tracker: EventTracker,
-        quarantine: Quarantine,
         *,
+        types: Mapping[str, TurbineType],
         overrides: DecisionOverrides = NO_OVERRIDES,
-        legacy: LegacyReader | None = None,
         silent_after: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.unserved = UnservedTypes()
         self._turbines = tuple(turbines)
-        self._reader = reader
+        self._requirements = requirements
         self._tracker = tracker
-        self._quarantine = quarantine
+        self._known = types
         self._overrides = overrides
-        self._legacy = legacy
         self._silent_after = silent_after
         self._monotonic = monotonic
-        self._states = [_Turbine(SequenceCounter()) for _ in self._turbines]
-        self._summaries = Summaries(len(self._turbines))
-        # Miniatures are windowed and summed up even while no model judges them.
-        self._types = {MINI: TypeScorer(len(self._turbines), overrides)}
+        self._states = [_Turbine() for _ in self._turbines]
+        self._summaries = Summaries(self._turbines, types)
+        self._scorers: dict[str, TypeScorer] = {}
 
     @property
     def detectors(self) -> Mapping[str, Detector]:
         """The models that serve, by turbine type."""
-        return detectors_of(self._types)
+        return detectors_of(self._scorers)
 
     @property
     def models(self) -> Mapping[str, ModelRef]:
         """Their names and versions."""
-        return {turbine_type: detector.model for turbine_type, detector in self.detectors.items()}
+        return {name: detector.model for name, detector in self.detectors.items()}
 
     def serve(self, detector: Detector) -> None:
         """Judge turbines of the model's type by it from now on. Call between batches."""
         manifest = detector.manifest
-        turbine_type = manifest.turbine_type
-        type_scorer = self._types.get(turbine_type) or TypeScorer(
-            len(self._turbines), self._overrides
-        )
-        type_scorer.serve(detector)
-        self._reader.requirements[turbine_type] = Requirements(
-            manifest.sample_rate_hz, manifest.channel_names
-        )
-        if turbine_type == MINI and self._legacy is not None:
-            self._legacy.rate_hz = manifest.sample_rate_hz
-        self._types[turbine_type] = type_scorer
+        name = manifest.turbine_type
+        scorer = self._scorers.get(name)
+        if scorer is not None:
+            scorer.serve(detector)
+        else:
+            known = self._known.get(name)
+            scorer = TypeScorer(detector, len(self._turbines), self._overrides, known)
+        self._requirements[name] = Requirements(manifest.sample_rate_hz, manifest.channel_names)
+        self._summaries.serve(manifest)
+        self._scorers[name] = scorer
 
     def withdraw(self, turbine_type: str) -> None:
         """Judge turbines of this type no more. Call between batches."""
-        self._types.pop(turbine_type, None)
-        self._reader.requirements.pop(turbine_type, None)
-        if turbine_type == MINI:
-            self._types[MINI] = TypeScorer(len(self._turbines), self._overrides)
+        self._scorers.pop(turbine_type, None)
+        self._requirements.pop(turbine_type, None)
+        self._summaries.withdraw(turbine_type)
 
-    def score(self, batch: Iterable[Received]) -> Outcome:
-        """Check, window and score what has come. Refused payloads go to quarantine, and types
-        that no model is for get no verdict.
-        """
+    def score(self, blocks: Iterable[ArrivedBlock]) -> Outcome:
+        """Window and score what has come. Types that no model is for get no verdict."""
         outcome = Outcome()
         changed: dict[int, float] = {}
-        outcome.rounds = self._rounds(batch, changed)
         windows: dict[str, list[NDArray[np.float32]]] = {}
         ready: list[NDArray[np.bool_]] = []
-        for part in outcome.rounds:
-            taken = self._types[part.type].take(part)
+        for part in self._rounds(blocks, changed):
+            self._summaries.add(part)
+            scorer = self._scorers.get(part.type)
+            if scorer is None:
+                continue
+            taken = scorer.take(part)
+            outcome.rounds.append(part)
             ready.append(taken.ready)
             windows.setdefault(part.type, []).append(taken.windows)
-            if part.type == MINI:
-                self._summaries.add(part.rows, taken.values, np.array(part.ends))
         ratios = {
-            turbine_type: self._types[turbine_type].ratios(np.concatenate(parts))
-            for turbine_type, parts in windows.items()
+            name: self._scorers[name].ratios(np.concatenate(parts))
+            for name, parts in windows.items()
         }
         used = dict.fromkeys(windows, 0)
         for part, full in zip(outcome.rounds, ready, strict=True):
@@ -171,7 +156,7 @@ class Scorer:
             outcome.events.extend(self._tracker.restart(row, end))
         return outcome
 
-    def status(self) -> list[TurbineStatus]:
+    def status(self, counters: Sequence[SequenceCounter]) -> list[TurbineStatus]:
         """Every turbine as it is now; violations are those with an open event."""
         now = self._monotonic()
         statuses = []
@@ -183,7 +168,7 @@ class Scorer:
                 shown = "silent"
             elif shown in ("ok", "anomaly"):
                 shown = "anomaly" if open_kinds else "ok"
-            counts = state.sequence
+            counts = counters[row]
             statuses.append(
                 TurbineStatus(
                     id=turbine,
@@ -194,24 +179,23 @@ class Scorer:
                     reordered=counts.reordered,
                     score=state.score,
                     violations=open_kinds,
-                    type=state.type or MINI,
+                    type=state.type or "",
                 )
             )
         return statuses
 
-    def heard(self, turbine_type: str) -> bool:
-        """Whether any turbine has sent blocks of this type last."""
-        return any(state.type == turbine_type for state in self._states)
+    def heard(self) -> set[str]:
+        """The types of the blocks that turbines have sent last."""
+        return {state.type for state in self._states if state.type is not None}
 
     def take_summaries(self) -> list[TelemetrySummary]:
-        """Means of the miniatures since the last call. Call from the scoring thread."""
-        return self._summaries.take(self._turbines)
+        """Aggregates of every type since the last call. Call from the scoring thread."""
+        return self._summaries.take()
 
     def channels(self, turbine_type: str) -> tuple[str, ...] | None:
         """What the model of a turbine type reads; None if none serves it."""
-        type_scorer = self._types.get(turbine_type)
-        detector = type_scorer.detector if type_scorer else None
-        return detector.manifest.channel_names if detector else None
+        scorer = self._scorers.get(turbine_type)
+        return scorer.detector.manifest.channel_names if scorer else None
 
     def history(self, row: int, turbine_type: str, samples: int) -> NDArray[np.float32] | None:
         """A turbine's latest unbroken samples, of its model's channels; None unless a model
@@ -220,77 +204,61 @@ class Scorer:
         names = self.channels(turbine_type)
         if names is None or self._states[row].type != turbine_type:
             return None
-        type_scorer = self._types[turbine_type]
-        return type_scorer.history(row, samples)[[type_scorer.names.index(name) for name in names]]
+        scorer = self._scorers[turbine_type]
+        return scorer.history(row, samples)[[scorer.names.index(name) for name in names]]
 
-    def _read(self, item: Received) -> list[Samples]:
-        try:
-            if item.topic != topics.LEGACY_RAW or self._legacy is None:
-                return [self._reader.read(item.topic, item.payload)]
-            blocks = self._legacy.read(item.payload)
-            for block in blocks:
-                self._reader.check(block)
-        except PayloadError as error:
-            self._quarantine.reject(item.topic, item.payload, error)
-            return []
-        return blocks
-
-    def _rounds(self, batch: Iterable[Received], changed: dict[int, float]) -> list[Round]:
-        """Split a batch so that no round has two blocks of one turbine, of two types or lengths."""
+    def _rounds(self, blocks: Iterable[ArrivedBlock], changed: dict[int, float]) -> list[Round]:
+        """Split a batch so that no round has two blocks of one turbine, nor blocks that differ in
+        type, layout or length.
+        """
         rounds: list[list[_Member]] = []
         next_round: dict[int, int] = {}
-        shapes: list[tuple[str, int]] = []
-        for item in batch:
-            for samples in self._read(item):
-                member = self._arrive(samples, item.arrived, changed)
-                if member is None:
-                    continue
-                shape = (samples.type, samples.values.shape[1])
-                row = member[0]
-                index = next_round.get(row, 0)
-                while index < len(rounds) and shapes[index] != shape:
-                    index += 1
-                if index == len(rounds):
-                    rounds.append([])
-                    shapes.append(shape)
-                rounds[index].append(member)
-                next_round[row] = index + 1
-        return [
-            _round(turbine_type, members)
-            for (turbine_type, _), members in zip(shapes, rounds, strict=True)
-        ]
+        shapes: list[tuple[str, int, tuple[str, ...]]] = []
+        for block in blocks:
+            member = self._arrive(block, changed)
+            if member is None:
+                continue
+            row, samples = block.row, block.samples
+            shape = (samples.type, samples.values.shape[1], samples.names)
+            index = next_round.get(row, 0)
+            while index < len(rounds) and shapes[index] != shape:
+                index += 1
+            if index == len(rounds):
+                rounds.append([])
+                shapes.append(shape)
+            rounds[index].append(member)
+            next_round[row] = index + 1
+        return [_round(members) for members in rounds]
 
-    def _arrive(
-        self, samples: Samples, arrived: float, changed: dict[int, float]
-    ) -> _Member | None:
-        """Count a block; None if it is stale or no model is for it. A turbine that is of another
-        type now is noted in ``changed``, with the time of its last sample before.
+    def _arrive(self, block: ArrivedBlock, changed: dict[int, float]) -> _Member | None:
+        """Note a block; None if it is stale or nothing is made of its type. A turbine that is of
+        another type now is noted in ``changed``, with the time of its last sample before.
         """
-        row = self._reader.rows[samples.turbine]
+        row, samples, arrived, place = block
         turbine = self._states[row]
-        arrival = turbine.sequence.observe(samples.boot, samples.seq)
         turbine.last_arrival = arrived
         turbine.span = samples.dt * samples.values.shape[1]
-        turbine_type = samples.type
-        known = turbine_type in self._types
-        if not known:
-            self.unserved.add(turbine_type)
-        if arrival is Arrival.STALE:
+        name = samples.type
+        served = name in self._scorers
+        if not served:
+            self.unserved.add(name)
+        if place is Arrival.STALE:
             return None
-        if turbine.type != turbine_type:
+        if turbine.type != name:
             if turbine.type is not None:
                 changed[row] = turbine.last_end
                 turbine.last_end = 0.0
-            turbine.type = turbine_type
-        if not known:
+            turbine.type = name
+        end = samples.end
+        if not served:
             turbine.state, turbine.score = "unknown", None
             # Should a model come for it, its samples are not adjacent to any before.
             turbine.last_end = 0.0
-            return None
+            return (row, samples, end, arrived, True) if self._summaries.knows(name) else None
         step = abs(samples.t0 - (turbine.last_end + samples.dt))
-        turbine.last_end = end = samples.end
+        turbine.last_end = end
         apart = step > CLOCK_STEP_SECONDS and 2 * step > samples.dt
-        return row, samples, end, arrived, arrival is Arrival.GAP or apart
+        return row, samples, end, arrived, place is Arrival.GAP or apart
 
     def _conclude(
         self,
@@ -299,9 +267,9 @@ class Scorer:
         ratios: NDArray[np.float32],
         outcome: Outcome,
     ) -> None:
-        judgement = self._types[part.type].conclude(part, ready, ratios)
+        judgement = self._scorers[part.type].conclude(part, ready, ratios)
         scored = judgement.scored
-        if judgement.judge is not None and scored.any():
+        if scored.any():
             ends = np.array(part.ends)
             outcome.events.extend(
                 self._tracker.update(
@@ -320,8 +288,10 @@ class Scorer:
         outcome.verdicts.extend(told)
 
 
-def _round(turbine_type: str, members: list[_Member]) -> Round:
+def _round(members: list[_Member]) -> Round:
     rows, samples, ends, arrived, restarts = zip(*members, strict=True)
     places = np.array(rows, dtype=np.intp)
     restarted = places[np.array(restarts)] if any(restarts) else _NO_ROWS
-    return Round(turbine_type, places, samples, ends, arrived, restarted)
+    values = np.array([each.values for each in samples])
+    first = samples[0]
+    return Round(first.type, places, samples, first.names, values, ends, arrived, restarted)

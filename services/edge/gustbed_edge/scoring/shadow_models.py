@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from gustbed_core.events import Comparison, Verdict
 from gustbed_core.package import PackageError
+from gustbed_core.turbine_types import TurbineType
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.scorer import Outcome
 from gustbed_edge.scoring.type_scorer import (
@@ -65,20 +67,26 @@ class ShadowModels:
     """
 
     def __init__(
-        self, turbines: int, *, overrides: DecisionOverrides, max_scoring_time: float
+        self,
+        turbines: int,
+        *,
+        overrides: DecisionOverrides,
+        max_scoring_time: float,
+        types: Mapping[str, TurbineType],
     ) -> None:
         self.dropped: Counter[str] = Counter()
         """Shadow models dropped, by turbine type."""
         self._turbines = turbines
         self._overrides = overrides
+        self._known = types
         self._max_scoring_time = max_scoring_time
-        self._types: dict[str, TypeScorer] = {}
+        self._scorers: dict[str, TypeScorer] = {}
         self._tallies: dict[str, _Tally] = {}
 
     @property
     def detectors(self) -> dict[str, Detector]:
         """The models in shadow, by turbine type."""
-        return detectors_of(self._types)
+        return detectors_of(self._scorers)
 
     def comparisons(self) -> dict[str, Comparison]:
         """How each shadow model compares since it began here, by turbine type."""
@@ -99,20 +107,20 @@ class ShadowModels:
     def begin(self, detector: Detector) -> None:
         """Let a model run in shadow of the one that serves its type. Call between batches."""
         turbine_type = detector.manifest.turbine_type
-        type_scorer = TypeScorer(self._turbines, self._overrides)
-        type_scorer.serve(detector)
+        known = self._known.get(turbine_type)
+        scorer = TypeScorer(detector, self._turbines, self._overrides, known)
         self._tallies[turbine_type] = _Tally()
-        self._types[turbine_type] = type_scorer
+        self._scorers[turbine_type] = scorer
 
     def end(self, turbine_type: str) -> None:
         """Let a type's shadow model go. Call between batches."""
-        self._types.pop(turbine_type, None)
+        self._scorers.pop(turbine_type, None)
         self._tallies.pop(turbine_type, None)
 
     def compare(self, outcome: Outcome, *, busy: bool) -> list[Verdict]:
         """What the shadow models say of what was just scored. While ``busy`` they only watch."""
         told: list[Verdict] = []
-        for turbine_type in list(self._types) if self._types else ():
+        for turbine_type in list(self._scorers) if self._scorers else ():
             try:
                 told.extend(self._compare(turbine_type, outcome, busy=busy))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the shadow model's
@@ -120,28 +128,26 @@ class ShadowModels:
         return told
 
     def _compare(self, turbine_type: str, outcome: Outcome, *, busy: bool) -> list[Verdict]:
-        type_scorer, tally = self._types[turbine_type], self._tallies[turbine_type]
+        scorer, tally = self._scorers[turbine_type], self._tallies[turbine_type]
         places: list[_Place] = []
         first = 0
         for part in outcome.rounds:
             last = first + len(part.samples)
             if part.type == turbine_type:
-                places.append(_Place(part, type_scorer.take(part), outcome.verdicts[first:last]))
+                places.append(_Place(part, scorer.take(part), outcome.verdicts[first:last]))
             first = last
         if busy:
             for place in places:
-                type_scorer.forget(place.part.rows)
+                scorer.forget(place.part.rows)
         if busy or not places:
             return []
-        ratios = self._ratios(
-            type_scorer, np.concatenate([place.taken.windows for place in places])
-        )
+        ratios = self._ratios(scorer, np.concatenate([place.taken.windows for place in places]))
         told: list[Verdict] = []
         used = 0
         for place in places:
             ready = place.taken.ready
             count = int(ready.sum())
-            judgement = type_scorer.conclude(place.part, ready, ratios[used : used + count])
+            judgement = scorer.conclude(place.part, ready, ratios[used : used + count])
             used += count
             said = verdicts(place.part, judgement)
             for serving, shadow in zip(place.serving, said, strict=True):
@@ -149,20 +155,18 @@ class ShadowModels:
             told.extend(said)
         return told
 
-    def _ratios(self, type_scorer: TypeScorer, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        assert type_scorer.detector is not None  # noqa: S101 - set in ``begin``
+    def _ratios(self, scorer: TypeScorer, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         if not len(windows):
-            return np.zeros((0, len(type_scorer.detector.manifest.features)), dtype=np.float32)
+            return np.zeros((0, len(scorer.detector.manifest.features)), dtype=np.float32)
         # A backlog is more than one window a turbine.
         limit = self._max_scoring_time * max(1.0, len(windows) / self._turbines)
-        ratios, taken = type_scorer.detector.timed(type_scorer.features(windows), limit)
+        ratios, taken = scorer.detector.timed(scorer.features(windows), limit)
         if taken > limit:
             raise PackageError("too_slow", f"{taken:.3f} s for {len(windows)} windows")
         return ratios
 
     def _drop(self, turbine_type: str, error: Exception) -> None:
-        detector = self._types[turbine_type].detector
-        version = detector.model.version if detector else "?"
+        version = self._scorers[turbine_type].detector.model.version
         text = f"no channel {error}" if isinstance(error, KeyError) else str(error)[:200]
         log.warning("shadow model %s of type %s dropped: %s", version, turbine_type, text)
         self.dropped[turbine_type] += 1

@@ -1,22 +1,26 @@
 """The turbines of one type: their windows, and the model that judges them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.channels import CHANNEL_NAMES
+from gustbed_core import decisions
+from gustbed_core.decisions import MeanHistory
 from gustbed_core.features import Engineer
-from gustbed_core.package import Decision, Manifest, PackageError
-from gustbed_core.telemetry import MINI
-from gustbed_edge.events.tracker import Judge
+from gustbed_core.package import Manifest, PackageError
+from gustbed_core.signals import Decision
+from gustbed_core.turbine_types import TurbineType
+from gustbed_edge.events.judge import Judge
 from gustbed_edge.scoring.detector import Detector
-from gustbed_edge.scoring.smoothing import Smoother
 from gustbed_edge.scoring.verdicts import Judgement, Round
 from gustbed_edge.scoring.windows import SPARE, Windows
 
-DEFAULT_WINDOW = 100
-"""Samples kept per turbine while there is no model to say how many it wants."""
+FEW_CHANNELS = 32
+"""Of a type that has no more than these, all are kept: its next model may read what this one does
+not, and must not wait for it.
+"""
 MAX_BUFFER_BYTES = 2 * 1024**3
 """Of one model's windows, all turbines together."""
 MAX_LAYOUTS = 16
@@ -44,65 +48,59 @@ NO_OVERRIDES = DecisionOverrides()
 
 @dataclass(frozen=True, slots=True)
 class RoundWindows:
-    """A round's samples (k, channels, n), and the windows of those that are ``ready``."""
+    """Which of a round's turbines are ``ready`` (k), and their windows."""
 
-    values: NDArray[np.float64]
     ready: NDArray[np.bool_]
     windows: NDArray[np.float32]
 
 
 class TypeScorer:
-    """Rows are those of the site; a row of another type is never touched.
+    """Windows of the turbines of a type, and what its model makes of them.
 
-    A miniature's samples are all kept, others' as far as the model reads them. Used by one thread.
+    Rows are those of the site; a row of another type is never touched. Used by one thread.
     """
 
-    def __init__(self, turbines: int, overrides: DecisionOverrides) -> None:
-        self.detector: Detector | None = None
-        self.judge: Judge | None = None
-        self.names = CHANNEL_NAMES
+    def __init__(
+        self,
+        detector: Detector,
+        turbines: int,
+        overrides: DecisionOverrides,
+        known: TurbineType | None = None,
+    ) -> None:
         self._turbines = turbines
         self._overrides = overrides
-        self._windows = Windows(turbines, len(self.names), DEFAULT_WINDOW)
+        self._known = known
+        self.names = kept_channels(detector.manifest, known)
+        self._windows = Windows(turbines, len(self.names), detector.manifest.window)
         self._layouts: dict[tuple[str, ...], NDArray[np.intp]] = {}
-        self._engineer: Engineer | None = None
-        self._smoother = Smoother(0, 0, 1)
+        self._use(detector)
 
     def serve(self, detector: Detector) -> None:
         """Judge by this model from now on, with the history that there is."""
         manifest = detector.manifest
-        names = channels(manifest)
+        names = kept_channels(manifest, self._known)
         if names != self.names:
             self._windows = self._rearranged(names, manifest.window)
             self.names = names
-            self._layouts.clear()
         elif manifest.window != self._windows.window:
             self._windows = self._windows.resized(manifest.window)
-        decision = self._overrides.instead_of(manifest.decision)
-        self._engineer = Engineer(manifest.features, names)
-        self._smoother = Smoother(self._turbines, len(manifest.features), decision.smooth)
-        self.judge = Judge.of(manifest, decision)
-        self.detector = detector
+        self._use(detector)
 
     def take(self, part: Round) -> RoundWindows:
         """Put a round's samples behind those before. Raises ``KeyError`` with a channel that a
-        block lacks.
+        block lacks and the model reads.
         """
         self._windows.restart(part.restarted)
-        values = self._values(part)
-        self._windows.append(part.rows, values)
+        self._windows.append(part.rows, self._values(part))
         ready = self._windows.ready(part.rows)
-        return RoundWindows(values, ready, self._windows.latest(part.rows[ready]))
+        return RoundWindows(ready, self._windows.latest(part.rows[ready]))
 
     def features(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Windows to what the model sees. Only with a model."""
-        assert self._engineer is not None  # noqa: S101 - set together with the detector
+        """Windows to what the model sees."""
         return self._engineer(windows)
 
     def ratios(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Windows (n, channels, time) to ratios (n, features); NaN where nothing can judge."""
-        if self.detector is None:
-            return np.full((len(windows), 1), np.nan, dtype=np.float32)
+        """Windows (n, channels, time) to ratios (n, features); NaN where the model failed."""
         return self.detector.ratios(self.features(windows))
 
     def conclude(
@@ -110,36 +108,56 @@ class TypeScorer:
     ) -> Judgement:
         """Smooth a round's ratios and say what they mean, in the order of the rounds."""
         scored = ~np.isnan(ratios[:, 0])
-        judge = self.judge
-        if judge is None:
-            return Judgement(None, ready, scored, ratios, np.zeros((len(ratios), 0)))
-        if judge.decision.smooth > 1:
-            self._smoother.restart(part.restarted)
+        if self.judge.decision.smooth > 1:
+            self.forget(part.restarted)
             ratios = ratios.copy()
-            ratios[scored] = self._smoother.mean(part.rows[ready][scored], ratios[scored])
-        return Judgement(judge, ready, scored, ratios, judge.by_kind(ratios))
+            ratios[scored] = self._smoothed(part.rows[ready][scored], ratios[scored])
+        return Judgement(self.judge, ready, scored, ratios, self.judge.by_kind(ratios))
 
     def forget(self, rows: NDArray[np.intp]) -> None:
         """These turbines get no judgement of their latest block: what follows is not adjacent."""
-        self._smoother.restart(rows)
+        self._history.filled[rows] = 0
+        self._history.ratios[rows] = 0.0
 
     def history(self, row: int, samples: int) -> NDArray[np.float32]:
         """A turbine's latest unbroken samples (channels, at most ``samples``)."""
         return self._windows.history(row, samples)
 
-    def _values(self, part: Round) -> NDArray[np.float64]:
-        first = part.samples[0].names
-        if all(samples.names is first or samples.names == first for samples in part.samples):
-            values = np.array([samples.values for samples in part.samples])
-            same = first is self.names or first == self.names
-            return values if same else values[:, self._columns(first)]
-        return np.array([samples.values[self._columns(samples.names)] for samples in part.samples])
+    def _use(self, detector: Detector) -> None:
+        manifest = detector.manifest
+        decision = self._overrides.instead_of(manifest.decision)
+        self.detector = detector
+        self._layouts.clear()
+        self.judge = Judge.of(manifest, decision)
+        self._engineer = Engineer(manifest.features, self.names)
+        self._history = MeanHistory.empty(self._turbines, decision.smooth, len(manifest.features))
 
-    def _columns(self, names: tuple[str, ...]) -> NDArray[np.intp]:
+    def _smoothed(self, rows: NDArray[np.intp], ratios: NDArray[np.float32]) -> NDArray[np.float32]:
+        kept = self._history
+        before = MeanHistory(kept.ratios[rows], kept.filled[rows])
+        length = self.judge.decision.smooth
+        means, after = decisions.moving_mean(ratios[:, None, :], before, length)
+        kept.ratios[rows], kept.filled[rows] = after.ratios, after.filled
+        return means[:, 0]
+
+    def _values(self, part: Round) -> NDArray[np.float64]:
+        if part.names == self.names:
+            return part.values
+        places = self._places(part.names)
+        values = part.values[:, places]
+        # What no model reads yet may be missing; should one come that does, it says "unknown".
+        values[:, places < 0] = np.nan
+        return values
+
+    def _places(self, names: tuple[str, ...]) -> NDArray[np.intp]:
         known = self._layouts.get(names)
         if known is None:
             places = {name: place for place, name in enumerate(names)}
-            known = np.array([places[name] for name in self.names], dtype=np.intp)
+            read = set(self.detector.manifest.channel_names)
+            known = np.array(
+                [places[name] if name in read else places.get(name, -1) for name in self.names],
+                dtype=np.intp,
+            )
             if len(self._layouts) >= MAX_LAYOUTS:
                 self._layouts.clear()
             self._layouts[names] = known
@@ -147,15 +165,23 @@ class TypeScorer:
 
     def _rearranged(self, names: tuple[str, ...], window: int) -> Windows:
         """Windows of other channels; a channel that was not kept makes them warm up."""
-        if self.detector is None or not set(names) <= set(self.names):
+        if not set(names) <= set(self.names):
             return Windows(self._turbines, len(names), window)
         places = [self.names.index(name) for name in names]
         return self._windows.resized(window, places)
 
 
-def check_fits(manifest: Manifest, turbines: int) -> None:
-    """Raises ``PackageError`` ``too_large`` if the windows would take too much memory."""
-    samples = manifest.window * SPARE * len(channels(manifest))
+def check_fits(manifest: Manifest, turbines: int, known: TurbineType | None = None) -> None:
+    """Raises ``PackageError`` ``too_large`` if the windows would take too much memory, and
+    ``wrong_features`` if the model reads what its type (if it has a file) does not measure.
+    """
+    if known is not None:
+        unknown = sorted(set(manifest.channel_names).difference(known.channel_names))
+        if unknown:
+            raise PackageError(
+                "wrong_features", f"type {known.name} has no channel {unknown[0][:64]!r}"
+            )
+    samples = manifest.window * SPARE * len(kept_channels(manifest, known))
     means = manifest.decision.smooth * len(manifest.features)
     size = 4 * turbines * (samples + means)
     if size > MAX_BUFFER_BYTES:
@@ -166,17 +192,13 @@ def check_fits(manifest: Manifest, turbines: int) -> None:
         )
 
 
-def channels(manifest: Manifest) -> tuple[str, ...]:
+def kept_channels(manifest: Manifest, known: TurbineType | None) -> tuple[str, ...]:
     """The channels that are kept for a model, in order."""
-    # A miniature's next model may read what this one does not, and must not wait for it.
-    return CHANNEL_NAMES if manifest.turbine_type == MINI else manifest.channel_names
+    if known is None or len(known.channels) > FEW_CHANNELS:
+        return manifest.channel_names
+    return known.channel_names
 
 
-def detectors_of(groups: dict[str, TypeScorer]) -> dict[str, Detector]:
+def detectors_of(scorers: Mapping[str, TypeScorer]) -> dict[str, Detector]:
     """The models at work, by turbine type; may be asked while the scoring thread changes them."""
-    found = sorted(groups.copy().items())
-    return {
-        turbine_type: type_scorer.detector
-        for turbine_type, type_scorer in found
-        if type_scorer.detector
-    }
+    return {name: scorer.detector for name, scorer in sorted(dict(scorers).items())}

@@ -16,6 +16,7 @@ from awscrt import mqtt5
 from awsiot import mqtt5_client_builder
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.worker import Worker
 from gustbed_edge.cloud.aws.enrolment import Answer, Enrolment
 from gustbed_edge.cloud.aws.identity import ensure_identity
 
@@ -32,48 +33,49 @@ RECONNECT_MS = (500, 8_000)
 SESSION_SECONDS = 24 * 3600
 
 
-class IotConnection:
-    """One thing's connection. ``on_client`` gets every new client before it connects;
-    ``on_connected`` is called after each connection. Both must not block.
-    """
+class IotConnection(Worker):
+    """One thing's connection."""
 
-    def __init__(
-        self,
-        thing: str,
-        data_dir: Path,
-        enrol_dir: Path,
-        *,
-        on_client: Callable[[Any], None] = lambda _client: None,
-        on_connected: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, thing: str, data_dir: Path, enrol_dir: Path) -> None:
+        super().__init__("uplink")
         self._thing = thing
         self._data_dir = data_dir
         self._enrol_dir = enrol_dir
         self._enrolment = Enrolment(enrol_dir / thing)
-        self._on_client = on_client
-        self._on_connected = on_connected
+        self._on_client: Callable[[Any], None] = lambda _client: None
+        self._on_connected: Callable[[], None] = lambda: None
         self._connected = threading.Event()
-        self._stop = threading.Event()
         self._client: Any = None
         self._answer: Answer | None = None
         self._complaint = ""
         self._request = data_dir / "no-request-yet"
-        self._thread = threading.Thread(target=self._watch, name="uplink", daemon=True)
 
     @property
     def connected(self) -> bool:
         """Whether IoT Core has accepted this thing and not lost it since."""
         return self._connected.is_set()
 
-    def start(self) -> None:
-        """Begin watching the enrolment folder and connecting."""
-        self._thread.start()
+    def connect(self, on_client: Callable[[Any], None], on_connected: Callable[[], None]) -> None:
+        """Begin watching the enrolment folder and connecting.
 
-    def stop(self) -> None:
-        """Disconnect."""
-        self._stop.set()
-        self._thread.join(timeout=STOP_SECONDS)
+        ``on_client`` gets every new client before it connects, and None when it goes;
+        ``on_connected`` is called after each connection. Both must not block.
+        """
+        self._on_client, self._on_connected = on_client, on_connected
+        self.start()
+
+    def disconnect(self) -> None:
+        """Disconnect, and stay so."""
+        self.stop(STOP_SECONDS)
         self._disconnect()
+
+    def turn(self) -> float:
+        """Look whether enrolment has another answer."""
+        try:
+            self._look()
+        except GustbedError as error:
+            self._complain(str(error))
+        return WATCH_SECONDS
 
     def publish(self, topic: str, payload: bytes, timeout: float) -> bool:
         """Publish at QoS 1 and wait for the acknowledgement. False if it did not come."""
@@ -93,16 +95,6 @@ class IotConnection:
             log.warning("IoT Core refused a message on %s: %s", topic, puback.reason_code)
             return False
         return True
-
-    def _watch(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._look()
-            except GustbedError as error:
-                self._complain(str(error))
-            except Exception:
-                log.exception("looking after the cloud connection failed")
-            self._stop.wait(WATCH_SECONDS)
 
     def _look(self) -> None:
         if not self._request.exists():
@@ -176,5 +168,5 @@ class IotConnection:
 
     def _lost(self, data: Any) -> None:
         self._connected.clear()
-        if not self._stop.is_set():
+        if not self.stopping:
             log.warning("connection to IoT Core lost: %s", data.exception)

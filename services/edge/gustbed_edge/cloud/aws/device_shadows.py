@@ -15,7 +15,7 @@ from awscrt import mqtt_request_response as rr
 from awsiot.iotshadow import ShadowState, UpdateNamedShadowRequest, V2ErrorResponse
 
 from gustbed_core import codec
-from gustbed_edge.cloud.device_shadows import ShadowRefusedError, ShadowsUnavailableError
+from gustbed_edge.cloud.ports import ShadowRefusedError, ShadowsUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,11 @@ class ShadowsClient:
     """The named shadows of one thing over one MQTT client.
 
     ``on_delta`` gets a shadow's name and the service's message. Must not block.
-    ``online`` tells whether the client is connected.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        thing: str,
-        on_delta: Callable[[str, bytes], None],
-        online: Callable[[], bool],
-    ) -> None:
+    def __init__(self, client: Any, thing: str, on_delta: Callable[[str, bytes], None]) -> None:
         self._prefix = f"$aws/things/{thing}/shadow/name/"
         self._on_delta = on_delta
-        self._online = online
         options = rr.ClientOptions(
             max_request_response_subscriptions=2,
             max_streaming_subscriptions=1,
@@ -53,11 +45,6 @@ class ShadowsClient:
             )
         )
         self._stream.open()
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is worth trying."""
-        return self._online()
 
     def update(self, shadow: str, reported: dict[str, object]) -> None:
         """Set what a shadow reports. Raises ``ShadowsUnavailableError`` or

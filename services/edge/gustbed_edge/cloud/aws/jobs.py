@@ -4,13 +4,12 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from awscrt import mqtt_request_response
 from awsiot import ServiceStreamOptions, V2ServiceException, iotjobs
 
-from gustbed_edge.jobs.job_log import Outcome
+from gustbed_edge.cloud.ports import Execution, JobOutcome, JobsUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -18,19 +17,6 @@ REQUEST_SECONDS = 15
 STEP_TIMEOUT_MINUTES = 10
 """After this a job that says nothing counts as timed out, and the next one may start."""
 MAX_DETAIL = 1024
-
-
-class JobsUnavailableError(Exception):
-    """The service did not answer: try again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """A job to execute, as the service gave it: untrusted."""
-
-    job: str
-    number: int
-    document: object
 
 
 class JobsClient:
@@ -64,7 +50,7 @@ class JobsClient:
             return None
         return Execution(execution.job_id, execution.execution_number or 1, execution.job_document)
 
-    def report(self, outcome: Outcome) -> bool:
+    def report(self, outcome: JobOutcome) -> bool:
         """Tell how a job ended. False if the service will never take it: it is over there.
 
         Raises ``JobsUnavailableError``.
