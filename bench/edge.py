@@ -39,17 +39,17 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import gustbed_edge
+from gustbed_core import codec, topics
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.mqtt import Message, Session
+from gustbed_core.settings import MqttSettings, turbine_id
+from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_edge.detector import Detector
 from gustbed_edge.events import EventTracker, Site
 from gustbed_edge.ingest import Ingest
 from gustbed_edge.offline import open_package
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.scoring import Received, Scorer
-from gustbed_core import codec, topics
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_core.mqtt import Message, Session
-from gustbed_core.settings import MqttSettings, turbine_id
-from gustbed_core.telemetry import Samples, block_from_samples
 
 SITES = (6, 100)
 """Turbines."""

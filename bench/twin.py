@@ -29,8 +29,9 @@ from gustbed_core.settings import MqttSettings
 from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_twin.farm import Farm
 from gustbed_twin.turbine_types import load_utility_type
-from gustbed_twin.utility.farm import UtilityFarm
+from gustbed_twin.utility.farm import NO_WAKES, UtilityFarm
 from gustbed_twin.utility.machine import Machine, make_machine
+from gustbed_twin.utility.records import WakeTable
 from gustbed_twin.utility.site import Conditions
 from gustbed_twin.wind import WindConfig
 
@@ -81,13 +82,13 @@ def _utility_figure(
     machine: Machine, turbines: int, session: Session | None, seconds: float
 ) -> dict[str, Any]:
     before = psutil.Process().memory_info().rss
-    wakes = np.full((72, 23, turbines), 0.9)
+    wakes = WakeTable(np.full((72, 23, turbines), 0.9))
     farm = UtilityFarm(machine, 1, range(turbines), Conditions(), wakes=wakes)
-    grown = psutil.Process().memory_info().rss - before - wakes.nbytes
+    grown = psutil.Process().memory_info().rss - before - wakes.share.nbytes
     offline = _per_step(lambda: farm.advance(OFFLINE_SAMPLES), turbines * OFFLINE_SAMPLES, seconds)
     whole = _per_step(lambda: farm.advance(SAMPLES), turbines * SAMPLES, seconds)
     still = farm.fork()
-    still.wakes = np.zeros((0, 0, 0))
+    still.wakes = NO_WAKES
     unsheltered = _per_step(lambda: still.advance(SAMPLES), turbines * SAMPLES, seconds)
     still.blind = True
     physics = _per_step(lambda: still.advance(SAMPLES), turbines * SAMPLES, seconds)

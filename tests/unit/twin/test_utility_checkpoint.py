@@ -21,7 +21,7 @@ def test_a_checkpoint_brings_everything_back(farm: UtilityFarm, tmp_path: Path) 
     save_farm(farm, path)
     again = load_farm(path)
     assert again.advance(777).tobytes() == farm.advance(777).tobytes()
-    assert again.arrays.state.tobytes() == farm.arrays.state.tobytes()
+    assert again.turbines.state.tobytes() == farm.turbines.state.tobytes()
     assert [each.name for each in path.parent.iterdir()] == ["farm.npz"]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from gustbed_twin.utility.farm import UtilityFarm
 from gustbed_twin.utility.machine import Machine
-from gustbed_twin.utility.names import Mode, Trip
+from gustbed_twin.utility.records import Mode, Trip, WakeTable
 from gustbed_twin.utility.site import Conditions, Event, extreme_gust
 from tests.unit.twin.utility import CALM, channel, seconds
 
@@ -92,9 +92,9 @@ def test_a_trip_stays_until_reset(farm: UtilityFarm) -> None:
 def test_commands_out_of_range_are_refused_with_a_reason(
     farm: UtilityFarm, action: str, value: float | None
 ) -> None:
-    before = farm.arrays.state.tobytes()
+    before = farm.turbines.state.tobytes()
     assert farm.control(0, action, value)
-    assert farm.arrays.state.tobytes() == before
+    assert farm.turbines.state.tobytes() == before
 
 
 def test_readings_have_the_sensors_resolution_range_and_rate(farm: UtilityFarm) -> None:
@@ -147,7 +147,7 @@ def test_wakes_shelter_the_turbines_behind(machine: Machine) -> None:
     wakes = np.ones((4, 2, 3))
     wakes[3, :, 1] = 0.7  # from 270 degrees
     conditions = Conditions(mean=8.0, turbulence=0.0, direction_spread=0.0)
-    farm = UtilityFarm(machine, 1, range(3), conditions, wakes=wakes, wake_axes=(3.0, 22.0))
+    farm = UtilityFarm(machine, 1, range(3), conditions, wakes=WakeTable(wakes, 3.0, 22.0))
     seconds(farm, 600)
     power = farm.truth("active_power")
     assert power[1] == pytest.approx(power[0] * 0.7**3, rel=0.06)

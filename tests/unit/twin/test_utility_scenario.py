@@ -12,7 +12,7 @@ from gustbed_twin.settings import TwinSettings
 from gustbed_twin.turbine_types import UtilityType
 from gustbed_twin.utility.assembly import Plan, assemble
 from gustbed_twin.utility.layouts import grid_for, read_layout
-from gustbed_twin.utility.names import Mode
+from gustbed_twin.utility.records import Mode
 from gustbed_twin.utility.scenario import changes_of, read_utility_scenario
 from gustbed_twin.utility.site import Conditions
 from tests.unit.twin.utility import IDS, seconds
@@ -123,9 +123,9 @@ def test_a_farm_with_a_layout_feels_floris_wakes_and_keeps_their_table(
     plan = Plan(kind, 3, conditions=still, layout=layout, wake="jensen")
     farm = assemble(plan).farm
     seconds(farm, 300)
-    start = farm.arrays.state["energy_generator"].copy()
+    start = farm.turbines.state["energy_generator"].copy()
     seconds(farm, 1800)
-    made = farm.arrays.state["energy_generator"] - start
+    made = farm.turbines.state["energy_generator"] - start
     assert made[1] / made[0] == pytest.approx(767.29 / 1753.95, rel=0.12)
     assert made[2] < made[1]
     assert len(list((tmp_path / "cache").iterdir())) == 1
@@ -135,7 +135,7 @@ def test_a_farm_with_a_layout_feels_floris_wakes_and_keeps_their_table(
 
     monkeypatch.setattr(wake, "effective_winds", never)
     again = assemble(plan).farm
-    assert np.array_equal(again.wakes, farm.wakes)
+    assert np.array_equal(again.wakes.share, farm.wakes.share)
 
 
 @pytest.mark.parametrize("name", ["scenario", "layout"])

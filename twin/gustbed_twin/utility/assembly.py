@@ -5,12 +5,12 @@ from pathlib import Path
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import turbine_id
-from gustbed_twin.filters import Floats
 from gustbed_twin.shards import shard_of
 from gustbed_twin.turbine_types import UtilityType
-from gustbed_twin.utility.farm import UtilityFarm
+from gustbed_twin.utility.farm import NO_WAKES, UtilityFarm
 from gustbed_twin.utility.layouts import grid_for, read_layout
 from gustbed_twin.utility.machine import make_machine
+from gustbed_twin.utility.records import WakeTable
 from gustbed_twin.utility.scenario import (
     Change,
     DeliveryPart,
@@ -79,12 +79,12 @@ def assemble(plan: Plan) -> Assembled:
         conditions = conditions_of(scenario.wind, conditions)
         changes, delivery = changes_of(scenario, plan.turbine_ids), scenario.delivery
     machine = make_machine(plan.kind, conditions.mean)
-    share, axes = _wakes(plan, conditions)
-    farm = UtilityFarm(machine, plan.seed, plan.indices, conditions, wakes=share, wake_axes=axes)
+    wakes = _wakes(plan, conditions)
+    farm = UtilityFarm(machine, plan.seed, plan.indices, conditions, wakes=wakes)
     return Assembled(Timeline(farm, changes), delivery)
 
 
-def _wakes(plan: Plan, conditions: Conditions) -> tuple[Floats | None, tuple[float, float]]:
+def _wakes(plan: Plan, conditions: Conditions) -> WakeTable:
     diameter = plan.kind.geometry.rotor_diameter_m
     places = grid_for(plan.turbines, GRID_SPACING * diameter)
     if plan.layout is not None:
@@ -92,8 +92,8 @@ def _wakes(plan: Plan, conditions: Conditions) -> tuple[Floats | None, tuple[flo
         if len(places) != plan.turbines:
             raise GustbedError(f"{plan.layout}: {len(places)} turbines", f"place {plan.turbines}")
     if plan.wake == "none":
-        return None, (3.0, 1.0)
+        return NO_WAKES
     from gustbed_twin.utility.wake import wake_table
 
     table = wake_table(plan.kind, places, plan.wake, max(conditions.turbulence, 0.02))
-    return table.share[:, :, list(plan.indices)], (table.first, table.spacing)
+    return table._replace(share=table.share[:, :, list(plan.indices)])

@@ -14,13 +14,14 @@ from gustbed_twin.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from gustbed_twin.utility.farm import Arrays, UtilityFarm
-from gustbed_twin.utility.kernel import STATE
+from gustbed_twin.utility.farm import UtilityFarm
 from gustbed_twin.utility.machine import make_machine
-from gustbed_twin.utility.names import TRUTHS
+from gustbed_twin.utility.ramps import Ramps
+from gustbed_twin.utility.records import QUANTITIES, RAMP, STATE, WakeTable, make_turbines
 from gustbed_twin.utility.site import Conditions
 
-_ARRAYS = ("poles", "degrees", "truth", "held", "shelter")
+_ARRAYS = ("poles", "degrees", "quantities", "held", "shelter", "exposure")
+_LAYOUT = [list(STATE.names or ()), list(QUANTITIES), list(RAMP.names or ())]
 
 
 Since = dict[tuple[int, str], float]
@@ -30,7 +31,7 @@ Since = dict[tuple[int, str], float]
 def save_farm(farm: UtilityFarm, path: Path, since: Since | None = None) -> None:
     """Write a checkpoint, whole or not at all. Raises ``GustbedError``."""
     head = {
-        "layout": [list(STATE.names or ()), list(TRUTHS)],
+        "layout": _LAYOUT,
         "type": farm.machine.kind.name,
         "kind": msgspec.to_builtins(farm.machine.kind),
         "mean_wind": farm.machine.mean_wind,
@@ -39,17 +40,15 @@ def save_farm(farm: UtilityFarm, path: Path, since: Since | None = None) -> None
         "sample": farm.sample,
         "conditions": asdict(farm.conditions),
         "overlay": farm.overlay.dump(),
-        "wake_axes": list(farm.wake_axes),
+        "wake_axes": [farm.wakes.first, farm.wakes.spacing],
         "since": [[*key, t] for key, t in (since or {}).items()],
     }
     arrays = {
-        **{name: getattr(farm.arrays, name) for name in _ARRAYS},
-        "state": farm.arrays.state,
-        "exposure": farm.exposure,
-        "wakes": farm.wakes,
+        **{name: getattr(farm.turbines, name) for name in _ARRAYS},
+        "state": farm.turbines.state,
+        "wakes": farm.wakes.share,
         "site": farm.air.state,
-        "times": farm.ramps.times,
-        "levels": farm.ramps.levels,
+        "ramps": farm.ramps.records,
     }
     write_checkpoint(path, head, arrays)
 
@@ -72,7 +71,7 @@ def load_farm(path: Path) -> UtilityFarm:
     try:
         if head["type"] == MINI:
             raise GustbedError(f"{path}: of type {MINI}", "name one of a utility type")
-        if head["layout"] != [list(STATE.names or ()), list(TRUTHS)]:
+        if head["layout"] != _LAYOUT:
             raise other_release(path)
         kind = msgspec.convert(head["kind"], type=TurbineType)
         if not isinstance(kind, UtilityType):
@@ -80,14 +79,16 @@ def load_farm(path: Path) -> UtilityFarm:
         conditions = msgspec.convert(head["conditions"], type=Conditions)
         farm = UtilityFarm(
             make_machine(kind, head["mean_wind"]), head["seed"], head["indices"], conditions,
-            exposure=data["exposure"], wakes=data["wakes"], wake_axes=tuple(head["wake_axes"]),
+            exposure=data["exposure"], wakes=WakeTable(data["wakes"], *head["wake_axes"]),
         )  # fmt: skip
         farm.sample = int(head["sample"])
         farm.air = replace(farm.air, state=data["site"])
-        farm.ramps.times, farm.ramps.levels = data["times"], data["levels"]
+        farm.ramps = Ramps(data["ramps"].astype(RAMP))
         farm.overlay.restore(head["overlay"])
-        farm.arrays = Arrays(
-            np.ascontiguousarray(data["state"]).astype(STATE), *(data[name] for name in _ARRAYS)
+        farm.turbines = make_turbines(
+            state=np.ascontiguousarray(data["state"]).astype(STATE),
+            keys=farm.turbines.keys,
+            **{name: np.ascontiguousarray(data[name]) for name in _ARRAYS},
         )
     except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
         raise not_a_checkpoint(path, error) from error

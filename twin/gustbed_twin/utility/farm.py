@@ -2,19 +2,30 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_twin.filters import Floats
-from gustbed_twin.utility import run
 from gustbed_twin.utility.faults import KINDS, channels_of
-from gustbed_twin.utility.kernel import RUNNING, STATE, WAITING
 from gustbed_twin.utility.machine import Machine
-from gustbed_twin.utility.names import NODES, PHYSICAL, TRUTHS, Mode, Trip
 from gustbed_twin.utility.overlay import SensorFaults
 from gustbed_twin.utility.ramps import Ramps
+from gustbed_twin.utility.records import (
+    NODES,
+    PHYSICAL,
+    QUANTITIES,
+    RUNNING,
+    STATE,
+    WAITING,
+    Air,
+    Mode,
+    Trip,
+    Turbines,
+    WakeTable,
+    make_turbines,
+)
 from gustbed_twin.utility.site import (
     Conditions,
     SiteAir,
@@ -23,30 +34,18 @@ from gustbed_twin.utility.site import (
     start_site,
     turbine_keys,
 )
+from gustbed_twin.utility.step import advance_block
 
-NO_WAKES = np.zeros((0, 0, 0))
+NO_WAKES = WakeTable(np.zeros((0, 0, 0)))
 NO_LIMIT_W = 1e12
 LIMITS = {"curtail": (0.0, 1e6), "yaw_offset": (-45.0, 45.0), "pitch_offset": (-5.0, 30.0)}
 """Values that commands take: kW, degrees, degrees."""
 
 
-@dataclass
-class Arrays:
-    """Everything of the turbines that changes; first axis (turbines,)."""
-
-    state: NDArray[np.void]
-    poles: Floats
-    degrees: Floats
-    truth: Floats
-    held: Floats
-    shelter: Floats
-
-
 class UtilityFarm:
     """Simulated turbines; ``indices`` are their numbers in the whole farm, from 0.
 
-    ``exposure`` is a factor on the wind by turbine. ``wakes`` is (directions, speeds, turbines):
-    the share of the free wind, with ``wake_axes`` the first speed and the speeds' spacing.
+    ``exposure`` is a factor on the wind by turbine.
     """
 
     def __init__(
@@ -57,8 +56,7 @@ class UtilityFarm:
         conditions: Conditions,
         *,
         exposure: Floats | None = None,
-        wakes: Floats | None = None,
-        wake_axes: tuple[float, float] = (3.0, 1.0),
+        wakes: WakeTable = NO_WAKES,
         standing: bool = False,
     ) -> None:
         self.machine = machine
@@ -69,22 +67,18 @@ class UtilityFarm:
         self.blind = False
         """Whether to leave the sensors out, for what-if."""
         count = len(self.indices)
-        self.exposure = np.ones(count) if exposure is None else np.asarray(exposure, float)
-        self.wakes = NO_WAKES if wakes is None else np.ascontiguousarray(wakes)
-        self.wake_axes = wake_axes
+        exposure = np.ones(count) if exposure is None else np.asarray(exposure, float)
+        self.wakes = wakes._replace(share=np.ascontiguousarray(wakes.share))
         self.ramps = Ramps.none(count)
         self.air: SiteAir = start_site(seed, conditions, machine.rate_hz)
         self._keys = turbine_keys(seed, self.indices)
-        sensors = machine.kind.sensors
-        self.overlay = SensorFaults(sensors, machine.sensor_period, self._keys)
-        self.arrays = _start(machine, conditions, self.exposure, self.air, standing=standing)
+        self.overlay = self._no_sensor_faults()
+        poles = np.zeros((count, len(self.air.filters.kept)))
+        self.turbines = _start(machine, conditions, exposure, poles, self._keys, standing=standing)
         geometry = machine.kind.geometry
         self._hub_share = rotor_share(
             conditions.shear, geometry.swept_radius_m, geometry.hub_height_m
         )
-        periods = machine.sensor_period
-        self._slow = np.flatnonzero(periods >= machine.rate_hz)
-        self._fast = np.flatnonzero(periods < machine.rate_hz)
 
     @property
     def rate_hz(self) -> int:
@@ -93,20 +87,16 @@ class UtilityFarm:
 
     def advance(self, samples: int) -> Floats:
         """Run for ``samples`` samples: (turbines, channels, samples)."""
-        m, a = self.machine, self.arrays
         self.air, site = advance_site(
             self.air, self.conditions, self.sample, samples, self.rate_hz, self._hub_share
         )
-        channels = 0 if self.blind else len(m.channels)
+        model = self.machine.arrays
+        if self.blind:
+            model = model._replace(fast=model.fast[:0], slow=model.slow[:0])
+        channels = 0 if self.blind else len(self.machine.channels)
         out = np.empty((len(self.indices), channels, samples))
-        run.run_block(
-            a.state, a.poles, a.degrees, a.truth, a.held, self._keys, self.exposure, a.shelter,
-            self.ramps.levels, self.ramps.times, m.parameters, m.shaft, m.tower, m.thermal,
-            m.tables, m.sensor_of[:channels], m.sensor_period,
-            m.sensor_figures, self._fast[:channels], self._slow[:channels],
-            self.air.filters.kept, self.air.filters.gain, site, self.wakes,
-            np.array(self.wake_axes), self.sample, out,
-        )  # fmt: skip
+        air = Air(site, self.air.filters.kept, self.air.filters.gain)
+        advance_block(self.turbines, self.ramps.records, model, air, self.wakes, self.sample, out)
         if not self.blind:
             self.overlay.apply(out, self.sample)
         self.sample += samples
@@ -114,21 +104,21 @@ class UtilityFarm:
 
     def held_block(self, samples: int) -> Floats:
         """The present readings repeated, in a block's shape; nothing advances."""
-        return np.repeat(self.arrays.held[:, :, None], samples, axis=2)
+        return np.repeat(self.turbines.held[:, :, None], samples, axis=2)
 
     def state_bytes(self) -> int:
         """Memory that the turbines' state takes."""
-        a = self.arrays
-        parts = (a.state, a.poles, a.degrees, a.truth, a.held, a.shelter, self._keys)
-        return sum(part.nbytes for part in (*parts, self.ramps.times, self.ramps.levels))
+        t = self.turbines
+        parts = (t.state, t.poles, t.degrees, t.truth, t.held, t.shelter, t.keys)
+        return sum(part.nbytes for part in (*parts, self.ramps.records))
 
     def truth(self, name: str) -> Floats:
         """A true quantity of every turbine, before sensors, at the last sample."""
-        return self.arrays.truth[:, TRUTHS.index(name)].copy()
+        return np.asarray(self.turbines.truth[name]).copy()
 
     def modes(self) -> list[Mode]:
         """What every machine is doing."""
-        return [Mode(int(mode)) for mode in self.arrays.state["mode"]]
+        return [Mode(int(mode)) for mode in self.turbines.state["mode"]]
 
     def inject(
         self, position: int, kind: str, severity: float, ramp_s: float, signal: str = ""
@@ -175,7 +165,7 @@ class UtilityFarm:
 
     def control(self, position: int, action: str, value: float | None = None) -> str:
         """Act on a command; what it refuses, and why, or nothing."""
-        state = self.arrays.state[position : position + 1]
+        state = self.turbines.state[position : position + 1]
         if action in ("stop", "start"):
             state["hold"] = 1.0 if action == "stop" else 0.0
         elif action == "reset":
@@ -196,78 +186,78 @@ class UtilityFarm:
 
     def trips(self) -> list[Trip]:
         """Why each machine tripped."""
-        return [Trip(int(trip)) for trip in self.arrays.state["trip"]]
+        return [Trip(int(trip)) for trip in self.turbines.state["trip"]]
 
     def fork(self) -> "UtilityFarm":
         """A copy that can be run on without touching this one."""
         other = copy.copy(self)
-        other.arrays = copy.deepcopy(self.arrays)
+        other.turbines = self.turbines.copied()
         other.ramps = copy.deepcopy(self.ramps)
-        other.overlay = SensorFaults(
-            self.machine.kind.sensors, self.machine.sensor_period, self._keys
-        )
+        other.overlay = self._no_sensor_faults()
         other.overlay.restore(self.overlay.dump())
         other.air = replace(self.air, state=self.air.state.copy())
         return other
 
+    def _no_sensor_faults(self) -> SensorFaults:
+        kind, periods = self.machine.kind, self.machine.arrays.sensors["period"]
+        return SensorFaults(kind.sensors, periods, self._keys)
+
 
 def _start(
-    machine: Machine, conditions: Conditions, exposure: Floats, air: SiteAir, *, standing: bool
-) -> Arrays:
-    count, p = len(exposure), machine.parameters[0]
+    machine: Machine, conditions: Conditions, exposure: Floats, poles: Floats,
+    keys: NDArray[np.uint64], *, standing: bool,
+) -> Turbines:  # fmt: skip
+    count, p = len(exposure), machine.parameters
     wind = conditions.mean * exposure
     state = np.zeros(count, STATE)
     state["limit"] = NO_LIMIT_W
-    state["reference"] = p["p_ref"]
+    state["reference"] = p["reference_speed"]
     state["wind_average"] = state["rotor_wind"] = wind
     state["nacelle"] = state["direction"] = conditions.direction % 360.0
-    state["pitch"] = state["demand"] = p["p_max"]
+    state["pitch"] = state["demand"] = p["pitch_max"]
     limits = machine.kind.limits
     runs = (wind >= limits.cut_in_ms) & (wind <= limits.cut_out_ms) & (not standing)
     state["mode"] = np.where(runs, RUNNING, WAITING)
     for row in np.flatnonzero(runs):
         speed, pitch, torque = operating_point(machine, float(wind[row]))
-        gain = 1.0 / (1.0 + np.radians(pitch) / p["p_kk"])
+        gain = 1.0 / (1.0 + np.radians(pitch) / p["pitch_kk"])
         state["rotor"][row] = state["generator"][row] = speed
         state["filtered"][row] = speed * p["ratio"]
         state["pitch"][row] = state["demand"][row] = pitch
-        state["integral"][row] = np.radians(pitch) / (gain * p["p_ki"])
+        state["integral"][row] = np.radians(pitch) / (gain * p["pitch_ki"])
         state["torque"][row] = torque
         state["twist"][row] = torque * p["ratio"] / p["stiffness"]
         state["power"][row] = torque * speed * p["ratio"] * p["efficiency"]
         ratio = speed * p["radius"] / wind[row]
         ct = machine.surface.at(machine.surface.ct, ratio, pitch)
-        state["thrust"][row] = p["area_density"] * wind[row] ** 2 * ct
-    state["sway"] = state["thrust"] / p["tower_k"]
+        state["thrust"][row] = p["half_rho_area"] * wind[row] ** 2 * ct
+    state["sway"] = state["thrust"] / p["tower_stiffness"]
     state["second_power"] = state["power"]
-    load = state["power"] / (p["rated_w"] * p["efficiency"])
-    speed_share = np.minimum(state["generator"] * p["ratio"] / p["p_ref"], 1.0)
+    load = state["power"] / (p["rated_power"] * p["efficiency"])
+    speed_share = np.minimum(state["generator"] * p["ratio"] / p["reference_speed"], 1.0)
     degrees = np.empty((count, len(NODES)))
-    for node, (nacelle, idle, loaded, _) in enumerate(machine.thermal):
+    for node, (nacelle, idle, loaded, _) in enumerate(machine.arrays.nodes):
         around = degrees[:, 0] if nacelle else conditions.ambient
         degrees[:, node] = around + idle * (0.3 + 0.7 * speed_share) + loaded * load
-    poles = np.zeros((count, len(air.filters.kept)))
-    truth, held = np.zeros((count, len(TRUTHS))), np.zeros((count, len(machine.channels)))
-    return Arrays(state, poles, degrees, truth, held, np.ones(count))
+    quantities = np.zeros((count, len(QUANTITIES)))
+    held = np.zeros((count, len(machine.channels)))
+    return make_turbines(state, poles, degrees, quantities, held, np.ones(count), exposure, keys)
 
 
 def operating_point(machine: Machine, wind: float) -> tuple[float, float, float]:
     """Near the steady rotor speed (rad/s), pitch (deg) and torque (N·m) at a wind."""
-    p, surface = machine.parameters[0], machine.surface
+    p, surface = machine.parameters, machine.surface
     low = machine.kind.pitch_control.min_deg
     ratios = np.arange(3.0, 14.0, 0.25)
     best = float(ratios[np.argmax([surface.cp(ratio, low) for ratio in ratios])])
-    fastest, slowest = p["p_ref"] / p["ratio"], p["t_cut_in"] / p["ratio"]
+    fastest, slowest = p["reference_speed"] / p["ratio"], p["cut_in_speed"] / p["ratio"]
     speed = float(np.clip(best * wind / p["radius"], slowest, fastest))
     ratio = speed * p["radius"] / wind
-    available = p["area_density"] * wind**3
-    if available * surface.cp(ratio, low) <= p["t_power"]:
+    available = p["half_rho_area"] * wind**3
+    if available * surface.cp(ratio, low) <= p["shaft_power"]:
         torque = max(available * surface.cp(ratio, low), 0.0) / (speed * p["ratio"])
         return speed, low, float(torque)
     pitches = np.linspace(low, 30.0, 301)
     powers = [available * surface.cp(ratio, pitch) for pitch in pitches]
-    pitch = float(pitches[np.argmin(np.abs(np.array(powers) - p["t_power"]))])
-    return speed, pitch, float(p["t_power"] / (speed * p["ratio"]))
-
-
-__all__ = ["NO_LIMIT_W", "PHYSICAL", "UtilityFarm", "operating_point"]
+    pitch = float(pitches[np.argmin(np.abs(np.array(powers) - p["shaft_power"]))])
+    return speed, pitch, float(p["shaft_power"] / (speed * p["ratio"]))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gustbed_twin.utility.names import PHYSICAL
+from gustbed_twin.utility.records import PHYSICAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import Sensor
-from gustbed_twin.utility.run import normal
+from gustbed_twin.utility.step import normal
 
 DRIFT, NOISE, NEW_ZERO, NEW_GAIN = 0.10, 0.05, 0.03, 0.05
 """At severity 1, over the sensor's range; the gain over the reading."""

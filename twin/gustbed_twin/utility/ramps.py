@@ -3,36 +3,32 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gustbed_twin.filters import Floats
-from gustbed_twin.utility.names import PHYSICAL
+from gustbed_twin.utility.records import PHYSICAL, RAMP, Records
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Ramps:
-    """``times`` (turbines, 2, kinds): begin and length in samples; ``levels``: from and to."""
+    """``records`` (turbines, ``PHYSICAL``) are ``Ramp``s."""
 
-    times: NDArray[np.int64]
-    levels: Floats
+    records: Records
 
     @classmethod
     def none(cls, turbines: int) -> "Ramps":
         """A sound farm."""
-        shape = (turbines, 2, len(PHYSICAL))
-        return cls(np.zeros(shape, np.int64), np.zeros(shape))
+        return cls(np.zeros((turbines, len(PHYSICAL)), RAMP))
 
     def set(self, position: int, kind: str, severity: float, length: int, now: int) -> None:
         """From sample ``now`` go from wherever it is to ``severity`` in ``length`` samples."""
         column = PHYSICAL.index(kind)
         current = float(self.at(now)[position, column])
-        self.times[position, :, column] = now, length
-        self.levels[position, :, column] = current, severity
+        self.records[position, column] = (now, length, current, severity)
 
     def at(self, now: int) -> Floats:
         """Severities (turbines, kinds) at a sample, as the machine feels them."""
-        begin, length = self.times[:, 0], self.times[:, 1]
+        begin, length = self.records["begin"], self.records["length"]
         share = np.clip((now - begin) / np.maximum(length, 1), 0.0, 1.0)
         share = np.where((length <= 0) & (now >= begin), 1.0, share)
-        low, high = self.levels[:, 0], self.levels[:, 1]
+        low, high = self.records["start"], self.records["target"]
         return np.asarray(low + (high - low) * share)

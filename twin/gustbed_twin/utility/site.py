@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from gustbed_twin.filters import Floats
 from gustbed_twin.utility.compiled import compiled
 from gustbed_twin.utility.kaimal import Shaping, shaping
-from gustbed_twin.utility.run import normal
+from gustbed_twin.utility.records import SITE_SAMPLE, Records
+from gustbed_twin.utility.step import normal
 
-MEAN, SPREAD, SHARED, DIRECTION, AMBIENT, GUST = range(6)
+TURBULENCE, TURNING, WARMTH = range(3)
+"""The site's processes."""
 DAY_S = 86_400.0
 WARMEST_S = 15 * 3600.0
 """Wind and warmth peak at this time of the day; the run starts at midnight."""
@@ -67,33 +69,33 @@ def start_site(seed: int, conditions: Conditions, rate_hz: int) -> SiteAir:
     key = turbine_keys(seed, [SITE_KEY])[0]
     state = np.array([normal(key, -1, channel) for channel in range(3)])
     filters = shaping(conditions.mean, rate_hz)
-    state[0] *= filters.site_gain / math.sqrt(1.0 - filters.site_kept**2)
+    state[TURBULENCE] *= filters.site_gain / math.sqrt(1.0 - filters.site_kept**2)
     return SiteAir(state, key, filters)
 
 
 def advance_site(
     air: SiteAir, conditions: Conditions, first: int, samples: int, rate_hz: int, hub_share: float
-) -> tuple[SiteAir, Floats]:
-    """Rows (6, samples): mean, spread, shared turbulence, direction, warmth, gust."""
+) -> tuple[SiteAir, Records]:
+    """The air after ``samples`` samples, and a ``SiteSample`` of each."""
     state, rows = air.state.copy(), np.empty((3, samples))
     dt = 1.0 / rate_hz
     kept = np.array([
         air.filters.site_kept, math.exp(-dt / DIRECTION_S), math.exp(-dt / AMBIENT_S)
     ])  # fmt: skip
     gain = np.sqrt(1.0 - kept**2)
-    gain[0] = air.filters.site_gain
+    gain[TURBULENCE] = air.filters.site_gain
     _run_site(state, kept, gain, air.key, first, rows)
     t = (first + np.arange(samples)) / rate_hz
     day = np.cos(2.0 * np.pi * (t - WARMEST_S) / DAY_S)
-    site = np.zeros((6, samples))
-    site[MEAN] = conditions.mean * (1.0 + conditions.diurnal * day)
-    site[SHARED] = rows[0]
-    site[DIRECTION] = conditions.direction + conditions.direction_spread * rows[1]
-    site[AMBIENT] = conditions.ambient + conditions.ambient_swing * (day + 0.3 * rows[2])
+    site = np.zeros(samples, SITE_SAMPLE)
+    site["mean"] = conditions.mean * (1.0 + conditions.diurnal * day)
+    site["shared"] = rows[TURBULENCE]
+    site["direction"] = conditions.direction + conditions.direction_spread * rows[TURNING]
+    site["ambient"] = conditions.ambient + conditions.ambient_swing * (day + 0.3 * rows[WARMTH])
     for event in conditions.events:
         _apply(event, conditions, t, site)
-    site[MEAN] = np.maximum(site[MEAN] * hub_share, 0.0)
-    site[SPREAD] = conditions.turbulence * site[MEAN]
+    site["mean"] = np.maximum(site["mean"] * hub_share, 0.0)
+    site["spread"] = conditions.turbulence * site["mean"]
     return replace(air, state=state), site
 
 
@@ -122,20 +124,22 @@ def turbine_keys(seed: int, indices: Any) -> NDArray[np.uint64]:
     )
 
 
-def _apply(event: Event, conditions: Conditions, t: Floats, site: Floats) -> None:
+def _apply(event: Event, conditions: Conditions, t: Floats, site: Records) -> None:
     since = t - event.at
     if event.kind == "eog":
         size = event.size or extreme_gust(conditions.mean, conditions.turbulence)
         inside = (since >= 0.0) & (since <= EOG_S)
         shape = np.sin(3.0 * np.pi * since / EOG_S) * (1.0 - np.cos(2.0 * np.pi * since / EOG_S))
-        site[GUST] -= np.where(inside, 0.37 * size * shape, 0.0)
+        site["gust"] -= np.where(inside, 0.37 * size * shape, 0.0)
         return
     share = np.clip(since / max(event.over, 1e-9), 0.0, 1.0)
-    site[MEAN if event.kind == "ramp" else DIRECTION] += event.size * share
+    site["mean" if event.kind == "ramp" else "direction"] += event.size * share
 
 
 @compiled
-def _run_site(state: Any, kept: Any, gain: Any, key: Any, first: int, rows: Any) -> None:
+def _run_site(
+    state: Floats, kept: Floats, gain: Floats, key: np.uint64, first: int, rows: Floats
+) -> None:
     for sample in range(rows.shape[1]):
         for process in range(rows.shape[0]):
             noise = normal(key, first + sample, process)

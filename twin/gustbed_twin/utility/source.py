@@ -91,7 +91,7 @@ class UtilitySource:
 
     def changed_reports(self) -> list[Reported]:
         """The states that changed since the last call."""
-        state = self._farm.arrays.state
+        state = self._farm.turbines.state
         columns = [state[name] for name in _REPORTED]
         now = np.column_stack((*columns, np.array(self._versions, dtype=float)))
         changed = np.flatnonzero((now != self._shown).any(axis=1))
@@ -127,7 +127,7 @@ class UtilitySource:
         return Truth(self._names[position], t, found)
 
     def _report(self, position: int) -> Reported:
-        state = self._farm.arrays.state[position]
+        state = self._farm.turbines.state[position]
         limit = float(state["limit"])
         return Reported(
             turbine=self._names[position],

@@ -8,7 +8,7 @@ import numpy as np
 from gustbed_twin.turbine_types import UtilityType
 from gustbed_twin.utility.farm import UtilityFarm
 from gustbed_twin.utility.machine import make_machine
-from gustbed_twin.utility.names import TRUTH_INDEX
+from gustbed_twin.utility.records import QUANTITIES
 from gustbed_twin.utility.site import STEADY
 
 SETTLE_S, MEASURE_S = 1800, 120
@@ -34,11 +34,11 @@ def steady_curve(kind: UtilityType, winds: Sequence[float]) -> list[SteadyPoint]
     farm = UtilityFarm(machine, 0, range(len(winds)), conditions, exposure=exposure)
     farm.advance(SETTLE_S * kind.rate_hz)
     names = ("active_power", "rotor_speed", "generator_speed", "pitch", "thrust_coefficient")
-    columns = [TRUTH_INDEX[name] for name in names]
+    columns = [QUANTITIES.index(name) for name in names]
     rows = []
     for _ in range(MEASURE_S):
         farm.advance(kind.rate_hz)
-        rows.append(farm.arrays.truth[:, columns].copy())
+        rows.append(farm.turbines.quantities[:, columns].copy())
     means = np.mean(rows, axis=0)
     return [
         SteadyPoint(float(wind), *map(float, row)) for wind, row in zip(winds, means, strict=True)

@@ -1,99 +1,115 @@
-"""What a machine decides once a second, compiled: start, stop, trip, yaw; and how warm it gets."""
+"""What a machine decides once a second, compiled: start, stop, trip, yaw; and how warm it gets.
+
+Gustbed's own: NREL/TP-500-38060 defines the limits (cut-in, cut-out, yaw rate) and no supervision.
+Thermal, electrical and vibration figures are typical of machines of this size, not published.
+"""
 
 import math
-from typing import Any
 
+from gustbed_twin.filters import Floats
 from gustbed_twin.utility.compiled import compiled
-from gustbed_twin.utility.kernel import (
-    BEARING,
-    CONVERTER,
-    DIP,
+from gustbed_twin.utility.fault_sizes import (
+    BEARING_K,
     DIP_DEPTH,
-    LEAK,
+    HYDRAULIC_K,
     LEAK_BAR,
-    MISALIGNED,
     MISALIGNED_DEG,
+    OIL_K,
     PRESSURE_BAR,
+    VIBRATION,
+    VIBRATION_BEARING,
+    VIBRATION_LOAD,
+    VIBRATION_WEAR,
+    WINDING_K,
+)
+from gustbed_twin.utility.records import (
+    CONVERTER_TRIP,
+    FIRST_NODE,
+    GRID_TRIP,
+    NO_TRIP,
+    NODES,
+    OVERSPEED_TRIP,
     RUNNING,
     STARTING,
     STOPPED,
     STOPPING,
     TRIPPED,
     WAITING,
-    WEAR,
-    WINDING,
+    Parameters,
+    Quantities,
+    Records,
+    Severities,
+    SiteSample,
+    State,
 )
 
 CALM_MARGIN, STORM_MARGIN = 0.05, 0.01
 """How far (m/s) the averaged wind passes cut-in and cut-out before the machine stops."""
 YAW_DONE_DEG = 0.5
-BEARING_K, OIL_K, WINDING_K, HYDRAULIC_K = 40.0, 12.0, 60.0, 25.0
-"""What faults of severity 1 add at full load or speed."""
-VIBRATION, VIBRATION_LOAD, VIBRATION_WEAR, VIBRATION_BEARING = 0.6, 1.8, 6.0, 4.0
-FIRST_NODE = 20
-"""Where the temperatures begin among the truths."""
+NACELLE = NODES.index("nacelle")
+OIL, BEARING = NODES.index("gearbox_oil"), NODES.index("gearbox_bearing")
+DRIVE_END, STATOR = NODES.index("generator_bearing_de"), NODES.index("generator_stator")
+HYDRAULIC = NODES.index("hydraulic_oil")
+SQRT_3 = math.sqrt(3.0)
 
 
 @compiled
-def wrapped(angle: float) -> Any:
+def wrapped(angle: float) -> float:
     """An angle in degrees from -180 to 180."""
     return (angle + 180.0) % 360.0 - 180.0
 
 
 @compiled
-def severity_now(begin: Any, length: Any, start: Any, target: Any, now: int) -> Any:
-    """Severity of one fault at a sample, between its ramp's ends."""
-    if now < begin:
-        return start
-    if length <= 0 or now >= begin + length:
-        return target
-    return start + (target - start) * ((now - begin) / length)
+def trip_if_needed(s: State, p: Parameters, severity: Severities) -> None:
+    """Trip on overspeed, an open converter or a deep dip of the grid."""
+    if s.trip != NO_TRIP:
+        return
+    if s.generator * p.ratio > p.overspeed:
+        s.trip = OVERSPEED_TRIP
+    elif severity.converter_trip > 0.5:
+        s.trip = CONVERTER_TRIP
+    elif 1.0 - DIP_DEPTH * severity.grid_dip < p.ride_through:
+        s.trip = GRID_TRIP
 
 
 @compiled
-def supervise(s: Any, p: Any, wind: float, severity: Any) -> None:
+def supervise(s: State, p: Parameters, wind: float, severity: Severities) -> None:
     """Trip, stop, start: the machine's states."""
     s.wind_average += p.wind_gain * (wind - s.wind_average)
     average = s.wind_average
-    if s.trip == 0.0:
-        if s.generator * p.ratio > p.overspeed:
-            s.trip = 1.0
-        elif severity[CONVERTER] > 0.5:
-            s.trip = 2.0
-        elif 1.0 - DIP_DEPTH * severity[DIP] < p.ride:
-            s.trip = 3.0
-    blocked = s.trip > 0.0 or s.hold > 0.0
-    calm, storm = average < p.cut_in - CALM_MARGIN, average > p.cut_out + STORM_MARGIN
+    trip_if_needed(s, p, severity)
+    blocked = s.trip > NO_TRIP or s.hold > 0.0
+    calm, storm = average < p.cut_in_wind - CALM_MARGIN, average > p.cut_out_wind + STORM_MARGIN
     if storm:
         s.high_wind = 1.0
     if s.mode == STARTING or s.mode == RUNNING:
         if blocked or calm or storm:
             s.mode = STOPPING
-        elif s.mode == STARTING and s.generator * p.ratio >= p.t_cut_in:
+        elif s.mode == STARTING and s.generator * p.ratio >= p.cut_in_speed:
             s.mode = RUNNING
-    elif s.mode == STOPPING and s.generator * p.ratio < 0.3 * p.t_cut_in:
+    elif s.mode == STOPPING and s.generator * p.ratio < 0.3 * p.cut_in_speed:
         s.mode = WAITING
     if s.mode == WAITING or s.mode >= STOPPED:
         s.mode = WAITING
-        if s.trip > 0.0:
+        if s.trip > NO_TRIP:
             s.mode = TRIPPED
         elif s.hold > 0.0:
             s.mode = STOPPED
         else:
-            highest = p.restart if s.high_wind > 0.0 else p.cut_out
-            if p.cut_in - 1e-9 <= average <= highest:
+            highest = p.restart_wind if s.high_wind > 0.0 else p.cut_out_wind
+            if p.cut_in_wind - 1e-9 <= average <= highest:
                 s.mode = STARTING
                 s.high_wind = 0.0
 
 
 @compiled
-def follow_wind(s: Any, p: Any, direction: float, severity: Any) -> Any:
+def follow_wind(s: State, p: Parameters, direction: float, misaligned: float) -> float:
     """Yaw slowly after the averaged vane; returns what the vane reads (deg)."""
     s.direction = direction
-    vane = wrapped(direction - s.nacelle + MISALIGNED_DEG * severity[MISALIGNED])
-    s.vane_average += p.yaw_gain * (vane - s.vane_average)
+    vane = wrapped(direction - s.nacelle + MISALIGNED_DEG * misaligned)
+    s.vane_average += p.vane_gain * (vane - s.vane_average)
     error = s.vane_average - s.yaw_offset
-    if abs(error) > p.yaw_band:
+    if abs(error) > p.yaw_deadband:
         s.yawing = 1.0
     if s.yawing > 0.0:
         error = vane - s.yaw_offset
@@ -107,53 +123,55 @@ def follow_wind(s: Any, p: Any, direction: float, severity: Any) -> Any:
 
 
 @compiled
-def warm(s: Any, p: Any, nodes: Any, degrees: Any, ambient: float, severity: Any) -> None:
-    """Temperatures (degC) move towards what load, speed and faults ask for."""
-    load = max(s.second_power, 0.0) / (p.rated_w * p.efficiency)
-    speed = s.generator * p.ratio / p.p_ref
-    for node in range(nodes.shape[0]):
-        around = degrees[0] if nodes[node, 0] > 0.0 else ambient
-        rise = nodes[node, 1] * (0.3 + 0.7 * min(speed, 1.0)) + nodes[node, 2] * load
-        if node == 2:
-            rise += OIL_K * severity[WEAR] * speed
-        elif node == 3:
-            rise += BEARING_K * severity[WEAR] * speed
-        elif node == 4:
-            rise += BEARING_K * severity[BEARING] * speed
-        elif node == 6:
-            rise += WINDING_K * severity[WINDING] * load
-        elif node == 9:
-            rise += HYDRAULIC_K * severity[LEAK]
-        degrees[node] += nodes[node, 3] * (around + rise - degrees[node])
+def warm(
+    nodes: Records, degrees: Floats, ambient: float, load: float, speed: float,
+    severity: Severities,
+) -> None:  # fmt: skip
+    """Temperatures (degC) move towards what load, speed (shares) and faults ask for."""
+    for number in range(nodes.shape[0]):
+        node = nodes[number]
+        around = degrees[NACELLE] if node.in_nacelle else ambient
+        rise = node.idle * (0.3 + 0.7 * min(speed, 1.0)) + node.load * load
+        if number == OIL:
+            rise += OIL_K * severity.gearbox_bearing * speed
+        elif number == BEARING:
+            rise += BEARING_K * severity.gearbox_bearing * speed
+        elif number == DRIVE_END:
+            rise += BEARING_K * severity.generator_bearing * speed
+        elif number == STATOR:
+            rise += WINDING_K * severity.winding_overheating * load
+        elif number == HYDRAULIC:
+            rise += HYDRAULIC_K * severity.hydraulic_leak
+        degrees[number] += node.gain * (around + rise - degrees[number])
 
 
 @compiled
 def tick(
-    s: Any, p: Any, nodes: Any, degrees: Any, truth: Any, severity: Any, ambient: float,
-    wind: float, direction: float,
+    s: State, p: Parameters, nodes: Records, degrees: Floats, truth: Quantities,
+    quantities: Floats, severity: Severities, site: SiteSample, wind: float,
 ) -> None:  # fmt: skip
     """Once a second: decide, yaw, warm up; write the slow truths."""
     supervise(s, p, wind, severity)
-    vane = follow_wind(s, p, direction, severity)
-    warm(s, p, nodes, degrees, ambient, severity)
+    vane = follow_wind(s, p, site.direction, severity.yaw_misalignment)
     power = s.second_power
-    voltage = p.volts * (1.0 - DIP_DEPTH * severity[DIP])
-    load = max(power, 0.0) / (p.rated_w * p.efficiency)
-    speed = s.generator * p.ratio / p.p_ref
-    truth[1] = direction % 360.0
-    truth[2] = vane
-    truth[3] = s.nacelle
-    truth[9] = power * p.tan_phi * 1e-3
-    truth[10] = voltage
-    truth[11] = power / p.cos_phi / (1.7320508075688772 * max(voltage, 1.0))
-    truth[14] = speed * (
+    load = max(power, 0.0) / (p.rated_power * p.efficiency)
+    speed = s.generator * p.ratio / p.reference_speed
+    warm(nodes, degrees, site.ambient, load, speed, severity)
+    voltage = p.line_voltage * (1.0 - DIP_DEPTH * severity.grid_dip)
+    truth.wind_direction = site.direction % 360.0
+    truth.vane = vane
+    truth.nacelle_direction = s.nacelle
+    truth.reactive_power = power * p.tan_phi * 1e-3
+    truth.voltage = voltage
+    truth.current = power / p.cos_phi / (SQRT_3 * max(voltage, 1.0))
+    truth.vibration = speed * (
         VIBRATION
         + VIBRATION_LOAD * load
-        + VIBRATION_WEAR * severity[WEAR]
-        + VIBRATION_BEARING * severity[BEARING]
+        + VIBRATION_WEAR * severity.gearbox_bearing
+        + VIBRATION_BEARING * severity.generator_bearing
     )
-    truth[15] = PRESSURE_BAR - LEAK_BAR * severity[LEAK]
-    truth[16] = ambient
-    truth[17] = s.mode
+    truth.hydraulic_pressure = PRESSURE_BAR - LEAK_BAR * severity.hydraulic_leak
+    truth.ambient = site.ambient
+    truth.mode = s.mode
     for node in range(nodes.shape[0]):
-        truth[FIRST_NODE + node] = degrees[node]
+        quantities[FIRST_NODE + node] = degrees[node]

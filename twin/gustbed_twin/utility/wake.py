@@ -15,6 +15,7 @@ from gustbed_core.settings import turbine_id
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import UtilityType
 from gustbed_twin.utility.floris_inputs import floris_inputs
+from gustbed_twin.utility.records import WakeTable
 from gustbed_twin.utility.steady import SteadyPoint, steady_curve
 
 MODELS = ("jensen", "gauss")
@@ -24,15 +25,6 @@ RESOLUTIONS = ((50, 5.0, 1.0, 23), (250, 10.0, 2.0, 12), (10**9, 15.0, 4.0, 7))
 USUAL_TURBULENCE = 0.10
 CACHE_VARIABLE = "GUSTBED_TWIN_CACHE"
 _VERSION = "3"
-
-
-@dataclass(frozen=True, slots=True)
-class WakeTable:
-    """``share`` of the free wind, (directions, speeds, turbines); speeds in m/s."""
-
-    share: Floats
-    first: float
-    spacing: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def parse_change(text: str, farm: UtilityFarm) -> Change:
 def _run(farm: UtilityFarm, seconds: float, changes: Sequence[Change]) -> list[Outcome]:
     farm.blind = True
     timeline = Timeline(farm, changes)
-    start = farm.arrays.state["energy_generator"].copy()
+    start = farm.turbines.state["energy_generator"].copy()
     fastest = np.zeros(len(farm.indices))
     hottest = np.full(len(farm.indices), -273.0)
     left = round(seconds * farm.rate_hz)
@@ -150,7 +150,7 @@ def _run(farm: UtilityFarm, seconds: float, changes: Sequence[Change]) -> list[O
         left -= samples
         fastest = np.maximum(fastest, farm.truth("rotor_speed"))
         hottest = np.maximum(hottest, farm.truth("gearbox_oil"))
-    made = farm.arrays.state["energy_generator"] - start
+    made = farm.turbines.state["energy_generator"] - start
     energy = made * farm.machine.kind.drivetrain.efficiency / 3.6e6
     return [
         Outcome(

@@ -65,12 +65,12 @@ def fastest_pitch(kind: UtilityType) -> float:
     storm = Event(150.0, "ramp", 15.0, 10.0)
     conditions = Conditions(mean=14.0, turbulence=0.16, events=(*events, storm))
     farm = UtilityFarm(make_machine(kind, 14.0), 5, range(8), conditions)
-    fastest, before = 0.0, farm.arrays.state["pitch"].copy()
+    fastest, before = 0.0, farm.turbines.state["pitch"].copy()
     for step in range(260 * kind.rate_hz):
         if step == 130 * kind.rate_hz:
             farm.inject(0, "converter_trip", 1.0, 0.0)
         farm.advance(1)
-        now = farm.arrays.state["pitch"].copy()
+        now = farm.turbines.state["pitch"].copy()
         fastest = max(fastest, float(np.abs(now - before).max()) * kind.rate_hz)
         before = now
     return fastest
@@ -81,11 +81,11 @@ def energy_imbalance(kind: UtilityType) -> float:
     conditions = Conditions(mean=11.0, turbulence=0.16)
     farm = UtilityFarm(make_machine(kind, 11.0), 6, range(8), conditions)
     farm.inject(3, "gearbox_bearing", 1.0, 60.0)
-    start, stored = farm.arrays.state.copy(), _stored(farm)
+    start, stored = farm.turbines.state.copy(), _stored(farm)
     farm.advance(500 * kind.rate_hz)
     farm.control(1, "stop")
     farm.advance(100 * kind.rate_hz)
-    end = farm.arrays.state
+    end = farm.turbines.state
     taken = end["energy_aero"] - start["energy_aero"]
     given = sum(
         end[name] - start[name] for name in
@@ -160,8 +160,10 @@ def _play(made: Assembled, samples: int) -> Floats:
 
 
 def _stored(farm: UtilityFarm) -> Floats:
-    p, state = farm.machine.parameters[0], farm.arrays.state
-    kinetic = p["inertia_r"] * state["rotor"] ** 2 + p["inertia_g"] * state["generator"] ** 2
+    p, state = farm.machine.parameters, farm.turbines.state
+    kinetic = (
+        p["rotor_inertia"] * state["rotor"] ** 2 + p["generator_inertia"] * state["generator"] ** 2
+    )
     return np.asarray(0.5 * (kinetic + p["stiffness"] * state["twist"] ** 2))
 
 

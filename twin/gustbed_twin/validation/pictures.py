@@ -10,7 +10,6 @@ from gustbed_twin.filters import Floats
 from gustbed_twin.turbine_types import UtilityType
 from gustbed_twin.utility.farm import UtilityFarm
 from gustbed_twin.utility.machine import make_machine
-from gustbed_twin.utility.names import TRUTH_INDEX
 from gustbed_twin.utility.site import Conditions, Event
 from gustbed_twin.utility.wake import wake_plane
 from gustbed_twin.validation.air import Spectrum
@@ -60,7 +59,7 @@ def draw_pitch_rate(path: Path, kind: UtilityType) -> None:
     rows = []
     for _ in range(60 * kind.rate_hz):
         farm.advance(1)
-        rows.append([farm.arrays.truth[0, TRUTH_INDEX[name]] for name in names])
+        rows.append([farm.turbines.truth[name][0] for name in names])
     values = np.array(rows).T
     t = np.arange(values.shape[1]) / kind.rate_hz
     rate = np.diff(values[1], prepend=values[1, 0]) * kind.rate_hz
