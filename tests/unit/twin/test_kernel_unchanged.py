@@ -5,12 +5,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from gustbed_twin.turbine_types import load_utility_type
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.faults import CATALOGUE, KINDS
-from gustbed_twin.utility.machine import make_machine
-from gustbed_twin.utility.records import WakeTable
-from gustbed_twin.utility.site import Conditions, Event
+from gustbed_twin.farms.variable_speed import VariableSpeedFarm
+from gustbed_twin.faults.variable_speed import CATALOGUE, KINDS
+from gustbed_twin.records import WakeTable
+from gustbed_twin.turbine.model import prepare_model
+from gustbed_twin.turbine.variable_speed import load_variable_speed
+from gustbed_twin.wind.request import Event
+from gustbed_twin.wind.site import Conditions
 
 SEEDS = {
     1: "a7907cbbb407f5e5e8bf1a15df9fdc36e8f85df2c178485b31c7261e6e868c94",
@@ -21,18 +22,20 @@ SEEDS = {
 SAMPLES = 5000
 
 
-def recorded_farm(seed: int) -> UtilityFarm:
+def recorded_farm(seed: int) -> VariableSpeedFarm:
     events = (Event(20.0, "eog", 9.0), Event(60.0, "ramp", 16.0, 40.0),
               Event(150.0, "turn", 30.0, 20.0))  # fmt: skip
     mean = 7.0 + 2.0 * seed
     conditions = Conditions(mean=mean, turbulence=0.12, diurnal=0.1, events=events)
     count = len(KINDS) + 2
     share = np.linspace(0.7, 1.0, 8 * 5 * count).reshape(8, 5, count)
-    machine = make_machine(load_utility_type("nrel_5mw"), 9.0)
-    return UtilityFarm(machine, seed, range(count), conditions, wakes=WakeTable(share, 3.0, 4.0))
+    machine = prepare_model(load_variable_speed("nrel_5mw"), 9.0)
+    return VariableSpeedFarm(
+        machine, seed, range(count), conditions, wakes=WakeTable(share, 3.0, 4.0)
+    )
 
 
-def change(farm: UtilityFarm, step: int) -> None:
+def change(farm: VariableSpeedFarm, step: int) -> None:
     last = len(farm.indices) - 1
     if step == 4:
         for position, kind in enumerate(KINDS):
