@@ -17,8 +17,6 @@ import boto3
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_edge.service import Edge
-from gustbed_edge.settings import EdgeSettings
 from gustbed_core import codec, topics
 from gustbed_core.jobs import (
     JobDocument,
@@ -31,12 +29,15 @@ from gustbed_core.mqtt import Message, Session
 from gustbed_core.package import Package, sha256, write_package
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_core.telemetry import Samples, block_from_samples
+from gustbed_edge.service import Edge
+from gustbed_edge.settings import EdgeSettings
 from tests.support.packages import (
     MILL,
     SigningKey,
     calm,
     mill_columns,
     mill_package,
+    mini_block,
     sign_package,
     tiny_package,
     write_factory,
@@ -152,7 +153,7 @@ class Turbines:
         """Publish one block of a turbine, its fields as given by ``changes``."""
         seq = self.sent[sender]
         self.sent[sender] = seq + 1
-        samples = Samples(sender, self.boot, seq, time.time() - 0.45, 0.05, values)
+        samples = mini_block(sender, self.boot, seq, time.time() - 0.45, 0.05, values)
         block = asdict(block_from_samples(samples)) | changes
         self.raw(sender, codec.encode(block, encoding))
 

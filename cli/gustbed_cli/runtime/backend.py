@@ -1,0 +1,54 @@
+"""What every runtime says of its services, and what it can do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gustbed_cli.fleet import Runtime
+from gustbed_core.settings import MqttSettings
+
+State = Literal["healthy", "unhealthy", "starting", "restarting", "stopped"]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """A service of the fleet. ``memory_mb`` is its resident memory with its children's."""
+
+    name: str
+    state: State
+    address: str
+    memory_mb: float | None
+    restarts: int
+
+
+class RuntimeBackend(Protocol):
+    """Starts, looks at and stops the fleet."""
+
+    @property
+    def name(self) -> Runtime:
+        """How it runs them."""
+
+    def up(self, report: Progress) -> None:
+        """Start what is not running; return when all is healthy. Raises ``GustbedError``."""
+
+    def down(self, report: Progress, *, delete_state: bool = False) -> None:
+        """Stop what ``up`` started, and nothing else; delete its keys and data if asked."""
+
+    def is_running(self) -> bool:
+        """Whether anything of this fleet runs."""
+
+    def enrol(self, thing: str) -> int:
+        """Answer an edge's certificate request; return an exit code."""
+
+    def statuses(self) -> list[ServiceStatus]:
+        """The state of every service."""
+
+    def logs(self, service: str | None, *, follow: bool) -> int:
+        """Print logs; return an exit code."""
+
+    def read_file(self, service: str, path: str) -> bytes:
+        """A file as a service names it. Raises ``GustbedError``."""
+
+    def operator(self) -> MqttSettings:
+        """The site broker, with the operator's password."""
