@@ -1,6 +1,5 @@
 """The table of physics models. A new one is a class in it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from gustbed_core.errors import GustbedError
@@ -10,7 +9,7 @@ from gustbed_twin.physics.model import PhysicsModel
 from gustbed_twin.physics.variable_speed import VariableSpeed
 from gustbed_twin.turbine.variable_speed import type_file
 
-MODELS: dict[str, Callable[[TurbineType], PhysicsModel]] = {
+MODELS: dict[str, type[Miniature] | type[VariableSpeed]] = {
     "miniature": Miniature,
     "variable_speed": VariableSpeed,
 }
@@ -46,7 +45,12 @@ def summaries(folder: Path | None = None) -> list[dict[str, object]]:
             "rated_power_kw": power,
             "rotor_diameter_m": diameter,
             "channels": len(turbine_type.channels),
-            "rate_hz": turbine_type.rate_hz,
+            "rate_hz": round(turbine_type.rate_hz),
             "file": path.name,
         })  # fmt: skip
     return rows
+
+
+def fault_kinds() -> tuple[str, ...]:
+    """What can go wrong with turbines of any model."""
+    return tuple(dict.fromkeys(kind for model in MODELS.values() for kind in model.faults))
