@@ -237,10 +237,10 @@ def _headline(found: Drift) -> str:
         )
     if found.hours is None:
         return f"Drift: {found.level}, from {found.windows} windows."
-    told = f"Drift: {found.level}, from {found.windows} windows within {found.hours:.1f} h."
+    line = f"Drift: {found.level}, from {found.windows} windows within {found.hours:.1f} h."
     if found.level is Level.NONE or found.hours >= SHORT_HOURS:
-        return told
-    return f"{told} That is little time: its weather alone may be unlike the training data's."
+        return line
+    return f"{line} That is little time: its weather alone may be unlike the training data's."
 
 
 def _rows(found: Drift) -> list[tuple[str, str, str, str, str, str]]:

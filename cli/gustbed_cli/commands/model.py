@@ -142,7 +142,7 @@ def compare(
             # The page says that `make detection` made it.
             raise typer.BadParameter("the page is of all detectors on the twin's data")
         again = "" if seeds == USUAL_SEEDS else f" SEEDS={seeds}"
-        options |= {"--docs": ROOT / "docs", "--told-as": f"make detection{again}"}
+        options |= {"--docs": ROOT / "docs", "--as-command": f"make detection{again}"}
     training("compare", *given(options), *flags({"--json": json}))
 
 

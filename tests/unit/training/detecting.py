@@ -71,7 +71,7 @@ def ratios(module: nn.Module, of: np.ndarray) -> np.ndarray:
     return scores(module, of) / usual
 
 
-def disturbed(feature: int, size: float = 5.0, seed: int = 5) -> np.ndarray:
+def offset_windows(feature: int, size: float = 5.0, seed: int = 5) -> np.ndarray:
     """Windows of a signal that is off by so many of its spreads."""
     values = signals(200, seed)
     values[feature] += size * SPREADS[feature]

@@ -7,8 +7,8 @@ import numpy as np
 from gustbed_core.features import Feature
 from gustbed_core.package import ChannelSpec, Decision, Manifest
 from gustbed_core.violations import Violation
+from gustbed_training.data.partition import Label, Part, Recording
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Part, Recording
 from gustbed_training.detectors.scoring import Scorer, Scores
 from gustbed_training.evaluation.verdicts import Verdicts, judge
 

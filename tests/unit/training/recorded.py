@@ -8,8 +8,8 @@ import numpy as np
 from gustbed_core.features import Feature
 from gustbed_core.package import ChannelSpec
 from gustbed_core.violations import Violation
+from gustbed_training.data.partition import Label, Recording
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Recording
 
 Columns = dict[str, list[object]]
 

@@ -18,7 +18,7 @@ from gustbed_training.data.dataset import (
 )
 from gustbed_training.data.labels import Injection, LabelRules, labels_of
 from gustbed_training.data.schema_file import load_schema, schema_to_json
-from gustbed_training.data.split import share_out
+from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.writing import write_card, write_recording
 from tests.unit.training.recorded import pump_schema, write_csv
 
@@ -77,8 +77,8 @@ def test_runs_are_named_after_what_they_are_for(tmp_path: Path) -> None:
     dataset = open_dataset(tmp_path)
     assert [source.role for source in dataset.sources] == ["calibrate", "fault", "train"]
     assert dataset.has_roles
-    shares = share_out(dataset)
-    assert [len(shares.train), len(shares.calibrate), len(shares.test)] == [1, 2, 2]
+    partition = partition_dataset(dataset)
+    assert [len(partition.train), len(partition.calibrate), len(partition.test)] == [1, 2, 2]
     assert role_of(tmp_path / "monday" / "wt01.csv", tmp_path) == "train"
     # A file's own name is nobody's role.
     assert role_of(tmp_path / "test-a.csv", tmp_path) == "train"

@@ -145,10 +145,10 @@ def test_reports_hold_the_same_figures_what_moved_most_first() -> None:
     moved = _windows(2)
     moved[:, 1] += 5
     found = drift(reference, schema(), moved, np.array([0.2]))
-    told = json.loads(json.dumps(as_json(found), allow_nan=False))
-    assert told["level"] == "large"
-    assert [one["feature"] for one in told["features"]] == ["hot", "amps"]
-    psi = f"{told['features'][1]['psi']:.3f}"
+    printed = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert printed["level"] == "large"
+    assert [one["feature"] for one in printed["features"]] == ["hot", "amps"]
+    psi = f"{printed['features'][1]['psi']:.3f}"
     for report in (as_table(found), as_markdown(found, "Site 7")):
         assert psi in report
         assert report.index("amps") < report.index("hot")

@@ -3,7 +3,7 @@
 import pytest
 
 from gustbed_core.violations import Violation
-from gustbed_training.data.shares import Label
+from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.eventwise import Eventwise, match
 from tests.unit.training.judged import ONE_BY_ONE, electrical, judged, part, schema, thermal
 

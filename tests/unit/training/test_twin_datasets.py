@@ -56,16 +56,16 @@ def quiet(_line: str) -> None:
 def test_every_run_is_simulated_once_and_the_dataset_is_not_made_twice(
     twin: FakeTwin, tmp_path: Path
 ) -> None:
-    told: list[str] = []
-    make(TINY, tmp_path / "d", told.append)
-    make(TINY, tmp_path / "d", told.append)
+    lines: list[str] = []
+    make(TINY, tmp_path / "d", lines.append)
+    make(TINY, tmp_path / "d", lines.append)
     assert len(twin.commands) == len(TINY.runs)
     assert json.loads((tmp_path / "d" / DESCRIPTION).read_text())["digest"] == digest(TINY)
     faulty = " ".join(next(c for c in twin.commands if "--fault" in c))
     assert "--type mini" in faulty
     assert "--fault wt01:vibration:start=60.0:duration=90.0:severity=1.0" in faulty
-    assert len(told) == 1 + len(TINY.runs)
-    assert told[-1].startswith(f"dataset tiny: {len(TINY.runs)}/{len(TINY.runs)} ")
+    assert len(lines) == 1 + len(TINY.runs)
+    assert lines[-1].startswith(f"dataset tiny: {len(TINY.runs)}/{len(TINY.runs)} ")
 
 
 def test_a_utility_run_brings_its_scenario(twin: FakeTwin, tmp_path: Path) -> None:

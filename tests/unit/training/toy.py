@@ -14,7 +14,7 @@ from gustbed_core.package import ChannelSpec, Decision
 from gustbed_core.violations import Violation
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.writing import write_card, write_recording
-from gustbed_training.detectors.base import FitData, Plan, Say
+from gustbed_training.detectors.base import FitData, Log, Plan
 
 SCHEMA = Schema(
     turbine_type="toy_type",
@@ -57,8 +57,8 @@ def write_dataset(
         names.append(f"t{number}")
         times = np.arange(len(values), dtype=np.float64)
         write_recording(folder / f"{names[-1]}.parquet", SCHEMA, times, values, labels)
-    told = {"signals": {name: [name] for name in SCHEMA.channel_names}}
-    write_card(folder, SCHEMA, names, told)
+    fields = {"signals": {name: [name] for name in SCHEMA.channel_names}}
+    write_card(folder, SCHEMA, names, fields)
     return folder
 
 
@@ -91,10 +91,10 @@ class Mean:
         self.name, self._weaken = name, weaken
         self.fits: list[Plan] = []
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Remember the training mean; the seed moves it by a hair."""
         self.fits.append(plan)
-        say("fitting")
+        log("fitting")
         hair = 1e-3 * torch.randn(data.windows.shape[1])
         return _Distance(torch.from_numpy(data.windows.mean(axis=(0, 2))) + hair, self._weaken)
 

@@ -1,4 +1,4 @@
-"""A dataset's card, ``dataset.json``: what the twin, an import or the lake says of a folder."""
+"""A dataset's card, ``dataset.json``: what the twin, an import or the lake records of a folder."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """A fault as the twin's cards tell it; of the miniature's, ``turbine`` is a name."""
+    """A fault as the twin's cards list it; of the miniature's, ``turbine`` is a name."""
 
     turbine: int | str = 0
     at: float = 0.0

@@ -17,10 +17,10 @@ from gustbed_core.telemetry import MINI
 from gustbed_training.data.card import Card, SplitRule, card_fields, read_card
 from gustbed_training.data.columns import Format, column_names, parquet_metadata
 from gustbed_training.data.labels import PREFIX, LabelRules
+from gustbed_training.data.partition import Recording
 from gustbed_training.data.recordings import read_recording, recording_files
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.schema_file import load_schema
-from gustbed_training.data.shares import Recording
 
 Role = Literal["train", "calibrate", "test", "fault"]
 ROLES: tuple[Role, ...] = ("train", "calibrate", "test", "fault")
@@ -86,8 +86,8 @@ def open_dataset(folder: Path) -> Dataset:
     types: dict[str, tuple[Path, Card | None]] = {}
     for file in files:
         card = cards[file.parent] or top
-        if card is None and (kind := parquet_metadata(file).get("type", MINI)) != MINI:
-            card = Card(type=kind)
+        if card is None and (type_name := parquet_metadata(file).get("type", MINI)) != MINI:
+            card = Card(type=type_name)
         types.setdefault(_type_of(card), (file, card))
         sources.append(Source(file, role_of(file, folder), (card or Card()).rules()))
     if len(types) > 1:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.violations import Violation
+from gustbed_training.data.partition import Label
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label
 
 PREFIX = "fault_"
 """What label columns begin with; they hold the severity, 0 for none."""
@@ -16,7 +16,7 @@ PREFIX = "fault_"
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A sensor's fault as a card tells it: on which signal, from when (s), on which turbine."""
+    """A sensor's fault as a card lists it: on which signal, from when (s), on which turbine."""
 
     fault: str
     turbine: str
@@ -83,6 +83,6 @@ def _violation(
         return rules.violations[fault]
     if fault in set(Violation):
         return Violation(fault)
-    moved = {f.name for f in schema.features if set(f.channels) & set(signals)}
-    kinds = [kind for kind, names in schema.violations.items() if moved & set(names)]
+    features = {f.name for f in schema.features if set(f.channels) & set(signals)}
+    kinds = [kind for kind, names in schema.violations.items() if features & set(names)]
     return kinds[0] if len(kinds) == 1 else None

@@ -16,8 +16,8 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.telemetry import MINI
 from gustbed_training.data.columns import SUFFIXES, read_floats, row_number
 from gustbed_training.data.labels import PREFIX, LabelRules, labels_of
+from gustbed_training.data.partition import Label, Recording
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Recording
 
 TIME = "t"
 

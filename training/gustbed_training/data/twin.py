@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -27,8 +27,8 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.telemetry import MINI
 from gustbed_core.violations import Violation
 from gustbed_training.data.dataset import DESCRIPTION, Role
+from gustbed_training.progress import Log
 
-Say = Callable[[str], None]
 CACHE = Path(".gustbed") / "datasets"
 KEEP = 2
 """Cached datasets of one profile: the newest ones; they are large."""
@@ -98,10 +98,10 @@ def digest(profile: Profile) -> str:
     return seen.hexdigest()[:16]
 
 
-def cached(profile: Profile, say: Say, cache: Path = CACHE) -> Path:
+def cached(profile: Profile, log: Log, cache: Path = CACHE) -> Path:
     """Make the dataset in the cache, unless it is there; older ones of its name go."""
     folder = cache / f"{profile.name}-{digest(profile)}"
-    make(profile, folder, say)
+    make(profile, folder, log)
     folder.touch()
     prune(profile.name, cache)
     return folder
@@ -115,7 +115,7 @@ def prune(name: str, cache: Path = CACHE) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def make(profile: Profile, folder: Path, say: Say) -> None:
+def make(profile: Profile, folder: Path, log: Log) -> None:
     """Simulate every run that the folder does not hold yet. Raises ``GustbedError``."""
     wanted = {"profile": asdict(profile), "digest": digest(profile)}
     description = folder / DESCRIPTION
@@ -127,19 +127,19 @@ def make(profile: Profile, folder: Path, say: Say) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise GustbedError(f"{folder}: {error.strerror}", "name a folder to write to") from error
-    _simulate_all(profile, folder, say)
+    _simulate_all(profile, folder, log)
     # Written last: without it the dataset is known to be unfinished.
     part = description.with_suffix(".part")
     part.write_text(json.dumps(wanted, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     part.rename(description)
 
 
-def _simulate_all(profile: Profile, folder: Path, say: Say) -> None:
+def _simulate_all(profile: Profile, folder: Path, log: Log) -> None:
     missing = [run for run in profile.runs if not (folder / run.folder).is_dir()]
     # The longest first, or the last would run alone.
     missing.sort(key=lambda run: run.turbine_hours, reverse=True)
     total, done, begun = sum(run.turbine_hours for run in missing), 0.0, time.monotonic()
-    say(f"dataset {profile.name}: {len(missing)} runs, {total:.4g} turbine-hours")
+    log(f"dataset {profile.name}: {len(missing)} runs, {total:.4g} turbine-hours")
     pool = ThreadPoolExecutor(min(_PROCESSES, os.cpu_count() or 1))
     try:
         running = {pool.submit(_simulate, run, folder / run.folder): run for run in missing}
@@ -147,7 +147,7 @@ def _simulate_all(profile: Profile, folder: Path, say: Say) -> None:
             finished.result()
             done += running[finished].turbine_hours
             left = (time.monotonic() - begun) * (total - done) / done
-            say(
+            log(
                 f"dataset {profile.name}: {number}/{len(missing)} {running[finished].folder}, "
                 f"{left:.0f} s left"
             )

@@ -72,9 +72,9 @@ def evaluation() -> Profile:
         f"{TYPE}-evaluation",
         (
             *_normal("test", 5000, 20, 2.0, 2),
-            _faulty(6001, 7.0, 0.10, 5.0, SEVERITIES, share=0),
-            _faulty(6002, 10.5, 0.14, 25.0, SEVERITIES, share=1),
-            _faulty(6003, 16.0, 0.08, -5.0, SEVERITIES, share=2),
+            _faulty(6001, 7.0, 0.10, 5.0, SEVERITIES, third=0),
+            _faulty(6002, 10.5, 0.14, 25.0, SEVERITIES, third=1),
+            _faulty(6003, 16.0, 0.08, -5.0, SEVERITIES, third=2),
         ),
     )
 
@@ -160,7 +160,7 @@ def _commands(
     """Stop, curtail, turn and pitch every turbine, each for a while, all the time."""
     commands: list[dict[str, Any]] = []
 
-    def tell(index: int, action: str, at: float, value: float | None = None) -> None:
+    def command(index: int, action: str, at: float, value: float | None = None) -> None:
         one: dict[str, Any] = {"turbine": turbine_id(index), "action": action, "at": round(at, 1)}
         commands.append(one if value is None else one | {"value": value})
 
@@ -170,14 +170,14 @@ def _commands(
             action = str(random.choice(_ACTIONS))
             until = at + _while(random, 40)
             if action == "stop":
-                tell(index, "stop", at)
-                tell(index, "start", until)
+                command(index, "stop", at)
+                command(index, "start", until)
             else:
                 value = round(float(random.uniform(*_VALUES[action])), 1)
                 if action == "pitch_offset" and wind > _FRESH:
                     value = min(value, _PITCH_OFF)
-                tell(index, action, at, value)
-                tell(index, action, until, 0.0)
+                command(index, action, at, value)
+                command(index, action, until, 0.0)
             at = until + _while(random, 60)
     return commands
 
@@ -195,7 +195,7 @@ def _faulty(
     ambient: float,
     severities: Sequence[float],
     signals: Sequence[str] | None = None,
-    share: int | None = None,
+    third: int | None = None,
 ) -> Run:
     """One fault per turbine: every machine fault at each severity, every sensor in every way.
 
@@ -208,7 +208,7 @@ def _faulty(
         (kind, channel, float(random.choice(severities)))
         for row, channel in enumerate(channels)
         for column, kind in enumerate(SENSOR_FAULTS)
-        if share is None or (row + column) % 3 == share
+        if third is None or (row + column) % 3 == third
     ]
     faults = []
     for index, (kind, signal, severity) in enumerate(asked):

@@ -7,8 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gustbed_core.features import Engineer, Feature
+from gustbed_training.data.partition import Part
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part
 
 
 def windows_of(part: Part, schema: Schema) -> NDArray[np.float32]:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.violations import Violation
+from gustbed_training.data.partition import Label, Part
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Part
 from gustbed_training.data.windows import window_ends, windows_of
 from gustbed_training.detectors.scoring import Scorer
 from gustbed_training.detectors.smoothing import smooth
-from gustbed_training.evaluation.strength import Moments, Vector, excursions, moments
+from gustbed_training.evaluation.effect_size import Moments, Vector, excursions, moments
 
 _CHUNK = 4096
 """Windows in memory at a time: overlapping windows are many times their recording."""

@@ -6,7 +6,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.telemetry import MINI
 from gustbed_training.data.profiles import PROFILES, profile
 from gustbed_training.data.twin import Profile, cached
-from gustbed_training.pipeline.cache import Say
+from gustbed_training.progress import Log
 
 UTILITY = "nrel_5mw"
 TYPES = (MINI, UTILITY)
@@ -24,9 +24,9 @@ def evaluation_profile(turbine_type: str) -> Profile:
     return _profile(name, turbine_type)
 
 
-def made(wanted: Profile, home: Path, say: Say) -> Path:
+def made(wanted: Profile, home: Path, log: Log) -> Path:
     """The dataset's folder, simulated unless it is there."""
-    return cached(wanted, say, home / "datasets")
+    return cached(wanted, log, home / "datasets")
 
 
 def _profile(name: str, turbine_type: str) -> Profile:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Manifest, Package, write_package
+from gustbed_training.data.partition import Part
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part
 from gustbed_training.data.windows import window_ends, windows_of
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.evaluation.model_card import model_card
@@ -57,7 +57,7 @@ def inputs(trained: Path, measured: Path, gate: Path, identity: Identity) -> dic
 def package(made: Made, identity: Identity, folder: Path) -> None:
     """Write the archive to the step's folder."""
     schema = made.prepared.schema
-    golden = _golden(made.prepared.shares.test, schema)
+    golden = _golden(made.prepared.partition.test, schema)
     manifest = Manifest(
         name=identity.name,
         version=identity.version,
@@ -92,8 +92,8 @@ def _gate_words(gate: Gate) -> str:
 
 def _metrics(measured: Measured) -> dict[str, float]:
     metrics = as_metrics(measured.plain)
-    if measured.disturbed is not None:
-        found = as_metrics(measured.disturbed)
+    if measured.synthetic is not None:
+        found = as_metrics(measured.synthetic)
         metrics |= {f"disturbed_{name}": found[name] for name in ("vus_pr", "event_recall")
                     if name in found}  # fmt: skip
     return metrics

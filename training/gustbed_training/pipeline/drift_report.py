@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core import drift as told
+from gustbed_core import drift as wire
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Manifest, Package
 from gustbed_training.data.dataset import open_dataset
@@ -17,7 +17,7 @@ from gustbed_training.data.split import whole
 from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.drift import Drift, drift
-from gustbed_training.pipeline.measure import as_seen, schema_of
+from gustbed_training.pipeline.measure import schema_of, select_channels
 
 
 def drift_of(package: Package, data: Path) -> Drift:
@@ -27,7 +27,7 @@ def drift_of(package: Package, data: Path) -> Drift:
     apart = replace(schema, step=schema.window)
     windows, begins, ends = [_none(schema)], [], []
     for one in dataset.recordings():
-        windows.append(windows_of(as_seen(whole(one), dataset.schema, schema), apart))
+        windows.append(windows_of(select_channels(whole(one), dataset.schema, schema), apart))
         begins.append(one.start)
         ends.append(one.start + one.samples / schema.sample_rate_hz)
     every = np.concatenate(windows)
@@ -37,13 +37,13 @@ def drift_of(package: Package, data: Path) -> Drift:
     return replace(found, hours=hours)
 
 
-def keep(found: Drift, manifest: Manifest, source: str, folder: Path) -> Path:
+def write_report(found: Drift, manifest: Manifest, source: str, folder: Path) -> Path:
     """Write the report where the dashboard looks for it. Raises ``GustbedError``."""
     features = [
-        told.FeatureDrift(one.feature, one.psi, one.shift, one.level.value)
+        wire.FeatureDrift(one.feature, one.psi, one.shift, one.level.value)
         for one in found.features
     ]
-    report = told.DriftReport(
+    report = wire.DriftReport(
         f"{manifest.name} {manifest.version}",
         manifest.turbine_type,
         time.time(),
@@ -51,7 +51,7 @@ def keep(found: Drift, manifest: Manifest, source: str, folder: Path) -> Path:
         features,
         source,
     )
-    path = folder / told.report_file(manifest.name)
+    path = folder / wire.report_file(manifest.name)
     part = path.with_name(f".{path.name}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)

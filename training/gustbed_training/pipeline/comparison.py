@@ -22,9 +22,9 @@ from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.split import evaluation_parts
 from gustbed_training.data.windows import hours_of
 from gustbed_training.detectors.base import Plan
-from gustbed_training.evaluation.compare import Run
+from gustbed_training.evaluation.comparison import Run
 from gustbed_training.pipeline import fit, measure, prepare
-from gustbed_training.pipeline.cache import Say, Store
+from gustbed_training.pipeline.cache import Store
 from gustbed_training.pipeline.defaults import TYPES, evaluation_profile, made, training_profile
 from gustbed_training.pipeline.identity import Identity
 from gustbed_training.pipeline.job import Job
@@ -36,6 +36,7 @@ from gustbed_training.pipeline.steps import (
     prepare_step,
     train_step,
 )
+from gustbed_training.progress import Log
 
 PROCESSES = 2
 """Trainings at a time; each takes one core, and a gigabyte or two of memory."""
@@ -55,7 +56,7 @@ _LONGEST = ("reference", "compact")
 
 
 @dataclass(frozen=True)
-class Field:
+class ComparisonData:
     """What detectors compete on: a dataset to train on, and one to be judged on.
 
     Without ``judging`` they are judged on the test share of the first.
@@ -70,37 +71,39 @@ class Field:
 class Trial:
     """One training."""
 
-    field: Field
+    data: ComparisonData
     detector: str
     seed: int
 
 
-def default_fields(home: Path, say: Say) -> list[Field]:
+def default_comparisons(home: Path, log: Log) -> list[ComparisonData]:
     """The twin's datasets of both types, simulated unless they are there."""
     return [
-        Field(
-            kind, made(training_profile(kind), home, say), made(evaluation_profile(kind), home, say)
+        ComparisonData(
+            turbine_type,
+            made(training_profile(turbine_type), home, log),
+            made(evaluation_profile(turbine_type), home, log),
         )
-        for kind in TYPES
+        for turbine_type in TYPES
     ]
 
 
 def run_all(
-    fields: Sequence[Field],
+    datasets: Sequence[ComparisonData],
     detectors: Sequence[str],
     seeds: Sequence[int],
     home: Path,
-    say: Say,
+    log: Log,
 ) -> list[Run]:
     """Train and judge each detector with each seed on each field. Raises ``GustbedError``."""
     begun = time.monotonic()
-    say(f"compare: {capped()}")
+    log(f"compare: {capped()}")
     store = Store(home / "pipeline")
-    for field in fields:
-        prepare_step(store, _job(Trial(field, detectors[0], 0), home), _named(say, field.name))
+    for data in datasets:
+        prepare_step(store, _job(Trial(data, detectors[0], 0), home), _named(log, data.name))
     trials = [
-        Trial(field, name, seed)
-        for field in fields
+        Trial(data, name, seed)
+        for data in datasets
         for seed in seeds
         for name in detectors
         if seed == seeds[0] or name not in ONCE
@@ -110,28 +113,28 @@ def run_all(
         found[trial] = measured
         passed = time.monotonic() - begun
         vus = measured.telling.vus_pr
-        say(
+        log(
             f"compare: {len(found)}/{len(trials)} {_title(trial)}: "
             f"VUS-PR {'-' if vus is None else f'{vus:.3f}'}, {passed / 60:.1f} min so far"
         )
     store.prune("prepare", KEEP_PREPARED)
     return [
-        Run(trial.field.name, trial.detector, trial.seed, found[trial].telling) for trial in trials
+        Run(trial.data.name, trial.detector, trial.seed, found[trial].telling) for trial in trials
     ]
 
 
-def describe(field: Field) -> str:
+def describe(data: ComparisonData) -> str:
     """A sentence on a field's datasets."""
-    dataset = open_dataset(field.training)
-    ready = f"Trained on {field.training.name}"
-    if field.judging is None:
+    dataset = open_dataset(data.training)
+    ready = f"Trained on {data.training.name}"
+    if data.judging is None:
         return f"{ready}, judged on what it keeps for tests. {capped()}"
     hours, faults = 0.0, 0
-    for part in evaluation_parts(open_dataset(field.judging)):
+    for part in evaluation_parts(open_dataset(data.judging)):
         hours += hours_of([part], dataset.schema)
         faults += len(part.recording.labels)
     return (
-        f"{ready}, judged on {field.judging.name}: {hours:.1f} turbine-hours of other winds and "
+        f"{ready}, judged on {data.judging.name}: {hours:.1f} turbine-hours of other winds and "
         f"seeds with {faults} faults. {capped()}"
     )
 
@@ -165,14 +168,14 @@ def _finished(trials: Sequence[Trial], home: Path) -> Iterator[tuple[Trial, Meas
 def _longest_first(trials: Sequence[Trial]) -> list[Trial]:
     """No core is idle at the end if what takes longest begins first."""
 
-    def size(field: Field) -> int:
-        return sum(file.stat().st_size for file in field.training.rglob("*") if file.is_file())
+    def size(data: ComparisonData) -> int:
+        return sum(file.stat().st_size for file in data.training.rglob("*") if file.is_file())
 
-    sizes = {field: size(field) for field in {trial.field for trial in trials}}
+    sizes = {data: size(data) for data in {trial.data for trial in trials}}
     ranks = {name: rank for rank, name in enumerate(_LONGEST)}
     return sorted(
         trials,
-        key=lambda trial: (ranks.get(trial.detector, len(ranks)), -sizes[trial.field], trial.seed),
+        key=lambda trial: (ranks.get(trial.detector, len(ranks)), -sizes[trial.data], trial.seed),
     )
 
 
@@ -196,15 +199,15 @@ def _try(trial: Trial, home: Path) -> Measured:
 
 
 def _train_and_judge(trial: Trial, home: Path) -> Measured:
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(f"  {_title(trial)}: {line}", file=sys.stderr, flush=True)
 
     store, job = Store(home / "pipeline"), _job(trial, home)
     prepared = prepare_step(store, job, lambda _: None)
-    fitted = train_step(store, job, prepared, trial.detector, say)
-    if trial.field.judging is None:
-        return measure.load_measured(evaluate_step(store, job, prepared, fitted, say))
-    dataset = open_dataset(trial.field.judging)
+    fitted = train_step(store, job, prepared, trial.detector, log)
+    if trial.data.judging is None:
+        return measure.load_measured(evaluate_step(store, job, prepared, fitted, log))
+    dataset = open_dataset(trial.data.judging)
 
     def make(folder: Path) -> None:
         schema = prepare.load_prepared(prepared).schema
@@ -214,18 +217,18 @@ def _train_and_judge(trial: Trial, home: Path) -> Measured:
 
     inputs = measure.inputs(Path(f"{dataset.folder.name}-{dataset.digest()}"), fitted.name)
     inputs["split"] = msgspec.to_builtins(dataset.split)
-    return measure.load_measured(store.step("judge", inputs, make, say))
+    return measure.load_measured(store.step("judge", inputs, make, log))
 
 
 def _job(trial: Trial, home: Path) -> Job:
     identity = Identity("comparison", "0.0.0")
     plan = Plan(trial.seed, EPOCHS.get(trial.detector))
-    return Job(trial.field.training, identity, home / "unused", trial.detector, plan, home=home)
+    return Job(trial.data.training, identity, home / "unused", trial.detector, plan, home=home)
 
 
-def _named(say: Say, name: str) -> Say:
-    return lambda line: say(f"compare: prepare {name}: {line}")
+def _named(log: Log, name: str) -> Log:
+    return lambda line: log(f"compare: prepare {name}: {line}")
 
 
 def _title(trial: Trial) -> str:
-    return f"{trial.field.name} {trial.detector} seed {trial.seed}"
+    return f"{trial.data.name} {trial.detector} seed {trial.seed}"

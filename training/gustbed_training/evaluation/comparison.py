@@ -144,8 +144,8 @@ def rows_as_table(rows: Sequence[Row]) -> str:
 
 
 def _figures(runs: Sequence[Run]) -> dict[str, Estimate]:
-    told = [as_metrics(run.evaluation) for run in runs]
-    found = {name: [metrics[name] for metrics in told if name in metrics] for name in FIGURES}
+    each_run = [as_metrics(run.evaluation) for run in runs]
+    found = {name: [metrics[name] for metrics in each_run if name in metrics] for name in FIGURES}
     return {name: estimate(values) for name, values in found.items() if values}
 
 

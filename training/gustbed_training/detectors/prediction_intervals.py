@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.detectors.base import FitData, Plan, Say
-from gustbed_training.detectors.dynamic_drift import (
+from gustbed_training.detectors.base import FitData, Plan
+from gustbed_training.detectors.drift_intervals import (
     Array,
     Interval,
     Prior,
@@ -25,6 +25,7 @@ from gustbed_training.detectors.dynamic_drift import (
     longest,
 )
 from gustbed_training.detectors.limits import FALSE_VERDICTS, too_few
+from gustbed_training.progress import Log
 
 LEVEL_SAMPLES, LEVEL_SHARE = 10, 3
 """A level is the mean of the last third of a window, of ten samples at least."""
@@ -42,12 +43,12 @@ _FEWEST_LAGS = 4
 _BATCH_NUMBERS = 4_000_000
 
 
-class Dynamic:
+class PredictionIntervals:
     """Detector for short recordings of any machine. It sets its limits by itself."""
 
     name = "dynamic"
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Nothing is random. Raises ``GustbedError`` for less than a handful of windows."""
         window, step = data.windows.shape[2], data.schema.step
         statistics = Statistics(_centre(data.windows), _noise(data.windows), window)
@@ -61,7 +62,7 @@ class Dynamic:
                 "normal data to train on are too short to tell noise from drift",
                 f"give {seconds:g} s without a break, or a shorter window",
             )
-        say(f"{len(series)} recordings, of {count} windows at most")
+        log(f"{len(series)} recordings, of {count} windows at most")
         return Scores(statistics, *_limits(series, lags)).eval()
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_dashboard.drift import read_folder
 from gustbed_core.errors import GustbedError
+from gustbed_dashboard.drift import read_folder
 from gustbed_training.drift import Drift, FeatureDrift, Level
-from gustbed_training.pipeline.drifting import keep
+from gustbed_training.pipeline.drift_report import write_report
 from tests.support.packages import tiny_package
 
 FOUND = Drift(
@@ -20,7 +20,7 @@ MANIFEST = tiny_package("1.2.0", name="windturbine").manifest
 
 def test_the_dashboard_reads_what_training_leaves(tmp_path: Path) -> None:
     before = time.time()
-    path = keep(FOUND, MANIFEST, "the lake", tmp_path / "drift")
+    path = write_report(FOUND, MANIFEST, "the lake", tmp_path / "drift")
     view = read_folder(tmp_path / "drift")
     assert view.problems == []
     (report,) = view.reports
@@ -33,13 +33,13 @@ def test_the_dashboard_reads_what_training_leaves(tmp_path: Path) -> None:
 
 
 def test_a_later_report_replaces_the_model_s_and_no_other(tmp_path: Path) -> None:
-    keep(FOUND, MANIFEST, "one", tmp_path)
-    keep(FOUND, replace(MANIFEST, name="other"), "two", tmp_path)
-    keep(FOUND, MANIFEST, "three", tmp_path)
+    write_report(FOUND, MANIFEST, "one", tmp_path)
+    write_report(FOUND, replace(MANIFEST, name="other"), "two", tmp_path)
+    write_report(FOUND, MANIFEST, "three", tmp_path)
     assert {report.source for report in read_folder(tmp_path).reports} == {"two", "three"}
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "drift").write_text("in the way")
     with pytest.raises(GustbedError, match="drift"):
-        keep(FOUND, MANIFEST, "", tmp_path / "drift")
+        write_report(FOUND, MANIFEST, "", tmp_path / "drift")

@@ -1,4 +1,4 @@
-"""What a dataset holds, for its report: read once, one file at a time."""
+"""Summary statistics of a dataset, for its report: read once, one file at a time."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from gustbed_core.features import Engineer
 from gustbed_training.data.dataset import Dataset
+from gustbed_training.data.partition import Label, Part, Recording
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Part, Recording
 from gustbed_training.data.split import assignments
 
 MAX_ROWS = 60_000
-"""Feature samples that are kept for pictures, over the whole dataset."""
+"""Feature samples that are kept for plots, over the whole dataset."""
 FAULTY = "faulty"
 """Samples of tests within a labelled fault; the others of ``test`` are normal."""
 
 
 @dataclass
-class Running:
+class RunningStatistics:
     """Figures of channels over what was read so far, each (channels,)."""
 
     samples: int = 0
@@ -55,7 +55,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class RecordingRow:
     """One unbroken recording. ``gap`` is the time in s since the file's stretch before it."""
 
     file: str
@@ -64,7 +64,7 @@ class Stretch:
     samples: int
     gap: float
     labels: int
-    shares: tuple[tuple[str, int, int], ...]
+    subsets: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -78,21 +78,23 @@ class Example:
 
 
 @dataclass
-class Survey:
+class DatasetSummary:
     """``channels`` by share, ``features`` by share as (samples, features), thinned evenly."""
 
     schema: Schema
-    stretches: list[Stretch] = field(default_factory=list)
-    channels: dict[str, Running] = field(default_factory=lambda: defaultdict(Running))
+    recordings: list[RecordingRow] = field(default_factory=list)
+    channels: dict[str, RunningStatistics] = field(
+        default_factory=lambda: defaultdict(RunningStatistics)
+    )
     features: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     labels: list[tuple[str, Label]] = field(default_factory=list)
     labelled: bool = False
     example: Example | None = None
 
 
-def survey_of(dataset: Dataset) -> Survey:
+def summarize(dataset: Dataset) -> DatasetSummary:
     """Read everything. Raises ``GustbedError``."""
-    survey = Survey(dataset.schema)
+    summary = DatasetSummary(dataset.schema)
     engineer = Engineer(dataset.schema.features, dataset.schema.channel_names)
     budget = max(MAX_ROWS // max(len(dataset.sources), 1), 2 * dataset.schema.window)
     rows: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
@@ -103,43 +105,43 @@ def survey_of(dataset: Dataset) -> Survey:
             file = str(source.path.relative_to(dataset.folder))
         gap = recording.start - before[1] if before[0] == file else 0.0
         before = file, recording.start + recording.samples / dataset.schema.sample_rate_hz
-        shares = tuple((share, part.start, part.stop) for share, part in parts)
-        survey.stretches.append(
-            Stretch(
+        subsets = tuple((subset, part.start, part.stop) for subset, part in parts)
+        summary.recordings.append(
+            RecordingRow(
                 file, source.role, recording.turbine, recording.samples, gap,
-                len(recording.labels), shares,
+                len(recording.labels), subsets,
             )
         )  # fmt: skip
-        survey.labels += [(file, label) for label in recording.labels]
-        survey.labelled |= recording.labelled
-        _choose_example(survey, recording)
-        for share, part in parts:
-            survey.channels[share].add(recording.values[:, part.start : part.stop])
-            for name, found in _rows(share, part, engineer, dataset.schema, budget):
+        summary.labels += [(file, label) for label in recording.labels]
+        summary.labelled |= recording.labelled
+        _choose_example(summary, recording)
+        for subset, part in parts:
+            summary.channels[subset].add(recording.values[:, part.start : part.stop])
+            for name, found in _rows(subset, part, engineer, dataset.schema, budget):
                 rows[name].append(found)
-    survey.features = {name: np.concatenate(found) for name, found in rows.items()}
-    return survey
+    summary.features = {name: np.concatenate(found) for name, found in rows.items()}
+    return summary
 
 
-def _choose_example(survey: Survey, recording: Recording) -> None:
+def _choose_example(summary: DatasetSummary, recording: Recording) -> None:
     """The first label, with as much of what is around it; else the first recording's start."""
-    has_label = survey.example is not None and survey.example.label is not None
-    if has_label or (survey.example is not None and not recording.labels):
+    has_label = summary.example is not None and summary.example.label is not None
+    if has_label or (summary.example is not None and not recording.labels):
         return
-    least = 4 * survey.schema.window
+    least = 4 * summary.schema.window
     if not recording.labels:
-        stop = min(recording.samples, 20 * survey.schema.window)
-        survey.example = Example(recording, 0, stop, None)
+        stop = min(recording.samples, 20 * summary.schema.window)
+        summary.example = Example(recording, 0, stop, None)
         return
     label = recording.labels[0]
     around = max((label.stop - label.start) // 2, least)
     start = max(label.start - around, 0)
     stop = min(label.stop + around, recording.samples)
-    survey.example = Example(recording, start, stop, label)
+    summary.example = Example(recording, start, stop, label)
 
 
 def _rows(
-    share: str, part: Part, engineer: Engineer, schema: Schema, budget: int
+    subset: str, part: Part, engineer: Engineer, schema: Schema, budget: int
 ) -> list[tuple[str, NDArray[np.float32]]]:
     """Feature samples of a part's windows that do not overlap, normal and faulty ones apart."""
     values = part.recording.values[:, part.start : part.stop]
@@ -155,4 +157,4 @@ def _rows(
     on = faulty[part.start : part.start + used]
     step = max(used // budget, 1)
     chosen = flat[::step], on[::step]
-    return [(share, chosen[0][~chosen[1]]), (FAULTY, chosen[0][chosen[1]])]
+    return [(subset, chosen[0][~chosen[1]]), (FAULTY, chosen[0][chosen[1]])]

@@ -1,6 +1,6 @@
-"""Disturbances put into recordings that nobody labelled, so that detectors can be compared.
+"""Synthetic faults put into unlabelled recordings, so that detectors can be compared.
 
-They are no faults of any turbine: they only tell whether a detector sees that a signal has moved,
+They are no faults of any turbine: they only show whether a detector sees that a signal has moved,
 wandered off or become noisy by some of its own standard deviations.
 """
 
@@ -10,20 +10,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_training.data.partition import Label, Part
 from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Part
 
 OFFSET, DRIFT, NOISE = "offset", "drift", "noise"
 _SHAPES = (OFFSET, DRIFT, NOISE)
 _SIZE = 4.0
 """Standard deviations; a drift ends at, and noise has, that much."""
 _FEWEST, _MOST = 24, 240
-"""Disturbances in all, however long the recordings are."""
+"""Synthetic faults in all, however long the recordings are."""
 _SEED = 20
 
 
-def disturbed(parts: Sequence[Part], normal: Sequence[Part], schema: Schema) -> Iterator[Part]:
-    """Copies of parts with labelled disturbances; sizes follow from ``normal``'s signals."""
+def with_synthetic_faults(
+    parts: Sequence[Part], normal: Sequence[Part], schema: Schema
+) -> Iterator[Part]:
+    """Copies of parts with labelled synthetic faults; sizes follow from ``normal``'s signals."""
     spread = _spread(normal, len(schema.channels))
     movable = np.flatnonzero(spread > 0).tolist()
     room = [_places(part, schema) for part in parts]
@@ -42,7 +44,7 @@ def disturbed(parts: Sequence[Part], normal: Sequence[Part], schema: Schema) -> 
 
 
 def _places(part: Part, schema: Schema) -> list[int]:
-    """Where disturbances begin: each is as long as what comes before it."""
+    """Where synthetic faults begin: each is as long as what comes before it."""
     length = _length(schema)
     return list(range(part.start + length, part.stop - length + 1, 2 * length + _settle(schema)))
 
@@ -73,22 +75,22 @@ def _copy(
     for start, turn in zip(starts, turns, strict=True):
         row = movable[turn % len(movable)]
         shape = _SHAPES[turn // len(movable) % len(_SHAPES)]
-        values[row, start : start + length] += _moved(shape, length, spread[row], rng)
+        values[row, start : start + length] += _change(shape, length, spread[row], rng)
         name = schema.channel_names[row]
         labels.append(Label(shape, start, start + length, 1.0, None, (name,)))
     recording = replace(part.recording, values=values, labels=tuple(labels), labelled=True)
     return replace(part, recording=recording)
 
 
-def _moved(shape: str, length: int, sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def _change(shape: str, length: int, sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
     size = _SIZE * sigma
     if shape == OFFSET:
-        moved = np.full(length, size)
+        change = np.full(length, size)
     elif shape == DRIFT:
-        moved = np.linspace(0, size, length)
+        change = np.linspace(0, size, length)
     else:
-        moved = rng.normal(0, size, length)
-    return moved.astype(np.float32)
+        change = rng.normal(0, size, length)
+    return change.astype(np.float32)
 
 
 def _spread(parts: Sequence[Part], channels: int) -> NDArray[np.float64]:

@@ -14,24 +14,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gustbed_training.detectors.base import FitData, Plan, Say
-from gustbed_training.detectors.scaling import Normal
+from gustbed_training.detectors.base import FitData, Plan
+from gustbed_training.detectors.standardization import Standardize
+from gustbed_training.progress import Log
 
 EPOCHS = 20
 _RATE, _BATCH, _DROPOUT = 1e-4, 256, 0.001
 _MOST = 20_000
 """Windows an epoch: the reference's own dataset is smaller."""
-_TOLD = 10
+_LOG_LINES = 10
 _FEWEST_STEPS = 600
 """With a few hundred windows an epoch is two steps, which would leave it as it began."""
 
 
-class Reference:
+class ReferenceAutoencoder:
     """Detector by the reference autoencoder; a feature's score is its mean absolute error."""
 
     name = "reference"
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Train. Equal seeds give equal weights."""
         every = -(-len(data.windows) // _MOST)
         windows = torch.from_numpy(np.ascontiguousarray(data.windows[::every]))
@@ -40,8 +41,8 @@ class Reference:
             model = Autoencoder(data.windows)
             epochs = _count(len(windows), plan)
             for epoch, loss in enumerate(_epochs(model, windows, epochs), 1):
-                if epoch % max(1, epochs // _TOLD) == 0:
-                    say(f"epoch {epoch} of {epochs}: loss {loss:.4f}")
+                if epoch % max(1, epochs // _LOG_LINES) == 0:
+                    log(f"epoch {epoch} of {epochs}: loss {loss:.4f}")
         return model.eval()
 
 
@@ -53,7 +54,7 @@ class Autoencoder(nn.Module):
         _, self.features, self.time = windows.shape
         self.height = max(1, int(self.time**0.5))
         self.width = -(-self.time // self.height)
-        self.normal = Normal(windows)
+        self.normal = Standardize(windows)
         self.layers = _layers(self.features)
 
     def forward(self, window: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.evaluation.agreement import agreements, agreements_as_table, read_rows
+from gustbed_training.evaluation.reproducibility import check_figures, checks_as_table, read_rows
 
 STATED = {"dataset": "mini", "detector": "compact", "vus_pr": 0.95, "vus_pr_interval": [0.93, 0.97]}
 
@@ -18,22 +18,22 @@ def _again(**figures: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("found", "within"), [(0.94, True), (0.9699, True), (0.92, False)])
 def test_a_figure_agrees_where_the_interval_says(found: float, within: bool) -> None:
-    (one,) = agreements([_again(vus_pr=found)], [STATED])
+    (one,) = check_figures([_again(vus_pr=found)], [STATED])
     assert one.within is within
-    assert ("OUTSIDE" in agreements_as_table([one])) is not within
+    assert ("OUTSIDE" in checks_as_table([one])) is not within
 
 
 def test_without_an_interval_the_figure_is_to_be_the_same() -> None:
     stated = [_again(care=0.8, care_interval=None)]
-    (same,) = agreements([_again(care=0.8)], stated)
-    (other,) = agreements([_again(care=0.81)], stated)
+    (same,) = check_figures([_again(care=0.8)], stated)
+    (other,) = check_figures([_again(care=0.81)], stated)
     assert (same.within, other.within) == (True, False)
-    assert "1 of 2 figures" in agreements_as_table([same, other])
+    assert "1 of 2 figures" in checks_as_table([same, other])
 
 
 def test_what_only_one_of_both_has_is_left_out() -> None:
     rows = [_again(vus_pr=None, care=0.9), _again(vus_pr=0.95) | {"detector": "pca"}]
-    assert agreements(rows, [STATED]) == []
+    assert check_figures(rows, [STATED]) == []
 
 
 def test_rows_are_read_and_bad_files_named(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gustbed_training.data.shares import Part, Recording
-from gustbed_training.pipeline.disturb import disturbed
+from gustbed_training.data.partition import Part, Recording
+from gustbed_training.pipeline.synthetic_faults import with_synthetic_faults
 from tests.unit.training.toy import SCHEMA, signals
 
 
@@ -16,12 +16,12 @@ def _part(samples: int = 3000, constant: bool = False) -> Part:
 
 def test_values_differ_exactly_within_labels() -> None:
     part = _part()
-    moved = list(disturbed([part], [part], SCHEMA))
-    labels = [label for one in moved for label in one.recording.labels]
+    faulty = list(with_synthetic_faults([part], [part], SCHEMA))
+    labels = [label for one in faulty for label in one.recording.labels]
     assert 24 <= len(labels) <= 240
     assert {label.fault for label in labels} == {"offset", "drift", "noise"}
     assert {label.signals for label in labels} == {("hot",), ("amps",)}
-    for one in moved:
+    for one in faulty:
         assert one.recording.labelled
         same = one.recording.values == part.recording.values
         for label in one.recording.labels:
@@ -34,7 +34,7 @@ def test_values_differ_exactly_within_labels() -> None:
 
 def test_sizes_are_standard_deviations_of_normal_data() -> None:
     part = _part()
-    for one in disturbed([part], [part], SCHEMA):
+    for one in with_synthetic_faults([part], [part], SCHEMA):
         change = one.recording.values - part.recording.values
         for label in one.recording.labels:
             if label.fault == "offset":
@@ -47,24 +47,30 @@ def test_sizes_are_standard_deviations_of_normal_data() -> None:
 def test_the_recording_itself_is_left_alone() -> None:
     part = _part()
     before = part.recording.values.copy()
-    assert list(disturbed([part], [part], SCHEMA))
+    assert list(with_synthetic_faults([part], [part], SCHEMA))
     np.testing.assert_array_equal(part.recording.values, before)
     assert part.recording.labels == ()
 
 
 def test_a_signal_that_never_moves_is_left_alone() -> None:
     part = _part(constant=True)
-    labels = [x for one in disturbed([part], [part], SCHEMA) for x in one.recording.labels]
+    labels = [
+        x for one in with_synthetic_faults([part], [part], SCHEMA) for x in one.recording.labels
+    ]
     assert {label.signals for label in labels} == {("hot",)}
 
 
 def test_too_short_a_recording_has_no_room() -> None:
     short = _part(samples=260)
-    assert list(disturbed([short], [short], SCHEMA)) == []
+    assert list(with_synthetic_faults([short], [short], SCHEMA)) == []
 
 
 def test_equal_recordings_are_disturbed_equally() -> None:
     part = _part()
-    pairs = zip(disturbed([part], [part], SCHEMA), disturbed([part], [part], SCHEMA), strict=True)
+    pairs = zip(
+        with_synthetic_faults([part], [part], SCHEMA),
+        with_synthetic_faults([part], [part], SCHEMA),
+        strict=True,
+    )
     for one, other in pairs:
         np.testing.assert_array_equal(one.recording.values, other.recording.values)

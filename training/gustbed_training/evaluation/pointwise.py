@@ -11,7 +11,7 @@ from gustbed_training.evaluation.verdicts import Verdicts
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class ConfusionCounts:
     """Verdicts counted. Every share is None where nothing could be counted."""
 
     true_positive: int = 0
@@ -19,8 +19,8 @@ class Points:
     false_negative: int = 0
     true_negative: int = 0
 
-    def __add__(self, other: "Points") -> "Points":
-        return Points(
+    def __add__(self, other: "ConfusionCounts") -> "ConfusionCounts":
+        return ConfusionCounts(
             self.true_positive + other.true_positive,
             self.false_positive + other.false_positive,
             self.false_negative + other.false_negative,
@@ -30,12 +30,12 @@ class Points:
     @property
     def precision(self) -> float | None:
         """Share of the accusations that are right."""
-        return share(self.true_positive, self.true_positive + self.false_positive)
+        return ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> float | None:
         """Share of the faulty verdicts that are accused."""
-        return share(self.true_positive, self.true_positive + self.false_negative)
+        return ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def f1(self) -> float | None:
@@ -47,15 +47,15 @@ class Points:
     @property
     def false_alarm_rate(self) -> float | None:
         """Share of the normal verdicts that are accused."""
-        return share(self.false_positive, self.false_positive + self.true_negative)
+        return ratio(self.false_positive, self.false_positive + self.true_negative)
 
     @property
     def missed_alarm_rate(self) -> float | None:
         """Share of the faulty verdicts that are not accused."""
-        return share(self.false_negative, self.true_positive + self.false_negative)
+        return ratio(self.false_negative, self.true_positive + self.false_negative)
 
 
-def share(part: float, of: float) -> float | None:
+def ratio(part: float, of: float) -> float | None:
     """A ratio, or None where there is nothing to divide by."""
     return part / of if of else None
 
@@ -66,20 +66,20 @@ def f_beta(true_positive: float, false_positive: float, missed: float, beta: flo
     return weighted / (weighted + beta**2 * missed + false_positive) if weighted else 0.0
 
 
-def count(verdicts: Iterable[Verdicts]) -> Points:
+def count(verdicts: Iterable[Verdicts]) -> ConfusionCounts:
     """Any accusation against any label. Verdicts that settle count neither way."""
-    total = Points()
+    total = ConfusionCounts()
     for one in verdicts:
         total += _counted(one.violating, one.on, ~one.settling)
     return total
 
 
-def count_kinds(verdicts: Iterable[Verdicts]) -> dict[Violation, Points]:
+def count_kinds(verdicts: Iterable[Verdicts]) -> dict[Violation, ConfusionCounts]:
     """The same for each kind that a fault is labelled with.
 
     An accusation of another kind is wrong; while a fault of unknown kind is on, nothing counts.
     """
-    total: dict[Violation, Points] = {}
+    total: dict[Violation, ConfusionCounts] = {}
     verdicts = list(verdicts)
     labelled = {fault.violation for one in verdicts for fault in one.faults}
     for one in verdicts:
@@ -94,14 +94,14 @@ def count_kinds(verdicts: Iterable[Verdicts]) -> dict[Violation, Points]:
                 elif fault.violation is None:
                     unknown |= one.during(fault)
             counts = ~one.settling & (on | ~unknown)
-            total[kind] = total.get(kind, Points()) + _counted(accused, on, counts)
+            total[kind] = total.get(kind, ConfusionCounts()) + _counted(accused, on, counts)
     return total
 
 
 def _counted(
     accused: NDArray[np.bool_], on: NDArray[np.bool_], counts: NDArray[np.bool_]
-) -> Points:
-    return Points(
+) -> ConfusionCounts:
+    return ConfusionCounts(
         int((accused & on & counts).sum()),
         int((accused & ~on & counts).sum()),
         int((~accused & on & counts).sum()),

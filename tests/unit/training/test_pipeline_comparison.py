@@ -7,8 +7,8 @@ import pytest
 
 from gustbed_training.__main__ import main
 from gustbed_training.detectors.registry import DETECTORS
-from gustbed_training.pipeline import comparing
-from gustbed_training.pipeline.comparing import Field, run_all
+from gustbed_training.pipeline import comparison
+from gustbed_training.pipeline.comparison import ComparisonData, run_all
 from gustbed_training.pipeline.steps import BASELINE
 from tests.unit.training.toy import FAULTY, Mean, write_dataset
 
@@ -19,10 +19,10 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DETECTORS, "mean", Mean)
     monkeypatch.setitem(DETECTORS, BASELINE, lambda: Mean(weaken=0.9))
 
-    def one_by_one(trials: list[comparing.Trial], home: Path) -> object:
-        return ((trial, comparing._try(trial, home)) for trial in reversed(trials))
+    def one_by_one(trials: list[comparison.Trial], home: Path) -> object:
+        return ((trial, comparison._try(trial, home)) for trial in reversed(trials))
 
-    monkeypatch.setattr(comparing, "_finished", one_by_one)
+    monkeypatch.setattr(comparison, "_finished", one_by_one)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_detector_meets_every_seed_in_order(data: Path, tmp_path: Path) -> None:
-    runs = run_all([Field("toy", data)], ("mean", BASELINE), (0, 1), tmp_path, lambda _: None)
+    runs = run_all(
+        [ComparisonData("toy", data)], ("mean", BASELINE), (0, 1), tmp_path, lambda _: None
+    )
     assert [(run.detector, run.seed) for run in runs] == [
         ("mean", 0), (BASELINE, 0), ("mean", 1),
     ]  # fmt: skip
@@ -45,7 +47,7 @@ def test_what_is_trained_already_is_not_trained_again(
     toy = Mean()
     monkeypatch.setitem(DETECTORS, "mean", lambda: toy)
     for seeds in ((0, 1), (1, 2)):
-        run_all([Field("toy", data)], ("mean",), seeds, tmp_path, lambda _: None)
+        run_all([ComparisonData("toy", data)], ("mean",), seeds, tmp_path, lambda _: None)
     assert [plan.seed for plan in toy.fits] == [1, 0, 2]
 
 
@@ -54,20 +56,20 @@ def test_what_is_cut_short_is_said_and_done(
 ) -> None:
     toy = Mean()
     monkeypatch.setitem(DETECTORS, "mean", lambda: toy)
-    monkeypatch.setattr(comparing, "EPOCHS", {"mean": 3})
+    monkeypatch.setattr(comparison, "EPOCHS", {"mean": 3})
     lines: list[str] = []
-    run_all([Field("toy", data)], ("mean",), (0,), tmp_path, lines.append)
+    run_all([ComparisonData("toy", data)], ("mean",), (0,), tmp_path, lines.append)
     assert [plan.epochs for plan in toy.fits] == [3]
     assert any("mean learns for 3 epochs" in line for line in lines)
-    assert "mean learns for 3 epochs" in comparing.describe(Field("toy", data))
+    assert "mean learns for 3 epochs" in comparison.describe(ComparisonData("toy", data))
 
 
 def test_another_dataset_can_be_what_is_judged_on(data: Path, tmp_path: Path) -> None:
     judging = write_dataset(tmp_path / "judging", (FAULTY[:4],))
-    field = Field("toy", data, judging)
-    (run,) = run_all([field], ("mean",), (0,), tmp_path / "home", lambda _: None)
+    data = ComparisonData("toy", data, judging)
+    (run,) = run_all([data], ("mean",), (0,), tmp_path / "home", lambda _: None)
     assert len(run.evaluation.eventwise.outcomes) == 4
-    assert "with 4 faults" in comparing.describe(field)
+    assert "with 4 faults" in comparison.describe(data)
 
 
 def test_the_command_prints_rows_and_writes_the_page(
@@ -88,10 +90,10 @@ def test_the_command_prints_rows_and_writes_the_page(
     # What is known of the twin's turbines is not known of these.
     assert "nrel_5mw" not in page
     assert main([*words, "--against", str(tmp_path / "docs" / "detection.json")]) == 0
-    told = capsys.readouterr().out
-    assert "VUS-PR" in told
+    printed = capsys.readouterr().out
+    assert "VUS-PR" in printed
     # The steps are cached, so all is as it was.
-    assert "10 of 10 figures lie within" in told
+    assert "10 of 10 figures lie within" in printed
 
 
 def test_a_detector_without_chance_is_trained_once(
@@ -99,7 +101,7 @@ def test_a_detector_without_chance_is_trained_once(
 ) -> None:
     toy = Mean()
     monkeypatch.setitem(DETECTORS, "mean", lambda: toy)
-    monkeypatch.setattr(comparing, "ONCE", {"mean"})
-    runs = run_all([Field("toy", data)], ("mean",), (4, 5), tmp_path, lambda _: None)
+    monkeypatch.setattr(comparison, "ONCE", {"mean"})
+    runs = run_all([ComparisonData("toy", data)], ("mean",), (4, 5), tmp_path, lambda _: None)
     assert [run.seed for run in runs] == [4]
     assert [plan.seed for plan in toy.fits] == [4]

@@ -1,4 +1,4 @@
-"""The pictures of a dataset's report, as SVG."""
+"""The plots of a dataset's report, as SVG."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gustbed_core.features import Engineer
-from gustbed_training.data.survey import FAULTY, Example, Survey
+from gustbed_training.data.dataset_summary import FAULTY, DatasetSummary, Example
 
 INK, MUTED, LINE = "#1d2733", "#66727f", "#d9dfe5"
 COLOURS = {"train": "#1f7a8c", "calibrate": "#d08c1d", "test": "#6b5bbd", FAULTY: "#c8402f"}
@@ -63,56 +63,56 @@ def as_svg(figure: Figure, alt: str) -> str:
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    # Names within one page must differ from picture to picture.
+    # Names within one page must differ from plot to plot.
     text = re.sub(r'(id="|xlink:href="#|url\(#)', rf"\g<1>{crc32(alt.encode()):x}-", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
 
 
-def shares_picture(survey: Survey) -> Figure:
+def partition_plot(summary: DatasetSummary) -> Figure:
     """A bar per recording: which of its samples teach, set thresholds and test."""
-    shown = survey.stretches[:_MAX_BARS]
+    shown = summary.recordings[:_MAX_BARS]
     figure = Figure(figsize=(9.2, 0.7 + 0.17 * len(shown)))
     axes = figure.subplots()
     axes.grid(visible=False, axis="y")
-    for row, stretch in enumerate(shown):
-        hours = 1 / survey.schema.sample_rate_hz / 3600
-        axes.barh(row, stretch.samples * hours, height=0.62, color="#e8ecf0")
-        for share, start, stop in stretch.shares:
+    for row, recording in enumerate(shown):
+        hours = 1 / summary.schema.sample_rate_hz / 3600
+        axes.barh(row, recording.samples * hours, height=0.62, color="#e8ecf0")
+        for subset, start, stop in recording.subsets:
             axes.barh(
-                row, (stop - start) * hours, left=start * hours, height=0.62, color=COLOURS[share]
+                row, (stop - start) * hours, left=start * hours, height=0.62, color=COLOURS[subset]
             )
-    axes.set_yticks(range(len(shown)), [_short(stretch.file) for stretch in shown], fontsize=7)
+    axes.set_yticks(range(len(shown)), [_short(recording.file) for recording in shown], fontsize=7)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlabel("h")
     return figure
 
 
-def signals_picture(survey: Survey, example: Example) -> Figure:
+def channels_plot(summary: DatasetSummary, example: Example) -> Figure:
     """Channels as they were recorded."""
-    names, units = survey.schema.channel_names, [c.unit for c in survey.schema.channels]
+    names, units = summary.schema.channel_names, [c.unit for c in summary.schema.channels]
     values = example.recording.values
     chosen = _chosen(example, values, [(name,) for name in names])
-    return _rows(survey, example, [(names[i], units[i], values[i], None) for i in chosen])
+    return _rows(summary, example, [(names[i], units[i], values[i], None) for i in chosen])
 
 
-def prepared_picture(survey: Survey, example: Example) -> Figure:
+def features_plot(summary: DatasetSummary, example: Example) -> Figure:
     """Features in standard deviations of the training part, and the same denoised."""
-    engineer = Engineer(survey.schema.features, survey.schema.channel_names)
-    mean, std = _scale(survey)
-    raw = _features(engineer, example, survey.schema.window)
+    engineer = Engineer(summary.schema.features, summary.schema.channel_names)
+    mean, std = _scale(summary)
+    raw = _features(engineer, example, summary.schema.window)
     values = (raw - mean[:, None]) / std[:, None]
-    channels = [feature.channels for feature in survey.schema.features]
+    channels = [feature.channels for feature in summary.schema.features]
     rows = [
-        (survey.schema.feature_names[i], "σ", values[i], denoised(values[i]))
+        (summary.schema.feature_names[i], "σ", values[i], denoised(values[i]))
         for i in _chosen(example, values, channels)
     ]
-    return _rows(survey, example, rows)
+    return _rows(summary, example, rows)
 
 
-def correlation_picture(survey: Survey) -> Figure:
+def correlation_plot(summary: DatasetSummary) -> Figure:
     """Pearson's coefficient of every two features, of the training part."""
-    rows = survey.features["train"].astype(np.float64)
-    names = survey.schema.feature_names
+    rows = summary.features["train"].astype(np.float64)
+    names = summary.schema.feature_names
     centred = rows - rows.mean(axis=0)
     scale = np.sqrt(np.square(centred).mean(axis=0))
     scale[scale == 0] = np.inf
@@ -133,10 +133,10 @@ def correlation_picture(survey: Survey) -> Figure:
     return figure
 
 
-def histograms_picture(survey: Survey) -> Figure:
+def histograms_plot(summary: DatasetSummary) -> Figure:
     """How each feature is distributed, by share."""
-    names, units = survey.schema.feature_names, [f.unit for f in survey.schema.features]
-    shares = [s for s in ("train", "test", FAULTY) if len(survey.features.get(s, ()))]
+    names, units = summary.schema.feature_names, [f.unit for f in summary.schema.features]
+    subsets = [s for s in ("train", "test", FAULTY) if len(summary.features.get(s, ()))]
     columns = min(4 if max(map(len, names)) <= 22 else 3, len(names))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(9.2, 1.4 * rows))
@@ -145,15 +145,15 @@ def histograms_picture(survey: Survey) -> Figure:
         axes.set_visible(False)
     for index, name in enumerate(names):
         axes = grid.flat[index]
-        found = {share: survey.features[share][:, index] for share in shares}
+        found = {subset: summary.features[subset][:, index] for subset in subsets}
         low, high = np.quantile(np.concatenate(list(found.values())), (0.002, 0.998))
         if high <= low:
             low, high = low - 0.5, low + 0.5
         edges = np.linspace(low, high, 41)
-        for share, values in found.items():
+        for subset, values in found.items():
             counts = np.histogram(np.clip(values, low, high), edges)[0] / len(values)
-            fill = share == "train"
-            axes.stairs(counts, edges, color=COLOURS[share], fill=fill, alpha=0.35 if fill else 1)
+            fill = subset == "train"
+            axes.stairs(counts, edges, color=COLOURS[subset], fill=fill, alpha=0.35 if fill else 1)
         axes.set_title(f"{name}, {units[index]}", fontsize=8)
         axes.set_yticks([])
         axes.tick_params(labelsize=7)
@@ -174,12 +174,12 @@ def denoised(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _rows(
-    survey: Survey,
+    summary: DatasetSummary,
     example: Example,
     signals: Sequence[tuple[str, str, NDArray[np.floating], NDArray[np.floating] | None]],
 ) -> Figure:
     """One signal under the other over the example's time, its label shaded."""
-    rate = survey.schema.sample_rate_hz
+    rate = summary.schema.sample_rate_hz
     figure = Figure(figsize=(9.2, 1.05 * len(signals) + 0.5))
     grid = figure.subplots(len(signals), 1, sharex=True, squeeze=False)[:, 0]
     kept = _thinned(example.stop - example.start)
@@ -231,10 +231,10 @@ def _features(engineer: Engineer, example: Example, window: int) -> NDArray[np.f
     return flat[:, : values.shape[1]].astype(np.float64)
 
 
-def _scale(survey: Survey) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rows = survey.features.get("train")
+def _scale(summary: DatasetSummary) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rows = summary.features.get("train")
     if rows is None or not len(rows):
-        rows = np.concatenate(list(survey.features.values()))
+        rows = np.concatenate(list(summary.features.values()))
     std = rows.std(axis=0, dtype=np.float64)
     return rows.mean(axis=0, dtype=np.float64), np.where(std > 0, std, 1.0)
 

@@ -14,7 +14,7 @@ _ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
-class Agreement:
+class FigureCheck:
     """One figure of one detector, beside what was stated.
 
     Without an interval there was one training; the figure is expected to be the same.
@@ -34,10 +34,12 @@ class Agreement:
         return low - _ROUNDING <= self.found <= high + _ROUNDING
 
 
-def agreements(rows: Sequence[dict[str, Any]], stated: Sequence[dict[str, Any]]) -> list[Agreement]:
+def check_figures(
+    rows: Sequence[dict[str, Any]], stated: Sequence[dict[str, Any]]
+) -> list[FigureCheck]:
     """Of all figures that both have, in the order of ``rows`` (as ``rows_as_json`` makes them)."""
     earlier = {(row["dataset"], row["detector"]): row for row in stated}
-    found: list[Agreement] = []
+    found: list[FigureCheck] = []
     for row in rows:
         other = earlier.get((row["dataset"], row["detector"]), {})
         for figure in COMPARED:
@@ -46,11 +48,13 @@ def agreements(rows: Sequence[dict[str, Any]], stated: Sequence[dict[str, Any]])
                 continue
             bounds = other.get(f"{figure}_interval")
             interval = (bounds[0], bounds[1]) if bounds else None
-            found.append(Agreement(row["dataset"], row["detector"], figure, mine, theirs, interval))
+            found.append(
+                FigureCheck(row["dataset"], row["detector"], figure, mine, theirs, interval)
+            )
     return found
 
 
-def agreements_as_table(found: Sequence[Agreement]) -> str:
+def checks_as_table(found: Sequence[FigureCheck]) -> str:
     """For people: a line for each figure, and how many lie where they were stated to."""
     lines = []
     for one in found:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gustbed_training.evaluation.effect_size import effect_size, excursion, moments, total
 from gustbed_training.evaluation.eventwise import match
-from gustbed_training.evaluation.strength import excursion, moments, moved, total
 from tests.unit.training.judged import ONE_BY_ONE, judged, part, thermal
 
 _ON = np.array([False] * 4 + [True] * 4)
@@ -20,18 +20,18 @@ def test_a_shift_is_told_in_deviations_of_normal_operation() -> None:
     distance = excursion(values, _ON, ~_ON)
     assert distance is not None
     assert distance[0] == pytest.approx(26**0.5)
-    assert moved(distance, moments(values[:4])) == pytest.approx(5.0)
+    assert effect_size(distance, moments(values[:4])) == pytest.approx(5.0)
 
 
 def test_a_swing_without_a_shift_counts_too() -> None:
     values = _column(0, 2, 0, 2, -9, 11, -9, 11)
     distance = excursion(values, _ON, ~_ON)
-    assert moved(distance, moments(values[:4])) == pytest.approx(99**0.5)
+    assert effect_size(distance, moments(values[:4])) == pytest.approx(99**0.5)
 
 
 def test_a_fault_that_moves_nothing_moves_nothing() -> None:
     values = _column(0, 2, 0, 2, 0, 2, 0, 2)
-    assert moved(excursion(values, _ON, ~_ON), moments(values[:4])) == 0.0
+    assert effect_size(excursion(values, _ON, ~_ON), moments(values[:4])) == 0.0
 
 
 def test_only_what_was_just_before_is_compared_with() -> None:
@@ -44,15 +44,15 @@ def test_only_what_was_just_before_is_compared_with() -> None:
 
 def test_the_feature_that_moved_most_decides_and_constant_ones_do_not() -> None:
     normal = moments(np.array([[0, 0, 7], [2, 4, 7]], dtype=np.float32))
-    assert moved(np.array([2.0, 6.0, 9.0]), normal) == pytest.approx(8**0.5)
-    assert moved(np.array([1.0]), moments(_column(3, 3))) is None
+    assert effect_size(np.array([2.0, 6.0, 9.0]), normal) == pytest.approx(8**0.5)
+    assert effect_size(np.array([1.0]), moments(_column(3, 3))) is None
 
 
 def test_nothing_to_compare_with_says_nothing() -> None:
     assert excursion(_column(1, 2), np.array([True, True]), np.array([False, False])) is None
     assert excursion(_column(1, 2), np.array([False, False]), np.array([True, True])) is None
-    assert moved(None, moments(_column(1, 2))) is None
-    assert moved(np.ones(1), total([])) is None
+    assert effect_size(None, moments(_column(1, 2))) is None
+    assert effect_size(np.ones(1), total([])) is None
 
 
 def test_moments_of_pieces_are_those_of_the_whole() -> None:

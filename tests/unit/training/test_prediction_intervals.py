@@ -7,22 +7,22 @@ import pytest
 
 from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.base import FitData
-from gustbed_training.detectors.dynamic import Dynamic, Scores, explained
-from gustbed_training.detectors.dynamic_drift import Prior, interval
+from gustbed_training.detectors.drift_intervals import Prior, interval
 from gustbed_training.detectors.limits import (
     FALSE_VERDICTS,
     effective_samples,
     limits_from_few,
     prediction_limit,
 )
+from gustbed_training.detectors.prediction_intervals import PredictionIntervals, Scores, explained
 from tests.unit.training.detecting import (
     LEVELS,
     NAMES,
     SPREADS,
     WINDOW,
-    disturbed,
     fit_data,
     fitted,
+    offset_windows,
     schema,
     scores,
     signals,
@@ -42,7 +42,7 @@ def _walk(rng: np.random.Generator, samples: int, step: float) -> np.ndarray:
 
 
 def _alarms(data: FitData, of: np.ndarray) -> float:
-    module = fitted(Dynamic(), data)
+    module = fitted(PredictionIntervals(), data)
     return float((scores(module, of).max(axis=1) > module.own_limit).mean())
 
 
@@ -56,13 +56,13 @@ def test_its_own_limit_keeps_to_the_budget_of_false_verdicts() -> None:
 def test_its_own_limit_finds_what_is_off() -> None:
     data = _data(signals(400, 1))
     for feature in range(len(NAMES)):
-        assert _alarms(data, disturbed(feature)) > 0.95
+        assert _alarms(data, offset_windows(feature)) > 0.95
 
 
 def test_a_signal_that_stands_still_alarms() -> None:
     still = signals(200, 3)
     still[0] = LEVELS[0]
-    module = fitted(Dynamic(), _data(signals(400, 1)))
+    module = fitted(PredictionIntervals(), _data(signals(400, 1)))
     found = scores(module, windows(still))
     assert np.mean(found[:, 0] > 1) > 0.95
     assert np.mean(found[:, 2] > 1) < 0.1
@@ -98,15 +98,15 @@ def test_captures_of_six_windows_each_are_enough_and_shorter_ones_are_refused() 
     rates = [_alarms(_data(*captures), windows(signals(400, 90 + seed))) for seed in range(4)]
     assert np.mean(rates) <= 2 * FALSE_VERDICTS
     with pytest.raises(GustbedError, match="give 120 s without a break, or a shorter window"):
-        fitted(Dynamic(), _data(*(each[:, : 4 * WINDOW] for each in captures)))
+        fitted(PredictionIntervals(), _data(*(each[:, : 4 * WINDOW] for each in captures)))
 
 
 def test_few_held_out_windows_are_learnt_from_too() -> None:
     values = signals(500, 4)
     values[3, 380:] += 8 * SPREADS[3]
     short = _data(values[:, :280], held=(values[:, 380:480],))
-    without = fitted(Dynamic(), replace(short, held=[]))
-    joined = fitted(Dynamic(), short)
+    without = fitted(PredictionIntervals(), replace(short, held=[]))
+    joined = fitted(PredictionIntervals(), short)
     later = windows(values[:, 400:])
     assert np.median(scores(joined, later)[:, 3]) < 0.5 * np.median(scores(without, later)[:, 3])
 
@@ -114,8 +114,8 @@ def test_few_held_out_windows_are_learnt_from_too() -> None:
 def test_many_held_out_windows_are_left_alone() -> None:
     plain = fit_data()
     held = [windows(10 + signals(2000, 8))]
-    ours = fitted(Dynamic(), replace(plain, held=held)).state_dict()
-    for name, value in fitted(Dynamic(), replace(plain, held=[])).state_dict().items():
+    ours = fitted(PredictionIntervals(), replace(plain, held=held)).state_dict()
+    for name, value in fitted(PredictionIntervals(), replace(plain, held=[])).state_dict().items():
         np.testing.assert_array_equal(value.numpy(), ours[name].numpy())
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_training.data.shares import Label
+from gustbed_training.data.partition import Label
 
 STRONG = 3.0
 """Standard deviations from which a fault ought to be found."""
@@ -68,7 +68,7 @@ def excursion(
     return distance
 
 
-def moved(distance: Vector | None, normal: Moments) -> float | None:
+def effect_size(distance: Vector | None, normal: Moments) -> float | None:
     """How far the feature that moved most has moved, in standard deviations of normal operation.
 
     What it varies by anyway is taken off: a shift by m deviations gives m, whether or not noise

@@ -49,7 +49,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Even:
+class Resampled:
     """Samples with their times (s from the first row), evenly spaced but for the breaks.
 
     ``samples_before`` gives, by number of rows, how many samples these became.
@@ -62,7 +62,7 @@ class Even:
     counts: Counts
 
 
-class UnevenError(GustbedError):
+class ResamplingError(GustbedError):
     """Rows that cannot become samples: ``row`` is the file's, ``channel`` an index or None."""
 
     def __init__(self, row: int, what: str, mend: str, channel: int | None = None) -> None:
@@ -71,12 +71,12 @@ class UnevenError(GustbedError):
         self.channel = channel
 
 
-def make_even(rows: Rows, rules: Rules) -> Even:
+def resample(rows: Rows, rules: Rules) -> Resampled:
     """Hold or cut what is missing. Raises ``UnevenError`` for what a map does not allow."""
     values, bad = _hold(rows, rules)
     kept = np.flatnonzero(~bad)
     if not len(kept):
-        raise UnevenError(
+        raise ResamplingError(
             int(rows.numbers[0]), "no row has a value in every column", "check the map"
         )
     steps = _steps(rows, rules)
@@ -99,7 +99,7 @@ def make_even(rows: Rows, rules: Rules) -> Even:
         cut=int(bad.sum()),
         breaks=int((~joined).sum()),
     )
-    return Even(
+    return Resampled(
         (first[index] + within) / rules.rate_hz,
         values[kept][index],
         rows.labels[kept][index],
@@ -116,7 +116,7 @@ def _hold(rows: Rows, rules: Rules) -> tuple[NDArray[np.float64], NDArray[np.boo
         return values, np.zeros(len(values), dtype=bool)
     if rules.max_gap_s <= 0:
         row, channel = (int(i) for i in np.argwhere(empty)[0])
-        raise UnevenError(
+        raise ResamplingError(
             int(rows.numbers[row]),
             "empty or not finite",
             "mend or remove the row, or let max_gap_s in the map say how long a gap may be held",
@@ -148,12 +148,12 @@ def _steps(rows: Rows, rules: Rules) -> NDArray[np.int64]:
     if len(early):
         step, row = float(steps[early[0]]), int(rows.numbers[early[0] + 1])
         if step < 0:
-            raise UnevenError(
+            raise ResamplingError(
                 row, f"time goes back by {-step:g} s", "put the rows in order of time"
             )
         if step == 0:
-            raise UnevenError(row, "the same time as the row before", "remove one of the two")
-        raise UnevenError(
+            raise ResamplingError(row, "the same time as the row before", "remove one of the two")
+        raise ResamplingError(
             row,
             f"{step:g} s after the row before, where the map says {period:g} s",
             "if times are that coarse, let jitter_s in the map's time say so",
@@ -171,7 +171,7 @@ def _check_rate(
     if 2 * regular.sum() >= len(steps):
         usual = float(steps[regular].mean())
     if usual > 0 and not 0.9 < usual / period < 1.1:
-        raise UnevenError(
+        raise ResamplingError(
             int(rows.numbers[0]),
             f"sampled every {usual:g} s, where the map says every {period:g} s",
             mend,
@@ -179,7 +179,7 @@ def _check_rate(
     same = ~regular[1:] & ~regular[:-1] & (np.abs(np.diff(steps)) <= 0.1 * np.abs(steps[1:]))
     start = _run_start(same, _OTHER_RATE - 1)
     if start is not None and steps[start] > 0:
-        raise UnevenError(
+        raise ResamplingError(
             int(rows.numbers[start]),
             f"sampled every {steps[start]:g} s from here, where the map says every {period:g} s",
             mend,

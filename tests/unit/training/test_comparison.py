@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.evaluation.compare import (
+from gustbed_training.evaluation.comparison import (
     RULE,
     Row,
     Run,

@@ -57,7 +57,7 @@ class Part:
 
 
 @dataclass
-class Shares:
+class Partition:
     """Who may see what: ``test`` is for evaluation only, and never overlaps the others."""
 
     train: list[Part] = field(default_factory=list)

@@ -17,15 +17,15 @@ from gustbed_training.data.columns import (
     read_table,
     row_number,
 )
-from gustbed_training.data.even import Rows
 from gustbed_training.data.import_map import MapFile, TimePart, TurbinePart
+from gustbed_training.data.resampling import Rows
 
 Floats = NDArray[np.float64]
 _TRUTHS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 
 
 @dataclass(frozen=True)
-class Foreign:
+class SourceRecording:
     """Rows of one turbine of one file. Times are in s of whatever the file counts from."""
 
     file: Path
@@ -33,7 +33,7 @@ class Foreign:
     rows: Rows
 
 
-def read_foreign(file: Path, mapped: MapFile) -> list[Foreign]:
+def read_source_file(file: Path, mapped: MapFile) -> list[SourceRecording]:
     """A file's rows, turbine by turbine. Raises ``GustbedError`` naming file, row and column."""
     if file.suffix not in SUFFIXES:
         raise GustbedError(f"{file}: neither .csv nor .parquet", "convert or rename it")
@@ -53,12 +53,12 @@ def read_foreign(file: Path, mapped: MapFile) -> list[Foreign]:
     numbers = np.array([row_number(file, i) for i in range(len(values))], dtype=np.int64)
     if not len(values):
         raise GustbedError(f"{file}: no row in it", "leave the file out")
-    foreign = []
+    recordings = []
     for turbine, of_it in _turbines(file, mapped, table, len(values)):
         own = None if times is None else times[of_it]
         rows = Rows(values[of_it], labels[of_it], own, numbers[of_it])
-        foreign.append(Foreign(file, turbine, rows))
-    return foreign
+        recordings.append(SourceRecording(file, turbine, rows))
+    return recordings
 
 
 def _read(file: Path, mapped: MapFile) -> tuple[pa.Table, dict[str, Floats]]:

@@ -9,7 +9,7 @@ _TINY = 1e-6
 _CHUNK = 1024
 
 
-class Normal(nn.Module):
+class Standardize(nn.Module):
     """Windows (n, features, time) less the training mean, over the standard deviation."""
 
     def __init__(self, windows: NDArray[np.float32]) -> None:
@@ -26,7 +26,7 @@ class Normal(nn.Module):
         return (window - self.mean) / self.std
 
 
-def laid_on(total: Tensor, contributions: Tensor) -> Tensor:
+def attribute(total: Tensor, contributions: Tensor) -> Tensor:
     """Scores (n, features): the total (n,) for the largest contribution (n, features), 0 or more,
     in proportion less for the others.
     """
