@@ -50,7 +50,7 @@ def test_faulty_samples_are_told_from_normal_ones(folder: Path) -> None:
     assert summary.example is not None
     assert summary.example.label is not None
     assert [recording.gap for recording in summary.recordings] == [0.0, 20.0, 0.0, 20.0]
-    assert [stretch.labels for stretch in summary.stretches] == [0, 0, 0, 1]
+    assert [recording.labels for recording in summary.recordings] == [0, 0, 0, 1]
 
 
 def test_the_page_holds_everything_and_names_are_escaped(folder: Path, tmp_path: Path) -> None:

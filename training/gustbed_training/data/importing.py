@@ -79,7 +79,7 @@ def _import(source: SourceRecording, mapped: MapFile, schema: Schema) -> _Import
         if error.channel is not None:
             column = names[error.channel]
         where = f"{source.file}: row {error.row}" + (f", column {column!r}" if column else "")
-        raise GustbedError(f"{where}: {error.what}", error.mend) from error
+        raise GustbedError(f"{where}: {error.what}", error.remedy) from error
     _check_constant(source, resampled, mapped, schema)
     _check_length(source, resampled, schema)
     return _Imported(_name(source), source, resampled, _fit(source.rows, resampled, mapped, schema))
