@@ -5,7 +5,7 @@ over the feature's threshold. So a test can say what a verdict must be.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +17,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_core.features import FEATURES, FEATURES_OF, Feature
+from gustbed_core.event_kinds import ELECTRICAL, ROTATION
+from gustbed_core.features import Feature
 from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
 from gustbed_core.package import (
     INPUT,
     RATIO,
     SCORE,
-    ChannelSpec,
-    Decision,
     Manifest,
     Package,
     sha256,
     write_package,
 )
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core.signals import ChannelSpec, Decision, Signals
+from gustbed_core.turbine_types import load_type
 
 THRESHOLDS: Mapping[str, float] = {
     "roll": 0.5,
@@ -43,6 +41,8 @@ THRESHOLDS: Mapping[str, float] = {
     "voltage": 500.0,
 }
 """By default a turbine that ``calm`` describes is far below, and ``excited`` above, in voltage."""
+MINIATURE = load_type("mini")
+"""The type of turbine that ``tiny_package`` serves."""
 MILL = "mill"
 """A turbine type of tests."""
 MILL_CHANNELS = ("current", "rotor", "shaft")
@@ -176,19 +176,18 @@ def tiny_package(
 
     ``changes`` are to its manifest.
     """
+    signals: dict[str, object] = {
+        each.name: getattr(MINIATURE.schema, each.name) for each in fields(Signals)
+    }
+    channels = tuple(ChannelSpec(channel.name, channel.unit) for channel in MINIATURE.channels)
+    signals |= {"channels": channels, "sample_rate_hz": rate, "window": window}
     manifest = Manifest(
+        **signals,  # type: ignore[arg-type]
         name=name,
         version=version,
         created="2026-01-01T00:00:00Z",
-        turbine_type=MINI,
         detector="tiny",
-        channels=[ChannelSpec(channel.name, channel.unit) for channel in CHANNELS],
-        features=list(FEATURES),
-        sample_rate_hz=rate,
-        window=window,
-        step=10,
         thresholds=dict(thresholds),
-        violations={kind: list(names) for kind, names in FEATURES_OF.items()},
         training={"gate": "passed"},
     )
     manifest = replace(manifest, **changes)  # type: ignore[arg-type]
@@ -210,13 +209,13 @@ def mill_package(
     """A package for another type of turbine, with other channels and one sample a second."""
     mill: dict[str, object] = {
         "turbine_type": MILL,
-        "channels": [ChannelSpec(channel, "1") for channel in MILL_CHANNELS],
-        "features": [
+        "channels": tuple(ChannelSpec(channel, "1") for channel in MILL_CHANNELS),
+        "features": (
             Feature("current", "A"),
             Feature("slip", "1/s", "difference", ("rotor", "shaft")),
-        ],
+        ),
         "step": 1,
-        "violations": {Violation.ELECTRICAL: ["current"], Violation.ROTATION: ["slip"]},
+        "violations": {ELECTRICAL: ("current",), ROTATION: ("slip",)},
         "decision": Decision(open_after=2, close_after=3),
     }
     return tiny_package(
@@ -259,16 +258,20 @@ def write_factory(folder: Path, signed: Signed, key: SigningKey) -> Path:
 
 def calm(samples: int = 10) -> NDArray[np.float64]:
     """Channels (channels, samples) of a turbine that the tiny model finds normal."""
-    values = np.zeros((len(CHANNELS), samples))
-    values[CHANNEL_INDEX["qw"]] = 1.0
-    values[CHANNEL_INDEX["voltage"]] = 100.0
-    values[CHANNEL_INDEX["rps"]] = 2.0
-    values[CHANNEL_INDEX["wind_speed_rps"]] = 3.0
+    values = np.zeros((len(MINIATURE.channels), samples))
+    values[_row("qw")] = 1.0
+    values[_row("voltage")] = 100.0
+    values[_row("rps")] = 2.0
+    values[_row("wind_speed_rps")] = 3.0
     return values
 
 
 def excited(samples: int = 10, voltage: float = 900.0) -> NDArray[np.float64]:
     """The same with a voltage that the tiny model does not."""
     values = calm(samples)
-    values[CHANNEL_INDEX["voltage"]] = voltage
+    values[_row("voltage")] = voltage
     return values
+
+
+def _row(channel: str) -> int:
+    return MINIATURE.channel_names.index(channel)
