@@ -79,7 +79,7 @@ def _add_data_commands(
     describe: argparse.ArgumentParser,
 ) -> None:
     make.add_argument("--out", type=Path, required=True, metavar="DIR")
-    make.add_argument("--profile", default="default", help="default, tiny or evaluation")
+    make.add_argument("--profile", default="mini", help="<type>, <type>-tiny or <type>-evaluation")
     bring.add_argument("files", type=Path, nargs="+", metavar="FILE")
     bring.add_argument("--map", type=Path, required=True, metavar="MAP.yaml")
     bring.add_argument("--out", type=Path, required=True, metavar="DIR")

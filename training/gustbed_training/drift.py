@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import QUANTILES, Distribution
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import Schema
 
 MODERATE, LARGE = 0.1, 0.25
 FEWEST_WINDOWS = 100

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gustbed_core.event_kinds import INJECTABLE
 from gustbed_core.package import read_package
-from gustbed_core.violations import INJECTABLE
 from gustbed_training.detectors.scoring import scorer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

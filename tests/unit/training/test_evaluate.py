@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.package import Decision
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import ELECTRICAL, THERMAL
+from gustbed_core.signals import Decision
 from gustbed_training.data.partition import Label, Part
 from gustbed_training.detectors.scoring import Scores
 from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate
@@ -94,14 +94,14 @@ def test_smoothing_comes_before_the_verdict() -> None:
 def test_each_kind_is_counted_against_its_own_faults() -> None:
     labels = [thermal(2, 4), electrical(5, 7)]
     kinds = count_kinds([judged(part("..xx.x..", "......x.", labels=labels))])
-    assert kinds[Violation.THERMAL] == ConfusionCounts(2, 1, 0, 5)
-    assert kinds[Violation.ELECTRICAL] == ConfusionCounts(1, 0, 1, 6)
+    assert kinds[THERMAL] == ConfusionCounts(2, 1, 0, 5)
+    assert kinds[ELECTRICAL] == ConfusionCounts(1, 0, 1, 6)
 
 
 def test_a_fault_of_unknown_kind_is_no_kinds_error() -> None:
     unknown = Label("strange", 2, 4)
     kinds = count_kinds([judged(part("..xx.x..", labels=[unknown, thermal(5, 6)]))])
-    assert kinds == {Violation.THERMAL: ConfusionCounts(1, 0, 0, 5)}
+    assert kinds == {THERMAL: ConfusionCounts(1, 0, 0, 5)}
 
 
 def test_points_without_faults_or_accusations_have_no_shares() -> None:
@@ -139,7 +139,7 @@ def test_faults_are_grouped_by_name_and_severity() -> None:
     assert (first.fault, first.severity, first.violation) == (
         "overheating",
         0.5,
-        Violation.THERMAL,
+        THERMAL,
     )
     assert (first.injected, first.detected, first.right_kind, first.exactly_one) == (2, 1, 1, 1)
     assert first.delays == [2.0]

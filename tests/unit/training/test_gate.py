@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import THERMAL
 from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.evaluate import Evaluation, evaluate
 from gustbed_training.evaluation.eventwise import Outcome
@@ -25,7 +25,7 @@ def measured(
 ) -> Measured:
     """Figures, all others those of a short real evaluation."""
     short = evaluate(schema(), [part("...xxx...", labels=[thermal(3, 6)])], last_sample)
-    fault = Label("overheating", 0, 1, 1.0, Violation.THERMAL)
+    fault = Label("overheating", 0, 1, 1.0, THERMAL)
     like = short.eventwise.outcomes[0]
     outcomes = tuple(replace(like, fault=fault, detected=i < found) for i in range(of))
     events = replace(short.eventwise, outcomes=outcomes, false_events=false, calm_hours=days * DAY)

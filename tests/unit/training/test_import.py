@@ -10,14 +10,13 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import SENSOR
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.import_map import read_map
 from gustbed_training.data.importing import import_files
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.writing import sha256
-from gustbed_twin.parquet_recording import read_parquet
 from tests.unit.training.recorded import (
     PUMP_MAP,
     Columns,
@@ -47,7 +46,7 @@ def test_columns_become_channels_in_their_units(tmp_path: Path) -> None:
     np.testing.assert_allclose(recording.values[1], np.array(columns["Flow"], float), rtol=1e-6)
     (label,) = recording.labels
     assert (label.fault, label.start, label.stop) == ("leak", 150, 170)
-    assert (label.violation, label.signals) == (Violation.SENSOR, ("flow",))
+    assert (label.violation, label.signals) == (SENSOR, ("flow",))
     assert recording.turbine == "p1"
 
 
@@ -74,6 +73,8 @@ def test_the_card_says_what_became_of_every_row(tmp_path: Path) -> None:
 
 
 def test_the_twin_replays_what_was_imported(tmp_path: Path) -> None:
+    from gustbed_twin.parquet_recording import read_parquet
+
     replayed = read_parquet(bring(tmp_path, pump_columns()) / "p1.parquet")
     assert (replayed.type, replayed.names, replayed.rate_hz) == ("pump", ("warmth", "flow"), 1.0)
     assert len(replayed.values) == 200

@@ -54,7 +54,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         (["evaluate", "--model", "{}/none", "--data", "{}"], "none: No such file"),
         (["compare", "--detectors", "oracle", "--data", "{}"], "detector 'oracle'"),
         (["describe", "--data", "{}"], "no .parquet or .csv recording"),
-        (["make-dataset", "--profile", "huge", "--out", "{}/d"], "profile 'huge': one of default"),
+        (["make-dataset", "--profile", "huge", "--out", "{}/d"], "profile 'huge': one of mini"),
     ],
 )
 def test_failures_are_one_line_and_1(

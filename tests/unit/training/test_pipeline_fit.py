@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gustbed_core.package import Decision
+from gustbed_core.signals import Decision
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.base import FitData, Log, Plan

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.signals import Schema
 from gustbed_training.data import split
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Source
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.partition import Label, Part, Partition, Recording
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.split import (
     assignments,
     by_stretch,

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from gustbed_core.capture import Capture, CaptureBatch, pack
+from gustbed_core.event_kinds import ELECTRICAL, THERMAL
 from gustbed_core.features import Feature
-from gustbed_core.package import ChannelSpec, Decision
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import ChannelSpec, Decision, Schema
 from gustbed_training.data.writing import write_card, write_recording
 from gustbed_training.detectors.base import FitData, Log, Plan
 
@@ -21,7 +20,7 @@ SCHEMA = Schema(
     sample_rate_hz=1.0,
     channels=(ChannelSpec("hot", "K"), ChannelSpec("amps", "A")),
     features=(Feature("hot", "K"), Feature("amps", "A")),
-    violations={Violation.THERMAL: ("hot",), Violation.ELECTRICAL: ("amps",)},
+    violations={THERMAL: ("hot",), ELECTRICAL: ("amps",)},
     window=10,
     step=5,
     decision=Decision(open_after=2, close_after=3),

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.features import Engineer
+from gustbed_core.signals import Schema
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.partition import Label, Part, Recording
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.split import assignments
 
 MAX_ROWS = 60_000

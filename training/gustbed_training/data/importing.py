@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.signals import Schema
 from gustbed_core.topics import level
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.import_map import MapFile, read_map
 from gustbed_training.data.labels import PREFIX
 from gustbed_training.data.recordings import recording_files
 from gustbed_training.data.resampling import Resampled, ResamplingError, Rows, Rules, resample
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.source_files import SourceRecording, read_source_file
 from gustbed_training.data.writing import sha256, whole_folder, write_card, write_recording
 from gustbed_training.progress import Log

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import KNOWN, EventKind
+from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Label
-from gustbed_training.data.schema import Schema
 
 PREFIX = "fault_"
 """What label columns begin with; they hold the severity, 0 for none."""
@@ -32,7 +32,7 @@ class LabelRules:
     """
 
     signals: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    violations: Mapping[str, Violation] = field(default_factory=dict)
+    violations: Mapping[str, EventKind] = field(default_factory=dict)
     injections: Sequence[Injection] = ()
 
 
@@ -78,11 +78,11 @@ def _signals(
 
 def _violation(
     fault: str, signals: tuple[str, ...], rules: LabelRules, schema: Schema
-) -> Violation | None:
+) -> EventKind | None:
     if fault in rules.violations:
         return rules.violations[fault]
-    if fault in set(Violation):
-        return Violation(fault)
+    if fault in KNOWN or fault in schema.violations:
+        return fault
     features = {f.name for f in schema.features if set(f.channels) & set(signals)}
     kinds = [kind for kind, names in schema.violations.items() if features & set(names)]
     return kinds[0] if len(kinds) == 1 else None

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from gustbed_core.capture import SCHEMA, Capture, CaptureBatch, unpack
 from gustbed_core.errors import GustbedError, PayloadError
+from gustbed_core.signals import Schema
 from gustbed_core.topics import level
 from gustbed_training.data.card import SplitRule
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.writing import whole_folder, write_card, write_recording
 from gustbed_training.progress import Log
 

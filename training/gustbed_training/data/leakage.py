@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Distribution
+from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Part, Partition
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.statistics import reference_of
 
 _MEND = "this is a defect of the split: no figure of this run is to be trusted"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Label:
     start: int
     stop: int
     severity: float = 1.0
-    violation: Violation | None = None
+    violation: EventKind | None = None
     signals: tuple[str, ...] = ()
 
 

@@ -215,7 +215,7 @@ def _labels(summary: DatasetSummary) -> str:
     for fault, labels in sorted(by_fault.items()):
         lengths = [(label.stop - label.start) / rate for label in labels]
         severities = sorted({round(label.severity, 2) for label in labels})
-        alignment = sorted({label.violation.value for label in labels if label.violation})
+        alignment = sorted({label.violation for label in labels if label.violation})
         signals = list(dict.fromkeys(s for label in labels for s in label.signals))
         rows.append([
             fault, str(len(labels)), f"{np.median(lengths):,.0f} s", f"{sum(lengths):,.0f} s",

@@ -13,12 +13,12 @@ from typing import Literal
 import numpy as np
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
+from gustbed_core.legacy import CHANNELS
+from gustbed_core.signals import Schema
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Role, Source
 from gustbed_training.data.partition import Part, Partition, Recording
 from gustbed_training.data.recordings import within
-from gustbed_training.data.schema import Schema
 
 Subset = Literal["train", "calibrate", "test"]
 ALL: tuple[Subset, ...] = ("train", "calibrate", "test")
@@ -155,8 +155,8 @@ def assignments(
             recording = read
             if source.role in ("train", "calibrate") and not read.labels:
                 recording = _first(read, hours, schema)
-                if schema.turbine_type == MINI and number % 2:
-                    # Edges also serve miniatures that send text: half is as coarse as theirs.
+                if number % 2 and set(schema.channel_names) <= set(CHANNELS):
+                    # Edges also serve turbines that send text: half is as coarse as theirs.
                     recording = as_printed(recording)
             yield source, recording, _assign(recording, source.role, dataset.split, schema)
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gustbed_core.package import QUANTILES, Distribution
+from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Part
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.windows import sliding_windows
 
 

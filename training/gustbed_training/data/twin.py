@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ from typing import Any
 import yaml
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import EventKind
 from gustbed_training.data.dataset import DESCRIPTION, Role
+from gustbed_training.data.types import files_of, find_type
 from gustbed_training.progress import Log
 
 CACHE = Path(".gustbed") / "datasets"
@@ -41,7 +41,7 @@ class Fault:
     """A miniature's fault. Times in s from the run's start; severity from 0 to 1."""
 
     turbine: str
-    kind: Violation
+    kind: EventKind
     severity: float
     start: float
     duration: float
@@ -54,6 +54,7 @@ class Run:
     of a utility type: faults, commands, weather.
     """
 
+    type: str = field(kw_only=True)
     role: Role
     name: str
     turbines: int
@@ -62,7 +63,6 @@ class Run:
     wind: float
     turbulence: float
     faults: tuple[Fault, ...] = ()
-    type: str = MINI
     scenario: Mapping[str, Any] | None = None
 
     @property
@@ -90,8 +90,11 @@ class Profile:
 
 
 def digest(profile: Profile) -> str:
-    """Content hash: of what is asked for, and of the simulator that is asked."""
+    """Content hash: of what is asked for, of its types, and of the simulator that is asked."""
     seen = hashlib.sha256(json.dumps(asdict(profile), sort_keys=True).encode())
+    for name in sorted({run.type for run in profile.runs}):
+        for path in files_of(find_type(name)):
+            seen.update(path.read_bytes())
     root = _twin()
     for path in _sources(root):
         seen.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())

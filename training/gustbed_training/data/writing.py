@@ -16,10 +16,10 @@ import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.signals import Schema
+from gustbed_core.type_file import schema_to_json
 from gustbed_training.data.card import CARD, VERSION
 from gustbed_training.data.recordings import TIME
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import schema_to_json
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import Schema
 from gustbed_training.progress import Log
 
 

@@ -4,14 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gustbed_core.features import FEATURES
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import Schema
 from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.compact_blocks import Blocks, layout_for
 from gustbed_training.detectors.compact_limits import set_limits
 from gustbed_training.detectors.compact_model import CompactModel
 from gustbed_training.detectors.compact_training import choose, figures, train
-from gustbed_training.detectors.miniature.model import WIND, WINDOW, TurbineModel
+from gustbed_training.detectors.miniature.model import FEATURES, WIND, WINDOW, TurbineModel
 from gustbed_training.detectors.miniature.train import Plan as TrainPlan
 from gustbed_training.detectors.miniature.train import train as train_miniature
 from gustbed_training.progress import Log
@@ -29,8 +28,8 @@ _PROGRESS_EVERY = 7
 class Compact:
     """Detector of any turbine type: what drives a feature, by its schema, explains it.
 
-    The miniature has heads of its own, which know the physics of its rotor: they find its slow
-    faults sooner than what suits every type.
+    Windows of a miniature's features have heads of their own, which know the physics of its
+    rotor: they find its slow faults sooner than what suits every type.
     """
 
     name = "compact"
@@ -53,7 +52,7 @@ class Compact:
 
 def is_miniature(schema: Schema) -> bool:
     """Whether windows are what the miniature's heads were made for."""
-    return schema.features == FEATURES and schema.window == WINDOW
+    return schema.feature_names == FEATURES and schema.window == WINDOW
 
 
 def drivers_of(schema: Schema) -> list[list[int]]:

@@ -7,8 +7,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from gustbed_core.decisions import MeanHistory, moving_mean
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import INPUT, RATIO, SCORE, Package, read_package
+from gustbed_core.signals import Decision
 
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 Scorer = Callable[[NDArray[np.float32]], Scores]
@@ -37,6 +39,13 @@ def scorer(model: bytes) -> Scorer:
         return scores, ratios
 
     return score
+
+
+def smoothed(ratios: NDArray[np.floating], decision: Decision) -> NDArray[np.float32]:
+    """One recording's scores or ratios (n, features) as they are decided on."""
+    history = MeanHistory.empty(1, decision.smooth, ratios.shape[1])
+    means: NDArray[np.float32] = moving_mean(ratios[None], history, decision.smooth)[0][0]
+    return means
 
 
 def load_package(path: Path) -> Package:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import EventKind
+from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Part
-from gustbed_training.data.schema import Schema
 from gustbed_training.detectors.scoring import Scorer
 from gustbed_training.evaluation.care import Care, care
 from gustbed_training.evaluation.eventwise import Eventwise, Outcome, match
@@ -62,7 +62,7 @@ class FaultRow:
 
     fault: str
     severity: float
-    violation: Violation | None
+    violation: EventKind | None
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -110,7 +110,7 @@ class Evaluation:
     recordings: int
     verdicts: int
     pointwise: ConfusionCounts
-    kinds: dict[Violation, ConfusionCounts]
+    kinds: dict[EventKind, ConfusionCounts]
     eventwise: Eventwise
     vus_pr: float | None
     vus_buffer: int

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gustbed_core.package import Decision
-from gustbed_core.violations import Violation
+from gustbed_core.decisions import RunCounts, hysteresis, spans
+from gustbed_core.event_kinds import EventKind
+from gustbed_core.signals import Decision
 from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.effect_size import STRONG, effect_size, total
-from gustbed_training.evaluation.events import events, merged
+from gustbed_training.evaluation.events import merged
 from gustbed_training.evaluation.intervals import poisson_interval
 from gustbed_training.evaluation.pointwise import ratio
 from gustbed_training.evaluation.verdicts import Verdicts
@@ -26,7 +27,7 @@ from gustbed_training.evaluation.verdicts import Verdicts
 class Event:
     """``opened`` and ``closed`` are samples; one that outlasts the recording never closes."""
 
-    kind: Violation
+    kind: EventKind
     opened: int
     closed: float
 
@@ -82,7 +83,7 @@ class Eventwise:
     true_events: int
     false_events: int
     calm_hours: float
-    kinds: dict[Violation, KindCounts]
+    kinds: dict[EventKind, KindCounts]
 
     @property
     def precision(self) -> float | None:
@@ -139,7 +140,7 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
     outcomes: list[Outcome] = []
     true_events = false_events = 0
     calm_hours = 0.0
-    kinds: dict[Violation, KindCounts] = {}
+    kinds: dict[EventKind, KindCounts] = {}
     verdicts = list(verdicts)
     normal = total(one.normal for one in verdicts)
     for one in verdicts:
@@ -168,7 +169,7 @@ def _opened(one: Verdicts, decision: Decision) -> list[Event]:
             np.inf if span.closed is None else int(one.ends[span.closed]),
         )
         for kind, accused in one.accused.items()
-        for span in events(accused, decision)
+        for span in spans(hysteresis(accused, RunCounts.zero(()), decision)[0])
     ]
 
 
@@ -182,8 +183,8 @@ def _outcome(
     inside = [event for event in found if fault.start <= event.opened < fault.stop]
     carried = [event for event in true if event.opened < fault.start < event.closed]
     traces = [e for e in found if fault.start <= e.opened < fault.stop + one.settle]
-    own = [e for e in traces if e.kind is fault.violation or not _explained(one, fault, e)]
-    strange = [e for e in own if e.kind is not fault.violation] if fault.violation else []
+    own = [e for e in traces if e.kind == fault.violation or not _explained(one, fault, e)]
+    strange = [e for e in own if e.kind != fault.violation] if fault.violation else []
     delay: float | None = None
     if inside:
         # The window's last sample is the newest that the edge has seen.
@@ -191,7 +192,7 @@ def _outcome(
     return Outcome(
         fault=fault,
         detected=bool(inside or carried),
-        right_kind=any(e.kind is fault.violation for e in (*inside, *carried))
+        right_kind=any(e.kind == fault.violation for e in (*inside, *carried))
         if fault.violation
         else None,
         exactly_one=len(own) == 1 and bool(inside) and not strange,
@@ -205,26 +206,26 @@ def _explained(one: Verdicts, fault: Label, event: Event) -> bool:
     """Whether another fault that is on or settling is of the event's kind."""
     return any(
         other is not fault
-        and other.violation is event.kind
+        and other.violation == event.kind
         and other.start <= event.opened < other.stop + one.settle
         for other in one.faults
     )
 
 
 def _count_kinds(
-    kinds: dict[Violation, KindCounts],
+    kinds: dict[EventKind, KindCounts],
     one: Verdicts,
     found: Sequence[Event],
     outcomes: Sequence[Outcome],
 ) -> None:
     for kind in one.accused:
-        faults = [o for o in outcomes if o.fault.violation is kind]
+        faults = [o for o in outcomes if o.fault.violation == kind]
         true = false = 0
         for event in found:
-            if event.kind is not kind:
+            if event.kind != kind:
                 continue
             on = [f for f in one.faults if f.start <= event.opened < f.stop]
-            true += any(f.violation is kind for f in on)
+            true += any(f.violation == kind for f in on)
             # What opens in a fault of unknown kind, or settles, is nobody's error.
             wrong = any(f.violation for f in on) if on else _calm(one, event.opened)
             false += wrong and not any(f.violation in (kind, None) for f in on)

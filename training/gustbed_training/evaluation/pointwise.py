@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import EventKind
 from gustbed_training.evaluation.verdicts import Verdicts
 
 
@@ -74,12 +74,12 @@ def count(verdicts: Iterable[Verdicts]) -> ConfusionCounts:
     return total
 
 
-def count_kinds(verdicts: Iterable[Verdicts]) -> dict[Violation, ConfusionCounts]:
+def count_kinds(verdicts: Iterable[Verdicts]) -> dict[EventKind, ConfusionCounts]:
     """The same for each kind that a fault is labelled with.
 
     An accusation of another kind is wrong; while a fault of unknown kind is on, nothing counts.
     """
-    total: dict[Violation, ConfusionCounts] = {}
+    total: dict[EventKind, ConfusionCounts] = {}
     verdicts = list(verdicts)
     labelled = {fault.violation for one in verdicts for fault in one.faults}
     for one in verdicts:
@@ -89,7 +89,7 @@ def count_kinds(verdicts: Iterable[Verdicts]) -> dict[Violation, ConfusionCounts
             on = np.zeros(len(one.ends), dtype=np.bool_)
             unknown = np.zeros(len(one.ends), dtype=np.bool_)
             for fault in one.faults:
-                if fault.violation is kind:
+                if fault.violation == kind:
                     on |= one.during(fault)
                 elif fault.violation is None:
                     unknown |= one.during(fault)

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from gustbed_core import features
+from gustbed_core import decisions, features, type_file
 from gustbed_core.errors import GustbedError
 from gustbed_training.progress import Log
 
@@ -108,7 +108,8 @@ def code_digest(*places: str) -> str:
             if path.suffix in (".py", ".yaml"):
                 seen.update(str(path.relative_to(_ROOT)).encode())
                 seen.update(path.read_bytes())
-    seen.update(inspect.getsource(features).encode())
+    for module in (decisions, features, type_file):
+        seen.update(inspect.getsource(module).encode())
     return seen.hexdigest()[:16]
 
 

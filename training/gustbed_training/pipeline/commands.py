@@ -10,7 +10,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_training.progress import Log
 
 if TYPE_CHECKING:
-    from gustbed_training.data.schema import Schema
+    from gustbed_core.signals import Schema
 
 Command = Callable[[argparse.Namespace, Log], None]
 
@@ -203,10 +203,10 @@ def card(options: argparse.Namespace, _log: Log) -> None:
 
 def factory(options: argparse.Namespace, log: Log) -> None:
     """The models that the edge ships with."""
-    from gustbed_training.pipeline.defaults import TYPES
+    from gustbed_training.pipeline.defaults import shipped_types
     from gustbed_training.pipeline.factory import make_factory
 
-    for turbine_type in options.types or TYPES:
+    for turbine_type in options.types or shipped_types():
         for path in make_factory(turbine_type, options.out, options.home, log):
             print(path)
 
@@ -235,13 +235,13 @@ def captured(folder: Path, schema: "Schema", home: Path, log: Log) -> Path:
 
 
 def _schema_of_captures(options: argparse.Namespace) -> "Schema":
-    """That of the type; of a type that we do not ship, as the model in service declares it."""
-    from gustbed_training.data.schema_file import known_types, load_schema
+    """That of the type; of a type without a file, as the model in service declares it."""
+    from gustbed_training.data.types import find_type, type_names
     from gustbed_training.detectors.scoring import load_package
     from gustbed_training.pipeline.measure import schema_in
 
-    if options.type in known_types() or options.incumbent is None:
-        return load_schema(options.type)
+    if options.type in type_names() or options.incumbent is None:
+        return find_type(options.type).schema
     return schema_in(load_package(options.incumbent).manifest)
 
 

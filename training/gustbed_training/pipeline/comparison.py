@@ -25,7 +25,12 @@ from gustbed_training.detectors.base import Plan
 from gustbed_training.evaluation.comparison import Run
 from gustbed_training.pipeline import fit, measure, prepare
 from gustbed_training.pipeline.cache import Store
-from gustbed_training.pipeline.defaults import TYPES, evaluation_profile, made, training_profile
+from gustbed_training.pipeline.defaults import (
+    evaluation_profile,
+    made,
+    shipped_types,
+    training_profile,
+)
 from gustbed_training.pipeline.identity import Identity
 from gustbed_training.pipeline.job import Job
 from gustbed_training.pipeline.measure import Measured
@@ -84,7 +89,7 @@ def default_comparisons(home: Path, log: Log) -> list[ComparisonData]:
             made(training_profile(turbine_type), home, log),
             made(evaluation_profile(turbine_type), home, log),
         )
-        for turbine_type in TYPES
+        for turbine_type in shipped_types()
     ]
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from gustbed_core import drift as wire
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Manifest, Package
+from gustbed_core.signals import Schema
 from gustbed_training.data.dataset import open_dataset
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.split import whole
 from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.scoring import scorer

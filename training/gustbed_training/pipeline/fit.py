@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Part
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.windows import sliding_windows, windows_of_all
+from gustbed_training.data.windows import sliding_windows, window_ends_of, windows_of_all
 from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.registry import detector
 from gustbed_training.detectors.thresholds import Target
@@ -106,7 +106,7 @@ def _training_windows(parts: Sequence[Part], schema: Schema) -> NDArray[np.float
 
 def count_windows(part: Part, schema: Schema) -> int:
     """How many windows lie wholly within a part."""
-    return max(0, (part.stop - part.start - schema.window) // schema.step + 1)
+    return len(window_ends_of(part, schema))
 
 
 def _bytes(schema: Schema) -> int:

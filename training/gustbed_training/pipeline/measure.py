@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Manifest
+from gustbed_core.signals import Schema
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.partition import Part
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.split import evaluation_parts
+from gustbed_training.data.types import signal_fields
 from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.evaluation.cost import BATCH, microseconds_per_window
@@ -136,16 +137,7 @@ def schema_of(manifest: Manifest, like: Schema) -> Schema:
 
 def schema_in(manifest: Manifest) -> Schema:
     """What a package says of its turbine type's signals."""
-    return Schema(
-        turbine_type=manifest.turbine_type,
-        sample_rate_hz=manifest.sample_rate_hz,
-        channels=tuple(manifest.channels),
-        features=tuple(manifest.features),
-        violations={kind: tuple(names) for kind, names in manifest.violations.items()},
-        window=manifest.window,
-        step=manifest.step,
-        decision=manifest.decision,
-    )
+    return Schema(**signal_fields(manifest))
 
 
 def select_channels(part: Part, schema: Schema, by: Schema) -> Part:

@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 
 from gustbed_core.package import Distribution
+from gustbed_core.signals import Schema
+from gustbed_core.type_file import schema_from_json, schema_to_json
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.partition import Label, Part, Partition, Recording
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import schema_from_json, schema_to_json
 from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.statistics import reference_of
 from gustbed_training.data.windows import hours_of

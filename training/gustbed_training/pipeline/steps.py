@@ -9,8 +9,8 @@ import msgspec
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import check_name, read_package, sha256, version_key
+from gustbed_core.signals import Schema
 from gustbed_training.data.dataset import open_dataset
-from gustbed_training.data.schema import Schema
 from gustbed_training.detectors.registry import DETECTORS, detector, suited
 from gustbed_training.detectors.scoring import load_package
 from gustbed_training.detectors.thresholds import Target

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Label, Part
-from gustbed_training.data.schema import Schema
 
 OFFSET, DRIFT, NOISE = "offset", "drift", "noise"
 _SHAPES = (OFFSET, DRIFT, NOISE)
