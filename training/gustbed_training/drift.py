@@ -24,8 +24,6 @@ FEWEST_WINDOWS = 100
 """Windows that do not overlap below which chance alone can pass for drift."""
 SHORT_HOURS = 1.0
 """Within less the weather hardly changes: it alone can pass for drift."""
-_ENOUGH_VALUES = 1_000_000
-"""Of each feature: deciles of more are no better."""
 _LEAST_SHARE = 1e-4
 """An empty share counts as this, lest the logarithm be infinite."""
 
@@ -74,15 +72,6 @@ class Drift:
     scores: ScoreDrift | None
     level: Level
     hours: float | None = None
-
-
-def reference_of(windows: NDArray[np.float32], schema: Schema) -> dict[str, Distribution]:
-    """How features are distributed in training windows (n, features, time), n at least 1."""
-    if not len(windows):
-        raise GustbedError("no window to describe the training data by", "give more training data")
-    # A few of many windows will do: those that overlap hold the same samples again and again.
-    some = windows[:: max(windows[:, 0].size // _ENOUGH_VALUES, 1)]
-    return {name: _distribution(some[:, i]) for i, name in enumerate(schema.feature_names)}
 
 
 def drift(
@@ -195,16 +184,6 @@ def as_markdown(found: Drift, title: str = "Drift") -> str:
         "at events first, then train again on what the site sent."
     )
     return "\n".join([*lines, ""])
-
-
-def _distribution(values: NDArray[np.float32]) -> Distribution:
-    # Quantiles are values that occurred: interpolated ones would split those of counted sensors.
-    quantiles = np.quantile(values, QUANTILES, method="inverted_cdf")
-    return Distribution(
-        float(values.mean(dtype=np.float64)),
-        float(values.std(dtype=np.float64)),
-        [float(value) for value in quantiles],
-    )
 
 
 def _feature(
