@@ -60,7 +60,8 @@ def test_a_report_of_it_is_one_page_with_its_pictures(dataset: Dataset, tmp_path
 
 
 def test_what_the_twin_refuses_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    wrong = Run("train", "x", 1, 0.01, 1, 9.0, 0.1, (), "nrel_5mw", {"faults": [{"kind": "rust"}]})
+    scenario = {"faults": [{"kind": "rust"}]}
+    wrong = Run("train", "x", 1, 0.01, 1, 9.0, 0.1, scenario=scenario, type="nrel_5mw")
     with pytest.raises(GustbedError, match="the twin failed to simulate train-x") as caught:
         make(Profile("wrong", (wrong,)), tmp_path / "d", lambda line: None)
     assert "\n" not in str(caught.value)
