@@ -36,7 +36,7 @@ class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.fit.get(recording) if isinstance(self.fit, dict) else self.fit
 
 
-class Happening(msgspec.Struct, frozen=True):
+class InjectedFault(msgspec.Struct, frozen=True):
     """A fault as the twin's cards list it; of the miniature's, ``turbine`` is a name."""
 
     turbine: int | str = 0
@@ -51,7 +51,7 @@ class Card(msgspec.Struct, frozen=True):
 
     schema: int = VERSION
     type: str = DEFAULT_TYPE
-    faults: tuple[Happening, ...] = ()
+    faults: tuple[InjectedFault, ...] = ()
     signals: dict[str, tuple[str, ...]] = {}
     violations: dict[str, EventKind] = {}
     split: SplitRule = SplitRule()

@@ -18,7 +18,7 @@ from gustbed_training.data.recordings import TIME
 from gustbed_training.data.units import is_unit
 
 EXAMPLE = "docs/examples/skab.yaml"
-_MEND = f"see {EXAMPLE}"
+_REMEDY = f"see {EXAMPLE}"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _MAX_RATE_HZ = 100.0
@@ -100,7 +100,7 @@ class MapFile(SignalsPart, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 def read_map(path: Path) -> tuple[MapFile, Schema]:
     """Read and check a map. Raises ``GustbedError`` naming file and key."""
-    mapped = read_yaml(path, MapFile, "the map of an import", _MEND)
+    mapped = read_yaml(path, MapFile, "the map of an import", _REMEDY)
     _check_columns(mapped, path)
     _check_time(mapped, path)
     _check_labels(mapped, path)

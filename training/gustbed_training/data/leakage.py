@@ -10,7 +10,7 @@ from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Part, Partition
 from gustbed_training.data.statistics import reference_of
 
-_MEND = "this is a defect of the split: no figure of this run is to be trusted"
+_REMEDY = "this is a defect of the split: no figure of this run is to be trusted"
 
 
 def check_no_leakage(
@@ -28,7 +28,7 @@ def check_no_leakage(
     _check_parts(partition, schema)
     _check_turbines(partition, test_turbines)
     if reference is not None and dict(reference) != reference_of(partition.train, schema):
-        raise GustbedError("leakage: statistics are not those of the training part alone", _MEND)
+        raise GustbedError("leakage: statistics are not those of the training part alone", _REMEDY)
 
 
 def _check_parts(partition: Partition, schema: Schema) -> None:
@@ -51,7 +51,7 @@ def _check_parts(partition: Partition, schema: Schema) -> None:
                 raise GustbedError(
                     f"leakage: {source}: {before[2]} up to sample {before[1]}, "
                     f"{after[2]} from {after[0]}, {gap} must lie between them",
-                    _MEND,
+                    _REMEDY,
                 )
 
 
@@ -64,7 +64,7 @@ def _check_turbines(partition: Partition, test_turbines: Collection[str]) -> Non
                 raise GustbedError(
                     f"leakage: turbine {part.recording.turbine} is used to {subset}, but "
                     f"{', '.join(sorted(test_turbines))} are kept for tests",
-                    _MEND,
+                    _REMEDY,
                 )
 
 

@@ -65,8 +65,8 @@ class Resampled:
 class ResamplingError(GustbedError):
     """Rows that cannot become samples: ``row`` is the file's, ``channel`` an index or None."""
 
-    def __init__(self, row: int, what: str, mend: str, channel: int | None = None) -> None:
-        super().__init__(what, mend)
+    def __init__(self, row: int, what: str, remedy: str, channel: int | None = None) -> None:
+        super().__init__(what, remedy)
         self.row = row
         self.channel = channel
 
@@ -166,7 +166,7 @@ def _check_rate(
     rows: Rows, steps: NDArray[np.float64], regular: NDArray[np.bool_], rules: Rules
 ) -> None:
     period = 1 / rules.rate_hz
-    mend = "set sample_rate_hz of the map to what it is, or resample the file"
+    remedy = "set sample_rate_hz of the map to what it is, or resample the file"
     usual = float(np.median(steps))
     if 2 * regular.sum() >= len(steps):
         usual = float(steps[regular].mean())
@@ -174,7 +174,7 @@ def _check_rate(
         raise ResamplingError(
             int(rows.numbers[0]),
             f"sampled every {usual:g} s, where the map says every {period:g} s",
-            mend,
+            remedy,
         )
     same = ~regular[1:] & ~regular[:-1] & (np.abs(np.diff(steps)) <= 0.1 * np.abs(steps[1:]))
     start = _run_start(same, _OTHER_RATE - 1)
@@ -182,7 +182,7 @@ def _check_rate(
         raise ResamplingError(
             int(rows.numbers[start]),
             f"sampled every {steps[start]:g} s from here, where the map says every {period:g} s",
-            mend,
+            remedy,
         )
 
 

@@ -71,15 +71,15 @@ def checks_as_table(found: Sequence[FigureCheck]) -> str:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a ``detection.json``. Raises ``GustbedError`` naming the file."""
-    mend = "name a detection.json that `model compare --write-docs` wrote"
+    remedy = "name a detection.json that `model compare --write-docs` wrote"
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise GustbedError(f"{path}: {error.strerror}", mend) from error
+        raise GustbedError(f"{path}: {error.strerror}", remedy) from error
     except ValueError as error:
-        raise GustbedError(f"{path}: {error}", mend) from error
+        raise GustbedError(f"{path}: {error}", remedy) from error
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and {"dataset", "detector"} <= row.keys() for row in rows
     ):
-        raise GustbedError(f"{path}: these are no rows of detectors", mend)
+        raise GustbedError(f"{path}: these are no rows of detectors", remedy)
     return rows
