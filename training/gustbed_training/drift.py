@@ -166,26 +166,6 @@ def as_table(found: Drift) -> str:
     return "\n".join([*lines, *_scores(found)])
 
 
-def as_markdown(found: Drift, title: str = "Drift") -> str:
-    """A report of its own."""
-    lines = [f"# {title}", "", f"{_headline(found)}", ""]
-    if found.features:
-        lines += [
-            "| feature | PSI | shift of the mean, std | trained mean | found mean | drift |",
-            "| --- | ---: | ---: | ---: | ---: | --- |",
-            *(f"| {' | '.join(cells)} |" for cells in _rows(found)),
-            "",
-        ]
-    lines += [*_scores(found), ""] if found.scores else []
-    lines.append(
-        "PSI of the outer tenths of the training data: what the model has hardly seen is found "
-        f"more often. Below {MODERATE}: no drift; from {MODERATE}: moderate; from {LARGE}: large. "
-        "Drift says that the site is unlike the training data, not that a turbine is faulty: look "
-        "at events first, then train again on what the site sent."
-    )
-    return "\n".join([*lines, ""])
-
-
 def _feature(
     name: str, unit: str, reference: Distribution, values: NDArray[np.float32]
 ) -> FeatureDrift:

@@ -15,7 +15,6 @@ from gustbed_training.data.dataset import (
     DESCRIPTION,
     check_complete,
     open_dataset,
-    require_labels,
     role_of,
 )
 from gustbed_training.data.labels import Injection, LabelRules, labels_of
@@ -55,7 +54,6 @@ def test_a_folder_with_a_card_brings_its_schema_and_its_rules(tmp_path: Path) ->
     assert label.severity == pytest.approx(0.4)
     assert label.violation == THERMAL
     assert dataset.card["turbines"] == ["a"]
-    require_labels(dataset)
 
 
 def test_a_card_that_only_names_its_type_gets_the_schema_of_that_type(tmp_path: Path) -> None:
@@ -116,12 +114,6 @@ def test_an_unfinished_dataset_is_refused_until_it_is_whole(tmp_path: Path) -> N
         check_complete(tmp_path)
     (tmp_path / DESCRIPTION).write_text("{}")
     check_complete(tmp_path)
-
-
-def test_labels_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
-    card(write(tmp_path))
-    with pytest.raises(GustbedError, match="nobody said what is a fault: import it with `labels`"):
-        require_labels(open_dataset(tmp_path))
 
 
 def test_the_digest_follows_names_and_contents(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from gustbed_core.errors import GustbedError
 from gustbed_core.signals import Schema
 from gustbed_training.data.card import DEFAULT_TYPE, Card, SplitRule, card_fields, read_card
-from gustbed_training.data.columns import Format, column_names, parquet_metadata
-from gustbed_training.data.labels import PREFIX, LabelRules
+from gustbed_training.data.columns import parquet_metadata
+from gustbed_training.data.labels import LabelRules
 from gustbed_training.data.partition import Recording
 from gustbed_training.data.recordings import read_recording, recording_files
 from gustbed_training.data.types import type_names
@@ -120,17 +120,6 @@ def check_complete(folder: Path) -> None:
         return
     if any(entry.name.startswith(f".{role}-") for entry in folder.iterdir() for role in ROLES):
         raise GustbedError(f"{folder}: the dataset is unfinished", "make it again")
-
-
-def require_labels(dataset: Dataset) -> None:
-    """Raise ``GustbedError`` if no recording says where faults are."""
-    for source in dataset.sources:
-        if any(name.startswith(PREFIX) for name in column_names(source.path, Format())):
-            return
-    raise GustbedError(
-        f"{dataset.folder}: no recording has a column {PREFIX}<name>: nobody said what is a fault",
-        "import it with `labels` in the map",
-    )
 
 
 def _fields(root: Path) -> dict[str, Any]:

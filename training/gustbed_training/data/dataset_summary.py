@@ -11,47 +11,12 @@ from gustbed_core.signals import Schema
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.partition import Label, Part, Recording
 from gustbed_training.data.split import assignments
+from gustbed_training.data.statistics import RunningStatistics
 
 MAX_ROWS = 60_000
 """Feature samples that are kept for plots, over the whole dataset."""
 FAULTY = "faulty"
 """Samples of tests within a labelled fault; the others of ``test`` are normal."""
-
-
-@dataclass
-class RunningStatistics:
-    """Figures of channels over what was read so far, each (channels,)."""
-
-    samples: int = 0
-    total: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    squares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    low: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    high: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    repeats: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-
-    def add(self, values: NDArray[np.floating]) -> None:
-        """Take channels by samples in."""
-        wide = values.astype(np.float64)
-        if not self.samples:
-            zeros = np.zeros(len(wide))
-            self.total, self.squares, self.repeats = zeros, zeros.copy(), zeros.copy()
-            self.low, self.high = np.full(len(wide), np.inf), np.full(len(wide), -np.inf)
-        self.samples += wide.shape[1]
-        self.total = self.total + wide.sum(axis=1)
-        self.squares = self.squares + np.square(wide).sum(axis=1)
-        self.low = np.minimum(self.low, wide.min(axis=1))
-        self.high = np.maximum(self.high, wide.max(axis=1))
-        self.repeats = self.repeats + (np.diff(wide, axis=1) == 0).sum(axis=1)
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Per channel."""
-        return self.total / self.samples
-
-    @property
-    def std(self) -> NDArray[np.float64]:
-        """Per channel."""
-        return np.sqrt(np.maximum(self.squares / self.samples - np.square(self.mean), 0.0))
 
 
 @dataclass(frozen=True)

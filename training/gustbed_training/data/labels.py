@@ -36,11 +36,9 @@ class LabelRules:
     injections: Sequence[Injection] = ()
 
 
-def spans(severity: NDArray[np.floating]) -> list[tuple[int, int]]:
-    """Runs of samples with a severity above 0, as (start, stop)."""
-    on = np.concatenate(([0], (np.asarray(severity) > 0).astype(np.int8), [0]))
-    edges = np.flatnonzero(np.diff(on))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First and last-plus-one index (k, 2) of each stretch of true flags."""
+    return np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)
 
 
 def labels_of(
@@ -54,7 +52,7 @@ def labels_of(
     labels = []
     for name, severity in columns.items():
         fault = name.removeprefix(PREFIX)
-        for start, stop in spans(severity):
+        for start, stop in runs(severity > 0).tolist():
             until = float(times[start]) + (stop - start) / schema.sample_rate_hz
             signals = _signals(fault, turbine, (float(times[start]), until), rules, schema)
             violation = _violation(fault, signals, rules, schema)

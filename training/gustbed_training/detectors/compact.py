@@ -74,7 +74,7 @@ class _Scores(nn.Module):
     def __init__(self, model: TurbineModel) -> None:
         super().__init__()
         self.model = model
-        room = torch.ones(len(model.threshold))
+        room = torch.ones(len(FEATURES))
         room[WIND] = _ROOM_FOR_WEATHER
         self.room: Tensor
         self.register_buffer("room", room)

@@ -19,19 +19,24 @@ _BATCH = 32
 """Windows at a time: larger batches of the largest windows leave the processor's cache."""
 
 
-def scorer(model: bytes) -> Scorer:
-    """Load a graph on one thread. Any number of windows is scored, in bounded batches."""
+def session(model: bytes) -> ort.InferenceSession:
+    """A graph on one thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def scorer(model: bytes) -> Scorer:
+    """Load a graph on one thread. Any number of windows is scored, in bounded batches."""
+    graph = session(model)
 
     def score(windows: NDArray[np.float32]) -> Scores:
         if not len(windows):
             nothing = np.empty(windows.shape[:2], dtype=np.float32)
             return nothing, nothing
         parts = [
-            session.run([SCORE, RATIO], {INPUT: windows[i : i + _BATCH]})
+            graph.run([SCORE, RATIO], {INPUT: windows[i : i + _BATCH]})
             for i in range(0, len(windows), _BATCH)
         ]
         scores = np.concatenate([part[0] for part in parts])

@@ -62,10 +62,10 @@ def threshold(
 
 
 def sustained(scores: NDArray[np.floating], open_after: int) -> NDArray[np.floating]:
-    """The level that ``open_after`` neighbouring scores all reach."""
+    """The level that ``open_after`` neighbouring scores (verdicts, …) all reach."""
     if len(scores) < open_after:
         return scores[:0]
-    lowest: NDArray[np.floating] = sliding_window_view(scores, open_after).min(axis=1)
+    lowest: NDArray[np.floating] = sliding_window_view(scores, open_after, axis=0).min(axis=-1)
     return lowest
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_training.evaluation.events import runs
+from gustbed_training.data.labels import runs
 from gustbed_training.evaluation.pointwise import f_beta
 from gustbed_training.evaluation.verdicts import Verdicts
 

@@ -17,7 +17,6 @@ from gustbed_core.event_kinds import EventKind
 from gustbed_core.signals import Decision
 from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.effect_size import STRONG, effect_size, total
-from gustbed_training.evaluation.events import merged
 from gustbed_training.evaluation.intervals import poisson_interval
 from gustbed_training.evaluation.pointwise import ratio
 from gustbed_training.evaluation.verdicts import Verdicts
@@ -159,6 +158,16 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
     labelled = {outcome.fault.violation for outcome in outcomes}
     kept = {kind: counts for kind, counts in kinds.items() if kind in labelled}
     return Eventwise(tuple(outcomes), true_events, false_events, calm_hours, kept)
+
+
+def merged(spans: Iterable[tuple[float, float]]) -> int:
+    """How many separate intervals remain when those that touch are taken as one."""
+    count, until = 0, -np.inf
+    for start, stop in sorted(spans):
+        if start > until:
+            count += 1
+        until = max(until, stop)
+    return count
 
 
 def _opened(one: Verdicts, decision: Decision) -> list[Event]:

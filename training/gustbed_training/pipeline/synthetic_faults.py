@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Label, Part
+from gustbed_training.data.statistics import RunningStatistics
 
 OFFSET, DRIFT, NOISE = "offset", "drift", "noise"
 _SHAPES = (OFFSET, DRIFT, NOISE)
@@ -26,7 +27,7 @@ def with_synthetic_faults(
     parts: Sequence[Part], normal: Sequence[Part], schema: Schema
 ) -> Iterator[Part]:
     """Copies of parts with labelled synthetic faults; sizes follow from ``normal``'s signals."""
-    spread = _spread(normal, len(schema.channels))
+    spread = _spread(normal)
     movable = np.flatnonzero(spread > 0).tolist()
     room = [_places(part, schema) for part in parts]
     places = sum(map(len, room))
@@ -93,16 +94,11 @@ def _change(shape: str, length: int, sigma: float, rng: np.random.Generator) -> 
     return change.astype(np.float32)
 
 
-def _spread(parts: Sequence[Part], channels: int) -> NDArray[np.float64]:
+def _spread(parts: Sequence[Part]) -> NDArray[np.float64]:
     """Standard deviation of each channel over all parts."""
-    count, total, squares = 0, np.zeros(channels), np.zeros(channels)
+    found = RunningStatistics()
     for part in parts:
-        values = part.recording.values[:, part.start : part.stop].astype(np.float64)
-        count += values.shape[1]
-        total += values.sum(axis=1)
-        squares += np.square(values).sum(axis=1)
-    mean = total / max(count, 1)
-    spread: NDArray[np.float64] = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0))
+        found.add(part.recording.values[:, part.start : part.stop])
     # What rounding leaves of a constant's variance is no spread.
-    spread[spread < 1e-6 * np.maximum(np.abs(mean), 1e-6)] = 0
-    return spread
+    constant = found.std < 1e-6 * np.maximum(np.abs(found.mean), 1e-6)
+    return np.where(constant, 0.0, found.std)

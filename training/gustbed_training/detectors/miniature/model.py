@@ -1,7 +1,7 @@
-"""The model: one graph from a window of engineered features to scores and threshold ratios.
+"""The model: one graph from a window of engineered features to scores.
 
-Denoising, normalisation, reconstruction, scoring and thresholds all lie in the graph, so serving
-cannot differ from training. Every violation has a head of its own that reconstructs its features
+Denoising, normalisation, reconstruction and scoring all lie in the graph, so serving cannot differ
+from training. Every violation has a head of its own that reconstructs its features
 from what drives them: the rotor from the wind, the voltage from the rotor, the attitude from
 itself. A fault upstream therefore moves a head's condition, not its error.
 """
@@ -73,16 +73,14 @@ class Denoise(nn.Module):
 
 
 class TurbineModel(nn.Module):
-    """Windows (n, features, time) to scores and ratios, both (n, features)."""
+    """Scores (n, features) of windows (n, features, time), once they are prepared."""
 
     def __init__(self, measured: Statistics, hidden: int = 32, latent: int = 8) -> None:
         super().__init__()
         self.mean: Tensor
         self.std: Tensor
-        self.threshold: Tensor
         self.register_buffer("mean", torch.tensor(measured.mean, dtype=torch.float32)[:, None])
         self.register_buffer("std", torch.tensor(measured.std, dtype=torch.float32)[:, None])
-        self.register_buffer("threshold", torch.ones(len(FEATURES)))
         # Normalising first gives the same numbers as denoising first, and keeps more digits.
         self.denoise = Denoise(measured.noise / measured.std)
         zero = -measured.mean / measured.std
@@ -117,10 +115,6 @@ class TurbineModel(nn.Module):
         )
         wind = _slow(prepared)[0].mean(1, keepdim=True).abs()
         return torch.cat((attitude, wind, rotation, voltage), 1)
-
-    def forward(self, window: Tensor) -> tuple[Tensor, Tensor]:
-        score = self.score(self.prepare(window))
-        return score, score / self.threshold
 
 
 def _slow(prepared: Tensor) -> tuple[Tensor, Tensor, Tensor]:

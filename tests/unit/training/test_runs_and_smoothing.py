@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gustbed_core.signals import Decision
+from gustbed_training.data.labels import runs
 from gustbed_training.detectors.scoring import smoothed
-from gustbed_training.evaluation.events import merged, runs
+from gustbed_training.evaluation.eventwise import merged
 
 
 def test_a_recordings_ratios_are_smoothed_from_its_own_beginning() -> None:
