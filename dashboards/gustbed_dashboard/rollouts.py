@@ -31,8 +31,8 @@ def version(model: ModelVersion, role: str, zone: tzinfo | None) -> str:
     number = markup.text(model.version, 24)
     detector = f" · {markup.text(model.detector, 40)}" if model.detector else ""
     gate = ""
-    if model.despite_gate:
-        why = markup.text(f"Registered despite its quality gate: {model.despite_gate}", 300)
+    if model.gate.override:
+        why = markup.text(f"Registered despite its quality gate: {model.gate.override}", 300)
         gate = f'<div class="gb-sub gb-caution" data-gate="{number}">{why}</div>'
     return (
         f'<div class="gb-model" data-model="{number}" data-approval="{markup.text(model.status)}"'

@@ -102,7 +102,7 @@ class Provisioner:
     def _launch_lost(self, outputs: Outputs) -> None:
         if self.settings.rebuild and self._session is not None:
             for model in launch_lost(Cloud(self._session, outputs), time.time()):
-                self.say(f"model {model.name} {model.version}: its rollout was lost: starting it")
+                self.say(f"model {model}: its rollout was lost: starting it")
 
     def _note(self, line: str) -> None:
         if line != self._said:

@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gustbed_cloud import operations
+from gustbed_cloud.approval_store import add_approval
+from gustbed_core.approvals import ApprovalRecord, approval_key
 from gustbed_core.errors import GustbedError
-from gustbed_core.jobs import Release, Signature
+from gustbed_core.jobs import JobDocument, Release, read_job_document
 from gustbed_core.package import PackageError, sha256, write_package
+from gustbed_core.registrations import GateResult, registration_key
 from tests.support.cloud import Device, Identity, LocalCloud, enrolled
 from tests.support.packages import tiny_package
 from tests.support.ports import wait_until
@@ -49,9 +53,31 @@ def roles(client: operations.Cloud, name: str, version: str) -> list[str]:
     return sorted(job.role for job in jobs if (job.name, job.version) == (name, version))
 
 
+def document_of(client: operations.Cloud, job_id: str) -> JobDocument:
+    text = client.client("iot").get_job_document(jobId=job_id)["document"]
+    return read_job_document(json.loads(text))
+
+
 def release_of(client: operations.Cloud, job: operations.Job) -> Release:
-    text = client.client("iot").get_job_document(jobId=job.id)["document"]
-    return Release(**json.loads(text)["release"])
+    return document_of(client, job.id).release
+
+
+def approved_as(model: operations.ModelVersion) -> ApprovalRecord:
+    assert model.approval is not None
+    return model.approval
+
+
+def has_job(client: operations.Cloud, approved: operations.ModelVersion) -> bool:
+    """Whether an approval's own rollout exists."""
+    return approved_as(approved).rollout in {job.id for job in operations.list_jobs(client)}
+
+
+def approve_in_console(client: operations.Cloud, arn: str, status: str, note: str = "") -> None:
+    client.client("sagemaker").update_model_package(
+        ModelPackageArn=arn,
+        ModelApprovalStatus=status,
+        **({"ApprovalDescription": note} if note else {}),
+    )
 
 
 def ask(identity: Identity, verb: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -82,11 +108,12 @@ def test_approved_model_becomes_a_signed_job(
 
     execution = ask(edge, "start-next", {})["execution"]
     assert execution["jobId"] == job.id
-    document = execution["jobDocument"]
-    with urllib.request.urlopen(document["url"], timeout=30) as answer:  # noqa: S310
+    document = read_job_document(execution["jobDocument"])
+    assert document.rollout == job.id == approved_as(approved).rollout
+    with urllib.request.urlopen(document.url, timeout=30) as answer:  # noqa: S310
         data = answer.read()
     assert data == path.read_bytes()
-    release, signature = Release(**document["release"]), Signature(**document["signature"])
+    release, signature = document.release, document.signature
     assert (release.size, release.sha256) == (len(data), sha256(data))
     assert (release.name, release.version, release.rollback) == ("tiny", "1.1.0", False)
     pem = (edge.folder / "signing-keys" / f"{signature.key_id}.pem").read_bytes()
@@ -120,22 +147,82 @@ def test_tampered_download_link_is_refused(
         assert refused.value.code in (401, 403)
 
 
-def test_approving_twice_creates_one_job(client: operations.Cloud, tmp_path: Path) -> None:
-    operations.register_model(client, package(tmp_path, "1.3.0"))
-    operations.approve_model(client, "tiny", "1.3.0")
-    wait_until(lambda: job_of(client, "1.3.0"), "the job exists")
-    operations.reject_model(client, "tiny", "1.3.0")
-    operations.approve_model(client, "tiny", "1.3.0")
+def test_a_version_approved_back_and_forth_is_rolled_out_each_time(
+    client: operations.Cloud, edge: Identity, tmp_path: Path
+) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        operations.register_model(client, package(tmp_path, version, "forth"))
+    decisions = [("1.0.0", False), ("1.1.0", False)] + [("1.0.0", True), ("1.1.0", False)] * 2
+    for number, (version, rollback) in enumerate(decisions, 1):
+        approved = operations.approve_model(client, "forth", version, rollback=rollback)
+        assert approved_as(approved).sequence == number
+        wait_until(lambda a=approved: has_job(client, a), "its job exists")  # type: ignore[misc]
+        job = next(j for j in operations.list_jobs(client) if j.id == approved_as(approved).rollout)
+        assert (job.version, job.role, job.rollback) == (version, "serve", rollback)
+        assert [e.thing for e in job.executions] == [edge.thing]
+        serving = operations.approved_package(client, "forth", tmp_path / "fetched")
+        assert serving == tmp_path / "fetched" / f"forth-{version}.tar.gz"
+    assert len({job.id for job in operations.list_jobs(client) if job.name == "forth"}) == 6
+
+
+def test_approval_that_arrives_twice_creates_one_job(
+    client: operations.Cloud, tmp_path: Path
+) -> None:
+    operations.register_model(client, package(tmp_path, "1.0.0", "twice"))
+    approved = operations.approve_model(client, "twice", "1.0.0")
+    wait_until(lambda: has_job(client, approved), "the job exists")
+    s3, bucket = client.client("s3"), client.outputs.artifact_bucket
+    key = approval_key(approved_as(approved))
+    s3.put_object(Bucket=bucket, Key=key, Body=approved_as(approved).to_json())
     lines = client.client("logs")
-    group = "/aws/lambda/gustbed-job-creator"
 
     def repeated() -> bool:
-        events = lines.filter_log_events(logGroupName=group)["events"]
-        return any('"exists"' in e["message"] and "1_3_0" in e["message"] for e in events)
+        events = lines.filter_log_events(logGroupName="/aws/lambda/gustbed-job-creator")["events"]
+        rollout = approved_as(approved).rollout
+        return any('"exists"' in e["message"] and rollout in e["message"] for e in events)
 
-    wait_until(repeated, "the second approval found the job")
-    jobs = [job for job in operations.list_jobs(client) if job.version == "1.3.0"]
-    assert len(jobs) == 1
+    wait_until(repeated, "the second arrival found the job")
+    assert roles(client, "twice", "1.0.0") == ["serve"]
+
+
+def test_approval_in_sagemakers_console_means_to_serve_and_gets_a_record(
+    client: operations.Cloud, tmp_path: Path
+) -> None:
+    registered = operations.register_model(client, package(tmp_path, "1.0.0", "console"))
+    approve_in_console(client, registered.arn, "Approved", "shadow would be nice")
+    wait_until(lambda: roles(client, "console", "1.0.0") == ["serve"], "the job exists")
+    (listed,) = operations.list_models(client, "console")
+    assert (listed.role, listed.metrics) == ("serve", registered.metrics)
+    record = approved_as(listed)
+    assert (record.source, record.sequence, record.sha256) == ("registry", 1, registered.sha256)
+    # Withdrawn and approved there once more, after a decision of ours.
+    operations.approve_model(client, "console", "1.0.0")
+    wait_until(lambda: len(roles(client, "console", "1.0.0")) == 2, "ours has a job")
+    approve_in_console(client, registered.arn, "Rejected")
+    wait_until(lambda: latest(client, "console").decision == "rejected", "it is recorded")
+    assert latest(client, "console").sequence == 3
+    approve_in_console(client, registered.arn, "Approved")
+    wait_until(lambda: len(roles(client, "console", "1.0.0")) == 3, "a third job exists")
+
+
+def latest(client: operations.Cloud, name: str) -> ApprovalRecord:
+    (listed,) = operations.list_models(client, name)
+    return approved_as(listed)
+
+
+def test_two_who_decide_at_once_get_numbers_of_their_own(
+    client: operations.Cloud, cloud: LocalCloud, tmp_path: Path
+) -> None:
+    versions = [f"1.{minor}.0" for minor in range(4)]
+    for version in versions:
+        operations.register_model(client, package(tmp_path, version, "busy"))
+
+    def approve(version: str) -> int:
+        mine = cloud.connect()
+        return approved_as(operations.approve_model(mine, "busy", version)).sequence
+
+    with ThreadPoolExecutor(len(versions)) as pool:
+        assert sorted(pool.map(approve, versions)) == [1, 2, 3, 4]
 
 
 def test_rejected_model_is_not_rolled_out(client: operations.Cloud, tmp_path: Path) -> None:
@@ -216,12 +303,36 @@ def test_promotion_that_broke_off_half_way_can_be_repeated(
     operations.register_model(client, package(tmp_path, "1.0.0", "half"))
     shadow = operations.approve_model(client, "half", "1.0.0", shadow=True)
     wait_until(lambda: roles(client, "half", "1.0.0") == ["shadow"], "the shadow's job exists")
-    # What promote_model does first.
-    client.client("sagemaker").update_model_package(
-        ModelPackageArn=shadow.arn, ModelApprovalStatus="Rejected", ApprovalDescription=shadow.note
-    )
-    assert operations.promote_model(client, "half", "1.0.0").role == "serve"
+    # What promote_model does first: the registry does not learn of it.
+    record = replace(approved_as(shadow), sequence=2, role="serve")
+    add_approval(client.client("s3"), client.outputs.artifact_bucket, record)
     wait_until(lambda: roles(client, "half", "1.0.0") == ["serve", "shadow"], "it serves")
+    assert operations.approve_model(client, "half", "1.0.0").role == "serve"
+    wait_until(lambda: len(roles(client, "half", "1.0.0")) == 3, "it is rolled out once more")
+
+
+def test_version_approved_by_an_earlier_gustbed_keeps_its_role(
+    client: operations.Cloud, tmp_path: Path
+) -> None:
+    registered = operations.register_model(client, package(tmp_path, "1.0.0", "earlier"))
+    bucket, sagemaker = client.outputs.artifact_bucket, client.client("sagemaker")
+    client.client("s3").delete_object(Bucket=bucket, Key=registration_key("earlier", "1.0.0"))
+    rule = "gustbed-model-approved"
+    client.client("events").disable_rule(Name=rule)
+    try:
+        sagemaker.update_model_package(
+            ModelPackageArn=registered.arn,
+            ModelApprovalStatus="Approved",
+            ApprovalDescription="shadow (despite its quality gate: a trial)",
+        )
+        wait_until(lambda: operations.list_models(client, "earlier")[0].role, "it is approved")
+    finally:
+        client.client("events").enable_rule(Name=rule)
+    fresh = operations.connect()
+    (found,) = operations.list_models(fresh, "earlier")
+    assert (found.role, found.turbine_type, found.approval) == ("shadow", "mini", None)
+    promoted = operations.promote_model(fresh, "earlier", "1.0.0")
+    wait_until(lambda: has_job(fresh, promoted), "it is rolled out")
 
 
 def test_rejected_shadow_is_not_promoted(client: operations.Cloud, tmp_path: Path) -> None:
@@ -264,11 +375,11 @@ def test_reason_for_passing_by_the_quality_gate_stays_with_the_version(
         operations.register_model(client, path)
     assert operations.list_models(client, "ungated") == []
     reason = "Ann's demo, see #12 (agreed)"
-    registered = operations.register_model(client, path, despite_gate=f" {reason}\n")
-    assert registered.despite_gate == reason
+    registered = operations.register_model(client, path, gate_override=f" {reason}\n")
+    assert registered.gate == GateResult(passed=False, override=reason)
     shadow = operations.approve_model(client, "ungated", "1.0.0", shadow=True)
-    assert (shadow.role, shadow.despite_gate) == ("shadow", reason)
-    assert shadow.note == f"shadow (despite its quality gate: {reason})"
+    assert (shadow.role, shadow.gate.override) == ("shadow", reason)
+    assert approved_as(shadow).gate == registered.gate
     wait_until(lambda: roles(client, "ungated", "1.0.0") == ["shadow"], "it is rolled out")
 
 

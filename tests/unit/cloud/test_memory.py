@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cloud.functions import CLOUD, load_file
+from tests.unit.cloud.functions import CLOUD, load_from
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -219,7 +219,7 @@ def test_lakes_keep_their_latest_objects_and_firehose_no_records() -> None:
 
 @pytest.fixture
 def emulator() -> Any:
-    return load_file("gustbed_emulator_script", CLOUD / "emulator" / "emulator.py")
+    return load_from(CLOUD / "emulator", "emulator")
 
 
 def test_emulator_refuses_a_ministack_whose_internals_have_changed(

@@ -1,8 +1,10 @@
 """The stack: least privilege, no message lost without a trace, clean for cfn-lint."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,7 +153,8 @@ def test_no_role_may_do_anything_to_anything(template: dict[str, Any]) -> None:
 
 def test_each_function_has_a_role_and_log_group_of_its_own(template: dict[str, Any]) -> None:
     functions = of_type(template, "AWS::Lambda::Function")
-    assert len(functions) == len(FUNCTIONS)
+    handlers = {function["Handler"] for function in functions.values()}
+    assert handlers == {f"{name}.handler.handler" for name in FUNCTIONS}
     assert len({f["Role"] for f in functions.values()}) == len(functions)
     groups = {g["LogGroupName"] for g in of_type(template, "AWS::Logs::LogGroup").values()}
     for function in functions.values():
@@ -239,11 +242,15 @@ def test_outputs_are_those_that_the_tools_read(template: dict[str, Any]) -> None
 def test_bundle_is_reproducible_and_needs_nothing_but_python(name: str, tmp_path: Path) -> None:
     first = bundle(name, CLOUD)
     assert first == bundle(name, CLOUD)
-    path = tmp_path / "function.zip"
-    path.write_bytes(first.data)
-    script = "import sys; sys.path.insert(0, sys.argv[1]); import handler; handler.handler"
+    # As Lambda does.
+    with zipfile.ZipFile(io.BytesIO(first.data)) as archive:
+        archive.extractall(tmp_path)
+    script = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
+        "importlib.import_module(sys.argv[2]).handler"
+    )
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", script, str(path)],
+        [sys.executable, "-I", "-S", "-c", script, str(tmp_path), f"{name}.handler"],
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ from gustbed_dashboard.cloud import CARDS_KEPT, CloudReader, Decision, ModelCard
 from gustbed_core.errors import GustbedError
 from tests.support.ports import wait_until
 
-MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")
+MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "s3://x", "arn:1")
 
 
 class FakeCloud:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gustbed_cloud.operations import Execution, Job, ModelVersion
+from gustbed_cloud.operations import Execution, GateResult, Job, ModelVersion
 from gustbed_dashboard import driftmarkup, fleetcards, markup, rollouts, svg, words
 from gustbed_dashboard.commandlog import ActiveFault, Sent
 from gustbed_dashboard.rollouts import Serving
@@ -41,8 +41,9 @@ def test_what_comes_over_the_network_is_escaped() -> None:
     beat = Heartbeat(SITE, EVIL, 1.0, True, model, [status()], update=EVIL)
     state.fold(topics.heartbeat(SITE), encode(beat), 1.0)
     registered = ModelVersion(
-        EVIL, EVIL, "Approved", 1.0, None, EVIL, EVIL, EVIL, "serve", EVIL, EVIL, EVIL
-    )
+        EVIL, EVIL, "Approved", 1.0, None, EVIL, EVIL, "serve", detector=EVIL, turbine_type=EVIL,
+        gate=GateResult(passed=False, detail=EVIL, override=EVIL),
+    )  # fmt: skip
     served = Serving(EVIL, 1, model, {"care": EVIL}, beside)
     report = DriftReport(EVIL, EVIL, 1.0, "large", [FeatureDrift(EVIL, 1.0, 2.0, "large")], EVIL)
     active = ActiveFault(EVIL, EVIL, EVIL, 1.0, 1.0)
