@@ -16,7 +16,7 @@ from gustbed_cloud.provision import Provisioner
 from gustbed_cloud.settings import CloudSettings, EndpointSettings, IotSettings
 from gustbed_cloud.teardown import destroy
 from gustbed_core.errors import GustbedError
-from gustbed_core.settings import load
+from gustbed_core.settings import SiteSettings, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +59,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
     session = open_session(PATIENT)
-    endpoint = load(EndpointSettings).sagemaker
-    plan = make_plan(session, settings.stack, settings.cloud_dir, endpoint)
+    plan = make_plan(
+        session,
+        settings.stack,
+        settings.cloud_dir,
+        sagemaker_endpoint=load(EndpointSettings).sagemaker,
+        types_dir=load(SiteSettings).types_dir,
+    )
     if not deploy(session, plan, say=_say).changed:
         _say(f"stack {settings.stack}: up to date")
 
@@ -79,6 +84,7 @@ def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
         settings=settings,
         iot=load(IotSettings),
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
+        types_dir=load(SiteSettings).types_dir,
         say=_say,
     )
     if not options.watch:

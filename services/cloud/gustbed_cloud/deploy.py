@@ -10,8 +10,10 @@ from typing import Any
 
 from gustbed_cloud.aws import Session, error_code, readable_errors
 from gustbed_cloud.bundle import FUNCTIONS, Bundle, bundle
+from gustbed_cloud.dashboard import dashboard_choices
 from gustbed_cloud.outputs import Outputs, describe, from_description
 from gustbed_core.errors import GustbedError
+from gustbed_core.turbine_types import load_types
 
 Say = Callable[[str], None]
 CONTENT_TAG = "gustbed-content"
@@ -89,8 +91,18 @@ def deploy(session: Session, plan: Plan, *, say: Say = print) -> Deployed:
 
 
 @readable_errors()
-def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint: str = "") -> Plan:
-    """Read template and functions. Raises ``GustbedError`` naming a missing file."""
+def make_plan(
+    session: Session,
+    stack: str,
+    cloud_dir: Path,
+    *,
+    sagemaker_endpoint: str = "",
+    types_dir: Path | None = None,
+) -> Plan:
+    """Read template, functions and turbine types (``types_dir``: the user's own).
+
+    Raises ``GustbedError`` naming a file that is missing or wrong.
+    """
     path = cloud_dir / "stack.yaml"
     try:
         template = path.read_text(encoding="utf-8")
@@ -101,6 +113,7 @@ def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint:
     parameters = {
         "CodeBucket": code_bucket(stack, account, session.region_name),
         "SageMakerEndpoint": sagemaker_endpoint,
+        **dashboard_choices(load_types(types_dir).values()),
         **{item.parameter: item.key for item in bundles},
     }
     return Plan(stack, template, parameters, bundles)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gustbed_cloud.aws import Session
 from gustbed_cloud.client import Cloud
@@ -32,6 +33,7 @@ class Provisioner:
     settings: CloudSettings
     iot: IotSettings
     sagemaker_endpoint: str
+    types_dir: Path | None
     say: Say
     _session: Session | None = field(default=None, init=False)
     _plan: Plan | None = field(default=None, init=False)
@@ -68,7 +70,13 @@ class Provisioner:
         session = self._session = self._session or self.open_session()
         stack = self.settings.stack
         if self._plan is None:
-            self._plan = make_plan(session, stack, self.settings.cloud_dir, self.sagemaker_endpoint)
+            self._plan = make_plan(
+                session,
+                stack,
+                self.settings.cloud_dir,
+                sagemaker_endpoint=self.sagemaker_endpoint,
+                types_dir=self.types_dir,
+            )
         deployed = deploy(session, self._plan, say=self.say)
         missing = missing_resource(session, stack) if thorough else None
         if missing is None:
