@@ -138,7 +138,7 @@ class Registry:
         try:
             self._journal.append(entry)
         except OSError as error:
-            # Memory is ahead of the disk now; only a new start can mend that.
+            # Memory is ahead of the disk now; only a new start can repair that.
             print(f"gustbed-registry: the journal cannot be written: {error}", file=sys.stderr)
             os._exit(1)
         if event is not None:

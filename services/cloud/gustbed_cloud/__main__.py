@@ -66,8 +66,8 @@ def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
         types_dir=load(SiteSettings).types_dir,
     )
-    if not deploy(session, plan, say=_say).changed:
-        _say(f"stack {settings.stack}: up to date")
+    if not deploy(session, plan, report=_print_line).changed:
+        _print_line(f"stack {settings.stack}: up to date")
 
 
 def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
@@ -75,7 +75,7 @@ def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
     outputs = stack_outputs(session, settings.stack)
     common = common_answer(session, outputs, load(IotSettings))
     made = enrol(session, outputs, common, settings.enrol_dir, options.thing)
-    _say(f"thing {options.thing}: {'enrolled' if made else 'was enrolled already'}")
+    _print_line(f"thing {options.thing}: {'enrolled' if made else 'was enrolled already'}")
 
 
 def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
@@ -85,7 +85,7 @@ def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
         iot=load(IotSettings),
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
         types_dir=load(SiteSettings).types_dir,
-        say=_say,
+        report=_print_line,
     )
     if not options.watch:
         provisioner.converge()
@@ -101,14 +101,14 @@ def _destroy(options: argparse.Namespace, settings: CloudSettings) -> None:
         question = f"Delete stack {settings.stack}, its devices and its artifacts? [y/N] "
         if not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
             raise GustbedError("destroy: not confirmed", "give --yes")
-    destroy(open_session(PATIENT), settings.stack, say=_say)
+    destroy(open_session(PATIENT), settings.stack, report=_print_line)
 
 
 def _health(_options: argparse.Namespace, settings: CloudSettings) -> None:
     print(json.dumps(check(open_session(), settings.stack, settings.enrol_dir)))
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     print(f"gustbed-cloud: {line}", flush=True)
 
 

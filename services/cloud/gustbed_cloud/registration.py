@@ -109,8 +109,8 @@ def _pass_gate(path: Path, manifest: Manifest, override: str) -> GateResult:
         return GateResult(passed=True)
     reason = "".join(sign for sign in " ".join(override.split()) if sign.isprintable())
     if not reason:
-        said = f"its quality gate says {gate[:200]!r}" if gate else "it names no quality gate"
-        raise GustbedError(f"{path}: {said}", "train it again, or give --despite-gate REASON")
+        refusal = f"its quality gate says {gate[:200]!r}" if gate else "it names no quality gate"
+        raise GustbedError(f"{path}: {refusal}", "train it again, or give --despite-gate REASON")
     if len(reason) > MAX_REASON:
         raise GustbedError(f"--despite-gate: {len(reason)} characters", f"use at most {MAX_REASON}")
     return GateResult(passed=False, detail=gate, override=reason)

@@ -1,11 +1,8 @@
-"""model_packager and job_creator: from an approved version to a rollout."""
+"""model_packager: from a decision to a signed release, on input that nobody has vouched for."""
 
 import base64
 import gzip
-import io
 import json
-import tarfile
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,72 +11,32 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from gustbed_cloud.approval_store import read_approvals
 from gustbed_core.approvals import ApprovalRecord, approval_key
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import Release, read_job_document
 from gustbed_core.package import sha256
 from gustbed_core.registrations import GateResult, Registration, registration_key
-from tests.unit.cloud.functions import CLOUD, ExistsError, FakeS3, load, load_from
+from tests.unit.cloud.functions import CLOUD, FakeS3, load_from
+from tests.unit.cloud.releases import (
+    BUCKET,
+    KEY_ID,
+    NAME,
+    RELEASED,
+    SOURCE,
+    VERSION,
+    FakeKms,
+    approval,
+    archive,
+    bucket,
+    job_of,
+    package,
+    packager,
+    run,
+    services,
+)
 
-packager, creator = load("model_packager"), load("job_creator")
 archives = load_from(CLOUD / "functions", "model_packager.archive")
-BUCKET, KEY_ID, REGION = "artifacts", "key-1", "eu-central-1"
-NAME, VERSION = "windturbine", "1.2.0"
-SOURCE = f"models/{NAME}/{VERSION}/package.tar.gz"
-RELEASED = f"releases/{NAME}/{VERSION}/package.tar.gz"
-
-
-class FakeKms:
-    def __init__(self) -> None:
-        self.private = ec.generate_private_key(ec.SECP256R1())
-
-    def sign(self, **request: Any) -> dict[str, bytes]:
-        assert request["KeyId"] == KEY_ID
-        assert request["MessageType"] == "DIGEST"
-        assert request["SigningAlgorithm"] == "ECDSA_SHA_256"
-        return {"Signature": self.private.sign(request["Message"], ec.ECDSA(Prehashed(SHA256())))}
-
-
-def archive(members: dict[str, bytes]) -> bytes:
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return gzip.compress(raw.getvalue())
-
-
-def package(name: str = "windturbine", version: str = "1.2.0") -> bytes:
-    manifest = json.dumps({"name": name, "version": version}).encode()
-    return archive({"manifest.json": manifest, "model.onnx": b"graph"})
-
-
-def approval(sequence: int = 1, **changes: Any) -> ApprovalRecord:
-    first = ApprovalRecord(
-        NAME, VERSION, sequence, "approved", "operator", "arn:ann", 1.0, "", GateResult(passed=True)
-    )
-    return replace(first, **changes)
-
-
-def bucket(*records: ApprovalRecord, data: bytes | None = None) -> FakeS3:
-    """An artifact bucket with a registered package and records about it."""
-    objects = {approval_key(record): record.to_json() for record in records}
-    return FakeS3(**{SOURCE: package() if data is None else data}, **objects)
-
-
-def services(s3: FakeS3, kms: FakeKms | None = None, sagemaker: Any = None) -> Any:
-    return packager.Services(s3, kms or FakeKms(), sagemaker, BUCKET, KEY_ID, REGION)
-
-
-def run(s3: FakeS3, record: ApprovalRecord, kms: FakeKms | None = None) -> dict[str, Any]:
-    """Let a record arrive."""
-    result: dict[str, Any] = packager.package(services(s3, kms), approval_key(record))
-    return result
-
-
-def job_of(record: ApprovalRecord) -> str:
-    return f"releases/{record.model}/{record.version}/{record.rollout}/job.json"
 
 
 def test_release_is_signed_and_the_job_document_comes_last() -> None:
@@ -174,8 +131,6 @@ def in_registry(
 
 def notice(s3: FakeS3, sagemaker: Any) -> tuple[str, list[ApprovalRecord]]:
     """Let the registry announce a change; returns the outcome and the records."""
-    from gustbed_cloud.approval_store import read_approvals
-
     outcome = packager.record_decision(services(s3, sagemaker=sagemaker), "arn:package", 7.0)
     return outcome["outcome"], read_approvals(s3, BUCKET, NAME)
 
@@ -201,7 +156,7 @@ def test_approval_in_the_registry_itself_means_to_serve() -> None:
 
 def test_version_that_an_earlier_gustbed_registered_can_be_approved_in_the_registry() -> None:
     s3 = bucket()
-    described = {
+    described: dict[str, Any] = {
         "ModelPackageDescription": "windturbine 1.2.0 (despite its quality gate: a trial)",
         "CustomerMetadataProperties": {"gate": "failed"},
     }
@@ -312,123 +267,3 @@ def test_oversized_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_package_outside_the_artifact_bucket_is_refused(url: str) -> None:
     with pytest.raises(GustbedError):
         notice(bucket(), in_registry(url=url))
-
-
-ENV = {
-    "THING_GROUP_ARN": "arn:aws:iot:eu-central-1:000000000000:thinggroup/gustbed-edges",
-    "PRESIGN_ROLE_ARN": "arn:aws:iam::000000000000:role/presign",
-    "ROLLOUT_PER_MINUTE": "60",
-    "ABORT_THRESHOLD_PERCENT": "20",
-    "ABORT_MINIMUM_THINGS": "2",
-    "TIMEOUT_MINUTES": "10",
-}
-
-
-class FakeIot:
-    exceptions = SimpleNamespace(ResourceAlreadyExistsException=ExistsError)
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, dict[str, Any]] = {}
-
-    def create_job(self, **request: Any) -> None:
-        if request["jobId"] in self.jobs:
-            raise ExistsError
-        self.jobs[request["jobId"]] = request
-
-
-def released(*records: ApprovalRecord) -> FakeS3:
-    s3 = bucket(*records)
-    for record in records:
-        run(s3, record)
-    return s3
-
-
-def test_job_goes_to_the_group_with_pace_timeout_and_abort() -> None:
-    record, iot = approval(), FakeIot()
-    s3 = released(record)
-    job_id = creator.create(BUCKET, job_of(record), s3, iot, ENV)
-    assert job_id == record.rollout
-    job = iot.jobs[job_id]
-    assert job["targets"] == [ENV["THING_GROUP_ARN"]]
-    assert job["document"] == s3.objects[job_of(record)].decode()
-    assert job["presignedUrlConfig"]["roleArn"] == ENV["PRESIGN_ROLE_ARN"]
-    assert job["jobExecutionsRolloutConfig"] == {"maximumPerMinute": 60}
-    assert job["timeoutConfig"] == {"inProgressTimeoutInMinutes": 10}
-    assert {row["failureType"] for row in job["abortConfig"]["criteriaList"]} == {
-        "FAILED",
-        "TIMED_OUT",
-    }
-
-
-def test_repeated_notification_creates_one_job() -> None:
-    record, iot = approval(), FakeIot()
-    s3 = released(record)
-    first = creator.create(BUCKET, job_of(record), s3, iot, ENV)
-    run(s3, record)  # the approval was announced twice too, and the signature differs
-    assert creator.create(BUCKET, job_of(record), s3, iot, ENV) == first
-    assert len(iot.jobs) == 1
-
-
-def test_every_approval_is_a_job_of_its_own() -> None:
-    records = [approval(1, role="shadow"), approval(2), approval(3), approval(4, rollback=True)]
-    s3, iot = released(*records), FakeIot()
-    jobs = [creator.create(BUCKET, job_of(record), s3, iot, ENV) for record in records]
-    assert jobs == [record.rollout for record in records]
-    assert len(set(jobs)) == 4
-
-
-def test_document_in_the_place_of_another_rollout_creates_no_job() -> None:
-    first, second, iot = approval(1), approval(2), FakeIot()
-    document = released(first).objects[job_of(first)]
-    with pytest.raises(GustbedError, match=f"says that it is {job_of(first)}"):
-        creator.create(BUCKET, job_of(second), FakeS3(**{job_of(second): document}), iot, ENV)
-    assert iot.jobs == {}
-
-
-def test_job_ids_differ_by_record_and_keep_to_what_iot_accepts() -> None:
-    record = approval(999_999, model="a" * 63, version="999999999.999999999.999999999")
-    ids = {
-        record.rollout,
-        replace(record, sequence=1).rollout,
-        replace(record, model="a" * 62).rollout,
-        replace(record, version="1.0.0").rollout,
-    }
-    assert len(ids) == 4
-    for job_id in ids:
-        assert 1 <= len(job_id) <= 64
-        assert job_id.replace("-", "").replace("_", "").isalnum()
-
-
-_RELEASE = '"name": "windturbine", "version": "1.2.0", "size": 1, "sha256": "0"'
-_REST = (
-    '"url": "", "signature": {"value": "", "key_id": ""}, "operation": "update_model", "schema": 1'
-)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"[]",
-        b'{"release": {}}',
-        b"x" * 40_000,
-        f'{{"release": {{{_RELEASE}}}, {_REST}}}',
-        f'{{"release": {{{_RELEASE}}}, {_REST}, "rollout": "../x"}}',
-        f'{{"release": {{{_RELEASE}}}, {_REST.replace("update_model", "format")}, "rollout": "r"}}',
-        f'{{"release": {{{_RELEASE}}}, {_REST.replace("1", "2")}, "rollout": "r"}}',
-        f'{{"release": {{{_RELEASE}, "role": "king"}}, {_REST}, "rollout": "r"}}',
-        f'{{"release": {{{_RELEASE.replace("1.2.0", "1.2.1")}}}, {_REST}, "rollout": "r"}}',
-    ],
-)
-def test_document_that_is_none_creates_no_job(text: bytes | str) -> None:
-    iot, key = FakeIot(), "releases/windturbine/1.2.0/r/job.json"
-    data = text if isinstance(text, bytes) else text.encode()
-    with pytest.raises(GustbedError, match="releases/windturbine"):
-        creator.create(BUCKET, key, FakeS3(**{key: data}), iot, ENV)
-    assert iot.jobs == {}
-
-
-def test_document_in_its_place_creates_one() -> None:
-    iot, key = FakeIot(), "releases/windturbine/1.2.0/r/job.json"
-    text = f'{{"release": {{{_RELEASE}}}, {_REST}, "rollout": "r"}}'
-    assert creator.create(BUCKET, key, FakeS3(**{key: text.encode()}), iot, ENV) == "r"
