@@ -16,6 +16,8 @@ from gustbed_core.approvals import (
 )
 from gustbed_core.errors import GustbedError
 
+Place = tuple[str, str]
+"""A record's key and the ETag of its content."""
 _ATTEMPTS = 10
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 """S3's codes for an object that is there already, or is being written by somebody else."""
@@ -25,20 +27,20 @@ def read_approvals(
     s3: Any,
     bucket: str,
     model: str = "",
-    known: MutableMapping[str, ApprovalRecord] | None = None,
+    known: MutableMapping[Place, ApprovalRecord] | None = None,
 ) -> list[ApprovalRecord]:
     """Return a model's records, or every model's, in order of their numbers.
 
-    ``known`` keeps by key what was read: records never change. Raises ``GustbedError`` naming a
-    damaged one.
+    ``known`` keeps what was read. Raises ``GustbedError`` naming a damaged one.
     """
     known = {} if known is None else known
-    keys = list(_keys(s3, bucket, approvals_prefix(model)))
-    for key in keys:
-        if key not in known:
+    places = list(_places(s3, bucket, approvals_prefix(model)))
+    for place in places:
+        if place not in known:
+            key, _ = place
             data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-            known[key] = approval_from_json(data, key)
-    return sorted((known[key] for key in keys), key=lambda record: record.sequence)
+            known[place] = approval_from_json(data, key)
+    return sorted((known[place] for place in places), key=lambda record: record.sequence)
 
 
 def add_approval(s3: Any, bucket: str, record: ApprovalRecord) -> ApprovalRecord:
@@ -73,7 +75,7 @@ def next_sequence(records: list[ApprovalRecord]) -> int:
     return max((record.sequence for record in records), default=0) + 1
 
 
-def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+def _places(s3: Any, bucket: str, prefix: str) -> Iterator[Place]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for row in page.get("Contents", []):
-            yield row["Key"]
+            yield row["Key"], row["ETag"]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from gustbed_cloud.approval_store import Place
 from gustbed_cloud.aws import Session, open_session
 from gustbed_cloud.outputs import Outputs, stack_outputs
 from gustbed_cloud.settings import CloudSettings
@@ -18,10 +19,9 @@ class Cloud:
 
     session: Session
     outputs: Outputs
-    approvals: dict[str, ApprovalRecord] = field(default_factory=dict)
-    """By key in the artifact bucket."""
+    approvals: dict[Place, ApprovalRecord] = field(default_factory=dict)
     registrations: dict[str, Registration] = field(default_factory=dict)
-    """By key there."""
+    """By key in the artifact bucket."""
     releases: dict[str, Release | None] = field(default_factory=dict)
     """By job; None for a job that rolls out no model."""
 

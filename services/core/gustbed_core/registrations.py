@@ -88,7 +88,10 @@ def earlier_registration(name: str, version: str, described: dict[str, Any]) -> 
     """
     properties = described.get("CustomerMetadataProperties") or {}
     reason = _OVERRIDE.search(described.get("ModelPackageDescription") or "")
-    gate = properties.get("gate", "")
+    detail = properties.get("gate", "")
+    gate = GateResult(passed=False, detail=detail, override=reason[1] if reason else "")
+    if detail == "passed":
+        gate = GateResult(passed=True)
     return Registration(
         name=name,
         version=version,
@@ -96,7 +99,7 @@ def earlier_registration(name: str, version: str, described: dict[str, Any]) -> 
         size=0,
         turbine_type=properties.get("turbine_type", ""),
         detector=properties.get("detector", ""),
-        gate=GateResult(gate == "passed", gate, reason[1] if reason else ""),
+        gate=gate,
         metrics=dict(_metrics(properties)),
     )
 

@@ -98,7 +98,7 @@ class FakeS3:
 
     def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
         keys = sorted(key for key in self.objects if key.startswith(Prefix))
-        return [{"Contents": [{"Key": key}]} for key in keys] or [{}]
+        return [{"Contents": [{"Key": key, "ETag": ""}]} for key in keys] or [{}]
 
 
 def queued(*bodies: object) -> dict[str, Any]:
