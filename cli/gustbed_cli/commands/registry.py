@@ -135,7 +135,7 @@ def _wait_for_rollout(cloud: operations.Cloud, approved: operations.ModelVersion
         executions = next(found, ())
         words = ", ".join(f"{e.thing} {e.status}" for e in executions) or "waiting for the job"
         if words != printed:
-            output.say(words)
+            output.report(words)
             printed = words
         if executions and all(e.status in FINAL for e in executions):
             failed = [e for e in executions if e.status != "SUCCEEDED"]

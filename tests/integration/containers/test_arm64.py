@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dotenv import dotenv_values
 
-from gustbed_cli.fleet import ROOT
+from tests.support.paths import ROOT
 from tests.support.compose import clean_environment, docker, image_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]

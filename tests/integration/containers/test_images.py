@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 
-from gustbed_cli.fleet import ROOT
+from tests.support.paths import ROOT
 from tests.support.compose import docker, image_of
 
 pytestmark = pytest.mark.docker

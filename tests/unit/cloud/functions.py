@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-CLOUD = Path(__file__).resolve().parents[3] / "services" / "cloud"
+CLOUD = Path(__file__).resolve().parents[3] / "services" / "cloud" / "gustbed_cloud"
 
 
 def load(name: str) -> ModuleType:
