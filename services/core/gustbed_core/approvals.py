@@ -23,6 +23,8 @@ SEQUENCE_PROPERTY = "approval"
 """Registry property of a version: the number of the record that its status is due to."""
 MAX_SEQUENCE = 999_999
 Decision = Literal["approved", "rejected"]
+_DECISIONS: dict[str, Decision] = {"Approved": "approved", "Rejected": "rejected"}
+"""By SageMaker's status."""
 Source = Literal["operator", "registry"]
 """Whether it was decided with Gustbed's tools, or in the registry itself."""
 
@@ -98,7 +100,7 @@ def decided_elsewhere(
     ``status`` and ``pointer`` (``SEQUENCE_PROPERTY``, else 0) are the registry's of a version,
     ``records`` the version's.
     """
-    decision: Decision | None = {"Approved": "approved", "Rejected": "rejected"}.get(status)  # type: ignore[assignment]
+    decision = _DECISIONS.get(status)
     own = max((each.sequence for each in records if each.source == "operator"), default=0)
     if decision is None or pointer != own:
         # Our own decision is on its way to the registry, or records were lost.

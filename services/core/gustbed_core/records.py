@@ -1,9 +1,8 @@
 """Typed records out of JSON, checked with the standard library alone: Lambda has no other."""
 
 import dataclasses
-import types
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from gustbed_core.errors import GustbedError
 
@@ -21,8 +20,8 @@ class RecordError(GustbedError):
 def read_record(cls: type[T], content: object, field: str = "") -> T:
     """Make a dataclass of decoded JSON; fields that it does not know are ignored.
 
-    Takes ``str``, ``int``, ``float``, ``bool``, ``Literal``, ``X | None``, ``dict[str, X]`` and
-    dataclasses of these. Raises ``RecordError`` for a field that is missing or of another type.
+    Takes ``str``, ``int``, ``float``, ``bool``, ``Literal``, ``dict[str, X]`` and dataclasses of
+    these. Raises ``RecordError`` for a field that is missing or of another type.
     """
     if not isinstance(content, Mapping):
         raise RecordError(f"{field or cls.__name__} is not an object")
@@ -41,11 +40,6 @@ def _convert(wanted: Any, value: object, name: str) -> Any:
     origin = get_origin(wanted)
     if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
         return read_record(wanted, value, name)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in get_args(wanted):
-            return None
-        (inner,) = (each for each in get_args(wanted) if each is not type(None))
-        return _convert(inner, value, name)
     if origin is dict and isinstance(value, Mapping):
         return {str(key): _convert(get_args(wanted)[1], each, name) for key, each in value.items()}
     if wanted is float and type(value) in (int, float):
