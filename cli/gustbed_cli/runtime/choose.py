@@ -33,7 +33,7 @@ def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:
     if reason is None:
         return DockerRuntime(fleet)
     if asked == "docker":
-        raise GustbedError(f"RUNTIME=docker: {reason.what}", reason.mend)
+        raise GustbedError(f"RUNTIME=docker: {reason.what}", reason.remedy)
     say(f"running as local processes ({reason.what})")
     return ProcessRuntime(fleet)
 

@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import uuid4
 
 from gustbed_core.codec import decoder
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import EventKind
 
 SCHEMA = 1
 
@@ -35,7 +35,7 @@ class Command:
     """
 
     action: Action
-    kind: Violation | None = None
+    kind: EventKind | None = None
     severity: float = 1.0
     ramp: float = 0.0
     id: str = field(default_factory=lambda: str(uuid4()))

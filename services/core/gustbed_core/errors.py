@@ -4,13 +4,13 @@
 class GustbedError(Exception):
     """A failure that a person can mend.
 
-    ``what`` names the file, field or variable; ``mend`` says what to do about it.
+    ``what`` names the file, field or variable; ``remedy`` says what to do about it.
     """
 
-    def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(f"{what}: {mend}" if mend else what)
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}: {remedy}" if remedy else what)
         self.what = what
-        self.mend = mend
+        self.remedy = remedy
 
 
 class PayloadError(GustbedError):

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import EventKind
 
 SCHEMA = 1
 
@@ -36,7 +35,7 @@ class Verdict:
     state: VerdictState
     score: float | None
     ratios: dict[str, float]
-    violations: list[Violation]
+    violations: list[EventKind]
     model: ModelRef | None
     schema: int = SCHEMA
 
@@ -52,7 +51,7 @@ class AnomalyEvent:
     site: str
     thing: str
     turbine: str
-    kind: Violation
+    kind: EventKind
     opened: float
     closed: float | None
     peak_score: float
@@ -64,18 +63,15 @@ class AnomalyEvent:
 
 @dataclass(frozen=True, slots=True)
 class TelemetrySummary:
-    """A turbine's means over a few seconds, for the cloud.
+    """What a turbine measured over a few seconds, for the cloud; ``t`` is its end (Unix seconds).
 
-    ``vibration`` is the root mean square of the acceleration's change, in counts.
+    ``values`` are the aggregates of the turbine type, by name.
     """
 
     turbine: str
+    type: str
     t: float
-    voltage: float
-    rps: float
-    wind_speed_rps: float
-    vibration: float
-    gearboxtemp: float
+    values: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +126,9 @@ class LogBatch:
 
 @dataclass(frozen=True, slots=True)
 class TurbineStatus:
-    """A turbine as its edge sees it. ``lost``, ``duplicate`` and ``reordered`` count blocks."""
+    """A turbine as its edge sees it. ``lost``, ``duplicate`` and ``reordered`` count blocks;
+    ``type`` is empty until its first block has come.
+    """
 
     id: str
     state: Literal["ok", "anomaly", "warming", "unknown", "silent"]
@@ -139,13 +137,13 @@ class TurbineStatus:
     duplicate: int
     reordered: int
     score: float | None
-    violations: list[Violation]
-    type: str = MINI
+    violations: list[EventKind]
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A challenger beside the serving model: verdicts that both gave, and how they agreed.
+    """A shadow model beside the serving one: verdicts that both gave, and how they agreed.
 
     ``both`` and ``neither`` count the verdicts that both, or none, call an anomaly.
     """
@@ -155,16 +153,16 @@ class Comparison:
     both: int = 0
     neither: int = 0
     only_serving: int = 0
-    only_challenger: int = 0
+    only_shadow: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The edge's summary of itself, retained. ``t`` is its Unix time in seconds.
 
-    ``models`` and ``challengers`` are by turbine type; ``model`` is the miniature's, or else the
-    first. ``rejected`` counts quarantined payloads by reason; ``buffered`` counts uplink messages
-    that wait for the cloud; ``update`` is the running model update, if any.
+    ``models`` and ``shadow_models`` are by turbine type; ``model`` is the first that serves.
+    ``rejected`` counts quarantined payloads by reason; ``buffered`` counts uplink messages that
+    wait for the cloud; ``update`` is the running model update, if any.
     """
 
     site: str
@@ -177,7 +175,7 @@ class Heartbeat:
     buffered: int = 0
     update: str | None = None
     models: dict[str, ModelRef] = field(default_factory=dict)
-    challengers: dict[str, Comparison] = field(default_factory=dict)
+    shadow_models: dict[str, Comparison] = field(default_factory=dict)
     schema: int = SCHEMA
 
 

@@ -12,9 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.channels import CHANNEL_NAMES
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
 
 Op = Literal["value", "difference", "turn", "roll", "pitch", "yaw"]
 """How a feature follows from its channels.
@@ -132,27 +130,3 @@ def _from_mean_heading(
     c, s = np.cos(mean), np.sin(mean)
     relative: NDArray[np.floating] = np.arctan2(sine * c - cosine * s, cosine * c + sine * s)
     return relative
-
-
-_QUATERNION = ("qw", "qx", "qy", "qz")
-FEATURES: tuple[Feature, ...] = (
-    Feature("roll", "rad", "roll", _QUATERNION),
-    Feature("pitch", "rad", "pitch", _QUATERNION),
-    Feature("yaw", "rad", "yaw", _QUATERNION),
-    Feature("wind_speed_rps", "1/s"),
-    Feature("rps", "1/s"),
-    Feature("voltage", "count"),
-)
-"""The miniature's features, those of the reference systems."""
-FEATURE_NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
-FEATURES_OF: dict[Violation, tuple[str, ...]] = {
-    Violation.VIBRATION: ("roll", "pitch", "yaw"),
-    Violation.ROTATION: ("wind_speed_rps", "rps"),
-    Violation.VOLTAGE: ("voltage",),
-}
-"""Which of the miniature's features speak for which violation."""
-
-
-def engineer(windows: NDArray[np.floating]) -> NDArray[np.float32]:
-    """A miniature's channels (n, channels, time) to ``FEATURES`` (n, features, time)."""
-    return Engineer(FEATURES, CHANNEL_NAMES)(windows)

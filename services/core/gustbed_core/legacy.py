@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_core.errors import PayloadError
 
 FIELDS: tuple[str, ...] = (
@@ -31,7 +30,8 @@ FIELDS: tuple[str, ...] = (
     "gas",
 )
 _INTEGERS = frozenset({"millis", "freeMemory", "voltage", "ax", "ay", "az"})
-_POSITIONS = tuple(FIELDS.index(channel.name) for channel in CHANNELS)
+CHANNELS: tuple[str, ...] = FIELDS[2:]
+"""The fields that are sensor channels, those of turbine type ``mini``."""
 
 
 def format_record(millis: int, free_memory: int, sample: Mapping[str, float]) -> str:
@@ -56,10 +56,9 @@ def parse_record(text: str) -> tuple[int, NDArray[np.float64]]:
         raise PayloadError("malformed", str(error)) from error
     if not np.isfinite(numbers).all():
         raise PayloadError("non_finite", "NaN or infinity in the record")
-    sample = np.array([numbers[position] for position in _POSITIONS])
-    return int(numbers[0]), sample
+    return int(numbers[0]), np.array(numbers[2:])
 
 
 def sample_as_mapping(sample: NDArray[np.float64]) -> dict[str, float]:
     """Name the values of one sample that is in the order of ``CHANNELS``."""
-    return {name: float(sample[i]) for name, i in CHANNEL_INDEX.items()}
+    return dict(zip(CHANNELS, sample.tolist(), strict=True))

@@ -25,18 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.features import Engineer, Feature
+from gustbed_core.features import Engineer
+from gustbed_core.signals import Signals
 from gustbed_core.topics import level
-from gustbed_core.violations import Violation
 
 SCHEMA = 2
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
 MAX_MEMBER_BYTES = 128 * 1024 * 1024
+MAX_TRAILER_BYTES = 64 * 1024
 MAX_WINDOW, MAX_FEATURES, MAX_CHANNELS = 20_000, 256, 1024
 MANIFEST, MODEL, GOLDEN, CARD = "manifest.json", "model.onnx", "golden.npz", "card.md"
 _MEMBERS = (MANIFEST, MODEL, GOLDEN, CARD)
 INPUT, SCORE, RATIO = "window", "score", "ratio"
 _SEMVER = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
@@ -47,27 +49,6 @@ class PackageError(GustbedError):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelSpec:
-    """A sensor channel that the model's features are made of."""
-
-    name: str
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """From ratios to events: how verdicts are smoothed, and how many open and close an event.
-
-    ``smooth`` is the number of verdicts over which ratios are averaged, newest included;
-    ``open_after`` violating verdicts in a row open an event, ``close_after`` normal ones close it.
-    """
-
-    open_after: int = 4
-    close_after: int = 10
-    smooth: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,45 +65,25 @@ class Distribution:
 QUANTILES: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-@dataclass(frozen=True)
-class Manifest:
+@dataclass(frozen=True, kw_only=True)
+class Manifest(Signals):
     """What a package says of itself.
 
-    It serves turbines of ``turbine_type``, whose blocks hold ``channels`` at least. ``window``
-    and ``step`` count samples at ``sample_rate_hz``. ``thresholds`` (by feature, in the graph's
-    score unit) are for people: the graph already divides by them. ``violations`` maps each kind
-    that the model can find to the features that speak for it. ``reference`` says how features
-    were distributed in training. ``checksums`` are SHA-256 in hex.
+    It serves turbines of ``turbine_type``, whose blocks hold ``channels`` at least. ``thresholds``
+    (by feature, in the graph's score unit) are for people: the graph already divides by them.
+    ``reference`` says how features were distributed in training. ``checksums`` are SHA-256 in hex.
     """
 
     name: str
     version: str
     created: str
-    turbine_type: str
     detector: str
-    channels: list[ChannelSpec]
-    features: list[Feature]
-    sample_rate_hz: float
-    window: int
-    step: int
     thresholds: dict[str, float]
-    violations: dict[Violation, list[str]]
-    decision: Decision = Decision()
     reference: dict[str, Distribution] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     training: dict[str, str] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
-
-    @property
-    def channel_names(self) -> tuple[str, ...]:
-        """In the order that ``Engineer`` is to be given."""
-        return tuple(channel.name for channel in self.channels)
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """In the order of the graph's input and outputs."""
-        return tuple(feature.name for feature in self.features)
 
 
 @dataclass(frozen=True)
@@ -228,6 +189,9 @@ def _read_members(data: bytes) -> dict[str, bytes]:
                     raise PackageError("bad_archive", f"{info.name}: not a file of sensible size")
                 extracted = archive.extractfile(info)
                 members[info.name] = extracted.read() if extracted else b""
+            # To the end, where the checksum is; what follows the archive is a few blocks of zeros.
+            if len(unpacked.read(MAX_TRAILER_BYTES + 1)) > MAX_TRAILER_BYTES:
+                raise PackageError("bad_archive", "more in it than its members")
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise PackageError("bad_archive", f"not a readable package: {error}") from error
     missing = set(_MEMBERS) - members.keys()
@@ -276,6 +240,8 @@ def _check_signals(manifest: Manifest) -> None:
 def _check_violations(manifest: Manifest) -> None:
     names = set(manifest.feature_names)
     for kind, features in manifest.violations.items():
+        if not _KIND.fullmatch(kind):
+            raise PackageError("bad_manifest", f"violation {kind[:40]!r}: use a-z, 0-9 and '_'")
         if not features or not set(features) <= names:
             raise PackageError("bad_manifest", f"violation {kind}: unknown or no features")
     silent = names.difference(*manifest.violations.values())

@@ -25,6 +25,10 @@ class SiteSettings(BaseSettings):
     site: str = Field("site-1", description="name of the site, one MQTT topic level")
     turbines: int = Field(6, ge=1, le=10_000, description="turbines wt01, wt02, …")
 
+    types_dir: Path | None = Field(
+        None, description="a folder of turbine types of your own, one YAML file each"
+    )
+
     @field_validator("site")
     @classmethod
     def _one_level(cls, value: str) -> str:

@@ -49,9 +49,9 @@ def verdict(site: str, turbine: str) -> str:
     return f"{ROOT}/{site}/{turbine}/verdict"
 
 
-def challenger(site: str, turbine: str) -> str:
+def shadow_verdict(site: str, turbine: str) -> str:
     """The verdicts of a model that runs in shadow beside the serving one."""
-    return f"{ROOT}/{site}/{turbine}/challenger"
+    return f"{ROOT}/{site}/{turbine}/shadow-verdict"
 
 
 def event(site: str, turbine: str) -> str:

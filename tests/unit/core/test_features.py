@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
-from gustbed_core.features import FEATURE_NAMES, Engineer, Feature, engineer
+from gustbed_core.features import Engineer, Feature
+from gustbed_core.turbine_types import load_type
+
+MINI = load_type("mini")
+CHANNEL_NAMES = MINI.channel_names
+CHANNEL_INDEX = {name: i for i, name in enumerate(CHANNEL_NAMES)}
+FEATURE_NAMES = MINI.schema.feature_names
+engineer = Engineer(MINI.schema.features, CHANNEL_NAMES)
 
 
 def quaternion_windows(roll: float, pitch: float, yaw: NDArray[np.float64]) -> NDArray[np.float64]:

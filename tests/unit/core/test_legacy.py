@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gustbed_core import legacy
-from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
 from gustbed_core.errors import PayloadError
+from gustbed_core.turbine_types import load_type
 
 
 def test_p3_a_record_of_the_reference_firmware_is_read() -> None:
@@ -13,7 +13,7 @@ def test_p3_a_record_of_the_reference_firmware_is_read() -> None:
     record = f"{motion},31.2,21.5,40.1,1013.2,0.9"
     millis, sample = legacy.parse_record(record)
     assert millis == 1000
-    named = dict(zip(CHANNEL_NAMES, sample, strict=True))
+    named = dict(zip(legacy.CHANNELS, sample, strict=True))
     assert named["rps"] == 1.5
     assert named["wind_speed_rps"] == 2.25
     assert named["voltage"] == 44
@@ -22,9 +22,9 @@ def test_p3_a_record_of_the_reference_firmware_is_read() -> None:
 
 
 def test_a_sample_survives_the_record_to_its_two_decimals() -> None:
-    sample = np.round(np.random.default_rng(2).uniform(0, 9, len(CHANNEL_NAMES)), 2)
+    sample = np.round(np.random.default_rng(2).uniform(0, 9, len(legacy.CHANNELS)), 2)
     for name in ("voltage", "ax", "ay", "az"):
-        sample[CHANNEL_INDEX[name]] = round(sample[CHANNEL_INDEX[name]])
+        sample[legacy.CHANNELS.index(name)] = round(sample[legacy.CHANNELS.index(name)])
     text = legacy.format_record(50, 1024, legacy.sample_as_mapping(sample))
     assert len(text.split(",")) == 20
     millis, back = legacy.parse_record(text)
@@ -46,3 +46,7 @@ def test_t5_a_bad_record_is_refused_with_its_reason(text: str, reason: str) -> N
     with pytest.raises(PayloadError) as caught:
         legacy.parse_record(text)
     assert caught.value.reason == reason
+
+
+def test_the_record_has_the_channels_of_the_miniature_in_its_order() -> None:
+    assert load_type("mini").channel_names == legacy.CHANNELS

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_core.channels import CHANNELS
-from gustbed_core.features import FEATURES, FEATURES_OF, Feature
+from gustbed_core.event_kinds import KNOWN, VOLTAGE
+from gustbed_core.features import Feature
 from gustbed_core.package import (
-    ChannelSpec,
     Manifest,
     Package,
     PackageError,
@@ -20,7 +19,10 @@ from gustbed_core.package import (
     version_key,
     write_package,
 )
-from gustbed_core.violations import Violation
+from gustbed_core.turbine_types import load_type
+
+SCHEMA = load_type("mini").schema
+FEATURES = SCHEMA.features
 
 
 def package() -> Package:
@@ -30,13 +32,13 @@ def package() -> Package:
         created="2026-01-01T00:00:00Z",
         turbine_type="mini",
         detector="none",
-        channels=[ChannelSpec(c.name, c.unit) for c in CHANNELS],
-        features=list(FEATURES),
+        channels=SCHEMA.channels,
+        features=FEATURES,
         sample_rate_hz=20,
         window=100,
         step=10,
         thresholds={f.name: 1.0 for f in FEATURES},
-        violations={kind: list(names) for kind, names in FEATURES_OF.items()},
+        violations=SCHEMA.violations,
     )
     return Package(
         manifest,
@@ -112,7 +114,7 @@ def test_features_that_cannot_be_computed_are_refused(
     tmp_path: Path, features: list[Feature], says: str
 ) -> None:
     good = package()
-    other = replace(good.manifest, features=features)
+    other = replace(good.manifest, features=tuple(features))
     data = write_package(replace(good, manifest=other), tmp_path / "a.tar.gz")
     with pytest.raises(PackageError, match=says) as caught:
         read_package(data)
@@ -123,8 +125,9 @@ def test_features_that_cannot_be_computed_are_refused(
     "changes",
     [
         {"violations": {}},
-        {"violations": {Violation.VOLTAGE: ["voltage"]}},
-        {"violations": {kind: ["gossip"] for kind in Violation}},
+        {"violations": {VOLTAGE: ("voltage",)}},
+        {"violations": dict.fromkeys(KNOWN, ("gossip",))},
+        {"violations": SCHEMA.violations | {"Not a name": ("rps",)}},
         {"thresholds": {}},
         {"thresholds": {f.name: 0.0 for f in FEATURES}},
     ],

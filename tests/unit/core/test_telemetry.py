@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gustbed_core.channels import CHANNEL_NAMES
 from gustbed_core.codec import MAX_PAYLOAD_BYTES, Encoding, encode
 from gustbed_core.errors import PayloadError
-from gustbed_core.telemetry import Block, Samples, block_from_samples, decode_block
+from gustbed_core.telemetry import MINI, Block, Samples, block_from_samples, decode_block
+
+NAMES = ("rps", "voltage", "gas")
 
 
 def samples(count: int = 10) -> Samples:
-    values = np.random.default_rng(1).normal(size=(len(CHANNEL_NAMES), count))
-    return Samples("wt01", "boot", 3, 1_700_000_000.0, 0.05, values)
+    values = np.random.default_rng(1).normal(size=(len(NAMES), count))
+    return Samples("wt01", "boot", 3, 1_700_000_000.0, 0.05, values, "pump", NAMES)
 
 
 def wire(**changes: object) -> bytes:
@@ -29,11 +30,13 @@ def test_a_block_survives_the_wire_bit_for_bit(encoding: Encoding) -> None:
     received = decode_block(encode(block_from_samples(sent), encoding))
     assert np.array_equal(received.values, sent.values)
     assert (received.turbine, received.boot, received.seq) == ("wt01", "boot", 3)
+    assert (received.type, received.names) == ("pump", NAMES)
     assert received.end == pytest.approx(1_700_000_000.45)
 
 
 def test_the_schema_of_the_wire_is_pinned() -> None:
-    assert list(json.loads(wire())) == ["schema", "turbine", "boot", "seq", "t0", "dt", "columns"]
+    fields = ["schema", "turbine", "boot", "seq", "t0", "dt", "columns", "type"]
+    assert list(json.loads(wire())) == fields
     assert json.loads(wire())["schema"] == 1
 
 
@@ -52,7 +55,6 @@ def columns(**changes: list[float]) -> dict[str, list[float]]:
         (wire(seq=-1), "wrong_fields"),
         (wire(dt=0.0), "wrong_fields"),
         (wire(columns=columns(rps=[1.0])), "wrong_fields"),
-        (wire(columns=columns(extra=[1.0] * 10)), "wrong_fields"),
         (wire(columns={}), "wrong_fields"),
         (wire(columns=columns(rps=["a"] * 10)), "wrong_fields"),  # type: ignore[list-item]
         (b"{" + b" " * MAX_PAYLOAD_BYTES + b"}", "oversized"),
@@ -76,3 +78,9 @@ def test_t5_msgpack_cannot_smuggle_in_what_json_cannot_say(bad: float) -> None:
 def test_s5_no_bytes_whatever_raise_anything_but_a_payload_error(payload: bytes) -> None:
     with pytest.raises(PayloadError):
         decode_block(payload)
+
+
+def test_a_block_that_names_no_type_is_a_miniatures() -> None:
+    block = json.loads(wire())
+    del block["type"]
+    assert decode_block(json.dumps(block).encode()).type == MINI

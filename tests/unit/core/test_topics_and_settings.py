@@ -41,7 +41,7 @@ def test_a_wrong_setting_is_named_by_its_variable(
     with pytest.raises(GustbedError) as caught:
         load(SiteSettings)
     assert caught.value.what == variable
-    assert value in caught.value.mend
+    assert value in caught.value.remedy
 
 
 def test_turbines_and_thing_follow_from_the_site(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_no_recording_at_all_says_nothing() -> None:
 def test_unlabelled_recordings_are_refused_where_labels_are_needed() -> None:
     with pytest.raises(GustbedError, match="site-7: no labels") as raised:
         _evaluate(part("....", labelled=False, name="site-7"))
-    assert "label column" in raised.value.mend
+    assert "label column" in raised.value.remedy
 
 
 def test_unlabelled_recordings_tell_only_of_false_alarms_where_that_will_do() -> None:

@@ -85,7 +85,7 @@ def test_a_bad_value_is_named_by_file_line_and_column(tmp_path: Path, text: str)
     with pytest.raises(GustbedError, match=r"bad\.csv: line 8, column voltage: ") as caught:
         read_recording(path)
     assert "\n" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _import(foreign: Foreign, mapped: MapFile, schema: Schema) -> _Imported:
         if error.channel is not None:
             column = names[error.channel]
         where = f"{foreign.file}: row {error.row}" + (f", column {column!r}" if column else "")
-        raise GustbedError(f"{where}: {error.what}", error.mend) from error
+        raise GustbedError(f"{where}: {error.what}", error.remedy) from error
     _check_constant(foreign, even, mapped, schema)
     _check_length(foreign, even, schema)
     return _Imported(_name(foreign), foreign, even, _fit(foreign.rows, even, mapped, schema))

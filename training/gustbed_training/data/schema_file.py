@@ -126,7 +126,7 @@ def schema_of(part: SignalsPart, channels: dict[str, str], where: str) -> Schema
     try:
         Engineer(features, list(channels))
     except GustbedError as error:
-        raise GustbedError(f"{where}: {error.what}", error.mend or "name it in channels") from error
+        raise GustbedError(f"{where}: {error.what}", error.remedy or "name it in channels") from error
     window, step = _window(part, where), _step(part, where)
     return Schema(
         part.turbine_type,
