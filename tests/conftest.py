@@ -1,9 +1,12 @@
-"""For every layer: the order of layers, and loud words about what was skipped."""
+"""For every layer: order and sharing among workers, coverage, and loud words about skips."""
 
+import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import coverage
 import pytest
 from playwright.sync_api import Browser
 
@@ -13,9 +16,30 @@ LAYERS = ("unit", "integration", "browser", "e2e")
 NO_SKIP = "GUSTBED_NO_SKIP"
 
 
+def pytest_configure() -> None:
+    """One thread per numeric library: on busy cores their threads mostly wait for each other."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick layers first, so that a simple mistake shows in seconds."""
-    items.sort(key=lambda item: _layer(item.path))
+    """Quick layers first, so that a simple mistake shows in seconds; what shares, together.
+
+    What needs Docker comes before all: it takes longest, and one worker does it alone.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: (item.get_closest_marker("docker") is None, _layer(item.path)))
+
+
+def _group(item: pytest.Item) -> str:
+    """Which tests share fixtures that are dear, and so run on one worker."""
+    if item.get_closest_marker("docker"):
+        return "docker"
+    fixtures = getattr(item, "fixturenames", ())
+    for shared in ("own_fleet", "fleet", "browser"):
+        if shared in fixtures:
+            return shared
+    return str(item.path.relative_to(Path(__file__).parent))
 
 
 def _layer(path: Path) -> int:
@@ -24,7 +48,11 @@ def _layer(path: Path) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was skipped and why, so that nobody takes a partial run for a whole one."""
+    """Say what was covered, and what was skipped and why: a partial run is no whole one."""
+    if terminalreporter.config.getoption("cov_source", None):
+        terminalreporter.section("lines run in this process, by package")
+        for line in _covered():
+            terminalreporter.write_line(line)
     skipped = terminalreporter.getreports("skipped")
     if not skipped:
         return
@@ -35,6 +63,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reasons[reason] = reasons.get(reason, 0) + 1
     for reason, count in sorted(reasons.items()):
         terminalreporter.write_line(f"{count:4d} × {reason.removeprefix('Skipped: ')}")
+
+
+def _covered() -> Iterator[str]:
+    measured = coverage.Coverage()
+    measured.load()
+    for package in measured.get_option("run:source_pkgs"):
+        with suppress(coverage.exceptions.NoDataError):
+            percent = measured.report(include=[f"*/{package}/*"], file=io.StringIO())
+            yield f"{percent:5.1f} %  {package}"
 
 
 @pytest.hookimpl(trylast=True)

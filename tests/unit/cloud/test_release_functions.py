@@ -42,7 +42,7 @@ def archive(members: dict[str, bytes]) -> bytes:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
-    return gzip.compress(raw.getvalue())
+    return gzip.compress(raw.getvalue(), mtime=0)
 
 
 def package(name: str = "windturbine", version: str = "1.2.0") -> bytes:
@@ -164,7 +164,7 @@ def test_version_that_was_a_shadow_with_other_bytes_is_refused() -> None:
         b"",
         b"not gzip",
         package()[:-30],
-        gzip.compress(b"not tar"),
+        gzip.compress(b"not tar", mtime=0),
         archive({"model.onnx": b"graph"}),
         archive({"manifest.json": b"{"}),
         archive({"manifest.json": b"[]"}),
