@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 from tests.support.chromium import chromium, chromium_path
 
 LAYERS = ("unit", "integration", "browser", "e2e")
+PACKAGES = ("core", "broker", "twin", "edge", "cloud", "training", "dashboard", "cli")
 NO_SKIP = "GUSTBED_NO_SKIP"
 
 
@@ -50,7 +51,7 @@ def _layer(path: Path) -> int:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was covered, and what was skipped and why: a partial run is no whole one."""
     if terminalreporter.config.getoption("cov_source", None):
-        terminalreporter.section("lines run in this process, by package")
+        terminalreporter.section("coverage: lines that the tests' own processes ran")
         for line in _covered():
             terminalreporter.write_line(line)
     skipped = terminalreporter.getreports("skipped")
@@ -68,9 +69,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _covered() -> Iterator[str]:
     measured = coverage.Coverage()
     measured.load()
-    for package in measured.get_option("run:source_pkgs"):
+    for package in PACKAGES:
         with suppress(coverage.exceptions.NoDataError):
-            percent = measured.report(include=[f"*/{package}/*"], file=io.StringIO())
+            percent = measured.report(include=[f"*/gustbed_{package}/*"], file=io.StringIO())
             yield f"{percent:5.1f} %  {package}"
 
 
