@@ -22,13 +22,16 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep on one worker what shares."""
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick layers first, so that a simple mistake shows in seconds; what shares, together.
+    """Quick layers first, so that a simple mistake shows in seconds.
 
     What needs Docker comes before all: it takes longest, and one worker does it alone.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=lambda item: (item.get_closest_marker("docker") is None, _layer(item.path)))
 
 

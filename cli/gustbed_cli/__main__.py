@@ -1,6 +1,8 @@
 """``gustbed``: exit codes 0 done, 1 failed, 2 wrong usage."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -9,7 +11,6 @@ from gustbed_core.errors import GustbedError
 
 app = typer.Typer(
     name="gustbed",
-    help="A wind farm, its edge ML and its cloud, on one laptop.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -27,6 +28,22 @@ app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(bench.app, name="bench")
 app.add_typer(twin.app, name="twin")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gustbed {version('gustbed-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """A wind farm, its edge ML and its cloud, on one laptop."""
 
 
 def main() -> None:

@@ -11,13 +11,14 @@ from dotenv import dotenv_values
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from gustbed_cli.checkout import base_folder
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings, SiteSettings, load, section
 
 Runtime = Literal["process", "docker"]
 Target = Literal["local", "aws"]
 
-ROOT = Path(__file__).resolve().parents[2]
+TARGETS = Path(__file__).with_name("targets")
 OPERATOR = "operator"
 _LOCAL_HOST = "127.0.0.1"
 
@@ -33,12 +34,26 @@ class FleetSettings(BaseSettings):
     target: Target | None = Field(None, description="local emulator or AWS")
 
 
+class FarmSettings(BaseSettings):
+    """What the twin of this fleet simulates, as far as the command line needs to know."""
+
+    model_config = section("GUSTBED_TWIN_")
+
+    type: str = Field("mini", description="turbine type: a name, or the path of its YAML file")
+
+
 class PlaceSettings(BaseSettings):
     """Where the fleet keeps its state, and the ports it takes on this machine."""
 
     model_config = section("GUSTBED_")
 
-    home: Path = Field(ROOT / ".gustbed", description="folder of keys, models, logs and buffers")
+    home: Path = Field(
+        default_factory=lambda: base_folder() / ".gustbed",
+        description="folder of keys, models, logs and buffers",
+    )
+    emulator_python: Path | None = Field(
+        None, description="Python that has the AWS emulator; an environment is made if not given"
+    )
     port_mqtt: int = Field(1883, ge=1, le=65535)
     port_edge: int = Field(8070, ge=1, le=65535)
     port_aws: int = Field(4566, ge=1, le=65535)
@@ -107,6 +122,11 @@ class Fleet:
             inherited = {k: v for k, v in inherited.items() if not _is_aws_identity(k)}
         return {**inherited, **self._own_variables(), **target_variables(self.target, self.place)}
 
+    def types_variable(self) -> dict[str, str]:
+        """Where a person's own turbine types lie, for services that run in another folder."""
+        folder = self.site.types_dir
+        return {} if folder is None else {"GUSTBED_TYPES_DIR": str(folder.resolve())}
+
     def _own_variables(self) -> dict[str, str]:
         home, place = self.home, self.place
         enrol = str(self.enrol_dir)
@@ -114,6 +134,7 @@ class Fleet:
             "GUSTBED_HOME": str(home),
             "GUSTBED_SITE": self.site.site,
             "GUSTBED_TURBINES": str(self.site.turbines),
+            **self.types_variable(),
             "GUSTBED_STACK": place.stack,
             "GUSTBED_MQTT_HOST": _LOCAL_HOST,
             "GUSTBED_MQTT_PORT": str(place.port_mqtt),
@@ -135,9 +156,7 @@ class Fleet:
 
 def target_variables(target: Target, place: PlaceSettings) -> dict[str, str]:
     """The variables of ``targets/<target>.env``, with this fleet's ports filled in."""
-    path = ROOT / "targets" / f"{target}.env"
-    if not path.is_file():
-        raise GustbedError(str(path), "missing: restore it from the repository")
+    path = TARGETS / f"{target}.env"
     ports = {
         "GUSTBED_PORT_AWS": str(place.port_aws),
         "GUSTBED_PORT_REGISTRY": str(place.port_registry),

@@ -13,9 +13,9 @@ _err = Console(stderr=True, highlight=False)
 _out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     """One line of progress, on stderr."""
-    _err.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim] {text}")
+    _err.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim] {text}", soft_wrap=True)
 
 
 def emit_json(value: object) -> None:

@@ -1,14 +1,40 @@
-"""Installs what a command needs and the fleet does not."""
+"""Installs what a command needs and the fleet does not, or says which package has it."""
 
 import subprocess
 import sys
+from importlib.util import find_spec
+from typing import Literal
 
-from gustbed_cli.fleet import ROOT
+from gustbed_cli.checkout import find_checkout
 from gustbed_core.errors import GustbedError
 
+Group = Literal["twin", "train", "dev"]
+NEEDED: dict[Group, tuple[tuple[str, ...], str]] = {
+    "twin": (
+        ("numba", "pyarrow", "floris", "matplotlib"),
+        "gustbed-cli[twin]",
+    ),
+    "train": (("gustbed_training",), "gustbed-cli[train]"),
+}
+"""By group: the modules that its commands import, and the package that brings them.
 
-def ensure(group: str) -> None:
-    """Run ``scripts/setup <group>``; nothing happens if it is there already."""
-    done = subprocess.run([str(ROOT / "scripts" / "setup"), group], check=False, stdout=sys.stderr)
+Nothing needs ``dev`` outside a checkout."""
+
+
+def ensure(group: Group) -> None:
+    """Run a checkout's ``scripts/setup <group>``; nothing happens if it is there already.
+
+    Installed from wheels, this only looks. Raises ``GustbedError`` naming the package to install.
+    """
+    root = find_checkout()
+    if root is None:
+        modules, package = NEEDED[group]
+        missing = [name for name in modules if find_spec(name) is None]
+        if missing:
+            raise GustbedError(
+                f"{', '.join(missing)} not installed", f"run `pip install '{package}'`"
+            )
+        return
+    done = subprocess.run([str(root / "scripts" / "setup"), group], check=False, stdout=sys.stderr)
     if done.returncode != 0:
         raise GustbedError(f"scripts/setup {group} failed", "see the lines above")

@@ -27,17 +27,17 @@ _decode_heartbeat = decoder(Heartbeat)
 def heartbeat(broker: MqttSettings, site: str) -> Heartbeat | None:
     """The edge's last heartbeat, or None if broker or edge have none."""
     received: list[Heartbeat] = []
-    told = threading.Event()
+    arrived = threading.Event()
 
     def receive(_topic: str, payload: bytes) -> None:
         received.append(_decode_heartbeat(payload))
-        told.set()
+        arrived.set()
 
     subscriptions: dict[str, Handler] = {topics.heartbeat(site): receive}
     try:
         with _session(broker, subscriptions) as session:
             session.wait_connected(HEARTBEAT_WITHIN)
-            told.wait(HEARTBEAT_WITHIN)
+            arrived.wait(HEARTBEAT_WITHIN)
     except GustbedError:
         return None
     return received[-1] if received else None
@@ -51,19 +51,19 @@ def is_fresh(beat: Heartbeat) -> bool:
 def send_command(broker: MqttSettings, site: str, turbine: str, command: Command) -> Ack:
     """Send a command and wait for its acknowledgement. Raises ``GustbedError``."""
     answers: list[Ack] = []
-    told = threading.Event()
+    arrived = threading.Event()
 
     def receive(_topic: str, payload: bytes) -> None:
         ack = decode_ack(payload)
         if ack.id == command.id:
             answers.append(ack)
-            told.set()
+            arrived.set()
 
     subscriptions: dict[str, Handler] = {topics.command_ack(site, turbine): receive}
     with _session(broker, subscriptions) as session:
         session.wait_connected(ACK_WITHIN)
         session.publish(Message(topics.command(site, turbine), encode(command)))
-        if not told.wait(ACK_WITHIN):
+        if not arrived.wait(ACK_WITHIN):
             raise GustbedError(
                 f"turbine {turbine!r} did not answer within {ACK_WITHIN:.0f} s",
                 "is the twin running? See `gustbed status`",

@@ -9,7 +9,7 @@ import msgspec
 from gustbed_cli import site
 from gustbed_cli.fleet import Fleet, Runtime, Target
 from gustbed_cli.runtime import probes
-from gustbed_cli.runtime.model import RuntimeBackend, Say, ServiceStatus
+from gustbed_cli.runtime.backend import Progress, RuntimeBackend, ServiceStatus
 from gustbed_core import edge_http
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import Comparison, Heartbeat, ModelRef, TurbineStatus
@@ -22,7 +22,7 @@ CONNECTED_WITHIN = 30.0
 class EdgeStatus:
     """The site's gateway. ``connected``: to the cloud. ``buffered``: messages waiting for it.
 
-    ``models`` and ``challengers`` are by turbine type; ``model`` is the miniature's, or the first.
+    ``models`` and ``shadow_models`` are by turbine type; ``model`` is the first that serves.
     """
 
     thing: str
@@ -32,7 +32,7 @@ class EdgeStatus:
     rejected: dict[str, int]
     update: str | None
     models: dict[str, ModelRef] = field(default_factory=dict)
-    challengers: dict[str, Comparison] = field(default_factory=dict)
+    shadow_models: dict[str, Comparison] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def fleet_status(fleet: Fleet, backend: RuntimeBackend) -> FleetStatus:
     return FleetStatus(backend.name, fleet.target, services, [_site_status(fleet, beat)])
 
 
-def wait_for_cloud(fleet: Fleet, say: Say) -> None:
+def wait_for_cloud(fleet: Fleet, report: Progress) -> None:
     """Wait until the edge has its session with the cloud; say so if it takes too long."""
     deadline = time.monotonic() + CONNECTED_WITHIN
     while time.monotonic() < deadline:
@@ -71,7 +71,7 @@ def wait_for_cloud(fleet: Fleet, say: Say) -> None:
             if msgspec.json.decode(body, type=Heartbeat).connected:
                 return
         time.sleep(0.3)
-    say("the edge is not connected to the cloud yet: see `gustbed logs edge`")
+    report("the edge is not connected to the cloud yet: see `gustbed logs edge`")
 
 
 def _site_status(fleet: Fleet, beat: Heartbeat | None) -> SiteStatus:
@@ -86,6 +86,6 @@ def _site_status(fleet: Fleet, beat: Heartbeat | None) -> SiteStatus:
         beat.rejected,
         beat.update,
         beat.models,
-        beat.challengers,
+        beat.shadow_models,
     )
     return SiteStatus(beat.site, edge, beat.turbines)

@@ -8,21 +8,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from gustbed_cli import output
-from gustbed_cli.fleet import ROOT, Fleet
+from gustbed_cli.fleet import FarmSettings, Fleet
 from gustbed_cli.setup import ensure
 from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Manifest, PackageError, read_package, version_key
-from gustbed_core.telemetry import MINI
+from gustbed_core.settings import load
 
-FACTORY = ROOT / "services" / "edge" / "gustbed_edge" / "factory"
+FACTORY = Path(str(files("gustbed_edge") / "factory"))
 FACTORY_VERSION = "1.0.0"
 
 
@@ -56,10 +57,10 @@ def flags(options: Mapping[str, bool]) -> list[str]:
 def model_of(data: Path | None, turbine_type: str) -> tuple[str, str]:
     """Turbine type and model name of a dataset; without one, of a type."""
     if data is not None:
-        told = training_json("describe", "--data", data)
+        described = training_json("describe", "--data", data)
     else:
-        told = training_json("describe", "--type", turbine_type)
-    return told["turbine_type"], told["name"]
+        described = training_json("describe", "--type", turbine_type)
+    return described["turbine_type"], described["name"]
 
 
 def trained(fleet: Fleet, name: str) -> list[Path]:
@@ -100,7 +101,7 @@ def in_service(fleet: Fleet, name: str) -> Path | None:
             operations.connect(), name, fleet.home / "models" / "in-service"
         )
     except GustbedError as error:
-        output.say(f"cannot ask the registry for the model in service ({error.what})")
+        output.report(f"cannot ask the registry for the model in service ({error.what})")
         approved = None
     return approved or factory_package(name)
 
@@ -111,7 +112,7 @@ def next_version(fleet: Fleet, name: str) -> str:
     try:
         known += [model.version for model in operations.list_models(operations.connect(), name)]
     except GustbedError as error:
-        output.say(f"cannot ask the registry for its versions ({error.what})")
+        output.report(f"cannot ask the registry for its versions ({error.what})")
     known += [found for path in trained(fleet, name) if (found := _version_of(path, name))]
     if not known:
         return FACTORY_VERSION
@@ -133,17 +134,20 @@ def captures(fleet: Fleet) -> Path:
     """What edges captured, brought here from the lake. Raises ``GustbedError`` if it is empty."""
     folder = fleet.home / "lake"
     count = operations.fetch_captures(operations.connect(), folder)
-    output.say(f"{count} files of captures from the lake")
+    output.report(f"{count} files of captures from the lake")
     if not count:
         raise GustbedError("the lake holds no capture", "let the edge run and deliver for a while")
     return folder
 
 
 def default_type(turbine_type: str | None, data: Path | None) -> str:
-    """The type that is asked for; a dataset has its own. Raises ``typer.BadParameter``."""
+    """The type that is asked for, else the one that the twin simulates.
+
+    Raises ``typer.BadParameter`` if a dataset is given too, which has its own.
+    """
     if turbine_type is not None and data is not None:
         raise typer.BadParameter("a dataset says its own type", param_hint="--type")
-    return turbine_type or MINI
+    return turbine_type or load(FarmSettings).type
 
 
 def _version_of(path: Path, name: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gustbed_cli.fleet import load_fleet
-from gustbed_cli.runtime.choose import running_backend
+from gustbed_cli.runtime.selection import current_backend
 from gustbed_core import topics
 from gustbed_core.codec import decoder
 from gustbed_core.events import Verdict
@@ -62,7 +62,7 @@ def test_o7_a_new_model_is_trained_approved_and_rolled_out_without_a_gap(
     record = VerdictRecord()
     mine: Any = load_fleet()
     watch = {topics.every("verdict", mine.site.site): record.receive}
-    broker = running_backend(mine).operator()
+    broker = current_backend(mine).operator()
     with Session(broker, user="operator", client_id="rollout-test", subscriptions=watch):
         wait_until(lambda: len(record.by_turbine) == 6, "verdicts arrive")
         fleet.cli("model", "register", str(package))

@@ -9,14 +9,14 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core import codec, topics
+from gustbed_core.package import Package
+from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_edge.detector import Detector
 from gustbed_edge.events import EventTracker, Site
 from gustbed_edge.ingest import Ingest
 from gustbed_edge.quarantine import Quarantine
 from gustbed_edge.scoring import Outcome, Received, Scorer
-from gustbed_core import codec, topics
-from gustbed_core.package import Package
-from gustbed_core.telemetry import Samples, block_from_samples
 from tests.support.packages import MILL, mill_columns
 
 TURBINES = ("wt01", "wt02", "wt03")

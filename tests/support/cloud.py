@@ -27,7 +27,7 @@ from tests.support.ports import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
-SCRIPTS = ROOT / "services" / "cloud" / "emulator"
+SCRIPTS = ROOT / "services" / "cloud" / "gustbed_cloud" / "emulator"
 STACK = "gustbed"
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gustbed_cli.fleet import ROOT
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 
 PORTS = ("MQTT", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")

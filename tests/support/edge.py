@@ -17,8 +17,6 @@ import boto3
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_edge.service import Edge
-from gustbed_edge.settings import EdgeSettings
 from gustbed_core import codec, topics
 from gustbed_core.jobs import (
     JobDocument,
@@ -31,6 +29,8 @@ from gustbed_core.mqtt import Message, Session
 from gustbed_core.package import Package, sha256, write_package
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_core.telemetry import Samples, block_from_samples
+from gustbed_edge.service import Edge
+from gustbed_edge.settings import EdgeSettings
 from tests.support.packages import (
     MILL,
     SigningKey,

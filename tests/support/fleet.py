@@ -11,8 +11,9 @@ from typing import Any
 
 import boto3
 
-from gustbed_cli.fleet import ROOT, PlaceSettings, target_variables
+from gustbed_cli.fleet import PlaceSettings, target_variables
 from gustbed_cli.runtime.supervisor import read_state
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 
 PORTS = ("MQTT", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
@@ -24,6 +25,9 @@ class RunningFleet:
 
     home: Path
     environment: Mapping[str, str]
+    command: Path = ROOT / "gustbed"
+    folder: Path | None = None
+    """Where the command runs; here if not given."""
 
     def cli(self, *arguments: str, check: bool = True, timeout: float = 300) -> str:
         """Run ``gustbed`` and return what it printed on stdout."""
@@ -35,7 +39,8 @@ class RunningFleet:
     def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run ``gustbed`` and return everything about it."""
         return subprocess.run(
-            [str(ROOT / "gustbed"), *arguments],
+            [str(self.command), *arguments],
+            cwd=self.folder,
             env=dict(self.environment),
             capture_output=True,
             text=True,
@@ -143,12 +148,12 @@ def scored(fleet: RunningFleet) -> bool:
     return bool(turbines) and all(t["state"] == "ok" for t in turbines.values())
 
 
-def logged(fleet: RunningFleet, kind: str) -> list[Any]:
-    """Everything of one uplink kind in CloudWatch Logs, oldest first."""
+def logged(fleet: RunningFleet, uplink: str) -> list[Any]:
+    """Everything of one uplink topic in CloudWatch Logs, oldest first."""
     pages = fleet.aws("logs").get_paginator("filter_log_events")
     return [
         json.loads(event["message"])
         for page in pages.paginate(logGroupName="/gustbed/fleet")
         for event in page["events"]
-        if event["logStreamName"].endswith(f"/{kind}")
+        if event["logStreamName"].endswith(f"/{uplink}")
     ]

@@ -1,12 +1,13 @@
 """What the lock files say."""
 
 import re
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = Path(__file__).resolve().parents[2] / "requirements"
+from tests.support.paths import ROOT
+
+LOCKS = ROOT / "requirements"
 
 
 def entries(lock: str) -> list[str]:

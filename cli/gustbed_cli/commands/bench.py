@@ -5,8 +5,9 @@ import sys
 
 import typer
 
+from gustbed_cli.checkout import require_checkout
 from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.fleet import ROOT, load_fleet
+from gustbed_cli.fleet import load_fleet
 from gustbed_cli.setup import ensure
 
 app = typer.Typer(help="Print figures, measured here and now.", no_args_is_help=True)
@@ -31,7 +32,8 @@ def memory(json: JsonOption = False) -> None:
 
 
 def _run(name: str, json: bool) -> None:
+    root = require_checkout("gustbed bench")
     ensure("dev")
-    command = [sys.executable, str(ROOT / "bench" / f"{name}.py"), *(["--json"] if json else [])]
-    done = subprocess.run(command, env=load_fleet().environment(), cwd=ROOT, check=False)
+    command = [sys.executable, str(root / "bench" / f"{name}.py"), *(["--json"] if json else [])]
+    done = subprocess.run(command, env=load_fleet().environment(), cwd=root, check=False)
     raise typer.Exit(done.returncode)

@@ -6,7 +6,7 @@ import typer
 
 from gustbed_cli import output
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
-from gustbed_cli.runtime.choose import running_backend
+from gustbed_cli.runtime.selection import current_backend
 from gustbed_cloud import operations
 from gustbed_cloud.__main__ import main as cloud_main
 
@@ -42,7 +42,7 @@ def enrol(
     json: JsonOption = False,
 ) -> None:
     """Give an edge its certificate: answers the request in the enrolment folder."""
-    code = running_backend(fleet_with_cloud()).enrol(thing)
+    code = current_backend(fleet_with_cloud()).enrol(thing)
     if json:
         output.emit_json({"thing": thing, "enrolled": code == 0})
     raise typer.Exit(code)

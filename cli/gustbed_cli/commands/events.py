@@ -62,7 +62,7 @@ def _changes(edge_url: str, since: float) -> Iterator[AnomalyEvent]:
         try:
             found = site.events(edge_url, since)
         except GustbedError as error:
-            output.say(f"{error}; trying again")
+            output.report(f"{error}; trying again")
             found = []
         for event in found:
             if seen.get(event.id) != event:

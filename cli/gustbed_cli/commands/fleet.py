@@ -9,8 +9,9 @@ from gustbed_cli import output
 from gustbed_cli.commands.common import JsonOption, adopt
 from gustbed_cli.fleet import Choice, fleet_to_start, load_fleet, write_choice
 from gustbed_cli.runtime import preflight
-from gustbed_cli.runtime.choose import chosen_backend, running_backend
+from gustbed_cli.runtime.selection import current_backend, select_backend
 from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
+from gustbed_core.turbine_types import known_types
 
 
 def up(json: JsonOption = False) -> None:
@@ -19,13 +20,14 @@ def up(json: JsonOption = False) -> None:
     RUNTIME=docker|process picks how; TARGET=local|aws picks the cloud.
     """
     fleet = adopt(fleet_to_start())
+    known_types(fleet.site.types_dir)
     if fleet.target == "aws":
         preflight.aws_reachable()
-    backend = chosen_backend(fleet, output.say)
+    backend = select_backend(fleet, output.report)
     site = fleet.site
     write_choice(fleet.home, Choice(backend.name, fleet.target, site.site, site.turbines))
-    backend.up(output.say)
-    wait_for_cloud(fleet, output.say)
+    backend.up(output.report)
+    wait_for_cloud(fleet, output.report)
     now = fleet_status(fleet, backend)
     if json:
         output.emit_json(now)
@@ -41,8 +43,8 @@ def down(
     json: JsonOption = False,
 ) -> None:
     """Stop what `up` started, and nothing else."""
-    backend = running_backend(load_fleet())
-    backend.down(output.say, delete_state=delete_state)
+    backend = current_backend(load_fleet())
+    backend.down(output.report, delete_state=delete_state)
     if json:
         output.emit_json({"runtime": backend.name, "state": "stopped", "deleted": delete_state})
 
@@ -50,7 +52,7 @@ def down(
 def status(json: JsonOption = False) -> None:
     """Show services, edge and turbines."""
     fleet = load_fleet()
-    now = fleet_status(fleet, running_backend(fleet))
+    now = fleet_status(fleet, current_backend(fleet))
     if json:
         output.emit_json(now)
         return
@@ -84,7 +86,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing.")] = False,
 ) -> None:
     """Print the logs of one service or of all."""
-    raise typer.Exit(running_backend(load_fleet()).logs(service, follow=follow))
+    raise typer.Exit(current_backend(load_fleet()).logs(service, follow=follow))
 
 
 def _print_services(now: FleetStatus) -> None:
@@ -96,10 +98,11 @@ def _print_services(now: FleetStatus) -> None:
 
 
 def _models(edge: EdgeStatus) -> Iterator[str]:
-    for kind, model in edge.models.items():
+    for turbine_type, model in edge.models.items():
         yield f"{model.name} {model.version}"
-        if kind in edge.challengers:
-            yield f"{edge.challengers[kind].model.version} in shadow"
+        shadow = edge.shadow_models.get(turbine_type)
+        if shadow is not None:
+            yield f"{shadow.model.version} in shadow"
 
 
 def _score(score: float | None) -> str | None:

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from gustbed_cli import output
+from gustbed_cli.checkout import require_checkout
 from gustbed_cli.commands import registry
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
-from gustbed_cli.fleet import ROOT, Fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.training import (
     captures,
     default_type,
@@ -20,8 +21,10 @@ from gustbed_cli.training import (
     next_version,
     training,
 )
+from gustbed_core.turbine_types import known_types
 
 USUAL_SEEDS = "0,1,2"
+TYPES = f"{', '.join(known_types())}, or one of GUSTBED_TYPES_DIR"
 
 app = typer.Typer(help="Train models and roll them out.", no_args_is_help=True)
 
@@ -31,7 +34,7 @@ ModelOption = Annotated[
 ]
 DataOption = Annotated[Path | None, typer.Option(help="A dataset folder; the twin's if not given.")]
 TypeOption = Annotated[
-    str | None, typer.Option("--type", help="Turbine type without --data: mini or nrel_5mw.")
+    str | None, typer.Option("--type", help=f"Turbine type without --data: {TYPES}.")
 ]
 LakeOption = Annotated[bool, typer.Option("--from-lake", help="Take what the edges captured.")]
 
@@ -49,7 +52,7 @@ def train(
     version: Annotated[
         str | None, typer.Option(help="MAJOR.MINOR.PATCH; next if not given.")
     ] = None,
-    kind: TypeOption = None,
+    turbine_type: TypeOption = None,
     from_lake: LakeOption = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
     hours: Annotated[
@@ -69,7 +72,7 @@ def train(
     if from_lake and data is not None:
         raise typer.BadParameter("give one of --data and --from-lake", param_hint="--from-lake")
     fleet = fleet_with_cloud()
-    turbine_type, usual = model_of(data, default_type(kind, data))
+    learnt_type, usual = model_of(data, default_type(turbine_type, data))
     called = name or usual
     wanted = version or next_version(fleet, called)
     target = out or fleet.home / "models" / f"{called}-{wanted}.tar.gz"
@@ -80,7 +83,7 @@ def train(
         "--out": target,
         "--home": fleet.home,
         "--data": data,
-        "--type": turbine_type if data is None else None,
+        "--type": learnt_type if data is None else None,
         "--captures": captures(fleet) if from_lake else None,
         "--detector": detector,
         "--epochs": epochs,
@@ -97,7 +100,7 @@ def train(
 def evaluate(
     model: ModelOption = None,
     data: DataOption = None,
-    kind: TypeOption = None,
+    turbine_type: TypeOption = None,
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="Take recordings without labels as normal.")
     ] = False,
@@ -105,8 +108,8 @@ def evaluate(
 ) -> None:
     """Measure a model on recordings that it did not learn from."""
     fleet = fleet_with_cloud()
-    package = model or newest_package(fleet, model_of(data, default_type(kind, data))[1])
-    output.say(f"model {package}")
+    package = model or newest_package(fleet, model_of(data, default_type(turbine_type, data))[1])
+    output.report(f"model {package}")
     options = {"--model": package, "--home": fleet.home, "--data": data}
     training("evaluate", *given(options), *flags({"--unlabelled": unlabelled, "--json": json}))
 
@@ -142,7 +145,8 @@ def compare(
             # The page says that `make detection` made it.
             raise typer.BadParameter("the page is of all detectors on the twin's data")
         again = "" if seeds == USUAL_SEEDS else f" SEEDS={seeds}"
-        options |= {"--docs": ROOT / "docs", "--told-as": f"make detection{again}"}
+        docs = require_checkout("--write-docs") / "docs"
+        options |= {"--docs": docs, "--told-as": f"make detection{again}"}
     training("compare", *given(options), *flags({"--json": json}))
 
 
@@ -153,15 +157,15 @@ def drift(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Recordings of a site.")] = None,
     from_lake: LakeOption = False,
-    kind: TypeOption = None,
+    turbine_type: TypeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare what a site measures with what a model learnt from."""
     if (data is None) is not from_lake:
         raise typer.BadParameter("give one of --data and --from-lake", param_hint="--data")
     fleet = fleet_with_cloud()
-    package = model or _served(fleet, model_of(data, default_type(kind, data))[1])
-    output.say(f"model {package}")
+    package = model or _served(fleet, model_of(data, default_type(turbine_type, data))[1])
+    output.report(f"model {package}")
     options = {
         "--model": package,
         "--home": fleet.home,

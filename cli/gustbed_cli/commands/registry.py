@@ -71,7 +71,7 @@ def approve(
     models = operations.list_models(cloud, name)
     wanted = version or _newest_pending(models, name)
     if {m.version: m.status for m in models}.get(wanted) == "Approved" and not rollback:
-        output.say(f"{name} {wanted} is approved already; nothing new is rolled out")
+        output.report(f"{name} {wanted} is approved already; nothing new is rolled out")
     # A version that served before has been rolled out before.
     old = {job.id for job in operations.list_jobs(cloud)} if rollback else set()
     approved = operations.approve_model(cloud, name, wanted, rollback=rollback, shadow=shadow)
@@ -147,7 +147,7 @@ def _wait_for_rollout(
         executions = jobs[0].executions if jobs else ()
         words = ", ".join(f"{e.thing} {e.status}" for e in executions) or "waiting for the job"
         if words != told:
-            output.say(words)
+            output.report(words)
             told = words
         if executions and all(e.status in FINAL for e in executions):
             failed = [e for e in executions if e.status != "SUCCEEDED"]

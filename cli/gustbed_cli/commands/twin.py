@@ -8,18 +8,21 @@ from typing import Annotated
 
 import typer
 
-from gustbed_cli.commands import running
+from gustbed_cli import live_farm
+from gustbed_cli.checkout import base_folder
 from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.fleet import ROOT
-from gustbed_cli.output import emit_json, say, table
+from gustbed_cli.output import emit_json, report, table
 from gustbed_cli.setup import ensure
 from gustbed_core.commands import Action as Act
 from gustbed_core.commands import Command
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
+from gustbed_core.settings import SiteSettings, load
+from gustbed_core.turbine_types import known_types, load_type
+
+TYPES = f"{', '.join(known_types())}, one of GUSTBED_TYPES_DIR"
 
 app = typer.Typer(help="The digital twin: types, physics, datasets.", no_args_is_help=True)
-TypeOption = Annotated[str, typer.Option("--type", help="A type's name, or its YAML file.")]
+TypeOption = Annotated[str, typer.Option("--type", help=f"{TYPES}, or a YAML file.")]
 ScenarioOption = Annotated[Path | None, typer.Option(help="YAML: what happens and when.")]
 LayoutOption = Annotated[Path | None, typer.Option(help="YAML: where the turbines stand.")]
 
@@ -43,6 +46,8 @@ _ACTIONS: dict[Action, Act] = {
     Action.PITCH: "pitch_offset",
     Action.RESET: "reset",
 }
+ASKABLE = "variable_speed"
+"""The model of physics that knows what-if."""
 USUAL_WINDS = ",".join(str(wind) for wind in range(3, 26))
 
 
@@ -70,18 +75,18 @@ def faults(json: JsonOption = False) -> None:
     from gustbed_twin.utility.faults import CATALOGUE
 
     if json:
-        emit_json({kind: asdict(fault) for kind, fault in CATALOGUE.items()})
+        emit_json({name: asdict(fault) for name, fault in CATALOGUE.items()})
         return
     rows = [
-        (kind, fault.cause, "the one named" if fault.any_signal else ", ".join(fault.signals))
-        for kind, fault in CATALOGUE.items()
+        (name, fault.cause, "the one named" if fault.any_signal else ", ".join(fault.signals))
+        for name, fault in CATALOGUE.items()
     ]
     table("Faults", ("fault", "cause", "signals"), rows)
 
 
 @app.command()
 def curve(
-    kind: TypeOption = "nrel_5mw",
+    turbine_type: TypeOption = "nrel_5mw",
     winds: Annotated[str, typer.Option(help="Speeds in m/s, between commas.")] = USUAL_WINDS,
     json: JsonOption = False,
 ) -> None:
@@ -89,13 +94,13 @@ def curve(
     from gustbed_twin.turbine_types import load_utility_type, parse_numbers
     from gustbed_twin.utility.steady import steady_curve
 
-    points = steady_curve(load_utility_type(kind), parse_numbers("--winds", winds))
+    points = steady_curve(load_utility_type(turbine_type), parse_numbers("--winds", winds))
     rows = [asdict(point) for point in points]
     if json:
         emit_json(rows)
         return
     cells = [[round(value, 4) for value in row.values()] for row in rows]
-    table(f"Steady states of {kind}", tuple(rows[0]), cells)
+    table(f"Steady states of {turbine_type}", tuple(rows[0]), cells)
 
 
 @app.command()
@@ -103,7 +108,7 @@ def wake(
     layout: Annotated[Path, typer.Option(help="YAML: turbines as [east, north] in m, or a grid.")],
     speed: Annotated[float, typer.Option(min=0.5, max=60, help="Free wind, m/s.")] = 8.0,
     direction: Annotated[float, typer.Option(min=0, max=360, help="Where it comes from.")] = 270.0,
-    kind: TypeOption = "nrel_5mw",
+    turbine_type: TypeOption = "nrel_5mw",
     model: Annotated[str, typer.Option(help="jensen or gauss.")] = "gauss",
     turbulence: Annotated[float, typer.Option(min=0.01, max=0.5, help="Ambient.")] = 0.10,
     json: JsonOption = False,
@@ -113,7 +118,7 @@ def wake(
     from gustbed_twin.utility.layouts import read_layout
     from gustbed_twin.utility.wake import wake_state
 
-    of = load_utility_type(kind)
+    of = load_utility_type(turbine_type)
     places = read_layout(layout, of.geometry.rotor_diameter_m)
     states = wake_state(of, places, speed, direction, model, turbulence)
     rows = [
@@ -140,7 +145,7 @@ def wake(
 def generate(
     hours: Annotated[float, typer.Option(min=1e-5, max=24 * 366, help="Simulated hours.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    kind: TypeOption = "nrel_5mw",
+    turbine_type: TypeOption = "nrel_5mw",
     turbines: Annotated[int, typer.Option(min=1, max=10_000)] = 6,
     seed: Annotated[int, typer.Option(min=0)] = 42,
     scenario: ScenarioOption = None,
@@ -158,7 +163,7 @@ def generate(
     from gustbed_twin.datasets import Order, write
 
     order = Order(
-        kind, turbines, hours, seed, scenario, wind, turbulence, layout, wake_model, shard
+        turbine_type, turbines, hours, seed, scenario, wind, turbulence, layout, wake_model, shard
     )
     card = write(order, out, force=force)
     if json:
@@ -176,7 +181,9 @@ def whatif(
     hours: Annotated[float, typer.Option(min=1e-4, max=1000, help="Farm time.")] = 1.0,
     live: Annotated[bool, typer.Option("--live", help="Only of the running farm.")] = False,
     checkpoint: Annotated[Path | None, typer.Option(help="Fork the farm of this file.")] = None,
-    kind: Annotated[str | None, typer.Option("--type", help="A fresh farm's type.")] = None,
+    turbine_type: Annotated[
+        str | None, typer.Option("--type", help=f"A fresh farm's type: {TYPES}.")
+    ] = None,
     turbines: Annotated[int | None, typer.Option(min=1, max=10_000, help="Its size.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Its seed.")] = None,
     settle: Annotated[float | None, typer.Option(min=0, help="It runs so many s before.")] = None,
@@ -196,7 +203,7 @@ def whatif(
     """
     from gustbed_twin.utility.whatif import Question, ask
 
-    fresh = (kind, turbines, seed, settle, mean)
+    fresh = (turbine_type, turbines, seed, settle, mean)
     if live and (checkpoint is not None or any(each is not None for each in fresh)):
         raise typer.BadParameter("--live goes with no other farm")
     with ExitStack() as stack:
@@ -207,7 +214,7 @@ def whatif(
             forked = False
         comparison = ask(
             Question(
-                kind or "nrel_5mw", turbines or 6, 42 if seed is None else seed,
+                turbine_type or "nrel_5mw", turbines or 6, 42 if seed is None else seed,
                 60.0 if settle is None else settle, mean or 10.0, checkpoint, tuple(change or ()),
             ),
             hours * 3600.0,
@@ -234,11 +241,12 @@ def _running_farm(stack: ExitStack, *, live: bool) -> Path | None:
     """A checkpoint of the farm that runs here; None if there is none that can be asked."""
     from gustbed_twin.checkpoint import read_checkpoint
 
-    if not live and not running.is_running():
+    if not live and not live_farm.is_running():
         return None
-    path = stack.enter_context(running.forked())
-    if not live and read_checkpoint(path)[0].get("type") == MINI:
-        say("the running farm is of miniatures, which know no what-if: asking a fresh one")
+    path = stack.enter_context(live_farm.checkpoint_file())
+    simulated = load_type(str(read_checkpoint(path)[0].get("type")), load(SiteSettings).types_dir)
+    if not live and simulated.physics.get("model") != ASKABLE:
+        report(f"a farm of {simulated.name} knows no what-if: asking a fresh one")
         return None
     return path
 
@@ -255,7 +263,7 @@ def command(
     """Tell a turbine of the running farm what to do, and wait for its answer."""
     if (value is None) == (action in (Action.CURTAIL, Action.YAW, Action.PITCH)):
         raise typer.BadParameter(f"{action} {'needs a' if value is None else 'takes no'} --value")
-    ack = running.tell(turbine, Command(_ACTIONS[action], value=value))
+    ack = live_farm.send_command(turbine, Command(_ACTIONS[action], value=value))
     if json:
         emit_json(ack)
         return
@@ -271,7 +279,7 @@ def checkpoint(
     json: JsonOption = False,
 ) -> None:
     """Write the running farm's state as of now, for what-if and to resume from."""
-    state = running.state_now(turbine)
+    state = live_farm.checkpoint_now(turbine)
     try:
         out.write_bytes(state)
     except OSError as error:
@@ -284,15 +292,16 @@ def checkpoint(
 
 @app.command()
 def validate(
-    out: Annotated[Path, typer.Option(help="Where validation.md and its images go.")] = ROOT
-    / "docs",
+    out: Annotated[
+        Path | None, typer.Option(help="Where validation.md and its images go; docs if not given.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Do not write; fewer series.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Measure every claim about the physics, print the table, write docs/validation.md."""
     from gustbed_twin.validation.report import validate as run
 
-    claims = run(None if quick else out)
+    claims = run(None if quick else out or base_folder() / "docs")
     if json:
         emit_json([asdict(claim) for claim in claims])
     else:

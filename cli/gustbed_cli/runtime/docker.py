@@ -11,9 +11,10 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from gustbed_cli.fleet import OPERATOR, ROOT, Fleet, Runtime
+from gustbed_cli.checkout import CLONE, find_checkout, require_checkout
+from gustbed_cli.fleet import OPERATOR, Fleet, Runtime
 from gustbed_cli.runtime import preflight
-from gustbed_cli.runtime.model import Say, ServiceStatus, State
+from gustbed_cli.runtime.backend import Progress, ServiceStatus, State
 from gustbed_cli.runtime.services import addresses
 from gustbed_core.drift import FOLDER
 from gustbed_core.errors import GustbedError
@@ -30,6 +31,9 @@ BASE_IMAGES = {
 """Build arguments with their public defaults, as in the Dockerfiles; ``.env`` may replace them."""
 
 
+WHAT = "RUNTIME=docker"
+
+
 class BaseImageMissingError(GustbedError):
     """A base image is neither here nor can be pulled."""
 
@@ -42,31 +46,30 @@ class DockerRuntime:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    def up(self, say: Say) -> None:
+    def up(self, report: Progress) -> None:
         """Build, start and wait until every container is healthy. Raises ``GustbedError``."""
         if not self.is_running():
             preflight.free_ports(self._fleet)
-        say("building images (the first time takes minutes)")
+        report("building images (the first time takes minutes)")
         self._compose("build", show=True)
-        say("starting containers; waiting until every one is healthy")
+        report("starting containers; waiting until every one is healthy")
         self._compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_WITHIN), show=True)
         self._fetch_operator_password()
 
-    def down(self, say: Say, *, delete_state: bool = False) -> None:
+    def down(self, report: Progress, *, delete_state: bool = False) -> None:
         """Stop and remove this fleet's containers, and its volumes if asked."""
-        say("stopping containers")
+        report("stopping containers")
         self._compose(
             "down", "--remove-orphans", *(["--volumes"] if delete_state else []), show=True
         )
         if delete_state:
-            say(f"deleting {self._fleet.home}")
+            report(f"deleting {self._fleet.home}")
             shutil.rmtree(self._fleet.home, ignore_errors=True)
 
     def enrol(self, thing: str) -> int:
         """Answer a request in the fleet's enrolment volume. Returns an exit code."""
         command = ("exec", "--no-TTY", "provisioner", "python", "-m", "gustbed_cloud")
-        whole = [*_compose_command(), *command, "enrol", thing]
-        return subprocess.run(whole, cwd=ROOT, env=self._environment(), check=False).returncode
+        return self._run_compose(*command, "enrol", thing).returncode
 
     def statuses(self) -> list[ServiceStatus]:
         """Every container's state."""
@@ -92,14 +95,8 @@ class DockerRuntime:
         if service is not None and service not in known:
             raise GustbedError(f"service {service!r}", f"one of {', '.join(sorted(known))}")
         arguments = ["logs", "--tail", "100", *(["--follow"] if follow else [])]
-        command = [
-            *_compose_command(),
-            "--ansi",
-            "never",
-            *arguments,
-            *([service] if service else []),
-        ]
-        return subprocess.run(command, cwd=ROOT, env=self._environment(), check=False).returncode
+        named = [service] if service else []
+        return self._run_compose("--ansi", "never", *arguments, *named).returncode
 
     def read_file(self, service: str, path: str) -> bytes:
         """A file inside a service's container. Raises ``GustbedError``."""
@@ -132,15 +129,18 @@ class DockerRuntime:
 
     def _environment(self) -> dict[str, str]:
         place = self._fleet.place
+        version = require_checkout(WHAT) / "VERSION"
         reports = self._fleet.home / FOLDER
         # Else Docker would make it, and own it.
         reports.mkdir(parents=True, exist_ok=True)
         return {
             "GUSTBED_DRIFT_DIR": str(reports),
+            "GUSTBED_VERSION": version.read_text(encoding="utf-8").strip(),
             **os.environ,
             "TARGET": self._fleet.target,
             "GUSTBED_SITE": self._fleet.site.site,
             "GUSTBED_TURBINES": str(self._fleet.site.turbines),
+            **self._fleet.types_variable(),
             "GUSTBED_PORT_MQTT": str(place.port_mqtt),
             "GUSTBED_PORT_EDGE": str(place.port_edge),
             "GUSTBED_PORT_AWS": str(place.port_aws),
@@ -150,30 +150,37 @@ class DockerRuntime:
         }
 
     def _compose(self, *arguments: str, show: bool = False) -> str:
-        done = subprocess.run(
-            [*_compose_command(), *arguments],
-            cwd=ROOT,
-            env=self._environment(),
-            stdout=None if show else subprocess.PIPE,
-            stderr=None if show else subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = self._run_compose(*arguments, capture=not show)
         if done.returncode != 0:
             words = (done.stderr or "see the lines above").strip().splitlines()
             raise GustbedError(f"docker compose {arguments[0]} failed", words[-1][:300])
         return done.stdout or ""
 
+    def _run_compose(
+        self, *arguments: str, capture: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*_compose_command(), *arguments],
+            cwd=require_checkout(WHAT),
+            env=self._environment(),
+            capture_output=capture,
+            text=True,
+            check=False,
+        )
+
 
 def unusable_because() -> GustbedError | None:
     """Why the fleet cannot run in containers here, or None if it can."""
+    root = find_checkout()
+    if root is None:
+        return GustbedError("containers need a checkout of the repository", CLONE)
     if shutil.which("docker") is None:
         return GustbedError("docker is not installed", "install Docker, or use RUNTIME=process")
     if not _succeeds("docker", "info"):
         return GustbedError("no Docker engine answers", "start it, or use RUNTIME=process")
     if not _succeeds(*_compose_command(), "version"):
         return GustbedError("Docker Compose v2 is missing", "install the compose plugin")
-    chosen = {**dotenv_values(ROOT / ".env"), **os.environ}
+    chosen = {**dotenv_values(root / ".env"), **os.environ}
     for variable, public in BASE_IMAGES.items():
         image = chosen.get(variable) or public
         if not _succeeds("docker", "image", "inspect", image) and not _succeeds(
@@ -186,10 +193,10 @@ def unusable_because() -> GustbedError | None:
     return None
 
 
-def make_base_images(say: Say) -> None:
+def make_base_images(report: Progress) -> None:
     """Make stand-ins for base images that no registry gives. Raises ``GustbedError``."""
-    say("no registry gives the base images: making stand-ins (scripts/offline-images)")
-    script = ROOT / "scripts" / "offline-images"
+    report("no registry gives the base images: making stand-ins (scripts/offline-images)")
+    script = require_checkout(WHAT) / "scripts" / "offline-images"
     if subprocess.run([str(script)], stdout=sys.stderr, check=False).returncode != 0:
         raise GustbedError("scripts/offline-images failed", "see the lines above")
 

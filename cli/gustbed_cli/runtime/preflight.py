@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 
-from gustbed_cli.fleet import ROOT, Fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.runtime.services import mosquitto
 from gustbed_cloud.aws import open_session, readable_errors
 from gustbed_core.errors import GustbedError
@@ -35,21 +35,14 @@ def writable_home(fleet: Fleet) -> None:
         ) from error
 
 
-def emulator_installed(fleet: Fleet) -> None:
-    """The emulator's environment is there, if the fleet needs it. Raises ``GustbedError``."""
-    python = ROOT / ".venv-emulator" / "bin" / "python"
-    if fleet.target == "local" and not python.exists():
-        raise GustbedError(f"{python} is missing", "run `make setup`")
-
-
-def ensure_mosquitto(say: Callable[[str], None]) -> None:
+def ensure_mosquitto(report: Callable[[str], None]) -> None:
     """Mosquitto is there; on Debian as root it may be installed. Raises ``GustbedError``."""
     try:
         mosquitto()
     except GustbedError:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise
-        say("installing the Debian package mosquitto")
+        report("installing the Debian package mosquitto")
         _install_mosquitto()
         mosquitto()
 

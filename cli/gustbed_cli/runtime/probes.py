@@ -57,12 +57,12 @@ def enrolled(folder: Path) -> None:
 def online(fleet: Fleet, service: str) -> None:
     """The service's retained state says online."""
     states: list[ServiceState] = []
-    told = threading.Event()
+    received = threading.Event()
     decode = decoder(ServiceState)
 
     def receive(_topic: str, payload: bytes) -> None:
         states.append(decode(payload))
-        told.set()
+        received.set()
 
     topic = topics.state(fleet.site.site, service)
     with Session(
@@ -71,7 +71,7 @@ def online(fleet: Fleet, service: str) -> None:
         client_id=f"probe-{threading.get_ident()}",
         subscriptions={topic: receive},
     ):
-        told.wait(TIMEOUT)
+        received.wait(TIMEOUT)
     if not states or states[-1].state != "online":
         raise GustbedError(topic, "not online yet")
 

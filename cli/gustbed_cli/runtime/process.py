@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 
 from gustbed_broker.configure import BrokerFiles, configure
-from gustbed_cli.fleet import ROOT, Fleet, Runtime
-from gustbed_cli.runtime import leftovers, preflight
-from gustbed_cli.runtime.model import Say, ServiceStatus, State
+from gustbed_cli.fleet import Fleet, Runtime
+from gustbed_cli.runtime import emulator, fleet_processes, preflight
+from gustbed_cli.runtime.backend import Progress, ServiceStatus, State
 from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_cli.runtime.supervisor import MARK, read_state
 from gustbed_cli.setup import ensure
@@ -26,9 +26,9 @@ HEALTHY_WITHIN = 60.0
 LOOK_EVERY = 0.5
 HOPELESS = 3
 """A service that ended this often while the fleet starts will not become healthy."""
-_PATHS_OF_PEOPLE = tuple(
-    f"GUSTBED_TWIN_{name}"
-    for name in ("REPLAY", "SCENARIO", "LAYOUT", "CHECKPOINT", "TYPES", "CACHE")
+_PATH_VARIABLES = (
+    "GUSTBED_EMULATOR_PYTHON",
+    *(f"GUSTBED_TWIN_{name}" for name in ("REPLAY", "SCENARIO", "LAYOUT", "CHECKPOINT", "CACHE")),
 )
 
 
@@ -40,43 +40,44 @@ class ProcessRuntime:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    def up(self, say: Say) -> None:
+    def up(self, report: Progress) -> None:
         """Start what is not running and wait until all is healthy. Raises ``GustbedError``."""
         fleet = self._fleet
         preflight.writable_home(fleet)
-        preflight.emulator_installed(fleet)
-        preflight.ensure_mosquitto(say)
+        if fleet.target == "local":
+            emulator.ensure_environment(fleet, report)
+        preflight.ensure_mosquitto(report)
         if os.environ.get("GUSTBED_TWIN_TYPE"):
             ensure("twin")
         wanted = services(fleet)
         if self.is_running() and self._settings_changed():
-            say("settings have changed: starting anew")
+            report("settings have changed: starting anew")
             self._stop()
         if self.is_running():
-            say("already running; checking its health")
-            self._wait_healthy(wanted, say)
+            report("already running; checking its health")
+            self._wait_healthy(wanted, report)
             return
-        orphans = leftovers.of_home(fleet.home)
+        orphans = fleet_processes.of_home(fleet.home)
         if orphans:
-            say(f"stopping {len(orphans)} processes of an earlier, unclean stop")
-            leftovers.stop(orphans)
+            report(f"stopping {len(orphans)} processes of an earlier, unclean stop")
+            fleet_processes.stop(orphans)
         preflight.free_ports(fleet)
         self._configure_broker()
         self._start_supervisor()
-        say("started; waiting until every service is healthy")
+        report("started; waiting until every service is healthy")
         try:
-            self._wait_healthy(wanted, say)
+            self._wait_healthy(wanted, report)
         except GustbedError:
             self._stop()
             raise
 
-    def down(self, say: Say, *, delete_state: bool = False) -> None:
+    def down(self, report: Progress, *, delete_state: bool = False) -> None:
         """Stop every process of this fleet, and nothing else; delete its folder if asked."""
-        ours = leftovers.of_home(self._fleet.home)
-        say(f"stopping {len(ours)} processes" if ours else "nothing of this fleet is running")
+        ours = fleet_processes.of_home(self._fleet.home)
+        report(f"stopping {len(ours)} processes" if ours else "nothing of this fleet is running")
         self._stop()
         if delete_state:
-            say(f"deleting {self._fleet.home}")
+            report(f"deleting {self._fleet.home}")
             shutil.rmtree(self._fleet.home, ignore_errors=True)
 
     def is_running(self) -> bool:
@@ -88,9 +89,9 @@ class ProcessRuntime:
         return cloud_main(["enrol", thing])
 
     def _stop(self) -> None:
-        ours = leftovers.of_home(self._fleet.home)
-        leftovers.stop([process for process in ours if leftovers.is_supervisor(process)])
-        leftovers.stop(leftovers.of_home(self._fleet.home))
+        supervisor = self._supervisor()
+        fleet_processes.stop([supervisor] if supervisor else [])
+        fleet_processes.stop(fleet_processes.of_home(self._fleet.home))
 
     def _settings_changed(self) -> bool:
         try:
@@ -104,7 +105,7 @@ class ProcessRuntime:
         return self._fleet.home / "run" / "settings.sha256"
 
     def _environment(self) -> dict[str, str]:
-        return {**_with_whole_paths(self._fleet.environment()), MARK: str(self._fleet.home)}
+        return {**_with_absolute_paths(self._fleet.environment()), MARK: str(self._fleet.home)}
 
     def statuses(self) -> list[ServiceStatus]:
         """Every service's state, healthy or why not."""
@@ -152,8 +153,8 @@ class ProcessRuntime:
         return self._fleet.mqtt()
 
     def _supervisor(self) -> psutil.Process | None:
-        ours = leftovers.of_home(self._fleet.home)
-        return next((process for process in ours if leftovers.is_supervisor(process)), None)
+        ours = fleet_processes.of_home(self._fleet.home)
+        return next((process for process in ours if fleet_processes.is_supervisor(process)), None)
 
     def _configure_broker(self) -> None:
         home, port = self._fleet.home, self._fleet.place.port_mqtt
@@ -169,9 +170,9 @@ class ProcessRuntime:
         log = log_file(self._fleet, "supervisor")
         with log.open("ab") as output:
             subprocess.Popen(
-                [sys.executable, "-m", leftovers.SUPERVISOR_MODULE],
+                [sys.executable, "-m", fleet_processes.SUPERVISOR_MODULE],
                 env=environment,
-                cwd=ROOT,
+                cwd=self._fleet.home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -185,7 +186,7 @@ class ProcessRuntime:
             log = log_file(self._fleet, service.name)
             raise GustbedError(f"the {service.name} ends again and again", _last_line(log))
 
-    def _wait_healthy(self, wanted: list[Service], say: Say) -> None:
+    def _wait_healthy(self, wanted: list[Service], report: Progress) -> None:
         waiting = {service.name: service for service in wanted}
         reasons: dict[str, str] = {}
         started = time.monotonic()
@@ -197,7 +198,7 @@ class ProcessRuntime:
                     reasons[service.name] = str(error)
                     self._give_up_on(service)
                 else:
-                    say(f"{service.name} is healthy ({time.monotonic() - started:.0f} s)")
+                    report(f"{service.name} is healthy ({time.monotonic() - started:.0f} s)")
                     del waiting[service.name]
             if waiting:
                 time.sleep(LOOK_EVERY)
@@ -210,10 +211,11 @@ class ProcessRuntime:
             )
 
 
-def _with_whole_paths(environment: dict[str, str]) -> dict[str, str]:
+def _with_absolute_paths(environment: dict[str, str]) -> dict[str, str]:
     # Services run elsewhere; a person's relative path means where the person stands.
-    paths = {name: environment[name] for name in _PATHS_OF_PEOPLE if environment.get(name)}
-    return {**environment, **{name: str(Path(path).resolve()) for name, path in paths.items()}}
+    paths = {name: environment[name] for name in _PATH_VARIABLES if environment.get(name)}
+    # Links are kept: that to its Python makes a virtual environment.
+    return {**environment, **{name: str(Path(path).absolute()) for name, path in paths.items()}}
 
 
 def _last_line(log: Path) -> str:

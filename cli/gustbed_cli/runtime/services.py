@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gustbed_cli.fleet import ROOT, Fleet
-from gustbed_cli.runtime import probes
+from gustbed_cli.fleet import Fleet
+from gustbed_cli.runtime import emulator, probes
 from gustbed_core import edge_http
 from gustbed_core.errors import GustbedError
 
@@ -51,11 +51,11 @@ def services(fleet: Fleet) -> list[Service]:
             lambda: probes.tcp("127.0.0.1", fleet.place.port_mqtt),
         ),
         "emulator": (
-            _emulated("emulator.py"),
+            emulator.command(fleet, "emulator.py"),
             lambda: probes.http(f"{at['emulator']}/_ministack/ready"),
         ),
         "registry": (
-            _emulated("registry.py"),
+            emulator.command(fleet, "registry.py"),
             lambda: probes.http(f"{at['registry']}/health"),
         ),
         "provisioner": (
@@ -77,11 +77,6 @@ def services(fleet: Fleet) -> list[Service]:
         for name, (command, probe) in commands.items()
         if fleet.target == "local" or name not in LOCAL_CLOUD
     ]
-
-
-def _emulated(script: str) -> tuple[str, ...]:
-    python = ROOT / ".venv-emulator" / "bin" / "python"
-    return (str(python), str(ROOT / "services" / "cloud" / "emulator" / script))
 
 
 def mosquitto() -> str:

@@ -23,7 +23,7 @@ from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_core.errors import GustbedError
 
 MARK = "GUSTBED_FLEET_HOME"
-"""Environment variable that every process of a fleet carries: how leftovers are found."""
+"""Environment variable that every process of a fleet carries: how its processes are found."""
 POLL_SECONDS = 0.25
 GRACE_SECONDS = 8.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)

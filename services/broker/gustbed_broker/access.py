@@ -55,7 +55,7 @@ def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) ->
             ),
             writes=(
                 topics.every("verdict", site),
-                topics.every("challenger", site),
+                topics.every("shadow-verdict", site),
                 topics.every("event", site),
                 topics.every("command", site),
                 topics.every("desired", site),

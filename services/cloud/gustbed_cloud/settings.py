@@ -19,7 +19,7 @@ class CloudSettings(BaseSettings):
     stack: str = Field("gustbed", description="CloudFormation stack name; resources start with it")
     enrol_dir: Path = Field(Path(".gustbed/enrol"), description="folder of enrolment requests")
     cloud_dir: Path = Field(
-        Path(__file__).resolve().parents[1],
+        Path(__file__).resolve().parent,
         description="folder that holds stack.yaml and functions/",
     )
 

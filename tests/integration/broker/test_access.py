@@ -57,11 +57,11 @@ def test_t7_a_lost_client_leaves_its_will_and_a_clean_one_does_not(broker: Broke
     topic = topics.state(broker.site.site, "twin")
     will = Message(topic, b"lost", retain=True)
     birth = Message(topic, b"born", retain=True)
-    told: list[bytes] = []
+    received: list[bytes] = []
     news = threading.Event()
 
     def receive(_topic: str, payload: bytes) -> None:
-        told.append(payload)
+        received.append(payload)
         news.set()
 
     watch = {topic: receive}
@@ -79,4 +79,4 @@ def test_t7_a_lost_client_leaves_its_will_and_a_clean_one_does_not(broker: Broke
         twin._client.loop_stop()
         sock.close()
         assert news.wait(30)
-    assert told == [b"born", b"lost"]
+    assert received == [b"born", b"lost"]

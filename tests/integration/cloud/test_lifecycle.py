@@ -72,7 +72,7 @@ def test_stack_deployed_twice_changes_nothing(cloud: LocalCloud) -> None:
 def test_changed_function_updates_the_stack_and_unchanged_ones_stay(
     own: LocalCloud, tmp_path: Path
 ) -> None:
-    source = ROOT / "services" / "cloud"
+    source = ROOT / "services" / "cloud" / "gustbed_cloud"
     changed = tmp_path / "changed"
     for path in (source / "functions").glob("*.py"):
         (changed / "functions").mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ pytestmark = [
 FILES = {
     "SCENARIO": "/run/gustbed/scenario.yaml",
     "LAYOUT": "/run/gustbed/layout.yaml",
-    "TYPES": "/run/gustbed/types",
     "REPLAY": "/run/gustbed/recording.csv",
 }
 
@@ -28,7 +27,7 @@ def services(**variables: str) -> Any:
 
 def test_every_setting_of_the_twin_reaches_its_container() -> None:
     given = {f"{PREFIX}{name.upper()}" for name in TwinSettings.model_fields}
-    given |= {f"{PREFIX}TYPES", f"{PREFIX}CACHE"}
+    given.add(f"{PREFIX}CACHE")
     # The image says where the heartbeat lies, for its own health check.
     given.remove(f"{PREFIX}DATA_DIR")
     assert given <= set(services()["twin"]["environment"])
@@ -54,6 +53,15 @@ def test_a_file_is_mounted_where_the_twin_looks_for_it(name: str, target: str) -
     assert (mount["source"], mount["target"], mount["read_only"]) == ("/data/x", target, True)
     assert twin["environment"][variable] == target
     assert not services()["twin"]["environment"][variable]
+
+
+def test_turbine_types_of_ones_own_reach_every_service_of_ours() -> None:
+    found = services(GUSTBED_TYPES_DIR="/data/types")
+    for name in ("twin", "edge", "provisioner", "dashboard"):
+        mounts = [(v["source"], v["target"]) for v in found[name]["volumes"] if v["type"] == "bind"]
+        assert ("/data/types", "/run/gustbed/types") in mounts
+        assert found[name]["environment"]["GUSTBED_TYPES_DIR"] == "/run/gustbed/types"
+    assert not services()["edge"]["environment"]["GUSTBED_TYPES_DIR"]
 
 
 def test_what_the_twin_writes_lies_in_its_own_volume() -> None:

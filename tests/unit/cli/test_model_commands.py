@@ -18,6 +18,7 @@ from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import write_package
 from tests.support.packages import tiny_package
+from tests.support.paths import ROOT
 
 CLI = CliRunner()
 MODEL = registry.NAME
@@ -35,9 +36,9 @@ class Child:
         words = command[3:]
         if words[0] == "describe":
             name = MODEL if self.turbine_type == "mini" else self.turbine_type.replace("_", "-")
-            told = json.dumps({"turbine_type": self.turbine_type, "name": name})
+            described = json.dumps({"turbine_type": self.turbine_type, "name": name})
             assert options["stdout"] is not None
-            return SimpleNamespace(returncode=0, stdout=told.encode())
+            return SimpleNamespace(returncode=0, stdout=described.encode())
         self.commands.append(words)
         return SimpleNamespace(returncode=self.code)
 
@@ -66,7 +67,7 @@ class FakeCloud:
     def __init__(self, **versions: str) -> None:
         self.versions = {name.lstrip("v").replace("_", "."): s for name, s in versions.items()}
         self.approved: Path | None = None
-        self.told: list[tuple[str, Any]] = []
+        self.calls: list[tuple[str, Any]] = []
         self.jobs: list[SimpleNamespace] = []
         self.captures = 3
 
@@ -83,19 +84,19 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
     fake = FakeCloud()
 
     def register(_: object, path: Path, despite_gate: str) -> operations.ModelVersion:
-        fake.told.append(("register", (path, despite_gate)))
+        fake.calls.append(("register", (path, despite_gate)))
         fake.versions["9.9.9"] = "PendingManualApproval"
         return fake.entry("9.9.9")
 
     def approve(
         _: object, _name: str, version: str, *, rollback: bool, shadow: bool
     ) -> operations.ModelVersion:
-        fake.told.append(("approve", (version, rollback, shadow)))
+        fake.calls.append(("approve", (version, rollback, shadow)))
         fake.versions[version] = "Approved"
         return fake.entry(version, "shadow" if shadow else "serve")
 
     def fetch(_: object, folder: Path) -> int:
-        fake.told.append(("fetch", folder))
+        fake.calls.append(("fetch", folder))
         return fake.captures
 
     replaced: dict[str, Callable[..., Any]] = {
@@ -181,7 +182,7 @@ def test_from_the_lake_what_edges_captured_is_fetched_first(
     child: Child, cloud: FakeCloud, home: Path
 ) -> None:
     assert _run(model.app, "train", "--from-lake").exit_code == 0
-    assert cloud.told == [("fetch", home / "lake")]
+    assert cloud.calls == [("fetch", home / "lake")]
     (command,) = child.commands
     assert _option(command, "--captures") == str(home / "lake")
     assert _option(command, "--type") == "mini"
@@ -255,7 +256,7 @@ def test_comparing_passes_seeds_on_and_names_the_command_that_repeats_it(child: 
     _run(model.app, "compare", "--seeds", "3,4", "--write-docs")
     (command,) = child.commands
     assert _option(command, "--seeds") == "3,4"
-    assert _option(command, "--docs") == str(training.ROOT / "docs")
+    assert _option(command, "--docs") == str(ROOT / "docs")
     assert _option(command, "--told-as") == "make detection SEEDS=3,4"
     _run(model.app, "compare", "--write-docs")
     assert _option(child.commands[1], "--told-as") == "make detection"
@@ -307,7 +308,7 @@ def test_registering_passes_the_reason_on(cloud: FakeCloud, tmp_path: Path) -> N
     write_package(tiny_package(), package)
     result = _run(model.app, "register", package, "--despite-gate", "a trial")
     assert result.exit_code == 0
-    assert cloud.told == [("register", (package, "a trial"))]
+    assert cloud.calls == [("register", (package, "a trial"))]
     assert "gustbed model approve 9.9.9" in result.stdout
 
 
@@ -318,7 +319,7 @@ def test_a_file_that_is_no_package_is_not_registered(cloud: FakeCloud, tmp_path:
     result = _run(model.app, "register", broken)
     assert isinstance(result.exception, GustbedError)
     assert "broken.tar.gz" in str(result.exception)
-    assert cloud.told == []
+    assert cloud.calls == []
 
 
 def test_the_newest_pending_version_is_approved_in_the_role_that_is_asked_for(
@@ -329,7 +330,7 @@ def test_the_newest_pending_version_is_approved_in_the_role_that_is_asked_for(
     }  # fmt: skip
     assert _run(model.app, "approve", "--shadow").exit_code == 0
     assert _run(model.app, "approve", "1.0.0", "--rollback").exit_code == 0
-    assert cloud.told == [
+    assert cloud.calls == [
         ("approve", ("1.10.0", False, True)),
         ("approve", ("1.0.0", True, False)),
     ]

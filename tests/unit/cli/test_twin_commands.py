@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from gustbed_cli.commands import fault, running, twin
+from gustbed_cli import live_farm
+from gustbed_cli.commands import fault, twin
+from gustbed_core import event_kinds
 from gustbed_core.commands import Ack, Command
-from gustbed_core.violations import Violation
 
 CLI = CliRunner()
 
@@ -19,16 +20,16 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Command]]:
-    heard: list[tuple[str, Command]] = []
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Command]]:
+    commands: list[tuple[str, Command]] = []
 
-    def tell(turbine: str, command: Command) -> Ack:
-        heard.append((turbine, command))
+    def send_command(turbine: str, command: Command) -> Ack:
+        commands.append((turbine, command))
         return Ack(command.id, turbine, True)
 
-    monkeypatch.setattr(running, "tell", tell)
-    monkeypatch.setattr(fault, "tell", tell)
-    return heard
+    monkeypatch.setattr(live_farm, "send_command", send_command)
+    monkeypatch.setattr(fault, "send_command", send_command)
+    return commands
 
 
 @pytest.mark.parametrize(
@@ -42,25 +43,25 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Command]]:
         (("pitch", "--value", "3"), "pitch_offset", 3.0),
     ],
 )
-def test_a_turbine_is_told_in_the_protocols_words(
-    told: list[tuple[str, Command]], arguments: tuple[str, ...], action: str, value: float | None
+def test_a_turbine_gets_the_contracts_command(
+    sent: list[tuple[str, Command]], arguments: tuple[str, ...], action: str, value: float | None
 ) -> None:
     done = CLI.invoke(twin.app, ["command", "wt02", *arguments])
     assert done.exit_code == 0, done.output
-    [(turbine, command)] = told
+    [(turbine, command)] = sent
     assert (turbine, command.action, command.value) == ("wt02", action, value)
 
 
 @pytest.mark.parametrize("arguments", [("curtail",), ("stop", "--value", "1"), ("explode",)])
 def test_what_makes_no_sense_is_wrong_usage_and_not_sent(
-    told: list[tuple[str, Command]], arguments: tuple[str, ...]
+    sent: list[tuple[str, Command]], arguments: tuple[str, ...]
 ) -> None:
     assert CLI.invoke(twin.app, ["command", "wt02", *arguments]).exit_code == 2
-    assert told == []
+    assert sent == []
 
 
 def test_physical_faults_go_by_name_and_injections_by_kind(
-    told: list[tuple[str, Command]],
+    sent: list[tuple[str, Command]],
 ) -> None:
     for arguments in (
         ["inject", "wt01", "icing", "--severity", "0.5"],
@@ -70,16 +71,16 @@ def test_physical_faults_go_by_name_and_injections_by_kind(
         ["clear", "wt01"],
     ):
         assert CLI.invoke(fault.app, arguments).exit_code == 0
-    found = [(c.action, c.kind, c.fault, c.signal) for _, c in told]
+    found = [(c.action, c.kind, c.fault, c.signal) for _, c in sent]
     assert found == [
         ("inject", None, "icing", ""),
         ("inject", None, "sensor_stuck", "pitch"),
-        ("inject", Violation.ROTATION, "", ""),
+        ("inject", event_kinds.ROTATION, "", ""),
         ("clear", None, "icing", ""),
         ("clear", None, "", ""),
     ]
     assert CLI.invoke(fault.app, ["inject", "wt01", "gremlins"]).exit_code == 2
-    assert len(told) == len(found)
+    assert len(sent) == len(found)
 
 
 def test_what_if_asks_the_running_farm_unless_another_is_described(
@@ -94,8 +95,8 @@ def test_what_if_asks_the_running_farm_unless_another_is_described(
     farm.advance(2400)
     save_farm(farm, tmp_path / "farm.npz")
     state = (tmp_path / "farm.npz").read_bytes()
-    monkeypatch.setattr(running, "is_running", lambda: True)
-    monkeypatch.setattr(running, "state_now", lambda _turbine: state)
+    monkeypatch.setattr(live_farm, "is_running", lambda: True)
+    monkeypatch.setattr(live_farm, "checkpoint_now", lambda _turbine: state)
     of_it = CLI.invoke(twin.app, ["whatif", "--hours", "0.02", "--json"])
     assert '"farm":"the running farm"' in of_it.stdout
     assert [mode in of_it.stdout for mode in ('"mode":"stopped"', "wt03", "wt04")] == [
@@ -123,8 +124,8 @@ def test_what_if_says_when_the_running_farm_knows_none(monkeypatch: pytest.Monke
             write_mini(freeze(farm), Path(folder) / "a.npz")
             return (Path(folder) / "a.npz").read_bytes()
 
-    monkeypatch.setattr(running, "is_running", lambda: True)
-    monkeypatch.setattr(running, "state_now", state)
+    monkeypatch.setattr(live_farm, "is_running", lambda: True)
+    monkeypatch.setattr(live_farm, "checkpoint_now", state)
     done = CLI.invoke(twin.app, ["whatif", "--hours", "0.02", "--json"])
     assert '"farm":"a fresh farm"' in done.stdout
     done = CLI.invoke(twin.app, ["whatif", "--live", "--hours", "0.02"])
@@ -136,7 +137,7 @@ def test_the_running_farms_state_is_written_where_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     state = np.arange(5, dtype=np.uint8).tobytes()
-    monkeypatch.setattr(running, "state_now", lambda _turbine: state)
+    monkeypatch.setattr(live_farm, "checkpoint_now", lambda _turbine: state)
     assert CLI.invoke(twin.app, ["checkpoint", "--out", str(tmp_path / "a")]).exit_code == 0
     assert (tmp_path / "a").read_bytes() == state
     missing = CLI.invoke(twin.app, ["checkpoint", "--out", str(tmp_path / "no" / "a")])

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-CLOUD = Path(__file__).resolve().parents[3] / "services" / "cloud"
+CLOUD = Path(__file__).resolve().parents[3] / "services" / "cloud" / "gustbed_cloud"
 
 
 def load(name: str) -> ModuleType:

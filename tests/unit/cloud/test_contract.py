@@ -104,9 +104,9 @@ SESSION = botocore.session.get_session()
 MODELS: dict[str, Any] = {name: SESSION.get_service_model(name) for name in CALLS}
 
 
-def sources(*folders: Path) -> Iterator[Path]:
-    for folder in folders:
-        yield from sorted(folder.rglob("*.py"))
+def sources() -> Iterator[Path]:
+    """The package and its functions; the emulator stands in for AWS, and calls nobody."""
+    yield from sorted(set(CLOUD.rglob("*.py")) - set((CLOUD / "emulator").rglob("*.py")))
 
 
 def named(call: ast.Call) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def operations_of(method: str) -> dict[str, Any]:
 FOUND = sorted(
     {
         (call, path.name)
-        for path in sources(CLOUD / "gustbed_cloud", CLOUD / "functions")
+        for path in sources()
         for call in calls_in(path)
     },
     key=str,
@@ -155,7 +155,7 @@ def test_p1_every_call_is_listed_and_every_listed_one_is_made() -> None:
 
 def test_p1_every_service_that_is_asked_is_listed() -> None:
     asked = set()
-    for path in sources(CLOUD / "gustbed_cloud", CLOUD / "functions"):
+    for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 first = node.args[0] if node.args else None

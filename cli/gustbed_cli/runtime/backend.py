@@ -8,7 +8,7 @@ from gustbed_cli.fleet import Runtime
 from gustbed_core.settings import MqttSettings
 
 State = Literal["healthy", "unhealthy", "starting", "restarting", "stopped"]
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class RuntimeBackend(Protocol):
     def name(self) -> Runtime:
         """How it runs them."""
 
-    def up(self, say: Say) -> None:
+    def up(self, report: Progress) -> None:
         """Start what is not running; return when all is healthy. Raises ``GustbedError``."""
 
-    def down(self, say: Say, *, delete_state: bool = False) -> None:
+    def down(self, report: Progress, *, delete_state: bool = False) -> None:
         """Stop what ``up`` started, and nothing else; delete its keys and data if asked."""
 
     def is_running(self) -> bool:

@@ -1,4 +1,4 @@
-"""What is said to the farm that runs: commands to turbines, and its state as of now."""
+"""Speaks to the farm that runs: commands to turbines, and a checkpoint of it as of now."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from pathlib import Path
 from gustbed_cli import site
 from gustbed_cli.fleet import load_fleet, read_choice
 from gustbed_cli.runtime import probes
-from gustbed_cli.runtime.choose import running_backend
+from gustbed_cli.runtime.selection import current_backend
 from gustbed_core.commands import Ack, Command
 from gustbed_core.errors import GustbedError
 
 
-def tell(turbine: str, command: Command) -> Ack:
+def send_command(turbine: str, command: Command) -> Ack:
     """Send a command and return how it was accepted. Raises ``GustbedError`` if it was not."""
     fleet = load_fleet()
     known = fleet.site.turbine_ids
@@ -21,7 +21,7 @@ def tell(turbine: str, command: Command) -> Ack:
         raise GustbedError(
             f"turbine {turbine!r} does not exist", f"use one of {known[0]} to {known[-1]}"
         )
-    ack = site.send_command(running_backend(fleet).operator(), fleet.site.site, turbine, command)
+    ack = site.send_command(current_backend(fleet).operator(), fleet.site.site, turbine, command)
     if not ack.accepted:
         raise GustbedError(f"turbine {turbine} refused", ack.reason)
     return ack
@@ -39,17 +39,17 @@ def is_running() -> bool:
     return True
 
 
-def state_now(turbine: str | None = None) -> bytes:
+def checkpoint_now(turbine: str | None = None) -> bytes:
     """A checkpoint of the running farm, or of the part that simulates ``turbine``."""
     fleet = load_fleet()
-    ack = tell(turbine or fleet.site.turbine_ids[0], Command("checkpoint"))
-    return running_backend(fleet).read_file("twin", ack.file)
+    ack = send_command(turbine or fleet.site.turbine_ids[0], Command("checkpoint"))
+    return current_backend(fleet).read_file("twin", ack.file)
 
 
 @contextmanager
-def forked(turbine: str | None = None) -> Iterator[Path]:
+def checkpoint_file(turbine: str | None = None) -> Iterator[Path]:
     """The running farm's checkpoint as a file of one's own, for as long as the context."""
     with tempfile.TemporaryDirectory(prefix="gustbed-") as folder:
         path = Path(folder) / "running.npz"
-        path.write_bytes(state_now(turbine))
+        path.write_bytes(checkpoint_now(turbine))
         yield path

@@ -1,19 +1,19 @@
 """Decides between containers and processes."""
 
 from gustbed_cli.fleet import Fleet, FleetSettings, read_choice
+from gustbed_cli.runtime.backend import Progress, RuntimeBackend
 from gustbed_cli.runtime.docker import (
     BaseImageMissingError,
     DockerRuntime,
     make_base_images,
     unusable_because,
 )
-from gustbed_cli.runtime.model import RuntimeBackend, Say
 from gustbed_cli.runtime.process import ProcessRuntime
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import load
 
 
-def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:
+def select_backend(fleet: Fleet, report: Progress) -> RuntimeBackend:
     """What ``up`` is to use. Raises ``GustbedError`` if Docker is demanded and unusable."""
     asked = load(FleetSettings).runtime
     running = _running(fleet)
@@ -28,17 +28,17 @@ def chosen_backend(fleet: Fleet, say: Say) -> RuntimeBackend:
         return ProcessRuntime(fleet)
     reason = unusable_because()
     if asked == "docker" and isinstance(reason, BaseImageMissingError):
-        make_base_images(say)
+        make_base_images(report)
         reason = unusable_because()
     if reason is None:
         return DockerRuntime(fleet)
     if asked == "docker":
         raise GustbedError(f"RUNTIME=docker: {reason.what}", reason.remedy)
-    say(f"running as local processes ({reason.what})")
+    report(f"running as local processes ({reason.what})")
     return ProcessRuntime(fleet)
 
 
-def running_backend(fleet: Fleet) -> RuntimeBackend:
+def current_backend(fleet: Fleet) -> RuntimeBackend:
     """What the last ``up`` used; without one, whatever is running."""
     asked = load(FleetSettings).runtime
     if asked != "auto":
