@@ -9,6 +9,7 @@ from pathlib import Path
 import coverage
 import pytest
 from playwright.sync_api import Browser
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.chromium import chromium, chromium_path
 
@@ -22,11 +23,6 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep on one worker what shares."""
-    item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Quick layers first, so that a simple mistake shows in seconds.
 
@@ -35,15 +31,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.get_closest_marker("docker") is None, _layer(item.path)))
 
 
-def _group(item: pytest.Item) -> str:
-    """Which tests share fixtures that are dear, and so run on one worker."""
-    if item.get_closest_marker("docker"):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that share what is dear to start run on one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared_by(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """What ``pytest -n`` asks for."""
+    return Scheduling(config, log)
+
+
+def shared_by(nodeid: str) -> str:
+    """What a test shares with others: the Docker engine, a browser, a fleet, or its module."""
+    path, _, name = nodeid.partition("::")
+    if path == "tests/integration/containers/test_arm64.py":
+        return path
+    if path.startswith("tests/integration/containers/") or "[docker" in name:
         return "docker"
-    fixtures = getattr(item, "fixturenames", ())
-    for shared in ("own_fleet", "fleet", "browser"):
-        if shared in fixtures:
-            return shared
-    return str(item.path.relative_to(Path(__file__).parent))
+    if path.startswith("tests/browser/"):
+        return "browser"
+    if path.startswith("tests/e2e/"):
+        return "fleet" if "[process" in name else "own fleet"
+    return path
 
 
 def _layer(path: Path) -> int:
