@@ -17,23 +17,26 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_core.features import FEATURES, FEATURES_OF, Feature
+from gustbed_core import event_kinds
+from gustbed_core.features import Feature
 from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
 from gustbed_core.package import (
     INPUT,
     RATIO,
     SCORE,
-    ChannelSpec,
-    Decision,
     Manifest,
     Package,
     sha256,
     write_package,
 )
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core.signals import ChannelSpec, Decision
+from gustbed_core.telemetry import MINI, Samples
+from gustbed_core.turbine_types import load_type
 
+MINI_TYPE = load_type(MINI)
+CHANNELS = MINI_TYPE.channel_names
+"""Of a miniature's block."""
+PLACE = {name: place for place, name in enumerate(CHANNELS)}
 THRESHOLDS: Mapping[str, float] = {
     "roll": 0.5,
     "pitch": 0.5,
@@ -182,13 +185,13 @@ def tiny_package(
         created="2026-01-01T00:00:00Z",
         turbine_type=MINI,
         detector="tiny",
-        channels=[ChannelSpec(channel.name, channel.unit) for channel in CHANNELS],
-        features=list(FEATURES),
+        channels=tuple(ChannelSpec(each.name, each.unit) for each in MINI_TYPE.channels),
+        features=MINI_TYPE.schema.features,
         sample_rate_hz=rate,
         window=window,
         step=10,
         thresholds=dict(thresholds),
-        violations={kind: list(names) for kind, names in FEATURES_OF.items()},
+        violations=MINI_TYPE.schema.violations,
         training={"gate": "passed"},
     )
     manifest = replace(manifest, **changes)  # type: ignore[arg-type]
@@ -210,13 +213,13 @@ def mill_package(
     """A package for another type of turbine, with other channels and one sample a second."""
     mill: dict[str, object] = {
         "turbine_type": MILL,
-        "channels": [ChannelSpec(channel, "1") for channel in MILL_CHANNELS],
-        "features": [
+        "channels": tuple(ChannelSpec(channel, "1") for channel in MILL_CHANNELS),
+        "features": (
             Feature("current", "A"),
             Feature("slip", "1/s", "difference", ("rotor", "shaft")),
-        ],
+        ),
         "step": 1,
-        "violations": {Violation.ELECTRICAL: ["current"], Violation.ROTATION: ["slip"]},
+        "violations": {event_kinds.ELECTRICAL: ("current",), event_kinds.ROTATION: ("slip",)},
         "decision": Decision(open_after=2, close_after=3),
     }
     return tiny_package(
@@ -257,18 +260,25 @@ def write_factory(folder: Path, signed: Signed, key: SigningKey) -> Path:
     return folder
 
 
+def mini_block(
+    turbine: str, boot: str, seq: int, t0: float, dt: float, values: NDArray[np.float64]
+) -> Samples:
+    """A miniature's block."""
+    return Samples(turbine, boot, seq, t0, dt, values, MINI, CHANNELS)
+
+
 def calm(samples: int = 10) -> NDArray[np.float64]:
     """Channels (channels, samples) of a turbine that the tiny model finds normal."""
     values = np.zeros((len(CHANNELS), samples))
-    values[CHANNEL_INDEX["qw"]] = 1.0
-    values[CHANNEL_INDEX["voltage"]] = 100.0
-    values[CHANNEL_INDEX["rps"]] = 2.0
-    values[CHANNEL_INDEX["wind_speed_rps"]] = 3.0
+    values[PLACE["qw"]] = 1.0
+    values[PLACE["voltage"]] = 100.0
+    values[PLACE["rps"]] = 2.0
+    values[PLACE["wind_speed_rps"]] = 3.0
     return values
 
 
 def excited(samples: int = 10, voltage: float = 900.0) -> NDArray[np.float64]:
     """The same with a voltage that the tiny model does not."""
     values = calm(samples)
-    values[CHANNEL_INDEX["voltage"]] = voltage
+    values[PLACE["voltage"]] = voltage
     return values

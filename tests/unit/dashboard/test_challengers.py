@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from gustbed_core.events import Comparison, ModelRef
 from gustbed_dashboard import agreement, shadows
 from gustbed_dashboard.live import Scores
 from gustbed_dashboard.views.comparison import SECONDS, STEP, common
-from gustbed_core.events import Comparison, ModelRef
 
 MODEL = ModelRef("nrel-5mw", "2.0.0")
 

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 
 from gustbed_cloud.operations import Job, ModelVersion
-from gustbed_dashboard.cloud import CARDS_KEPT, CloudReader, Decision, ModelCard
 from gustbed_core.errors import GustbedError
+from gustbed_dashboard.cloud import CARDS_KEPT, CloudReader, Decision, ModelCard
 from tests.support.ports import wait_until
 
 MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")

@@ -1,9 +1,9 @@
 """Faults that are on, as far as commands and their answers tell."""
 
-from gustbed_dashboard.commandlog import CommandLog
-from gustbed_dashboard.views import faults
 from gustbed_core.commands import Ack, Command
 from gustbed_core.violations import Violation
+from gustbed_dashboard.commandlog import CommandLog
+from gustbed_dashboard.views import faults
 
 
 def accepted(log: CommandLog, command: Command, at: float = 1.0) -> None:

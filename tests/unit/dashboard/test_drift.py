@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from gustbed_core.settings import load
 from gustbed_dashboard import driftmarkup
 from gustbed_dashboard.drift import MAX_BYTES, REFRESH_SECONDS, DriftReader, read_folder
 from gustbed_dashboard.settings import DashboardSettings, HomeSettings, drift_folder
-from gustbed_core.settings import load
 
 REPORT: dict[str, object] = {
     "model": "nrel-5mw",

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from gustbed_dashboard.snapshot import Condition, SiteSnapshot, take
-from gustbed_dashboard.state import SiteState
 from gustbed_core import topics
 from gustbed_core.codec import Encoding, encode
 from gustbed_core.commands import Ack, Command
@@ -12,6 +10,8 @@ from gustbed_core.events import ServiceState
 from gustbed_core.features import FEATURE_NAMES
 from gustbed_core.telemetry import MINI
 from gustbed_core.violations import Violation
+from gustbed_dashboard.snapshot import Condition, SiteSnapshot, take
+from gustbed_dashboard.state import SiteState
 from tests.unit.dashboard import messages
 from tests.unit.dashboard.messages import SITE, block, event, heartbeat, status, verdict
 

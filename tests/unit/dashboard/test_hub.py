@@ -7,8 +7,6 @@ from typing import cast
 
 import pytest
 
-from gustbed_dashboard.hub import Hub
-from gustbed_dashboard.snapshot import Condition
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command, decode_command
@@ -18,6 +16,8 @@ from gustbed_core.events import AnomalyEvent
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import SiteSettings
 from gustbed_core.violations import Violation
+from gustbed_dashboard.hub import Hub
+from gustbed_dashboard.snapshot import Condition
 from tests.support.ports import wait_until
 from tests.unit.dashboard.messages import MODEL, SITE, block, event, heartbeat
 

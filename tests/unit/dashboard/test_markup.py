@@ -5,6 +5,12 @@ import re
 import pytest
 
 from gustbed_cloud.operations import Execution, Job, ModelVersion
+from gustbed_core import topics
+from gustbed_core.codec import encode
+from gustbed_core.commands import Command
+from gustbed_core.drift import DriftReport, FeatureDrift
+from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
+from gustbed_core.violations import Violation
 from gustbed_dashboard import driftmarkup, fleetcards, markup, rollouts, svg, words
 from gustbed_dashboard.commandlog import ActiveFault, Sent
 from gustbed_dashboard.rollouts import Serving
@@ -12,12 +18,6 @@ from gustbed_dashboard.snapshot import Condition, take
 from gustbed_dashboard.state import SiteState
 from gustbed_dashboard.theme import KIND_WORDS, LOOKS
 from gustbed_dashboard.views import faults, scorepanels
-from gustbed_core import topics
-from gustbed_core.codec import encode
-from gustbed_core.commands import Command
-from gustbed_core.drift import DriftReport, FeatureDrift
-from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
-from gustbed_core.violations import Violation
 from tests.unit.dashboard.messages import (
     OTHER,
     SITE,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gustbed_dashboard import grouping, naming, ranking, readings
-from gustbed_dashboard.theme import FEATURE_COLOURS, PALETTE, colours
 from gustbed_core.features import FEATURES
 from gustbed_core.telemetry import MINI
+from gustbed_dashboard import grouping, naming, ranking, readings
+from gustbed_dashboard.theme import FEATURE_COLOURS, PALETTE, colours
 
 UTILITY_FILE = Path(__file__).parents[3] / "twin" / "gustbed_twin" / "types" / "nrel_5mw.yaml"
 SENSORS = {s["name"]: s["unit"] for s in yaml.safe_load(UTILITY_FILE.read_text())["sensors"]}

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from gustbed_cloud.operations import ModelVersion
+from gustbed_core import topics
+from gustbed_core.codec import encode
+from gustbed_core.events import Comparison, Heartbeat, ModelRef
 from gustbed_dashboard import rollouts
 from gustbed_dashboard.figures import FIGURES, MAX_CARD, key_figures, safe_card
 from gustbed_dashboard.snapshot import take
 from gustbed_dashboard.state import SiteState
 from gustbed_dashboard.views.registry import choices_of, role_here
-from gustbed_core import topics
-from gustbed_core.codec import encode
-from gustbed_core.events import Comparison, Heartbeat, ModelRef
 from gustbed_training.evaluation.evaluate import Options, evaluate
 from gustbed_training.evaluation.model_card import model_card
 from gustbed_training.evaluation.report import as_metrics

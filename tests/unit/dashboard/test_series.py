@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core.telemetry import MINI, Samples
 from gustbed_dashboard import charts
 from gustbed_dashboard.rings import MAX_COLUMNS, Ring, Table, resample
 from gustbed_dashboard.signals import KEPT_HZ, MINI_COLUMNS, signals, thin
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_core.telemetry import MINI, Samples
 
 
 def test_a_ring_keeps_the_newest_rows_in_order_across_its_seam() -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from gustbed_dashboard.snapshot import take
-from gustbed_dashboard.state import SiteState
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.events import Comparison, Heartbeat, ModelRef
 from gustbed_core.telemetry import MINI
+from gustbed_dashboard.snapshot import take
+from gustbed_dashboard.state import SiteState
 from tests.unit.dashboard.messages import (
     CHANNELS_OF_OTHERS,
     MODEL,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_dashboard.drift import read_folder
 from gustbed_core.errors import GustbedError
+from gustbed_dashboard.drift import read_folder
 from gustbed_training.drift import Drift, FeatureDrift, Level
 from gustbed_training.pipeline.drifting import keep
 from tests.support.packages import tiny_package

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gustbed_edge.events import EventTracker, Judge, Site
-from gustbed_edge.smoothing import Smoother
 from gustbed_core.package import Decision
+from gustbed_edge.events.tracker import EventTracker, Judge, Site
+from gustbed_edge.scoring.smoothing import Smoother
 from gustbed_training.detectors.smoothing import smooth
 from gustbed_training.evaluation.events import Span, events, merged, runs
 from tests.unit.training.judged import manifest

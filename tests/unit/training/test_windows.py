@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_edge.windows import Windows
 from gustbed_core.features import Engineer
+from gustbed_edge.scoring.windows import Windows
 from gustbed_training.data.schema import Schema
 from gustbed_training.data.schema_file import load_schema
 from gustbed_training.data.shares import Part, Recording
