@@ -101,7 +101,7 @@ GRANTED_BESIDES: dict[str, set[str]] = {
 }
 """By function, what its role grants beyond the calls in its source."""
 
-Call = tuple[str, frozenset[str]]
+Call = tuple[str, tuple[str, ...]]
 """A client's method, and the parameters that it is given by name."""
 SESSION = botocore.session.get_session()
 MODELS: dict[str, Any] = {name: SESSION.get_service_model(name) for name in CALLS}
@@ -112,8 +112,8 @@ def sources() -> Iterator[Path]:
     yield from sorted(set(CLOUD.rglob("*.py")) - set((CLOUD / "emulator").rglob("*.py")))
 
 
-def named(call: ast.Call) -> frozenset[str]:
-    return frozenset(keyword.arg for keyword in call.keywords if keyword.arg)
+def named(call: ast.Call) -> tuple[str, ...]:
+    return tuple(sorted(keyword.arg for keyword in call.keywords if keyword.arg))
 
 
 def calls_in(path: Path) -> Iterator[Call]:
@@ -127,7 +127,7 @@ def calls_in(path: Path) -> Iterator[Call]:
         elif node.func.attr == "get_paginator":
             (name,) = node.args
             assert isinstance(name, ast.Constant)
-            yield str(name.value), frozenset()
+            yield str(name.value), ()
 
 
 def operations_of(method: str) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def test_p1_parameters_are_those_that_the_service_takes(call: Call, file: str) -
     candidates = operations_of(method)
     assert candidates, file
     assert any(
-        parameters <= set(model.input_shape.members if model.input_shape else ())
+        set(parameters) <= set(model.input_shape.members if model.input_shape else ())
         for model in candidates.values()
     ), (file, candidates, parameters)
 
