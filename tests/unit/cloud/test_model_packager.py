@@ -227,7 +227,7 @@ def test_damaged_or_misplaced_approval_is_named(key: str) -> None:
         b"",
         b"not gzip",
         package()[:-30],
-        gzip.compress(b"not tar"),
+        gzip.compress(b"not tar", mtime=0),
         archive({"model.onnx": b"graph"}),
         archive({"manifest.json": b"{"}),
         archive({"manifest.json": b"[]"}),
