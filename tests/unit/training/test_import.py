@@ -173,7 +173,10 @@ def change(name: str, index: int, value: object) -> Callable[[Columns], None]:
 
 
 def drop(name: str) -> Callable[[Columns], None]:
-    return lambda columns: columns.pop(name) and None  # type: ignore[func-returns-value]
+    def spoil(columns: Columns) -> None:
+        del columns[name]
+
+    return spoil
 
 
 def dead(columns: Columns) -> None:
