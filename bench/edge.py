@@ -39,23 +39,28 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import gustbed_edge
-from gustbed_edge.detector import Detector
-from gustbed_edge.events import EventTracker, Site
-from gustbed_edge.ingest import Ingest
-from gustbed_edge.offline import open_package
-from gustbed_edge.quarantine import Quarantine
-from gustbed_edge.scoring import Received, Scorer
 from gustbed_core import codec, topics
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings, turbine_id
-from gustbed_core.telemetry import Samples, block_from_samples
+from gustbed_core.telemetry import MINI, Samples, block_from_samples
+from gustbed_core.turbine_types import load_types
+from gustbed_edge.events.tracker import EventTracker, Site
+from gustbed_edge.ingest.quarantine import Quarantine
+from gustbed_edge.ingest.queue import Received
+from gustbed_edge.ingest.reader import BlockReader
+from gustbed_edge.ingest.receiver import BlockReceiver
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.recordings import open_package
+from gustbed_edge.scoring.scorer import Scorer
 
 SITES = (6, 100)
 """Turbines."""
 PACKAGE = Path(gustbed_edge.__file__).parent / "factory" / "windturbine" / "package.tar.gz"
 RATE_HZ, BLOCK = 20.0, 10
 SECONDS = BLOCK / RATE_HZ
+TYPES = load_types()
+CHANNELS = TYPES[MINI].channel_names
+PLACE = {name: place for place, name in enumerate(CHANNELS)}
 Floats = NDArray[np.float64]
 
 
@@ -138,9 +143,9 @@ class Turbines:
     def values(self, samples: int = BLOCK) -> Floats:
         """One block's channels (channels, samples)."""
         values = self._rng.normal(0, 0.01, (len(CHANNELS), samples))
-        values[CHANNEL_INDEX["qw"]] += 1
+        values[PLACE["qw"]] += 1
         for name, mean in {"voltage": 48, "rps": 1.6, "wind_speed_rps": 2.15}.items():
-            values[CHANNEL_INDEX[name]] += mean
+            values[PLACE[name]] += mean
         return values.round(4)
 
     def payloads(self, now: float | None = None) -> list[tuple[str, bytes]]:
@@ -152,7 +157,9 @@ class Turbines:
                 turbine,
                 codec.encode(
                     block_from_samples(
-                        Samples(turbine, self._boot, seq, t0, 1 / RATE_HZ, self.values())
+                        Samples(
+                            turbine, self._boot, seq, t0, 1 / RATE_HZ, self.values(), MINI, CHANNELS
+                        )
                     )
                 ),
             )
@@ -163,12 +170,10 @@ class Turbines:
 def throughput(turbines: int, seconds: float, folder: Path) -> dict[str, float]:
     """Verdicts per second of CPU time: ours, theirs."""
     farm, reference = Turbines(turbines), Reference()
-    scorer = Scorer(
-        farm.ids,
-        Ingest("bench", farm.ids, max_clock_ahead=60.0),
-        EventTracker(Site("bench", "gustbed-bench", farm.ids)),
-        Quarantine(folder),
-    )
+    reader = BlockReader("bench", farm.ids, max_clock_ahead=60.0)
+    receiver = BlockReceiver(reader, Quarantine(folder))
+    tracker = EventTracker(Site("bench", "gustbed-bench", farm.ids))
+    scorer = Scorer(farm.ids, reader.requirements, tracker, types=TYPES)
     detector = Detector(open_package(PACKAGE))
     scorer.serve(detector)
     # Made beforehand, so that encoding telemetry is not counted as our work.
@@ -181,7 +186,7 @@ def throughput(turbines: int, seconds: float, folder: Path) -> dict[str, float]:
     def ours() -> int:
         number = next(position)
         if number < len(batches):
-            outcome = scorer.score(batches[number])
+            outcome = scorer.score(receiver.take(batches[number]))
             return sum(bool(codec.encode(verdict)) for verdict in outcome.verdicts)
         return 0
 

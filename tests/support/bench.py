@@ -10,26 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core import codec, topics
+from gustbed_core.events import TurbineStatus
 from gustbed_core.package import Package
 from gustbed_core.telemetry import Samples, block_from_samples
-from gustbed_edge.detector import Detector
-from gustbed_edge.events import EventTracker, Site
-from gustbed_edge.ingest import Ingest
-from gustbed_edge.quarantine import Quarantine
-from gustbed_edge.scoring import Outcome, Received, Scorer
-from tests.support.packages import MILL, mill_columns
+from gustbed_core.turbine_types import load_types
+from gustbed_edge.events.tracker import EventTracker, Site
+from gustbed_edge.ingest.quarantine import Quarantine
+from gustbed_edge.ingest.queue import Received
+from gustbed_edge.ingest.reader import BlockReader
+from gustbed_edge.ingest.receiver import BlockReceiver
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.scorer import Outcome, Scorer
+from tests.support.packages import MILL, mill_columns, mini_block
 
 TURBINES = ("wt01", "wt02", "wt03")
+TYPES = load_types()
 
 
 class Bench:
     """Serves the given packages; turbines' blocks follow each other without a gap."""
 
     def __init__(self, folder: Path, *packages: Package, **options: Any) -> None:
-        ingest = Ingest("s", TURBINES, max_clock_ahead=60.0)
+        reader = BlockReader("s", TURBINES, max_clock_ahead=60.0)
         self.tracker = EventTracker(Site("s", "gustbed-s", TURBINES))
         self.quarantine = Quarantine(folder)
-        self.scorer = Scorer(TURBINES, ingest, self.tracker, self.quarantine, **options)
+        self.receiver = BlockReceiver(reader, self.quarantine)
+        self.scorer = Scorer(
+            TURBINES, reader.requirements, self.tracker, **{"types": TYPES, **options}
+        )
         for package in packages:
             self.scorer.serve(Detector(package))
         self.boots = {turbine: str(uuid4()) for turbine in TURBINES}
@@ -40,7 +48,7 @@ class Bench:
         """The turbine's next block, as a miniature."""
         t0 = self.ends[turbine] + 0.05
         return self.send(
-            Samples(turbine, self.boots[turbine], self.seqs[turbine], t0, 0.05, values)
+            mini_block(turbine, self.boots[turbine], self.seqs[turbine], t0, 0.05, values)
         )
 
     def mill(
@@ -62,8 +70,13 @@ class Bench:
 
     def score(self, *blocks: Received) -> Outcome:
         """Score a batch."""
-        return self.scorer.score(blocks)
+        return self.scorer.score(self.receiver.take(blocks))
 
     def state(self, turbine: str) -> str:
         """A turbine's state in the heartbeat."""
-        return next(s.state for s in self.scorer.status() if s.id == turbine)
+        return self.status(turbine).state
+
+    def status(self, turbine: str) -> TurbineStatus:
+        """A turbine's part of the heartbeat."""
+        found = self.scorer.status(self.receiver.counters)
+        return next(status for status in found if status.id == turbine)

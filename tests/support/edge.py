@@ -37,6 +37,7 @@ from tests.support.packages import (
     calm,
     mill_columns,
     mill_package,
+    mini_block,
     sign_package,
     tiny_package,
     write_factory,
@@ -152,7 +153,7 @@ class Turbines:
         """Publish one block of a turbine, its fields as given by ``changes``."""
         seq = self.sent[sender]
         self.sent[sender] = seq + 1
-        samples = Samples(sender, self.boot, seq, time.time() - 0.45, 0.05, values)
+        samples = mini_block(sender, self.boot, seq, time.time() - 0.45, 0.05, values)
         block = asdict(block_from_samples(samples)) | changes
         self.raw(sender, codec.encode(block, encoding))
 

@@ -40,9 +40,9 @@ class Listener:
         """The serving model's verdicts on a turbine, all or those on one boot."""
         return self._verdicts(topics.verdict(self._site, turbine), boot)
 
-    def challenging(self, turbine: str, boot: str) -> list[Verdict]:
-        """The challenger's verdicts on a turbine on one boot."""
-        return self._verdicts(topics.challenger(self._site, turbine), boot)
+    def shadow_verdicts(self, turbine: str, boot: str) -> list[Verdict]:
+        """A shadow model's verdicts on a turbine on one boot."""
+        return self._verdicts(topics.shadow_verdict(self._site, turbine), boot)
 
     def events(self, turbine: str) -> list[AnomalyEvent]:
         """Event changes of a turbine."""

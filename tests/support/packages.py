@@ -5,7 +5,7 @@ over the feature's threshold. So a test can say what a verdict must be.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from gustbed_core.event_kinds import ELECTRICAL, ROTATION
+from gustbed_core import event_kinds
 from gustbed_core.features import Feature
 from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
 from gustbed_core.package import (
@@ -30,9 +30,14 @@ from gustbed_core.package import (
     sha256,
     write_package,
 )
-from gustbed_core.signals import ChannelSpec, Decision, Signals
+from gustbed_core.signals import ChannelSpec, Decision
+from gustbed_core.telemetry import MINI, Samples
 from gustbed_core.turbine_types import load_type
 
+MINI_TYPE = load_type(MINI)
+CHANNELS = MINI_TYPE.channel_names
+"""Of a miniature's block."""
+PLACE = {name: place for place, name in enumerate(CHANNELS)}
 THRESHOLDS: Mapping[str, float] = {
     "roll": 0.5,
     "pitch": 0.5,
@@ -42,8 +47,6 @@ THRESHOLDS: Mapping[str, float] = {
     "voltage": 500.0,
 }
 """By default a turbine that ``calm`` describes is far below, and ``excited`` above, in voltage."""
-MINIATURE = load_type("mini")
-"""The type of turbine that ``tiny_package`` serves."""
 MILL = "mill"
 """A turbine type of tests."""
 MILL_CHANNELS = ("current", "rotor", "shaft")
@@ -176,18 +179,19 @@ def tiny_package(
 
     ``changes`` are to its manifest.
     """
-    signals: dict[str, Any] = {
-        each.name: getattr(MINIATURE.schema, each.name) for each in fields(Signals)
-    }
-    channels = tuple(ChannelSpec(channel.name, channel.unit) for channel in MINIATURE.channels)
-    signals |= {"channels": channels, "sample_rate_hz": rate, "window": window}
     manifest = Manifest(
-        **signals,
         name=name,
         version=version,
         created="2026-01-01T00:00:00Z",
+        turbine_type=MINI,
         detector="tiny",
+        channels=tuple(ChannelSpec(each.name, each.unit) for each in MINI_TYPE.channels),
+        features=MINI_TYPE.schema.features,
+        sample_rate_hz=rate,
+        window=window,
+        step=10,
         thresholds=dict(thresholds),
+        violations=MINI_TYPE.schema.violations,
         training={"gate": "passed"},
     )
     manifest = replace(manifest, **changes)
@@ -215,7 +219,7 @@ def mill_package(
             Feature("slip", "1/s", "difference", ("rotor", "shaft")),
         ),
         "step": 1,
-        "violations": {ELECTRICAL: ("current",), ROTATION: ("slip",)},
+        "violations": {event_kinds.ELECTRICAL: ("current",), event_kinds.ROTATION: ("slip",)},
         "decision": Decision(open_after=2, close_after=3),
     }
     return tiny_package(
@@ -256,22 +260,25 @@ def write_factory(folder: Path, signed: Signed, key: SigningKey) -> Path:
     return folder
 
 
+def mini_block(
+    turbine: str, boot: str, seq: int, t0: float, dt: float, values: NDArray[np.float64]
+) -> Samples:
+    """A miniature's block."""
+    return Samples(turbine, boot, seq, t0, dt, values, MINI, CHANNELS)
+
+
 def calm(samples: int = 10) -> NDArray[np.float64]:
     """Channels (channels, samples) of a turbine that the tiny model finds normal."""
-    values = np.zeros((len(MINIATURE.channels), samples))
-    values[_row("qw")] = 1.0
-    values[_row("voltage")] = 100.0
-    values[_row("rps")] = 2.0
-    values[_row("wind_speed_rps")] = 3.0
+    values = np.zeros((len(CHANNELS), samples))
+    values[PLACE["qw"]] = 1.0
+    values[PLACE["voltage"]] = 100.0
+    values[PLACE["rps"]] = 2.0
+    values[PLACE["wind_speed_rps"]] = 3.0
     return values
 
 
 def excited(samples: int = 10, voltage: float = 900.0) -> NDArray[np.float64]:
     """The same with a voltage that the tiny model does not."""
     values = calm(samples)
-    values[_row("voltage")] = voltage
+    values[PLACE["voltage"]] = voltage
     return values
-
-
-def _row(channel: str) -> int:
-    return MINIATURE.channel_names.index(channel)

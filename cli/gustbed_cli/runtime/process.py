@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -51,7 +52,7 @@ class ProcessRuntime:
             ensure("twin")
         wanted = services(fleet)
         if self.is_running() and self._settings_changed():
-            report("settings have changed: starting anew")
+            report("settings or version have changed: starting anew")
             self._stop()
         if self.is_running():
             report("already running; checking its health")
@@ -227,9 +228,9 @@ def _last_line(log: Path) -> str:
 
 
 def _fingerprint(environment: dict[str, str]) -> str:
-    """What the services' settings come from, without keeping credentials on disk."""
+    """Which version runs with which settings, without keeping credentials on disk."""
     ours = sorted(item for item in environment.items() if item[0].startswith(("GUSTBED_", "AWS_")))
-    return hashlib.sha256(repr(ours).encode()).hexdigest()
+    return hashlib.sha256(repr((version("gustbed-cli"), ours)).encode()).hexdigest()
 
 
 def _look(service: Service) -> State:

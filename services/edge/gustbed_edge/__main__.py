@@ -11,15 +11,15 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from gustbed_edge.settings import EdgeSettings
 from gustbed_core import codec, edge_http
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.settings import MqttSettings, SiteSettings, load
+from gustbed_edge.settings import EdgeSettings
 
 DONE, FAILED = 0, 1
 HEALTH_TIMEOUT = 5.0
-MINI_MODEL = "windturbine"
+DEFAULT_MODEL = "windturbine"
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
@@ -91,20 +91,24 @@ def _health(_options: argparse.Namespace) -> int:
 
 
 def _csr(_options: argparse.Namespace) -> int:
-    from gustbed_edge.identity import ensure_identity
+    from gustbed_edge.composition import open_cloud
 
-    settings = load(EdgeSettings)
-    path = ensure_identity(settings.data_dir, settings.enrol_dir, load(SiteSettings).thing)
+    path = open_cloud(load(SiteSettings), load(EdgeSettings)).identity.request()
     sys.stdout.write(f"{path}\n")
     return DONE
 
 
 def _score(options: argparse.Namespace) -> int:
-    from gustbed_edge.detector import Detector
-    from gustbed_edge.offline import OfflineVerdict, open_package, read_recording, score_recording
+    from gustbed_edge.scoring.detector import Detector
+    from gustbed_edge.scoring.recordings import (
+        OfflineVerdict,
+        open_package,
+        read_recording,
+        score_recording,
+    )
 
     factory = load(EdgeSettings).factory_dir
-    detector = Detector(open_package(options.package or factory / MINI_MODEL / PACKAGE_FILE))
+    detector = Detector(open_package(options.package or factory / DEFAULT_MODEL / PACKAGE_FILE))
     values = read_recording(options.recording, detector.manifest)
 
     def line(verdict: OfflineVerdict) -> str:

@@ -1,4 +1,4 @@
-"""Wires the edge gateway together and runs it until told to stop."""
+"""Runs the edge gateway until told to stop."""
 
 import fcntl
 import logging
@@ -6,41 +6,20 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gustbed_edge.cloudlog import CloudLog
-from gustbed_edge.enrolment import Enrolment
-from gustbed_edge.health import HealthServer, Views
-from gustbed_edge.installer import Installer, Limits
-from gustbed_edge.jobs import JobsClient
-from gustbed_edge.journal import Journal
-from gustbed_edge.recorder import Recorder
-from gustbed_edge.report import Reporter
-from gustbed_edge.sender import Sender
-from gustbed_edge.settings import EdgeSettings
-from gustbed_edge.shadow_client import ShadowsClient
-from gustbed_edge.site_part import Models, SitePart, load_models, site_part, state_message
-from gustbed_edge.updates import Updater
-from gustbed_edge.uplink import CloudLink
 from gustbed_core import codec, topics
 from gustbed_core.errors import GustbedError
-from gustbed_core.mqtt import Message, Session
+from gustbed_core.mqtt import Message
 from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_edge.composition import Gateway, compose, open_outbox
+from gustbed_edge.outbox.log_handler import CloudLogHandler
+from gustbed_edge.outbox.recorder import Recorder
+from gustbed_edge.settings import EdgeSettings
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class _CloudPart:
-    """What waits for the cloud."""
-
-    link: CloudLink
-    sender: Sender
-    updater: Updater
 
 
 class Edge:
@@ -52,126 +31,36 @@ class Edge:
         self._site = site
         self._mqtt = mqtt
         self._settings = settings
-        self._enrolment = Enrolment(settings.enrol_dir / site.thing)
 
     def run(self, stop: threading.Event) -> None:
         """Serve until ``stop`` is set. Raises ``GustbedError`` if something needs a person."""
         with ExitStack() as stack:
             stack.enter_context(_sole_owner(self._settings.data_dir))
-            models = load_models(
-                self._settings.data_dir / "models",
-                self._enrolment.signing_keys(),
-                self._settings.factory_dir,
-            )
-            near = site_part(self._site, self._mqtt, self._settings, models)
-            stack.callback(near.outbox.close)
-            far = self._cloud_part(near, models)
-            stack.enter_context(_cloud_log(near.recorder))
-            reporter = self._reporter(near, far)
-            http = HealthServer(
-                self._settings.http_host,
-                self._settings.http_port,
-                Views(
-                    health=reporter.health,
-                    status=reporter.status,
-                    models=reporter.models,
-                    events=near.outbox.events_since,
-                    metrics=reporter.metrics,
-                ),
-            )
-            self.http_port = http.port
-            # Stopped in the opposite order: verdicts first, then what carries them away.
-            http.start()
-            stack.callback(http.stop)
-            near.session.start()
-            stack.callback(lambda: near.session.stop(state_message(self._site, "offline")))
-            far.link.start()
-            stack.callback(far.link.stop)
-            far.sender.start()
-            stack.callback(far.sender.stop)
-            near.recorder.start()
-            stack.callback(near.recorder.stop)
-            near.captures.start()
-            stack.callback(near.captures.stop)
-            near.pipeline.start()
-            stack.callback(near.pipeline.stop)
-            far.updater.start()
-            stack.callback(far.updater.stop)
-            near.bridge.start()
-            stack.callback(near.bridge.stop)
+            outbox = open_outbox(self._settings)
+            stack.callback(outbox.close)
+            gateway = compose(self._site, self._mqtt, self._settings, outbox)
+            stack.enter_context(_cloud_log(gateway.recorder))
+            for part in gateway.parts:
+                part.start()
+                stack.callback(part.stop)
+            self.http_port = gateway.http_port
             self.ready.set()
-            log.info("edge %s runs, http port %d", self._site.thing, http.port)
+            log.info("edge %s runs, http port %d", self._site.thing, gateway.http_port)
             while not stop.wait(HEARTBEAT_SECONDS):
-                self._beat(near.session, reporter)
+                self._beat(gateway)
             log.info("stopping")
 
-    def _beat(self, session: Session, reporter: Reporter) -> None:
-        heartbeat = codec.encode(reporter.heartbeat())
+    def _beat(self, gateway: Gateway) -> None:
+        heartbeat = codec.encode(gateway.heartbeat())
         # At QoS 1 old heartbeats would queue up while the broker is away.
         topic = topics.heartbeat(self._site.site)
-        session.publish(Message(topic, heartbeat, qos=0, retain=True))
-
-    def _cloud_part(self, near: SitePart, models: Models) -> _CloudPart:
-        settings, thing = self._settings, self._site.thing
-        installer = Installer(
-            models.store,
-            serving=models.serving,
-            challengers=models.challengers,
-            keys=self._enrolment.signing_keys,
-            scoring=near.pipeline,
-            limits=Limits(self._site.turbines, settings.max_scoring_time),
-            scratch=settings.data_dir,
-        )
-        updater = Updater(installer, Journal(settings.data_dir))
-
-        def use(client: Any) -> None:
-            updater.use(None if client is None else JobsClient(client, thing, updater.wake))
-            near.bridge.use(
-                None
-                if client is None
-                else ShadowsClient(client, thing, near.bridge.delta, lambda: link.connected)
-            )
-
-        def connected() -> None:
-            sender.wake()
-            updater.wake()
-            near.bridge.connected()
-
-        link = CloudLink(
-            thing, settings.data_dir, settings.enrol_dir, on_client=use, on_connected=connected
-        )
-        sender = Sender(
-            near.outbox,
-            link,
-            thing=thing,
-            site=self._site.site,
-            verdict_interval=settings.verdict_interval,
-            telemetry_interval=settings.telemetry_interval,
-        )
-        near.recorder.on_event_written(sender.wake)
-        return _CloudPart(link, sender, updater)
-
-    def _reporter(self, near: SitePart, far: _CloudPart) -> Reporter:
-        return Reporter(
-            site=self._site,
-            scorer=near.scorer,
-            challengers=near.challengers,
-            captures=near.captures,
-            pipeline=near.pipeline,
-            intake=near.intake,
-            outbox=near.outbox,
-            quarantine=near.quarantine,
-            bridge=near.bridge,
-            site_connected=lambda: near.session.connected,
-            cloud_connected=lambda: far.link.connected,
-            update=lambda: far.updater.running,
-        )
+        gateway.broker.publish(Message(topic, heartbeat, qos=0, retain=True))
 
 
 @contextmanager
 def _cloud_log(recorder: Recorder) -> Iterator[None]:
     """Send warnings of ours to the cloud too."""
-    handler = CloudLog(recorder.line)
+    handler = CloudLogHandler(recorder.line)
     logger = logging.getLogger("gustbed_edge")
     logger.addHandler(handler)
     try:

@@ -27,6 +27,14 @@ class EdgeSettings(BaseSettings):
         description="the models that the edge ships with, a folder each",
     )
 
+    inputs: str = Field("", description="what delivers blocks, comma-separated; none: all")
+    workloads: str = Field("", description="what is made of blocks; none: all")
+    sinks: str = Field("", description="where events go; none: all")
+    job_operations: str = Field(
+        "", description="what jobs may ask for; none: Gustbed's own, not those of other packages"
+    )
+    cloud: str = Field("aws", description="the cloud that this edge belongs to")
+
     open_after: int | None = Field(
         None,
         ge=1,

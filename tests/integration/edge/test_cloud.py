@@ -106,7 +106,7 @@ def connected(edge: RunningEdge) -> bool:
 
 
 def version(edge: RunningEdge) -> str:
-    return str(edge.get("/status")["model"]["version"])
+    return str(edge.get("/status")["models"]["mini"]["version"])
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_o2_o3_o4_what_must_not_serve_is_refused_with_its_reason(place: Place) -
         assert version(edge) == "1.4.0"
 
 
-def test_a_challenger_runs_in_shadow_until_it_is_promoted(place: Place) -> None:
+def test_a_shadow_model_runs_in_shadow_until_it_is_promoted(place: Place) -> None:
     with place.edge() as edge, place.turbines():
         place.enrol()
         wait_until(lambda: edge.turbine("wt01")["state"] == "ok", "wt01 is scored")
@@ -270,8 +270,8 @@ def test_a_challenger_runs_in_shadow_until_it_is_promoted(place: Place) -> None:
 
 
 def tally(edge: RunningEdge) -> Any:
-    """How the miniatures' challenger compares, empty if there is none."""
-    return edge.get("/status")["challengers"].get("mini", {})
+    """How the miniatures' shadow model compares, empty if there is none."""
+    return edge.get("/status")["shadow_models"].get("mini", {})
 
 
 def test_another_types_model_is_installed_beside_the_first(place: Place) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_edge.outbox import Outbox
 from gustbed_core.settings import SiteSettings
+from gustbed_edge.outbox.store import Outbox
 from tests.support.edge import Turbines, edge_settings
 from tests.support.mosquitto import Broker
 from tests.support.packages import calm, excited

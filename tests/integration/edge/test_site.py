@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_edge.quarantine import FILE
 from gustbed_core import codec, topics
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import Heartbeat
 from gustbed_core.legacy import format_record, sample_as_mapping
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import SiteSettings
+from gustbed_edge.ingest.quarantine import FILE
 from tests.support.edge import RunningEdge, Turbines, running_edge
 from tests.support.listener import Listener
 from tests.support.mosquitto import Broker, mosquitto
@@ -199,7 +199,7 @@ def test_the_heartbeat_is_retained_and_tells_of_every_turbine(
     assert (heartbeat.thing, heartbeat.connected, heartbeat.model.name) == (
         SITE.thing,
         False,
-        "tiny",
+        "mill",
     )
 
 

@@ -1,4 +1,4 @@
-"""A real edge on a real broker with two types of turbines, a challenger, and captures."""
+"""A real edge on a real broker with two types of turbines, a shadow model, and captures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gustbed_edge.models import ModelStore
-from gustbed_edge.outbox import Outbox
 from gustbed_core import topics
 from gustbed_core.capture import Capture, unpack
 from gustbed_core.events import AnomalyEvent, Heartbeat
+from gustbed_core.jobs import RELEASE_FILE
 from gustbed_core.settings import SiteSettings
+from gustbed_edge.models.store import ModelStore
+from gustbed_edge.outbox.store import Outbox
 from tests.support.edge import Mill, RunningEdge, Turbines, running_edge
 from tests.support.listener import Listener
 from tests.support.mosquitto import Broker
@@ -78,7 +79,7 @@ def test_a_site_with_two_types_runs_two_models(
         MILL: {"name": "mill", "version": "1.0.0"},
     }
     assert status["models"] == health["models"] == versions
-    assert status["model"] == versions["mini"]
+    assert status["model"] == versions["mill"]
     assert {row["id"]: row["type"] for row in status["turbines"]} == {
         MINI_ONE: "mini",
         MILL_ONE: MILL,
@@ -91,15 +92,15 @@ def test_a_site_with_two_types_runs_two_models(
     assert [verdict.state for verdict in verdicts[:8]] == ["warming"] * 4 + ["ok"] * 4
     assert set(verdicts[-1].ratios) == set(MILL_THRESHOLDS)
     assert listener.of(heartbeat, Heartbeat)[-1].models[MILL].name == "mill"
-    assert 'gustbed_edge_model_info{name="mill",version="1.0.0",type="mill"} 1' in metrics
+    assert 'gustbed_edge_model_info{name="mill",type="mill",version="1.0.0"} 1' in metrics
 
 
 def edge_events(listener: Listener) -> list[AnomalyEvent]:
     return [event for event in listener.events(MILL_ONE) if event.change == "opened"]
 
 
-def challenge(folder: Path) -> None:
-    """Leave a challenger on the edge's disk, as an update before a restart would."""
+def keep_shadow_model(folder: Path) -> None:
+    """Leave a shadow model on the edge's disk, as an update before a restart would."""
     keys = folder / "enrol" / SITE.thing / "signing-keys"
     keys.mkdir(parents=True)
     (keys / "k1.pem").write_bytes(KEY.public_pem())
@@ -107,39 +108,41 @@ def challenge(folder: Path) -> None:
     strict = {**THRESHOLDS, "voltage": 50.0}
     package = tiny_package("2.0.0", thresholds=strict, window=30)
     signed = sign_package(package, KEY, folder, role="shadow")
-    store.challenge("mini", store.stage(signed.release, signed.signature, signed.archive, "job"))
+    store.set_shadow("mini", store.stage(signed.release, signed.signature, signed.archive, "job"))
 
 
-def test_a_challenger_disagrees_beside_the_serving_model_and_opens_nothing(
+def test_a_shadow_model_disagrees_beside_the_serving_model_and_opens_nothing(
     broker: Broker, listener: Listener, tmp_path: Path
 ) -> None:
-    challenge(tmp_path)
+    keep_shadow_model(tmp_path)
     with farm(broker, tmp_path) as running:
         edge, mill = running.edge, running.mill
         boot = running.minis.boot
         mill.send(8)
 
         def compared() -> Any:
-            return edge.get("/status")["challengers"].get("mini", {})
+            return edge.get("/status")["shadow_models"].get("mini", {})
 
-        wait_until(lambda: compared().get("only_challenger", 0) > 5, "they disagree")
-        wait_until(lambda: len(listener.challenging(MINI_ONE, boot)) > 8, "its verdicts are told")
+        wait_until(lambda: compared().get("only_shadow", 0) > 5, "they disagree")
+        wait_until(
+            lambda: len(listener.shadow_verdicts(MINI_ONE, boot)) > 8, "its verdicts are told"
+        )
         assert edge.turbine(MINI_ONE)["state"] == "ok"
         assert edge.events() == []
         tally, health = compared(), edge.get("/health")
         models, metrics = edge.get("/models"), edge.get("/metrics")
     assert (tally["both"], tally["neither"], tally["only_serving"]) == (0, 0, 0)
-    assert health["challengers"] == {"mini": {"name": "tiny", "version": "2.0.0"}}
+    assert health["shadow_models"] == {"mini": {"name": "tiny", "version": "2.0.0"}}
     told_of = {(model["role"], model["turbine_type"]): model["model"] for model in models}
     serving = {("serve", kind): model for kind, model in health["models"].items()}
-    assert told_of == serving | {("shadow", "mini"): health["challengers"]["mini"]}
-    assert 'agreement="only_challenger"' in metrics
-    told = listener.challenging(MINI_ONE, boot)
+    assert told_of == serving | {("shadow", "mini"): health["shadow_models"]["mini"]}
+    assert 'agreement="only_shadow"' in metrics
+    told = listener.shadow_verdicts(MINI_ONE, boot)
     assert [v.state for v in told[:4]] == ["warming", "warming", "anomaly", "anomaly"]
     assert {v.model.version for v in told if v.model} == {"2.0.0"}
     serving = {v.seq: v.state for v in listener.verdicts(MINI_ONE, boot)}
     assert {serving[v.seq] for v in told[2:]} == {"ok"}
-    assert listener.challenging(MILL_ONE, mill.boot) == []
+    assert listener.shadow_verdicts(MILL_ONE, mill.boot) == []
 
 
 def test_captures_of_both_types_wait_for_the_cloud(broker: Broker, tmp_path: Path) -> None:
@@ -205,11 +208,14 @@ def test_a_mill_in_the_place_of_a_miniature_is_scored_as_what_it_is(
             assert edge.turbine(MINI_ONE)["type"] == MILL
 
 
-def test_a_site_whose_miniatures_have_no_model_is_not_healthy(
+def test_a_site_whose_miniatures_model_does_not_load_is_not_healthy(
     broker: Broker, tmp_path: Path
 ) -> None:
     key = SigningKey("factory")
     write_factory(tmp_path / "factory", sign_package(mill_package(), key, tmp_path / "p"), key)
+    spoilt = tmp_path / "factory" / "windturbine"
+    spoilt.mkdir()
+    (spoilt / RELEASE_FILE).write_text("{")
     with (
         running_edge(tmp_path, broker.settings, SITE) as edge,
         Mill(broker.settings, SITE, MILL_ONE) as mill,

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from gustbed_edge.quarantine import FILE
 from gustbed_core import codec, topics
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import SiteSettings
-from gustbed_core.shadow import Desired, Reported, decode_desired
 from gustbed_core.telemetry import Samples, block_from_samples
+from gustbed_core.turbine_state import Desired, Reported, decode_desired
+from gustbed_edge.ingest.quarantine import FILE
 from tests.support.cloud import LocalCloud
 from tests.support.edge import RunningEdge, Turbines, running_edge
 from tests.support.mosquitto import Broker, mosquitto

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_edge import models
-from gustbed_edge.models import Loaded, ModelStore
 from gustbed_core.telemetry import MINI
+from gustbed_edge.models import store as models
+from gustbed_edge.models.loading import Loaded
+from gustbed_edge.models.store import ModelStore
 from tests.support.packages import Signed, SigningKey
 
 KEY = SigningKey("k1")

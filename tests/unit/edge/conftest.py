@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_edge.models import ModelStore
+from gustbed_edge.models.store import ModelStore
 from tests.support.packages import Signed, SigningKey, sign_package, tiny_package, write_factory
 from tests.unit.edge.committing import KEY
 from tests.unit.edge.installing import Site

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.installer import Installer, Limits
-from gustbed_edge.models import ModelStore, load_challengers, load_serving
-from gustbed_edge.trust import Keys
 from gustbed_core.jobs import JobDocument
 from gustbed_core.package import PackageError
 from gustbed_core.telemetry import MINI
+from gustbed_edge.models.installer import Installer, Limits
+from gustbed_edge.models.loading import load_serving, load_shadow_models
+from gustbed_edge.models.signatures import Keys
+from gustbed_edge.models.store import ModelStore
+from gustbed_edge.scoring.detector import Detector
 from tests.support.packages import (
     Signed,
     SigningKey,
@@ -45,13 +46,13 @@ class Site:
         """Start, or restart."""
         store = ModelStore(self.folder / "models")
         self.serving = load_serving(store, self.keys, self.factory)
-        challengers = load_challengers(store, self.keys, self.serving)
-        self.shadows = {kind: loaded.release.version for kind, loaded in challengers.items()}
+        shadow_models = load_shadow_models(store, self.keys, self.serving)
+        self.shadows = {kind: loaded.release.version for kind, loaded in shadow_models.items()}
         options: dict[str, Any] = {
             "serving": self.serving,
             "keys": lambda: self.keys,
-            "scoring": self,
-            "challengers": challengers,
+            "host": self,
+            "shadow_models": shadow_models,
             "limits": Limits(6, 5.0),
             "scratch": self.folder,
             "fetch": self.fetch,
@@ -65,13 +66,13 @@ class Site:
     def withdraw(self, kind: str) -> None:
         self.swapped.append(f"no {kind}")
 
-    def challenge(self, detector: Detector) -> None:
+    def start_shadow(self, detector: Detector) -> None:
         self.shadows[detector.manifest.turbine_type] = detector.model.version
 
-    def dismiss(self, kind: str) -> None:
+    def stop_shadow(self, kind: str) -> None:
         del self.shadows[kind]
 
-    def challenging(self, kind: str) -> bool:
+    def runs_shadow(self, kind: str) -> bool:
         return kind in self.shadows
 
     def fetch(self, _url: str, _size: int, _sha256: str, _folder: Path) -> bytes:
@@ -93,7 +94,7 @@ class Site:
         return sign_package(mill_package(version, **options), KEY, self.folder / "packages")
 
     def shadow(self, version: str, **options: Any) -> Signed:
-        """A package signed to challenge."""
+        """A package signed to run in shadow."""
         package = tiny_package(version, **options)
         return sign_package(package, KEY, self.folder / "packages", role="shadow")
 

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gustbed_edge import capture_writer
-from gustbed_edge.capture import Capturer, Judged, Stretch
-from gustbed_edge.capture_writer import (
+from gustbed_core.capture import Capture, unpack
+from gustbed_core.codec import decoder
+from gustbed_core.events import ModelRef
+from gustbed_edge.capture import writer as capture_writer
+from gustbed_edge.capture.capturer import Capturer, Judged, Stretch
+from gustbed_edge.capture.writer import (
     DAY,
     KEPT_FOR_EVENTS,
     MAX_CAPTURE_BYTES,
@@ -18,10 +21,7 @@ from gustbed_edge.capture_writer import (
     CaptureWriter,
     encoded,
 )
-from gustbed_edge.detector import Detector
-from gustbed_core.capture import Capture, unpack
-from gustbed_core.codec import decoder
-from gustbed_core.events import ModelRef
+from gustbed_edge.scoring.detector import Detector
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import MILL_CHANNELS, calm, excited, mill_package, tiny_package
 from tests.support.ports import wait_until
@@ -320,7 +320,7 @@ def test_a_disk_that_refuses_the_count_stops_nothing(tmp_path: Path) -> None:
 def running(tmp_path: Path) -> Iterator[Writer]:
     one = Writer(tmp_path, 10**9)
     yield one
-    one.writer.stop()
+    one.writer.stop(30)
 
 
 def test_stretches_are_packed_in_the_background(running: Writer) -> None:
@@ -351,4 +351,4 @@ def test_more_than_can_wait_is_dropped_and_counted_and_put_never_blocks(tmp_path
     assert one.writer.counts == {"dropped": 4}
     one.writer.start()
     wait_until(lambda: len(one.kept) == WAITING, "what waited is packed")
-    one.writer.stop()
+    one.writer.stop(30)

@@ -6,18 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gustbed_edge.detector import MAX_BATCH, Detector, check_golden
-from gustbed_edge.events import KINDS, violation_masks
-from gustbed_core.features import FEATURE_NAMES
 from gustbed_core.package import Package, PackageError
+from gustbed_edge.events.judge import Judge
+from gustbed_edge.scoring.detector import MAX_BATCH, Detector, check_golden
 from tests.support.packages import (
     BREAKING_VOLTAGE,
+    MINI_TYPE,
     calm,
     excited,
     tiny_graph,
     tiny_package,
 )
 
+FEATURE_NAMES = MINI_TYPE.schema.feature_names
 VOLTAGE = FEATURE_NAMES.index("voltage")
 
 
@@ -103,11 +104,11 @@ def test_what_is_no_graph_does_not_load(model: bytes) -> None:
 
 
 def test_masks_follow_the_manifest() -> None:
-    masks = violation_masks(tiny_package().manifest, KINDS)
+    manifest = tiny_package().manifest
+    judge = Judge.of(manifest, manifest.decision)
     named = {
-        kind.value: [name for name, hit in zip(FEATURE_NAMES, mask, strict=True) if hit]
-        for kind, mask in zip(KINDS, masks, strict=True)
-        if mask.any()
+        kind: [name for name, hit in zip(FEATURE_NAMES, mask, strict=True) if hit]
+        for kind, mask in zip(judge.kinds, judge.masks, strict=True)
     }
     assert named == {
         "vibration": ["roll", "pitch", "yaw"],

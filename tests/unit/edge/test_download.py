@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_edge.download import ATTEMPTS, download
 from gustbed_core.package import PackageError
+from gustbed_edge.models.download import ATTEMPTS, download
 
 BODY = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(BODY).hexdigest()

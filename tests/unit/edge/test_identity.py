@@ -7,8 +7,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gustbed_edge.identity import KEY, ensure_identity
 from gustbed_core.errors import GustbedError
+from gustbed_edge.cloud.aws.identity import KEY, ensure_identity
 
 
 def make(tmp_path: Path, thing: str = "gustbed-s") -> tuple[bytes, bytes]:

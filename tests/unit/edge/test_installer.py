@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.installer import Limits
-from gustbed_edge.models import load_factory
 from gustbed_core.features import Feature
 from gustbed_core.jobs import Signature
 from gustbed_core.package import MAX_PACKAGE_BYTES, Package, PackageError
 from gustbed_core.telemetry import MINI
+from gustbed_edge.models.installer import Limits
+from gustbed_edge.models.loading import load_factory
+from gustbed_edge.scoring.detector import Detector
 from tests.support.packages import SigningKey, sign_package, tiny_graph, tiny_package, write_factory
 from tests.unit.edge.installing import KEY, THRESHOLDS, Site, full
 

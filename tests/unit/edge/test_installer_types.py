@@ -1,4 +1,4 @@
-"""Every type has its own model, and at most one challenger that is checked and never serves."""
+"""Every type has its own model, and at most one shadow model that is checked and never serves."""
 
 from dataclasses import asdict, replace
 
@@ -56,17 +56,19 @@ def test_o1_a_first_model_of_a_type_whose_pointer_cannot_be_written_does_not_ser
     assert site.serves(MILL) is None
 
 
-# Challengers
+# Shadow models
 
 
-def test_a_shadow_release_challenges_and_does_not_serve_also_after_a_restart(site: Site) -> None:
+def test_a_shadow_release_runs_in_shadow_and_does_not_serve_also_after_a_restart(
+    site: Site,
+) -> None:
     site.install(site.shadow("1.1.0"))
     assert (site.shadows, site.swapped) == ({"mini": "1.1.0"}, [])
     assert site.serves() == "1.0.0"
     assert site.shadows == {"mini": "1.1.0"}
 
 
-def test_o2_o4_a_challenger_passes_the_same_checks(site: Site) -> None:
+def test_o2_o4_a_shadow_model_passes_the_same_checks(site: Site) -> None:
     signed = site.shadow("1.1.0")
     changed = asdict(replace(signed.release, role="serve"))
     assert site.refusal(signed, release=changed) == "bad_signature"
@@ -97,7 +99,7 @@ def test_the_same_version_released_to_serve_promotes_it(site: Site) -> None:
     assert site.shadows == {}
 
 
-def test_a_newer_serving_model_ends_an_older_challenger_and_an_older_one_does_not(
+def test_a_newer_serving_model_ends_an_older_shadow_model_and_an_older_one_does_not(
     site: Site,
 ) -> None:
     site.install(site.shadow("1.2.0"))
@@ -117,7 +119,7 @@ def test_another_shadow_takes_the_place_of_the_one_before(site: Site) -> None:
     assert site.shadows == {"mini": "1.2.0"}
 
 
-def test_a_rollback_under_a_challenger_keeps_it(site: Site) -> None:
+def test_a_rollback_under_a_shadow_model_keeps_it(site: Site) -> None:
     site.install(site.package("1.1.0"))
     site.install(site.shadow("1.2.0"))
     back = sign_package(tiny_package("1.0.5"), KEY, site.folder / "packages", rollback=True)
@@ -126,7 +128,7 @@ def test_a_rollback_under_a_challenger_keeps_it(site: Site) -> None:
     assert site.shadows == {"mini": "1.2.0"}
 
 
-def test_what_challenges_already_is_a_success_and_what_was_dropped_begins_again(
+def test_what_runs_in_shadow_already_is_a_success_and_what_was_dropped_begins_again(
     site: Site,
 ) -> None:
     signed = site.shadow("1.1.0")
@@ -138,28 +140,28 @@ def test_what_challenges_already_is_a_success_and_what_was_dropped_begins_again(
     assert (site.downloads, site.shadows) == (2, {"mini": "1.1.0"})
 
 
-def test_o1_a_challenger_that_cannot_be_committed_does_not_stay(
+def test_o1_a_shadow_model_that_cannot_be_committed_does_not_stay(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(site.store, "challenge", full)
+        patch.setattr(site.store, "set_shadow", full)
         with pytest.raises(PackageError) as refused:
             site.install(site.shadow("1.1.0"))
     assert (refused.value.reason, site.shadows) == ("storage", {})
     site.install(site.shadow("1.1.0"))
-    monkeypatch.setattr(site.store, "challenge", full)
+    monkeypatch.setattr(site.store, "set_shadow", full)
     with pytest.raises(PackageError):
         site.install(site.shadow("1.2.0"))
     assert site.shadows == {"mini": "1.1.0"}
 
 
-def test_a_challenger_that_the_scoring_thread_does_not_let_go_fails_no_promotion(
+def test_a_shadow_model_that_the_scoring_thread_does_not_let_go_fails_no_promotion(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stuck(_kind: str) -> None:
         raise TimeoutError("stuck")
 
     site.install(site.shadow("1.1.0"))
-    monkeypatch.setattr(site, "dismiss", stuck)
+    monkeypatch.setattr(site, "stop_shadow", stuck)
     site.install(site.package("1.1.0"), job="promote")
     assert site.serves() == "1.1.0"

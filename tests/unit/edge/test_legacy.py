@@ -5,14 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gustbed_edge.legacy import LegacyReader
-from gustbed_core.channels import CHANNEL_INDEX
 from gustbed_core.errors import PayloadError
 from gustbed_core.legacy import format_record, sample_as_mapping
 from gustbed_core.telemetry import Samples
-from tests.support.packages import calm
+from gustbed_edge.inputs.legacy import LegacyReader
+from tests.support.packages import PLACE, calm
 
-RPS = CHANNEL_INDEX["rps"]
+RPS = PLACE["rps"]
 
 
 def record(millis: int, rps: float = 1.0) -> bytes:

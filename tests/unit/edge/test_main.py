@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.offline import read_recording, score_recording
-from gustbed_core.channels import CHANNEL_NAMES
-from gustbed_core.features import FEATURE_NAMES
-from gustbed_core.package import Decision, write_package
-from tests.support.packages import calm, excited, mill_package, tiny_package
+from gustbed_core.package import write_package
+from gustbed_core.signals import Decision
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.recordings import read_recording, score_recording
+from tests.support.packages import CHANNELS, MINI_TYPE, calm, excited, mill_package, tiny_package
 from tests.support.ports import free_port
 
 
@@ -34,7 +33,7 @@ def edge(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def recording(tmp_path: Path) -> Path:
     values = np.concatenate([calm(40), excited(40)], axis=1).T
     path = tmp_path / "recording.csv"
-    lines = [",".join(CHANNEL_NAMES)] + [",".join(map(repr, row.tolist())) for row in values]
+    lines = [",".join(CHANNELS)] + [",".join(map(repr, row.tolist())) for row in values]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -63,7 +62,9 @@ def test_offline_scores_are_the_services(recording: Path) -> None:
     offline = list(score_recording(values, detector))
     for verdict in offline:
         window = values[None, :, verdict.sample - 20 : verdict.sample]
-        expected = dict(zip(FEATURE_NAMES, detector.score(window)[0].tolist(), strict=True))
+        expected = dict(
+            zip(MINI_TYPE.schema.feature_names, detector.score(window)[0].tolist(), strict=True)
+        )
         assert verdict.ratios == pytest.approx(expected, abs=1e-6)
 
 
@@ -91,10 +92,10 @@ def test_the_table_is_for_people(recording: Path, package: Path) -> None:
 BAD = {
     "voltage,rps\n1,2\n": "no column",
     "": "no column",
-    f"{','.join(CHANNEL_NAMES)}\n": "no samples",
-    f"{','.join(CHANNEL_NAMES)}\n1,2\n": "line 2: 2 fields",
-    f"{','.join(CHANNEL_NAMES)}\n{','.join(['x'] * 18)}\n": "line 2, rps",
-    f"{','.join(CHANNEL_NAMES)}\n{','.join(['nan'] * 18)}\n": "not finite",
+    f"{','.join(CHANNELS)}\n": "no samples",
+    f"{','.join(CHANNELS)}\n1,2\n": "line 2: 2 fields",
+    f"{','.join(CHANNELS)}\n{','.join(['x'] * 18)}\n": "line 2, rps",
+    f"{','.join(CHANNELS)}\n{','.join(['nan'] * 18)}\n": "not finite",
 }
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gustbed_edge.outbox import FILE, Fragment, Outbox
+from gustbed_core import event_kinds
 from gustbed_core.events import AnomalyEvent, ModelRef
-from gustbed_core.violations import Violation
+from gustbed_edge.outbox.store import FILE, Fragment, Outbox
 
 MODEL = ModelRef("tiny", "1.0.0")
 
@@ -25,7 +25,7 @@ def outbox(folder: Path, **changes: Any) -> Outbox:
 
 def event(name: str, **changes: Any) -> AnomalyEvent:
     made = AnomalyEvent(
-        name, "s", "gustbed-s", "wt01", Violation.VOLTAGE, 10.0, None, 2.0, MODEL, "opened"
+        name, "s", "gustbed-s", "wt01", event_kinds.VOLTAGE, 10.0, None, 2.0, MODEL, "opened"
     )
     return replace(made, **changes)
 
@@ -109,7 +109,7 @@ def test_counts_are_right_after_a_restart(tmp_path: Path) -> None:
 CRASH = """
 import os, signal, sys
 from pathlib import Path
-from gustbed_edge.outbox import Fragment, Outbox
+from gustbed_edge.outbox.store import Fragment, Outbox
 box = Outbox(Path(sys.argv[1]), max_bytes=10**6, max_rows=1000, events_kept=5)
 for i in range(20):
     box.record([Fragment("verdicts", b"%d" % i)])

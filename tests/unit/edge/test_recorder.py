@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gustbed_edge.outbox import Fragment, Outbox
-from gustbed_edge.recorder import MAX_FRAGMENT_BYTES, MAX_HELD, Recorder
+from gustbed_core import event_kinds
 from gustbed_core.events import AnomalyEvent, LogLine, ModelRef, TelemetrySummary
-from gustbed_core.violations import Violation
+from gustbed_edge.outbox.recorder import MAX_FRAGMENT_BYTES, MAX_HELD, Recorder
+from gustbed_edge.outbox.store import Fragment, Outbox
 from tests.support.ports import wait_until
 
 EVENT = AnomalyEvent(
-    "e", "s", "t", "wt01", Violation.ROTATION, 1.0, None, 2.0, ModelRef("m", "1.0.0"), "opened"
+    "e", "s", "t", "wt01", event_kinds.ROTATION, 1.0, None, 2.0, ModelRef("m", "1.0.0"), "opened"
 )
 
 
@@ -88,7 +88,7 @@ def test_captures_held_while_the_disk_fails_are_few(box: FailingOutbox) -> None:
 
 def test_every_kind_lands_in_its_own_place(box: FailingOutbox) -> None:
     recorder = Recorder(box, lambda _event: None)
-    recorder.summaries([TelemetrySummary("wt01", 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)])
+    recorder.summaries([TelemetrySummary("wt01", "mini", 1.0, {"rps": 2.0})])
     recorder.line(LogLine(1.0, "warning", "hello"))
     recorder.write()
     (summary,), (line,) = items(box, "telemetry"), items(box, "logs")
@@ -104,5 +104,5 @@ def test_an_event_does_not_wait_for_the_next_second(box: FailingOutbox) -> None:
     recorder.events([EVENT])
     wait_until(lambda: told, "the event is told")
     recorder.verdicts([b"9"])
-    recorder.stop()
+    recorder.stop(30)
     assert items(box, "verdicts") == [9]

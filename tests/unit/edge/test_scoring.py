@@ -1,22 +1,25 @@
 """A batch becomes one verdict per block, in order, whatever came in it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gustbed_edge.detector import Detector
-from gustbed_edge.legacy import LegacyReader
-from gustbed_edge.scoring import Outcome, Received
-from gustbed_edge.unscored import MAX_TYPES
 from gustbed_core import legacy, topics
 from gustbed_core.telemetry import Samples
+from gustbed_edge.ingest.queue import Received
+from gustbed_edge.inputs.legacy import LegacyReader
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.scorer import Outcome
+from gustbed_edge.scoring.unserved import MAX_TYPES
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import (
     BREAKING_VOLTAGE,
     calm,
     excited,
+    mini_block,
     tiny_graph,
     tiny_package,
 )
@@ -118,12 +121,12 @@ def test_t6_a_failing_model_makes_its_turbine_unknown_and_nothing_else(tmp_path:
     assert bench.state("wt02") == "ok"
 
 
-def test_t6_without_a_model_verdicts_are_unknown_and_telemetry_goes_on(tmp_path: Path) -> None:
+def test_t6_without_a_model_a_turbine_is_unknown_and_telemetry_goes_on(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    verdicts = bench.score(*[bench.block("wt01", calm()) for _ in range(11)]).verdicts
-    assert verdicts[-1].state == "unknown"
-    assert verdicts[-1].model is None
-    assert [s.turbine for s in bench.scorer.take_summaries()] == ["wt01"]
+    assert bench.score(*[bench.block("wt01", calm()) for _ in range(11)]).verdicts == []
+    assert bench.state("wt01") == "unknown"
+    (summary,) = bench.scorer.take_summaries()
+    assert (summary.turbine, summary.type, summary.values["rps"]) == ("wt01", "mini", 2.0)
 
 
 def test_unknown_verdicts_neither_open_nor_close_events(tmp_path: Path) -> None:
@@ -158,18 +161,27 @@ def test_summaries_are_means_since_the_last_ones(bench: Bench) -> None:
     bench.score(bench.block("wt01", calm()), bench.block("wt01", excited()))
     bench.score(bench.block("wt02", values))
     first, second = bench.scorer.take_summaries()
-    assert (first.turbine, first.voltage, first.rps, first.vibration) == ("wt01", 500.0, 2.0, 0.0)
-    assert (second.turbine, second.vibration) == ("wt02", 4.0)
+    assert (first.turbine, first.type) == ("wt01", "mini")
+    assert first.values == {
+        "voltage": 500.0,
+        "rps": 2.0,
+        "wind_speed_rps": 3.0,
+        "gearboxtemp": 0.0,
+        "vibration": 0.0,
+    }
+    assert (second.turbine, second.values["vibration"]) == ("wt02", 4.0)
     assert bench.scorer.take_summaries() == []
 
 
 def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, tiny_package(), legacy=LegacyReader("wt02"))
+    bench = Bench(tmp_path, tiny_package())
+    reader = LegacyReader("wt02")
     sample = legacy.sample_as_mapping(excited(1)[:, 0])
     outcome = Outcome()
     for i in range(90):
         record = legacy.format_record(5000 + 50 * i, 1000, sample).encode()
-        part = bench.score(Received(topics.LEGACY_RAW, record, time.monotonic()))
+        blocks = [Received("legacy", each, time.monotonic()) for each in reader.read(record)]
+        part = bench.score(*blocks)
         outcome.verdicts.extend(part.verdicts)
         outcome.events.extend(part.events)
     assert {v.turbine for v in outcome.verdicts} == {"wt02"}
@@ -178,10 +190,25 @@ def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
     assert [event.change for event in outcome.events] == ["opened"]
 
 
-def test_a_bad_record_is_quarantined(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, tiny_package(), legacy=LegacyReader("wt02"))
-    assert bench.score(Received(topics.LEGACY_RAW, b"1,2,3", 0.0)).verdicts == []
-    assert bench.quarantine.counts == {"wrong_fields": 1}
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"turbine": "wt09"}, "unknown_turbine"),
+        ({"names": ("rps",)}, "malformed"),
+        ({"values": None}, "malformed"),
+        ({"values": np.full((18, 10), np.nan)}, "non_finite"),
+        ({"dt": 0.0}, "wrong_fields"),
+        ({"seq": -1}, "wrong_fields"),
+    ],
+)
+def test_t5_a_bad_block_of_an_input_is_quarantined_and_the_next_is_scored(
+    bench: Bench, changes: dict[str, object], reason: str
+) -> None:
+    good = mini_block("wt01", "b", 0, time.time() - 100, 0.05, calm())
+    bad = replace(good, **changes)  # type: ignore[arg-type]
+    outcome = bench.score(Received("example", bad, 0.0), Received("example", good, 0.0))
+    assert bench.quarantine.counts == {reason: 1}
+    assert [verdict.turbine for verdict in outcome.verdicts] == ["wt01"]
 
 
 UTILITY_NAMES = tuple(f"channel_{number}" for number in range(4))
@@ -205,13 +232,13 @@ def test_a_type_without_a_model_is_counted_not_scored_and_not_quarantined(
     last = utility_block(bench, "wt02")
     outcome = bench.score(*blocks[:3], bench.block("wt01", calm()), blocks[4], blocks[4], last)
     assert [verdict.turbine for verdict in outcome.verdicts] == ["wt01"]
-    status = next(s for s in bench.scorer.status() if s.id == "wt02")
+    status = bench.status("wt02")
     assert (status.state, status.score, status.violations) == ("unknown", None, [])
     assert (status.blocks, status.lost, status.duplicate, status.reordered) == (6, 1, 1, 0)
     bench.score(blocks[3])
-    status = next(s for s in bench.scorer.status() if s.id == "wt02")
+    status = bench.status("wt02")
     assert (status.lost, status.reordered) == (0, 1)
-    assert bench.scorer.unscored.counts == {"nrel_5mw": 7}
+    assert bench.scorer.unserved.counts == {"nrel_5mw": 7}
     assert len([line for line in caplog.messages if "nrel_5mw" in line]) == 1
     assert not bench.quarantine.counts
     assert [summary.turbine for summary in bench.scorer.take_summaries()] == ["wt01"]
@@ -248,7 +275,7 @@ def test_a_turbine_whose_type_has_no_model_is_unknown_whatever_it_was_a_moment_a
 def test_types_from_outside_do_not_fill_memory(bench: Bench) -> None:
     for number in range(100):
         bench.score(utility_block(bench, "wt01", f"type-{number}"))
-    counts = bench.scorer.unscored.counts
+    counts = bench.scorer.unserved.counts
     assert len(counts) == MAX_TYPES + 1
     assert sum(counts.values()) == 100
 
@@ -257,4 +284,4 @@ def test_types_from_outside_do_not_fill_memory(bench: Bench) -> None:
 def test_t5_a_type_that_is_no_name_is_quarantined(bench: Bench, kind: str) -> None:
     bench.score(utility_block(bench, "wt01", kind))
     assert bench.quarantine.counts == {"wrong_fields": 1}
-    assert not bench.scorer.unscored.counts
+    assert not bench.scorer.unserved.counts

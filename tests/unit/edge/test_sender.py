@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_edge.capture import Stretch
-from gustbed_edge.capture_writer import encoded
-from gustbed_edge.outbox import Fragment, Outbox
-from gustbed_edge.sender import CATCH_UP, MESSAGE_BYTES, Sender
 from gustbed_core import codec
 from gustbed_core.capture import CaptureBatch, unpack
 from gustbed_core.events import EventBatch, LogBatch, TelemetryBatch, VerdictBatch
+from gustbed_edge.capture.capturer import Stretch
+from gustbed_edge.capture.writer import encoded
+from gustbed_edge.outbox.sender import CATCH_UP, MESSAGE_BYTES, Sender
+from gustbed_edge.outbox.store import Fragment, Outbox
 
 LIMIT = 128 * 1024
 
@@ -74,12 +74,12 @@ VERDICT = (
 
 
 def test_messages_are_what_the_protocol_says(sender: Sender, box: Outbox, link: FakeLink) -> None:
-    summary = b'{"turbine":"wt01","t":1,"voltage":1,"rps":1,"wind_speed_rps":1,"vibration":1,'
+    summary = b'{"turbine":"wt01","type":"mini","t":1,"values":{"rps":1}}'
     box.record(
         [
             Fragment("verdicts", VERDICT % 1 + b"," + VERDICT % 2),
             Fragment("verdicts", VERDICT % 3),
-            Fragment("telemetry", summary + b'"gearboxtemp":1}'),
+            Fragment("telemetry", summary),
             Fragment("logs", b'{"t":1.0,"level":"warning","message":"m"}'),
         ]
     )

@@ -2,19 +2,19 @@
 
 import random
 
-from gustbed_edge.sequence import RETURNS, Arrival, Sequence
+from gustbed_edge.ingest.sequence import RETURNS, Arrival, SequenceCounter
 
 
-def counts(sequence: Sequence) -> tuple[int, int, int, int]:
+def counts(sequence: SequenceCounter) -> tuple[int, int, int, int]:
     return sequence.blocks, sequence.lost, sequence.duplicate, sequence.reordered
 
 
-def observe(sequence: Sequence, *numbers: int, boot: str = "a") -> list[Arrival]:
+def observe(sequence: SequenceCounter, *numbers: int, boot: str = "a") -> list[Arrival]:
     return [sequence.observe(boot, number) for number in numbers]
 
 
 def test_t1_the_edge_counts_loss_duplicates_and_reordering() -> None:
-    sequence = Sequence()
+    sequence = SequenceCounter()
     arrivals = observe(sequence, 0, 1, 4, 3, 4, 5)
     assert arrivals == [
         Arrival.GAP,
@@ -28,20 +28,20 @@ def test_t1_the_edge_counts_loss_duplicates_and_reordering() -> None:
 
 
 def test_an_edge_that_starts_late_has_lost_nothing() -> None:
-    sequence = Sequence()
+    sequence = SequenceCounter()
     observe(sequence, 1000, 1001)
     assert counts(sequence) == (2, 0, 0, 0)
 
 
 def test_blocks_of_a_new_boot_that_never_came_are_lost() -> None:
-    sequence = Sequence()
+    sequence = SequenceCounter()
     observe(sequence, 7, 8)
     assert observe(sequence, 2, 3, boot="b") == [Arrival.GAP, Arrival.NEXT]
     assert sequence.lost == 2
 
 
 def test_a_late_block_of_the_boot_before_changes_nothing() -> None:
-    sequence = Sequence()
+    sequence = SequenceCounter()
     observe(sequence, 0, 1)
     observe(sequence, 0, boot="b")
     assert observe(sequence, 2) == [Arrival.STALE]
@@ -49,7 +49,7 @@ def test_a_late_block_of_the_boot_before_changes_nothing() -> None:
 
 
 def test_a_single_stray_boot_does_not_shut_the_real_one_out() -> None:
-    sequence = Sequence()
+    sequence = SequenceCounter()
     observe(sequence, 0, 1)
     observe(sequence, 0, boot="stray")
     arrivals = observe(sequence, *range(2, 2 + RETURNS + 1))
@@ -57,7 +57,7 @@ def test_a_single_stray_boot_does_not_shut_the_real_one_out() -> None:
 
 
 def test_two_sources_that_alternate_do_not_flap() -> None:
-    sequence = Sequence()
+    sequence = SequenceCounter()
     observe(sequence, 0, boot="old")
     observe(sequence, 0, boot="new")
     arrivals = []
@@ -68,7 +68,7 @@ def test_two_sources_that_alternate_do_not_flap() -> None:
 
 
 def test_a_number_far_ahead_does_not_make_all_that_follow_stale() -> None:
-    sequence = Sequence()
+    sequence = SequenceCounter()
     observe(sequence, 0, 1, 10**12)
     assert observe(sequence, 2, 3, 4) == [Arrival.STALE, Arrival.GAP, Arrival.NEXT]
 
@@ -81,7 +81,7 @@ def test_lost_is_what_never_came_in_any_shuffled_stream() -> None:
         kept += chance.choices(kept, k=10)
         kept = sorted(kept, key=lambda number: number + chance.random() * 20)
         kept.remove(0)
-        sequence = Sequence()
+        sequence = SequenceCounter()
         observe(sequence, 0, *kept)
         assert sequence.lost == max(kept) + 1 - len({0, *kept})
         assert sequence.duplicate + sequence.reordered < sequence.blocks

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_edge.windows import KEPT, SPARE, Windows
+from gustbed_edge.scoring.windows import KEPT, SPARE, Windows
 
 TURBINES, CHANNELS, WINDOW = 4, 3, 7
 STEPS = st.lists(

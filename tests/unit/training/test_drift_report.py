@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_dashboard.drift import read_folder
+from gustbed_dashboard.cloud.drift_reports import read_folder
 from gustbed_training.drift import Drift, FeatureDrift, Level
 from gustbed_training.pipeline.drift_report import write_report
 from tests.support.packages import tiny_package

@@ -17,6 +17,7 @@ from gustbed_training.data.importing import import_files
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.writing import sha256
+from gustbed_twin.recordings.parquet import read_parquet
 from tests.unit.training.recorded import (
     PUMP_MAP,
     Columns,
@@ -73,8 +74,6 @@ def test_the_card_says_what_became_of_every_row(tmp_path: Path) -> None:
 
 
 def test_the_twin_replays_what_was_imported(tmp_path: Path) -> None:
-    from gustbed_twin.parquet_recording import read_parquet
-
     replayed = read_parquet(bring(tmp_path, pump_columns()) / "p1.parquet")
     assert (replayed.type, replayed.names, replayed.rate_hz) == ("pump", ("warmth", "flow"), 1.0)
     assert len(replayed.values) == 200

@@ -1,0 +1,1 @@
+"""What the edge needs of a cloud; a package for each one that there is."""

@@ -1,0 +1,372 @@
+"""The gateway, put together in one pass: whatever a part needs is there before it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from gustbed_core import topics
+from gustbed_core.events import AnomalyEvent, Heartbeat
+from gustbed_core.mqtt import Handler
+from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.turbine_types import TurbineType, load_types
+from gustbed_edge.capture.writer import CaptureWriter
+from gustbed_edge.choosing import choose, plug_in
+from gustbed_edge.cloud.device_shadows import DeviceShadows
+from gustbed_edge.cloud.ports import CLOUDS, Cloud, CloudContext, CloudListener
+from gustbed_edge.guard import Guard, SinkWorker, WorkloadWorker
+from gustbed_edge.ingest.quarantine import Quarantine
+from gustbed_edge.ingest.queue import ReceiveQueue
+from gustbed_edge.ingest.reader import BlockReader
+from gustbed_edge.ingest.receiver import BlockReceiver
+from gustbed_edge.jobs.job_log import JobLog
+from gustbed_edge.jobs.runner import JobRunner
+from gustbed_edge.models.installer import Installer, Limits
+from gustbed_edge.models.loading import LoadedModels, load_models
+from gustbed_edge.models.store import ModelStore
+from gustbed_edge.models.update_operation import NAME as UPDATE_MODEL
+from gustbed_edge.models.update_operation import UpdateContext
+from gustbed_edge.outbox.recorder import Recorder
+from gustbed_edge.outbox.sender import Sender
+from gustbed_edge.outbox.store import Outbox
+from gustbed_edge.plugins import (
+    INPUTS,
+    JOB_OPERATIONS,
+    SINKS,
+    WORKLOADS,
+    Input,
+    InputContext,
+    InputFactory,
+    JobContext,
+    JobOperation,
+    OperationFactory,
+    SinkContext,
+    SinkFactory,
+    Workload,
+    WorkloadFactory,
+)
+from gustbed_edge.reporting.http_server import HealthServer, Views
+from gustbed_edge.reporting.provider import StatusProvider
+from gustbed_edge.reporting.providers import (
+    CaptureStatus,
+    CloudStatus,
+    IngestStatus,
+    OutboxStatus,
+    PluginStatus,
+    TelemetryStatus,
+)
+from gustbed_edge.reporting.reporter import Reporter
+from gustbed_edge.scoring.thread import ScoringThread
+from gustbed_edge.settings import EdgeSettings
+from gustbed_edge.sinks.cloud import NAME as CLOUD_SINK
+from gustbed_edge.site_broker import SiteBroker
+from gustbed_edge.workloads.telemetry import NAME as TELEMETRY
+from gustbed_edge.workloads.telemetry import Telemetry, TelemetryContext
+
+STOP_SECONDS = 3.0
+"""For what is being written or scored; less for what is taken up again at the next start."""
+BRIEFLY = 1.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that is started once, and stopped."""
+
+    start: Callable[[], object]
+    stop: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Everything, put together. ``parts`` are in the order of starting; stopped in the opposite
+    order, what makes verdicts ends before what carries them away.
+    """
+
+    parts: tuple[Part, ...]
+    broker: SiteBroker
+    recorder: Recorder
+    heartbeat: Callable[[], Heartbeat]
+    http_port: int
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What depends on no plug-in but the cloud."""
+
+    site: SiteSettings
+    settings: EdgeSettings
+    types: Mapping[str, TurbineType]
+    cloud: Cloud
+    broker: SiteBroker
+    outbox: Outbox
+    quarantine: Quarantine
+    queue: ReceiveQueue
+    reader: BlockReader
+    sender: Sender
+    guards: list[Guard] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """The scoring thread with its workloads; ``workers`` call those that are not Gustbed's own."""
+
+    thread: ScoringThread
+    receiver: BlockReceiver
+    telemetry: Telemetry | None
+    workers: tuple[WorkloadWorker, ...]
+
+
+def compose(
+    site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, outbox: Outbox
+) -> Gateway:
+    """Make every part. Raises ``GustbedError`` if something needs a person."""
+    base = _base(site, mqtt, settings, outbox)
+    store = ModelStore(settings.data_dir / "models")
+    keys = base.cloud.identity.signing_keys()
+    models = load_models(store, keys, settings.factory_dir, base.types)
+    sinks, recorder = _recording(base)
+    captures = CaptureWriter(
+        settings.data_dir, recorder.captures, max_bytes_per_day=settings.capture_max_bytes_per_day
+    )
+    scoring = _scoring(base, models, recorder, captures)
+    inputs = _inputs(base)
+    jobs = JobRunner(
+        base.cloud.jobs, _operations(base, store, models, scoring), JobLog(settings.data_dir)
+    )
+    shadows = DeviceShadows(
+        site.site,
+        site.turbine_ids,
+        base.broker.publish,
+        base.quarantine.reject,
+        base.cloud.shadows,
+    )
+    base.broker.subscribe(topics.every("reported", site.site), shadows.reported)
+    reporter = Reporter(site, _providers(base, models, scoring, captures, jobs, shadows))
+    http = HealthServer(settings.http_host, settings.http_port, _views(base, reporter))
+    listener = CloudListener(
+        partial(_connected, base.sender, jobs, shadows), jobs.wake, shadows.delta
+    )
+    parts = (
+        Part(http.start, http.stop),
+        Part(base.broker.start, base.broker.stop),
+        Part(partial(base.cloud.start, listener), base.cloud.stop),
+        Part(base.sender.start, partial(base.sender.stop, STOP_SECONDS)),
+        *(Part(sink.start, partial(sink.stop, BRIEFLY)) for sink in sinks),
+        Part(recorder.start, partial(recorder.stop, STOP_SECONDS)),
+        Part(captures.start, partial(captures.stop, BRIEFLY)),
+        *(Part(worker.start, partial(worker.stop, BRIEFLY)) for worker in scoring.workers),
+        Part(scoring.thread.start, scoring.thread.stop),
+        *inputs,
+        Part(jobs.start, partial(jobs.stop, BRIEFLY)),
+        Part(shadows.start, partial(shadows.stop, BRIEFLY)),
+    )
+    return Gateway(parts, base.broker, recorder, reporter.heartbeat, http.port)
+
+
+def open_outbox(settings: EdgeSettings) -> Outbox:
+    """The store of events and of what waits. Raises ``GustbedError``."""
+    return Outbox(
+        settings.data_dir,
+        max_bytes=settings.outbox_max_bytes,
+        max_rows=settings.outbox_max_rows,
+        events_kept=settings.events_kept,
+    )
+
+
+def open_cloud(site: SiteSettings, settings: EdgeSettings) -> Cloud:
+    """The cloud that settings name, not connected. Raises ``GustbedError``."""
+    factory = CLOUDS.load(settings.cloud)
+    return factory(CloudContext(site.thing, settings.data_dir, settings.enrol_dir))
+
+
+def _base(site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, outbox: Outbox) -> _Base:
+    cloud = open_cloud(site, settings)
+    reader = BlockReader(
+        site.site,
+        site.turbine_ids,
+        max_clock_ahead=settings.max_clock_ahead,
+        max_clock_behind=settings.max_clock_behind,
+    )
+    sender = Sender(
+        outbox,
+        cloud.uplink,
+        thing=site.thing,
+        site=site.site,
+        verdict_interval=settings.verdict_interval,
+        telemetry_interval=settings.telemetry_interval,
+    )
+    return _Base(
+        site,
+        settings,
+        load_types(site.types_dir),
+        cloud,
+        SiteBroker(site, mqtt),
+        outbox,
+        Quarantine(settings.data_dir),
+        ReceiveQueue(settings.queue_limit),
+        reader,
+        sender,
+    )
+
+
+def _recording(base: _Base) -> tuple[list[SinkWorker], Recorder]:
+    context = SinkContext(base.site, base.broker.publish, base.sender.wake)
+
+    def make(_name: str, factory: SinkFactory, guard: Guard) -> SinkWorker:
+        return SinkWorker(factory(context), guard)
+
+    names = choose(SINKS, base.settings.sinks)
+    sinks = [each.plugin for each in plug_in(SINKS, names, make, base.guards).values()]
+
+    def announce(event: AnomalyEvent) -> None:
+        for sink in sinks:
+            sink.put(event)
+
+    return sinks, Recorder(base.outbox, announce, events_go_up=CLOUD_SINK in names)
+
+
+def _scoring(
+    base: _Base, models: LoadedModels, recorder: Recorder, captures: CaptureWriter
+) -> _Scoring:
+    names = choose(WORKLOADS, base.settings.workloads)
+    others = [name for name in names if name != TELEMETRY]
+    before = base.outbox.open_events()
+
+    def make(name: str, factory: WorkloadFactory, _guard: Guard) -> Workload:
+        return factory(
+            TelemetryContext(
+                base.site,
+                recorder.events,
+                tuple(_events_of(name, before, others)),
+                base.broker.publish,
+                name,
+                base.settings,
+                base.types,
+                models,
+                base.reader.requirements,
+                recorder,
+                captures.put,
+                base.queue.__len__,
+            )
+        )
+
+    made = plug_in(WORKLOADS, names, make, base.guards)
+    workers = {
+        name: WorkloadWorker(each.plugin, each.guard) for name, each in made.items() if not each.own
+    }
+    receiver = BlockReceiver(base.reader, base.quarantine)
+    thread = ScoringThread(
+        base.queue,
+        receiver,
+        [(workers.get(name, each.plugin), each.guard) for name, each in made.items()],
+        enough=base.site.turbines,
+        grace=base.settings.grace,
+    )
+    telemetry = made[TELEMETRY].plugin if TELEMETRY in made else None
+    assert telemetry is None or isinstance(telemetry, Telemetry)  # noqa: S101 - the name is ours
+    return _Scoring(thread, receiver, telemetry, tuple(workers.values()))
+
+
+def _events_of(
+    name: str, events: Iterable[AnomalyEvent], others: list[str]
+) -> Iterable[AnomalyEvent]:
+    """Those of a workload: it is named in them; whatever names no other one is of telemetry."""
+    for event in events:
+        if event.model.name == name or (name == TELEMETRY and event.model.name not in others):
+            yield event
+
+
+def _inputs(base: _Base) -> list[Part]:
+    def rate_hz(turbine_type: str) -> float | None:
+        required = base.reader.requirements.get(turbine_type)
+        return required.rate_hz if required else None
+
+    def make(name: str, factory: InputFactory, guard: Guard) -> Input | None:
+        def subscribe(topic_filter: str, handler: Handler) -> None:
+            def guarded(topic: str, payload: bytes) -> None:
+                guard.call(handler, topic, payload)
+
+            base.broker.subscribe(topic_filter, guarded)
+
+        return factory(
+            InputContext(
+                base.site,
+                base.settings,
+                partial(base.queue.put, name),
+                base.queue.put,
+                base.quarantine.reject,
+                rate_hz,
+                subscribe,
+            )
+        )
+
+    names = choose(INPUTS, base.settings.inputs)
+    return [
+        Part(
+            partial(each.guard.call, each.plugin.start), partial(each.guard.call, each.plugin.stop)
+        )
+        for each in plug_in(INPUTS, names, make, base.guards).values()
+    ]
+
+
+def _operations(
+    base: _Base, store: ModelStore, models: LoadedModels, scoring: _Scoring
+) -> dict[str, JobOperation]:
+    # Whoever may create jobs could start any of them: those of others only by name.
+    names = choose(JOB_OPERATIONS, base.settings.job_operations, every=False)
+    context = JobContext(base.site, base.settings.data_dir)
+    if scoring.telemetry is not None:
+        installer = Installer(
+            store,
+            serving=models.serving,
+            shadow_models=models.shadow,
+            keys=base.cloud.identity.signing_keys,
+            host=scoring.telemetry.host,
+            limits=Limits(base.site.turbines, base.settings.max_scoring_time, base.types),
+            scratch=base.settings.data_dir,
+        )
+        context = UpdateContext(base.site, base.settings.data_dir, installer)
+    else:
+        names = [name for name in names if name != UPDATE_MODEL]
+
+    def make(_name: str, factory: OperationFactory, _guard: Guard) -> JobOperation:
+        return factory(context)
+
+    made = plug_in(JOB_OPERATIONS, names, make, base.guards)
+    return {name: each.plugin for name, each in made.items()}
+
+
+def _providers(
+    base: _Base,
+    models: LoadedModels,
+    scoring: _Scoring,
+    captures: CaptureWriter,
+    jobs: JobRunner,
+    shadows: DeviceShadows,
+) -> list[StatusProvider]:
+    providers: list[StatusProvider] = [
+        IngestStatus(base.queue, base.quarantine, scoring.thread, lambda: base.broker.connected),
+        OutboxStatus(base.outbox),
+        CaptureStatus(captures),
+        CloudStatus(base.cloud.uplink, jobs, shadows),
+        PluginStatus(base.guards, scoring.thread),
+    ]
+    if scoring.telemetry is not None:
+        counters = scoring.receiver.counters
+        providers.insert(1, TelemetryStatus(scoring.telemetry, counters, models.missing))
+    return providers
+
+
+def _views(base: _Base, reporter: Reporter) -> Views:
+    return Views(
+        health=reporter.health,
+        status=reporter.status,
+        models=reporter.models,
+        events=base.outbox.events_since,
+        metrics=reporter.metrics,
+    )
+
+
+def _connected(sender: Sender, jobs: JobRunner, shadows: DeviceShadows) -> None:
+    sender.wake()
+    jobs.wake()
+    shadows.connected()

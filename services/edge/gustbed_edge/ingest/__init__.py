@@ -1,0 +1,1 @@
+"""From what inputs deliver to checked blocks in order."""

@@ -1,0 +1,1 @@
+"""Jobs that the cloud asks for: taken, executed once, reported."""

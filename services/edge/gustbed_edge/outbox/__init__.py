@@ -1,0 +1,1 @@
+"""What must outlive the process, and what waits for the cloud."""

@@ -1,0 +1,239 @@
+"""What each part of the edge says of itself."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.jobs import Role
+from gustbed_edge.capture.writer import CaptureWriter
+from gustbed_edge.cloud.device_shadows import DeviceShadows
+from gustbed_edge.cloud.ports import Uplink
+from gustbed_edge.guard import Guard
+from gustbed_edge.ingest.quarantine import Quarantine
+from gustbed_edge.ingest.queue import ReceiveQueue
+from gustbed_edge.ingest.sequence import SequenceCounter
+from gustbed_edge.jobs.runner import JobRunner
+from gustbed_edge.outbox.store import Outbox
+from gustbed_edge.reporting.provider import PREFIX, StatusProvider, counter, gauge
+from gustbed_edge.scoring.detector import Detector
+from gustbed_edge.scoring.thread import ScoringThread
+from gustbed_edge.workloads.telemetry import Telemetry
+
+STUCK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class IngestStatus(StatusProvider):
+    """What was received, and refused. ``connected``: to the site broker."""
+
+    queue: ReceiveQueue
+    quarantine: Quarantine
+    thread: ScoringThread
+    connected: Callable[[], bool]
+
+    def status(self) -> Mapping[str, object]:
+        """Refused payloads by reason."""
+        return {"rejected": dict(self.quarantine.counts)}
+
+    def reasons(self) -> Iterable[str]:
+        """Nothing comes, or nothing is made of it."""
+        if not self.connected():
+            yield "not connected to the site broker"
+        stuck = time.monotonic() - self.thread.last_turn > STUCK_SECONDS
+        if stuck or not self.thread.alive:
+            yield "the scoring thread is stuck"
+
+    def metrics(self) -> Iterable[Metric]:
+        """Counts."""
+        yield counter("intake_dropped", "payloads dropped before scoring", self.queue.dropped)
+        rejected = self.quarantine.counts
+        yield counter("rejected", "payloads quarantined, by reason", rejected, "reason")
+
+
+@dataclass(frozen=True)
+class TelemetryStatus(StatusProvider):
+    """Turbines, models and verdicts. ``missing``: types that should have a model and have none."""
+
+    telemetry: Telemetry
+    counters: tuple[SequenceCounter, ...]
+    missing: frozenset[str]
+
+    def status(self) -> Mapping[str, object]:
+        """The turbines, and the models that serve and run in shadow, by turbine type."""
+        models = self.telemetry.scorer.models
+        return {
+            "turbines": self.telemetry.scorer.status(self.counters),
+            "model": next(iter(models.values()), None),
+            "models": dict(models),
+            "shadow_models": self.telemetry.shadow_models.comparisons(),
+            "latency": self.telemetry.latency(),
+        }
+
+    def reasons(self) -> Iterable[str]:
+        """Turbines that nobody judges though a model was meant to."""
+        models = self.telemetry.scorer.models
+        if not models:
+            yield "no model serves"
+            return
+        for name in sorted(self.missing & self.telemetry.scorer.heard() - models.keys()):
+            yield f"no model serves turbines of type {name}"
+
+    def health(self) -> Mapping[str, object]:
+        """Which models serve and run in shadow."""
+        compared = self.telemetry.shadow_models.comparisons()
+        return {
+            "models": self.telemetry.scorer.models,
+            "shadow_models": {name: each.model for name, each in compared.items()},
+        }
+
+    def models(self) -> Iterable[ModelInfo]:
+        """Every model that runs here, with its figures and its card."""
+        running: tuple[tuple[Role, Mapping[str, Detector]], ...] = (
+            ("serve", self.telemetry.scorer.detectors),
+            ("shadow", self.telemetry.shadow_models.detectors),
+        )
+        return [
+            ModelInfo(
+                detector.model,
+                name,
+                role,
+                detector.manifest.detector,
+                detector.manifest.metrics,
+                detector.card,
+            )
+            for role, detectors in running
+            for name, detector in detectors.items()
+        ]
+
+    def metrics(self) -> Iterable[Metric]:
+        """Counts of blocks and verdicts, and the models."""
+        scorer, turbines = self.telemetry.scorer, self.telemetry.scorer.status(self.counters)
+        yield counter("verdicts", "verdicts published", self.telemetry.verdicts)
+        for name, text in (
+            ("blocks", "blocks received, by turbine"),
+            ("lost", "blocks lost, by turbine"),
+            ("duplicate", "blocks that came twice, by turbine"),
+            ("reordered", "blocks that came late, by turbine"),
+        ):
+            yield counter(
+                name, text, {each.id: getattr(each, name) for each in turbines}, "turbine"
+            )
+        scores = {each.id: each.score for each in turbines if each.score is not None}
+        yield gauge("score", "latest score over threshold, by turbine", scores, "turbine")
+        events = {each.id: len(each.violations) for each in turbines}
+        yield gauge("open_events", "open anomaly events, by turbine", events, "turbine")
+        unserved = scorer.unserved.counts
+        yield counter("unscored", "blocks that no model is for, by type", unserved, "type")
+        latency = self.telemetry.latency()
+        yield gauge("latency_seconds", "block received to verdict published", latency, "quantile")
+        yield from self._of_models()
+
+    def _of_models(self) -> Iterable[Metric]:
+        info = GaugeMetricFamily(
+            f"{PREFIX}model_info",
+            "the models that serve, by turbine type",
+            labels=["name", "version", "type"],
+        )
+        for name, model in self.telemetry.scorer.models.items():
+            info.add_metric([model.name, model.version, name], 1)
+        yield info
+        compared = CounterMetricFamily(
+            f"{PREFIX}challenger_verdicts",
+            "verdicts compared with a shadow model's, by agreement",
+            labels=["type", "agreement"],
+        )
+        for name, each in self.telemetry.shadow_models.comparisons().items():
+            for agreement in ("both", "neither", "only_serving", "only_shadow"):
+                compared.add_metric([name, agreement], getattr(each, agreement))
+        yield compared
+        dropped = self.telemetry.shadow_models.dropped
+        yield counter("challenger_dropped", "shadow models that failed, by type", dropped, "type")
+
+
+@dataclass(frozen=True)
+class OutboxStatus(StatusProvider):
+    """What waits for the cloud."""
+
+    outbox: Outbox
+
+    def status(self) -> Mapping[str, object]:
+        """How much waits."""
+        return {"buffered": self.outbox.waiting}
+
+    def metrics(self) -> Iterable[Metric]:
+        """The same, and what was dropped."""
+        yield gauge("outbox_messages", "fragments waiting for the cloud", self.outbox.waiting)
+        yield gauge("outbox_bytes", "their size", self.outbox.waiting_bytes)
+        yield counter("outbox_dropped", "fragments dropped, by kind", self.outbox.dropped, "kind")
+
+
+@dataclass(frozen=True)
+class CaptureStatus(StatusProvider):
+    """Captures of data for retraining."""
+
+    captures: CaptureWriter
+
+    def status(self) -> Mapping[str, object]:
+        """How they go."""
+        return {"captures": self.captures.status()}
+
+    def metrics(self) -> Iterable[Metric]:
+        """Counts and bytes."""
+        counts = self.captures.counts
+        yield counter("captures", "captures, by reason, and those dropped", counts, "reason")
+        yield gauge(
+            "capture_bytes_today", "captured for the cloud since midnight UTC", self.captures.today
+        )
+
+
+@dataclass(frozen=True)
+class CloudStatus(StatusProvider):
+    """The connection, and what comes over it. That the cloud is away is no reason."""
+
+    uplink: Uplink
+    jobs: JobRunner
+    shadows: DeviceShadows
+
+    def status(self) -> Mapping[str, object]:
+        """Whether it is connected, and the job that runs."""
+        return {"connected": self.uplink.connected, "update": self.jobs.running}
+
+    def metrics(self) -> Iterable[Metric]:
+        """The connection and the device shadows."""
+        yield gauge("cloud_connected", "1 while connected to the cloud", self.uplink.connected)
+        counts = self.shadows.counts
+        yield counter("shadow", "reports and desired states, by outcome", counts, "outcome")
+
+
+@dataclass(frozen=True)
+class PluginStatus(StatusProvider):
+    """Failures of plug-ins. They are shown, but are no reason to call the edge unhealthy."""
+
+    guards: list[Guard]
+    thread: ScoringThread
+
+    def health(self) -> Mapping[str, object]:
+        """Those that failed, or could not keep up."""
+        return {
+            "plugins": {
+                guard.name: {
+                    "failures": guard.failures,
+                    "dropped": guard.dropped,
+                    "error": guard.error,
+                }
+                for guard in self.guards
+                if guard.failures or guard.dropped
+            }
+        }
+
+    def metrics(self) -> Iterable[Metric]:
+        """Counts."""
+        own = sum(guard.failures for guard in self.guards if guard.name == "workloads/telemetry")
+        yield counter("batch_failures", "batches that failed", self.thread.failures + own)
+        failures = {guard.name: guard.failures for guard in self.guards}
+        yield counter("plugin_failures", "calls of plug-ins that failed", failures, "plugin")
+        dropped = {guard.name: guard.dropped for guard in self.guards}
+        yield counter("plugin_dropped", "what plug-ins were too slow for", dropped, "plugin")

@@ -1,0 +1,1 @@
+"""From blocks to windows, from windows to verdicts."""

@@ -1,0 +1,1 @@
+"""Where anomaly events go."""
