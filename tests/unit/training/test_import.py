@@ -75,7 +75,8 @@ def test_the_card_says_what_became_of_every_row(tmp_path: Path) -> None:
 
 
 def test_the_twin_replays_what_was_imported(tmp_path: Path) -> None:
-    replayed = read_parquet(bring(tmp_path, pump_columns()) / "p1.parquet", load_type("mini"))
+    recording = bring(tmp_path, pump_columns()) / "p1.parquet"
+    replayed = read_parquet(recording, load_type("mini"))
     assert (replayed.type, replayed.names, replayed.rate_hz) == ("pump", ("warmth", "flow"), 1.0)
     assert len(replayed.values) == 200
 
@@ -173,7 +174,10 @@ def change(name: str, index: int, value: object) -> Callable[[Columns], None]:
 
 
 def drop(name: str) -> Callable[[Columns], None]:
-    return lambda columns: columns.pop(name) and None  # type: ignore[func-returns-value]
+    def spoil(columns: Columns) -> None:
+        del columns[name]
+
+    return spoil
 
 
 def dead(columns: Columns) -> None:
