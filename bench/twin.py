@@ -27,12 +27,15 @@ from gustbed_core.codec import Encoding, encode
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings
 from gustbed_core.telemetry import Samples, block_from_samples
-from gustbed_twin.farm import Farm
-from gustbed_twin.turbine_types import load_utility_type
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.machine import Machine, make_machine
-from gustbed_twin.utility.site import Conditions
-from gustbed_twin.wind import WindConfig
+from gustbed_core.turbine_types import load_type
+from gustbed_twin.farms.miniature import MiniatureFarm
+from gustbed_twin.farms.variable_speed import NO_WAKES, VariableSpeedFarm
+from gustbed_twin.physics.miniature import Miniature
+from gustbed_twin.physics.model import FarmPlan
+from gustbed_twin.records import WakeTable
+from gustbed_twin.turbine.model import TurbineModel, prepare_model
+from gustbed_twin.turbine.variable_speed import load_variable_speed
+from gustbed_twin.wind.site import Conditions
 
 TURBINES = (6, 100, 1000)
 UTILITY_TURBINES = (1, 10, 100, 1000, 5000)
@@ -69,8 +72,8 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
 
 def utility(seconds: float) -> list[dict[str, Any]]:
     """Figures of ``nrel_5mw``, with and without publishing."""
-    machine = make_machine(load_utility_type("nrel_5mw"))
-    UtilityFarm(machine, 1, range(1), Conditions()).advance(SAMPLES)
+    machine = prepare_model(load_variable_speed("nrel_5mw"))
+    VariableSpeedFarm(machine, 1, range(1), Conditions()).advance(SAMPLES)
     with _broker() as session:
         return [
             _utility_figure(machine, turbines, session, seconds) for turbines in UTILITY_TURBINES
@@ -78,16 +81,16 @@ def utility(seconds: float) -> list[dict[str, Any]]:
 
 
 def _utility_figure(
-    machine: Machine, turbines: int, session: Session | None, seconds: float
+    machine: TurbineModel, turbines: int, session: Session | None, seconds: float
 ) -> dict[str, Any]:
     before = psutil.Process().memory_info().rss
-    wakes = np.full((72, 23, turbines), 0.9)
-    farm = UtilityFarm(machine, 1, range(turbines), Conditions(), wakes=wakes)
-    grown = psutil.Process().memory_info().rss - before - wakes.nbytes
+    wakes = WakeTable(np.full((72, 23, turbines), 0.9))
+    farm = VariableSpeedFarm(machine, 1, range(turbines), Conditions(), wakes=wakes)
+    grown = psutil.Process().memory_info().rss - before - wakes.share.nbytes
     offline = _per_step(lambda: farm.advance(OFFLINE_SAMPLES), turbines * OFFLINE_SAMPLES, seconds)
     whole = _per_step(lambda: farm.advance(SAMPLES), turbines * SAMPLES, seconds)
     still = farm.fork()
-    still.wakes = np.zeros((0, 0, 0))
+    still.wakes = NO_WAKES
     unsheltered = _per_step(lambda: still.advance(SAMPLES), turbines * SAMPLES, seconds)
     still.blind = True
     physics = _per_step(lambda: still.advance(SAMPLES), turbines * SAMPLES, seconds)
@@ -116,8 +119,8 @@ def _utility_figure(
     }
 
 
-def _payloads(farm: UtilityFarm, values: Any) -> list[bytes]:
-    kind, names = farm.machine.kind.name, farm.machine.channels
+def _payloads(farm: VariableSpeedFarm, values: Any) -> list[bytes]:
+    kind, names = farm.model.variable_speed.name, farm.model.channels
     return [
         encode(block_from_samples(Samples("wt01", "boot", n, 0.0, 0.05, block, kind, names)))
         for n, block in enumerate(values)
@@ -177,15 +180,21 @@ def _times_real_time(figure: dict[str, Any]) -> float:
 
 
 def _rate(turbines: int, encoding: Encoding | None, seconds: float) -> int:
-    farm = Farm(1, range(turbines), WindConfig(), RATE_HZ)
+    farm = _miniatures(turbines)
     block = _encoding_block(farm, encoding) if encoding else lambda: farm.advance(SAMPLES)
     return round(1.0 / _per_step(block, turbines * SAMPLES, seconds))
 
 
-def _encoding_block(farm: Farm, encoding: Encoding) -> Callable[[], object]:
+def _miniatures(turbines: int) -> MiniatureFarm:
+    return Miniature(load_type("mini")).build(FarmPlan(turbines, 1))
+
+
+def _encoding_block(farm: MiniatureFarm, encoding: Encoding) -> Callable[[], object]:
+    kind, names = farm.turbine_type.name, farm.turbine_type.channel_names
+
     def block() -> None:
         for seq, values in enumerate(farm.advance(SAMPLES)):
-            samples = Samples("wt01", "boot", seq, 0.0, 1 / RATE_HZ, values)
+            samples = Samples("wt01", "boot", seq, 0.0, 1 / RATE_HZ, values, kind, names)
             encode(block_from_samples(samples), encoding)
 
     return block

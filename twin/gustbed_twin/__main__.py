@@ -8,17 +8,12 @@ from pathlib import Path
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings, SiteSettings, load
-from gustbed_core.telemetry import MINI
-from gustbed_twin.generate import Recipe, open_folder, write_dataset
-from gustbed_twin.health import check_health, health_file
-from gustbed_twin.scenario import Scenario, parse_fault, read_scenario
-from gustbed_twin.service import run
+from gustbed_twin.datasets.request import DatasetRequest, write
+from gustbed_twin.publisher.health import check_health, health_file
+from gustbed_twin.publisher.service import run
 from gustbed_twin.settings import TwinSettings
-from gustbed_twin.wind import WindConfig
 
 DONE, FAILED = 0, 1
-_RATE_HZ = 20
-_MOST_ANEMOMETER_RPS = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,52 +42,25 @@ def _health(_options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    if options.type != MINI:
-        return _generate_type(options)
-    if options.wind_mean is not None and options.wind_mean > _MOST_ANEMOMETER_RPS:
-        raise GustbedError(
-            f"--wind-mean {options.wind_mean:g}", f"at most {_MOST_ANEMOMETER_RPS:g} rev/s"
-        )
-    scenario = read_scenario(options.scenario) if options.scenario else Scenario()
-    usual = WindConfig()
-    recipe = Recipe(
+    request = DatasetRequest(
+        type=options.type,
         turbines=options.turbines,
         hours=options.hours,
         seed=options.seed,
-        wind=WindConfig(
-            _first(options.wind_mean, scenario.wind_mean, usual.mean),
-            _first(options.turbulence, scenario.turbulence, usual.turbulence),
-        ),
-        faults=(*scenario.faults, *map(parse_fault, options.fault)),
+        scenario=options.scenario,
+        wind=options.wind_mean,
+        turbulence=options.turbulence,
+        layout=options.layout,
+        wake=options.wake,
+        shard=options.shard,
         rate_hz=options.rate,
+        faults=tuple(options.fault),
+        csv=options.csv,
+        types_dir=load(SiteSettings).types_dir,
     )
-    open_folder(options.out, force=options.force)
-    card = write_dataset(recipe, options.out, options.csv)
+    card = write(request, options.out, force=options.force)
     print(f"{options.out}: {len(card['turbines'])} turbines, {card['samples']} samples each")
     return DONE
-
-
-def _generate_type(options: argparse.Namespace) -> int:
-    from gustbed_twin.datasets import Order, write
-
-    for flag, given in (
-        ("--fault", options.fault),
-        ("--csv", options.csv),
-        ("--rate", options.rate != _RATE_HZ),
-    ):
-        if given:
-            raise GustbedError(f"{flag}: not for type {options.type}", "use --scenario")
-    order = Order(
-        options.type, options.turbines, options.hours, options.seed, options.scenario,
-        options.wind_mean, options.turbulence,
-    )  # fmt: skip
-    card = write(order, options.out, force=options.force)
-    print(f"{options.out}: {len(card['turbines'])} turbines, {card['samples']} samples each")
-    return DONE
-
-
-def _first(*values: float | None) -> float:
-    return next(value for value in values if value is not None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,21 +81,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.set_defaults(function=_generate)
     add = generate.add_argument
-    add("--type", default=MINI, help="turbine type: a name or a YAML file, default mini")
+    usual = TwinSettings.model_fields["type"].default
+    add("--type", default=usual, help=f"turbine type: a name or a YAML file, default {usual}")
     add("--turbines", type=_whole(1, 10_000), default=6, help="default 6")
     add("--hours", type=_number(0, 24 * 366), required=True, help="simulated hours")
     add("--seed", type=_whole(0, 2**63), default=42, help="default 42")
-    add("--rate", type=_whole(1, 100), default=_RATE_HZ, help="default 20, mini only")
-    add("--wind-mean", type=_number(0, 60), help="m/s; of mini anemometer rev/s, default 2.15")
-    add("--turbulence", type=_number(0, 0.5), help="standard deviation over mean, default 0.15")
+    add("--rate", type=_whole(1, 100), help="samples per second, default the type's own")
+    add("--wind-mean", type=_number(0, 60), help="in the type's unit, default the type's own")
+    add("--turbulence", type=_number(0, 0.5), help="standard deviation over mean")
     add("--scenario", type=Path, metavar="FILE", help="YAML: what happens, and the wind")
     add(
         "--fault",
         action="append",
         default=[],
-        metavar="TURBINE:KIND[:start=S][:duration=S][:severity=X][:ramp=S]",
+        metavar="TURBINE:KIND[:start=S][:duration=S][:severity=X][:ramp=S][:signal=CHANNEL]",
         help="a fault; may be repeated",
     )
+    add("--layout", type=Path, metavar="FILE", help="YAML: where the turbines stand")
+    add("--wake", choices=("none", "jensen", "gauss"), default="none", help="wake model")
+    add("--shard", default="1/1", metavar="i/N", help="only this part of the farm")
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add("--force", action="store_true", help="replace a dataset that is there")
     add(

@@ -16,10 +16,10 @@ Turbine = Annotated[str, typer.Argument(help="Turbine, for instance wt03.")]
 
 
 def _known(fault: str | None) -> str | None:
-    from gustbed_twin.utility.faults import CATALOGUE
+    from gustbed_twin.physics.registry import fault_kinds
 
-    if fault is not None and fault not in (*INJECTABLE, *CATALOGUE):
-        raise typer.BadParameter(f"{fault!r} is none of {', '.join(CATALOGUE)}")
+    if fault is not None and fault not in fault_kinds():
+        raise typer.BadParameter(f"{fault!r} is none of {', '.join(fault_kinds())}")
     return fault
 
 

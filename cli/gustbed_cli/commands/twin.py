@@ -11,13 +11,13 @@ import typer
 from gustbed_cli import live_farm
 from gustbed_cli.checkout import base_folder
 from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.output import emit_json, report, table
+from gustbed_cli.output import emit_json, table
 from gustbed_cli.setup import ensure
 from gustbed_core.commands import Action as Act
 from gustbed_core.commands import Command
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import SiteSettings, load
-from gustbed_core.turbine_types import known_types, load_type
+from gustbed_core.turbine_types import known_types
 
 TYPES = f"{', '.join(known_types())}, one of GUSTBED_TYPES_DIR"
 
@@ -46,8 +46,6 @@ _ACTIONS: dict[Action, Act] = {
     Action.PITCH: "pitch_offset",
     Action.RESET: "reset",
 }
-ASKABLE = "variable_speed"
-"""The model of physics that knows what-if."""
 USUAL_WINDS = ",".join(str(wind) for wind in range(3, 26))
 
 
@@ -59,9 +57,9 @@ def _prepare() -> None:
 @app.command()
 def types(json: JsonOption = False) -> None:
     """List the turbine types."""
-    from gustbed_twin.turbine_types import summaries
+    from gustbed_twin.physics.registry import summaries
 
-    rows = summaries()
+    rows = summaries(_types_dir())
     if json:
         emit_json(rows)
         return
@@ -70,16 +68,21 @@ def types(json: JsonOption = False) -> None:
 
 
 @app.command()
-def faults(json: JsonOption = False) -> None:
-    """List the faults of utility types: cause, and the signals that each moves."""
-    from gustbed_twin.utility.faults import CATALOGUE
+def faults(turbine_type: TypeOption = "nrel_5mw", json: JsonOption = False) -> None:
+    """List the faults of a type: cause, and the signals that each moves."""
+    from gustbed_twin.physics.registry import load_physics
 
+    physics = load_physics(turbine_type, _types_dir())
+    signals = {name: each.signals(physics.turbine_type) for name, each in physics.faults.items()}
     if json:
-        emit_json({name: asdict(fault) for name, fault in CATALOGUE.items()})
+        emit_json({
+            name: {"cause": fault.cause, "signals": signals[name], "any_signal": fault.any_signal}
+            for name, fault in physics.faults.items()
+        })  # fmt: skip
         return
     rows = [
-        (name, fault.cause, "the one named" if fault.any_signal else ", ".join(fault.signals))
-        for name, fault in CATALOGUE.items()
+        (name, fault.cause, "the one named" if fault.any_signal else ", ".join(signals[name]))
+        for name, fault in physics.faults.items()
     ]
     table("Faults", ("fault", "cause", "signals"), rows)
 
@@ -91,10 +94,11 @@ def curve(
     json: JsonOption = False,
 ) -> None:
     """Steady state at each wind: power, speeds, pitch, thrust."""
-    from gustbed_twin.turbine_types import load_utility_type, parse_numbers
-    from gustbed_twin.utility.steady import steady_curve
+    from gustbed_twin.farms.steady import steady_curve
+    from gustbed_twin.turbine.variable_speed import load_variable_speed, parse_numbers
 
-    points = steady_curve(load_utility_type(turbine_type), parse_numbers("--winds", winds))
+    of = load_variable_speed(turbine_type, _types_dir())
+    points = steady_curve(of, parse_numbers("--winds", winds))
     rows = [asdict(point) for point in points]
     if json:
         emit_json(rows)
@@ -114,12 +118,12 @@ def wake(
     json: JsonOption = False,
 ) -> None:
     """Power and effective wind of every turbine in the others' wakes, by FLORIS."""
-    from gustbed_twin.turbine_types import load_utility_type
-    from gustbed_twin.utility.layouts import read_layout
-    from gustbed_twin.utility.wake import wake_state
+    from gustbed_twin.turbine.variable_speed import load_variable_speed
+    from gustbed_twin.wake.layouts import read_layout
+    from gustbed_twin.wake.table import wake_state
 
-    of = load_utility_type(turbine_type)
-    places = read_layout(layout, of.geometry.rotor_diameter_m)
+    of = load_variable_speed(turbine_type, _types_dir())
+    places = read_layout(layout, of.physics.geometry.rotor_diameter_m)
     states = wake_state(of, places, speed, direction, model, turbulence)
     rows = [
         {
@@ -160,12 +164,13 @@ def generate(
     json: JsonOption = False,
 ) -> None:
     """Write a labelled dataset to Parquet, far faster than real time."""
-    from gustbed_twin.datasets import Order, write
+    from gustbed_twin.datasets.request import DatasetRequest, write
 
-    order = Order(
-        turbine_type, turbines, hours, seed, scenario, wind, turbulence, layout, wake_model, shard
-    )
-    card = write(order, out, force=force)
+    request = DatasetRequest(
+        turbine_type, turbines, hours, seed, scenario, wind, turbulence, layout, wake_model, shard,
+        types_dir=_types_dir(),
+    )  # fmt: skip
+    card = write(request, out, force=force)
     if json:
         emit_json(card)
         return
@@ -187,8 +192,8 @@ def whatif(
     turbines: Annotated[int | None, typer.Option(min=1, max=10_000, help="Its size.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Its seed.")] = None,
     settle: Annotated[float | None, typer.Option(min=0, help="It runs so many s before.")] = None,
-    mean: Annotated[float | None, typer.Option(min=0.1, max=60, help="Its wind, m/s.")] = None,
-    wind: Annotated[float | None, typer.Option(min=0.1, max=60, help="Wind then, m/s.")] = None,
+    mean: Annotated[float | None, typer.Option(min=0.1, max=60, help="Its wind.")] = None,
+    wind: Annotated[float | None, typer.Option(min=0.1, max=60, help="Wind then.")] = None,
     turbulence: Annotated[float | None, typer.Option(min=0, max=0.5, help="Then.")] = None,
     direction: Annotated[float | None, typer.Option(min=0, max=360, help="Then.")] = None,
     change: Annotated[
@@ -201,7 +206,8 @@ def whatif(
 
     It is the farm that runs here as of now, unless a checkpoint or a fresh farm is described.
     """
-    from gustbed_twin.utility.whatif import Question, ask
+    from gustbed_twin.scenarios.whatif import Question, ask
+    from gustbed_twin.wind.request import Wind
 
     fresh = (turbine_type, turbines, seed, settle, mean)
     if live and (checkpoint is not None or any(each is not None for each in fresh)):
@@ -215,12 +221,11 @@ def whatif(
         comparison = ask(
             Question(
                 turbine_type or "nrel_5mw", turbines or 6, 42 if seed is None else seed,
-                60.0 if settle is None else settle, mean or 10.0, checkpoint, tuple(change or ()),
+                60.0 if settle is None else settle, mean, checkpoint, tuple(change or ()),
+                _types_dir(),
             ),
             hours * 3600.0,
-            wind,
-            turbulence,
-            direction,
+            Wind(mean=wind, turbulence=turbulence, direction=direction),
         )  # fmt: skip
     of = "the running farm" if forked else str(checkpoint or "a fresh farm")
     if json:
@@ -232,23 +237,20 @@ def whatif(
     ]
     headers = ("turbine", "kW before", "kW after", "max rpm before", "after", "then")
     table(f"What if, of {of}, over {hours:g} h", headers, rows)
-    print(
-        f"{comparison.energy_kwh_before:,.0f} kWh before, {comparison.energy_kwh_after:,.0f} after"
-    )
+    before, after = comparison.energy_kwh_before, comparison.energy_kwh_after
+    if before is not None and after is not None:
+        print(f"{before:,.0f} kWh before, {after:,.0f} after")
 
 
 def _running_farm(stack: ExitStack, *, live: bool) -> Path | None:
-    """A checkpoint of the farm that runs here; None if there is none that can be asked."""
-    from gustbed_twin.checkpoint import read_checkpoint
-
+    """A checkpoint of the farm that runs here; None if there is none."""
     if not live and not live_farm.is_running():
         return None
-    path = stack.enter_context(live_farm.checkpoint_file())
-    simulated = load_type(str(read_checkpoint(path)[0].get("type")), load(SiteSettings).types_dir)
-    if not live and simulated.physics.get("model") != ASKABLE:
-        report(f"a farm of {simulated.name} knows no what-if: asking a fresh one")
-        return None
-    return path
+    return stack.enter_context(live_farm.checkpoint_file())
+
+
+def _types_dir() -> Path | None:
+    return load(SiteSettings).types_dir
 
 
 @app.command()

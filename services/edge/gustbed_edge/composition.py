@@ -238,6 +238,7 @@ def _scoring(
                 recorder.events,
                 tuple(_events_of(name, before, others)),
                 base.broker.publish,
+                name,
                 base.settings,
                 base.types,
                 models,

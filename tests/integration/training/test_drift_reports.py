@@ -8,7 +8,7 @@ from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_training.data.twin import Profile, Run, make
 from gustbed_training.detectors.scoring import load_package
 from gustbed_training.drift import Level
-from gustbed_training.pipeline.drifting import drift_of
+from gustbed_training.pipeline.drift_report import drift_of
 
 FACTORY = Path(__file__).parents[3] / "services" / "edge" / "gustbed_edge" / "factory"
 

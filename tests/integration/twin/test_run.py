@@ -14,17 +14,16 @@ import numpy as np
 import pytest
 
 from gustbed_core import legacy, topics
-from gustbed_core.channels import CHANNEL_INDEX
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command
+from gustbed_core.event_kinds import VIBRATION, VOLTAGE
 from gustbed_core.mqtt import Session
 from gustbed_core.telemetry import Samples
-from gustbed_core.violations import Violation
-from gustbed_twin.farm import Farm
-from gustbed_twin.wind import WindConfig
+from gustbed_twin.wind.miniature import WindConfig
 from tests.support.ear import Ear, listening
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until
+from tests.unit.twin.miniatures import CHANNEL_INDEX, mini_farm
 
 TURBINES = 3
 SITE = "site-1"
@@ -79,7 +78,7 @@ def twin(broker: Broker, folder: Path, **settings: str) -> Iterator[Twin]:
 def test_t1_every_block_carries_turbine_boot_and_sequence(broker: Broker, tmp_path: Path) -> None:
     with listening(broker) as ear, twin(broker, tmp_path, seed="5"):
         heard = {name: ear.wait_blocks(name, 4) for name in broker.site.turbine_ids}
-    live = Farm(5, range(TURBINES), WindConfig()).advance(40)
+    live = mini_farm(5, range(TURBINES), WindConfig()).advance(40)
     for position, (name, blocks) in enumerate(heard.items()):
         assert [block.seq for block in blocks[:4]] == [0, 1, 2, 3]
         assert {block.turbine for block in blocks} == {name}
@@ -90,7 +89,7 @@ def test_t1_every_block_carries_turbine_boot_and_sequence(broker: Broker, tmp_pa
 
 
 def test_commands_start_and_stop_faults_and_are_answered(broker: Broker, tmp_path: Path) -> None:
-    inject = Command("inject", Violation.VIBRATION, 1.0, id="one")
+    inject = Command("inject", VIBRATION, 1.0, id="one")
     with listening(broker) as ear, twin(broker, tmp_path) as running:
         ear.wait_blocks("wt02", 1)
         ear.command("wt02", encode(inject))
@@ -202,7 +201,7 @@ def test_p3_a_turbine_also_speaks_the_legacy_record(broker: Broker, tmp_path: Pa
         edge.wait_connected(30)
         with twin(broker, tmp_path, **settings):
             wait_until(lambda: len(records) >= 15, "legacy records")
-    live = Farm(5, range(TURBINES), WindConfig()).advance(30)[1]
+    live = mini_farm(5, range(TURBINES), WindConfig()).advance(30)[1]
     for number, record in enumerate(records[:15]):
         millis, sample = legacy.parse_record(record.decode("ascii"))
         assert millis == 100 * number
@@ -210,7 +209,7 @@ def test_p3_a_turbine_also_speaks_the_legacy_record(broker: Broker, tmp_path: Pa
 
 
 def test_a_recording_is_replayed_and_ends_where_told(broker: Broker, tmp_path: Path) -> None:
-    values = Farm(8, [0], WindConfig()).advance(60)[0]
+    values = mini_farm(8, [0], WindConfig()).advance(60)[0]
     lines = [
         legacy.format_record(50 * i, 700, legacy.sample_as_mapping(row))
         for i, row in enumerate(values.T)
@@ -220,7 +219,7 @@ def test_a_recording_is_replayed_and_ends_where_told(broker: Broker, tmp_path: P
     settings = {"replay": str(recording), "replay_loop": "false"}
     with listening(broker) as ear, twin(broker, tmp_path, **settings) as running:
         ear.wait_blocks("wt01", 2)
-        ear.command("wt01", encode(Command("inject", Violation.VOLTAGE, id="r")))
+        ear.command("wt01", encode(Command("inject", VOLTAGE, id="r")))
         assert ear.ack_of("r").accepted
         assert running.process.wait(30) == 0
         wait_until(lambda: ear.states[-1:] == ["offline"], "the twin said farewell")

@@ -14,7 +14,7 @@ import pytest
 
 from gustbed_core import topics
 from gustbed_core.commands import Command
-from gustbed_core.shadow import Desired
+from gustbed_core.turbine_state import Desired
 from tests.support.ear import listening
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until

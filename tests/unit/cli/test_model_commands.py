@@ -257,9 +257,9 @@ def test_comparing_passes_seeds_on_and_names_the_command_that_repeats_it(child: 
     (command,) = child.commands
     assert _option(command, "--seeds") == "3,4"
     assert _option(command, "--docs") == str(ROOT / "docs")
-    assert _option(command, "--told-as") == "make detection SEEDS=3,4"
+    assert _option(command, "--as-command") == "make detection SEEDS=3,4"
     _run(model.app, "compare", "--write-docs")
-    assert _option(child.commands[1], "--told-as") == "make detection"
+    assert _option(child.commands[1], "--as-command") == "make detection"
     _run(model.app, "compare", "--seeds", "5", "--against", "docs/detection.json")
     assert _option(child.commands[2], "--against") == "docs/detection.json"
 

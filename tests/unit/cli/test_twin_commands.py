@@ -86,11 +86,11 @@ def test_physical_faults_go_by_name_and_injections_by_kind(
 def test_what_if_asks_the_running_farm_unless_another_is_described(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from gustbed_twin.turbine_types import load_utility_type
-    from gustbed_twin.utility.assembly import Plan, assemble
-    from gustbed_twin.utility.checkpoint import save_farm
+    from gustbed_twin.checkpoints.farm import save_farm
+    from gustbed_twin.physics.model import FarmPlan
+    from gustbed_twin.physics.registry import load_physics
 
-    farm = assemble(Plan(load_utility_type("nrel_5mw"), 3)).farm
+    farm = load_physics("nrel_5mw").build(FarmPlan(3))
     farm.control(1, "stop")
     farm.advance(2400)
     save_farm(farm, tmp_path / "farm.npz")
@@ -109,28 +109,30 @@ def test_what_if_asks_the_running_farm_unless_another_is_described(
     assert both.exit_code == 2
 
 
-def test_what_if_says_when_the_running_farm_knows_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gustbed_core.errors import GustbedError
-    from gustbed_twin.farm import Farm
-    from gustbed_twin.mini_checkpoint import freeze, write_mini
-    from gustbed_twin.wind import WindConfig
+def test_what_if_asks_a_running_farm_of_miniatures_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from gustbed_twin.checkpoints.farm import save_farm
+    from gustbed_twin.physics.model import FarmPlan
+    from gustbed_twin.physics.registry import load_physics
 
-    farm = Farm(1, range(2), WindConfig())
-
-    def state(_turbine: str | None) -> bytes:
-        from tempfile import TemporaryDirectory
-
-        with TemporaryDirectory() as folder:
-            write_mini(freeze(farm), Path(folder) / "a.npz")
-            return (Path(folder) / "a.npz").read_bytes()
-
+    save_farm(load_physics("mini").build(FarmPlan(2)), tmp_path / "farm.npz")
+    state = (tmp_path / "farm.npz").read_bytes()
     monkeypatch.setattr(live_farm, "is_running", lambda: True)
-    monkeypatch.setattr(live_farm, "checkpoint_now", state)
-    done = CLI.invoke(twin.app, ["whatif", "--hours", "0.02", "--json"])
-    assert '"farm":"a fresh farm"' in done.stdout
-    done = CLI.invoke(twin.app, ["whatif", "--live", "--hours", "0.02"])
-    assert isinstance(done.exception, GustbedError)
-    assert "of type mini" in str(done.exception)
+    monkeypatch.setattr(live_farm, "checkpoint_now", lambda _turbine: state)
+    asked = ["whatif", "--hours", "0.02", "--wind", "2.5", "--change", "wt01:rotation=1"]
+    done = CLI.invoke(twin.app, [*asked, "--json"])
+    assert '"farm":"the running farm"' in done.stdout
+    assert '"energy_kwh_before":null' in done.stdout
+    assert CLI.invoke(twin.app, asked).exit_code == 0
+
+
+def test_faults_are_listed_with_the_channels_of_a_type() -> None:
+    done = CLI.invoke(twin.app, ["faults", "--json"])
+    assert '"gearbox_bearing_temperature":1' in done.stdout
+    done = CLI.invoke(twin.app, ["faults", "--type", "mini", "--json"])
+    assert '"rps":-1' in done.stdout
+    assert "icing" not in done.stdout
 
 
 def test_the_running_farms_state_is_written_where_asked(

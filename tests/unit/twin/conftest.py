@@ -2,25 +2,25 @@
 
 import pytest
 
-from gustbed_twin.turbine_types import UtilityType, load_utility_type
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.machine import Machine, make_machine
+from gustbed_twin.farms.variable_speed import VariableSpeedFarm
+from gustbed_twin.turbine.model import TurbineModel, prepare_model
+from gustbed_twin.turbine.variable_speed import VariableSpeedType, load_variable_speed
 from tests.unit.twin.utility import CALM
 
 
 @pytest.fixture(scope="module")
-def kind() -> UtilityType:
+def kind() -> VariableSpeedType:
     """The NREL 5 MW turbine."""
-    return load_utility_type("nrel_5mw")
+    return load_variable_speed("nrel_5mw")
 
 
 @pytest.fixture(scope="module")
-def machine(kind: UtilityType) -> Machine:
+def machine(kind: VariableSpeedType) -> TurbineModel:
     """Its machine, ready to run."""
-    return make_machine(kind)
+    return prepare_model(kind)
 
 
 @pytest.fixture
-def farm(machine: Machine) -> UtilityFarm:
+def farm(machine: TurbineModel) -> VariableSpeedFarm:
     """Three running turbines in calm weather."""
-    return UtilityFarm(machine, 1, range(3), CALM)
+    return VariableSpeedFarm(machine, 1, range(3), CALM)

@@ -8,10 +8,10 @@ import pytest
 
 from gustbed_core.codec import Encoding, encode
 from gustbed_core.commands import Command
-from gustbed_core.violations import Violation
-from gustbed_twin import commands
-from gustbed_twin.commands import CommandDesk
-from gustbed_twin.source import Step
+from gustbed_core.event_kinds import VOLTAGE
+from gustbed_twin.publisher import commands
+from gustbed_twin.publisher.commands import CommandHandler
+from gustbed_twin.publisher.source import Step
 
 IDS = ("wt01", "wt02")
 
@@ -25,11 +25,17 @@ class Recorder:
     def step(self) -> Step | None:
         return None
 
-    def inject(self, position: int, kind: Violation, severity: float, ramp_s: float) -> None:
+    def inject(self, position: int, kind: str, severity: float, ramp_s: float, _signal: str) -> str:
         self.told.append(("inject", position, kind, severity, ramp_s))
+        return ""
 
-    def clear(self, position: int, kind: Violation | None, ramp_s: float) -> None:
+    def clear(self, position: int, kind: str | None, ramp_s: float) -> str:
         self.told.append(("clear", position, kind, ramp_s))
+        return ""
+
+    def control(self, position: int, action: str, value: float | None) -> str:
+        self.told.append((action, position, value))
+        return ""
 
 
 @pytest.fixture
@@ -38,39 +44,39 @@ def source() -> Recorder:
 
 
 @pytest.fixture
-def desk(source: Recorder) -> CommandDesk:
-    return CommandDesk(source, IDS)
+def desk(source: Recorder) -> CommandHandler:
+    return CommandHandler(source, IDS)
 
 
-INJECT = Command("inject", Violation.VOLTAGE, 0.5, 3.0, id="a")
+INJECT = Command("inject", VOLTAGE, 0.5, 3.0, id="a")
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 def test_a_command_is_applied_and_answered(
-    desk: CommandDesk, source: Recorder, encoding: Encoding
+    desk: CommandHandler, source: Recorder, encoding: Encoding
 ) -> None:
     ack = desk.handle(1, encode(INJECT, encoding))
     assert ack is not None
     assert (ack.id, ack.turbine, ack.accepted, ack.reason) == ("a", "wt02", True, "")
-    assert source.told == [("inject", 1, Violation.VOLTAGE, 0.5, 3.0)]
+    assert source.told == [("inject", 1, VOLTAGE, 0.5, 3.0)]
 
 
 def test_a_repeated_command_is_answered_again_and_applied_once(
-    desk: CommandDesk, source: Recorder
+    desk: CommandHandler, source: Recorder
 ) -> None:
     first, second = desk.handle(0, encode(INJECT)), desk.handle(0, encode(INJECT))
     assert first == second
     assert len(source.told) == 1
 
 
-def test_turbines_remember_ids_apart(desk: CommandDesk, source: Recorder) -> None:
+def test_turbines_remember_ids_apart(desk: CommandHandler, source: Recorder) -> None:
     desk.handle(0, encode(INJECT))
     desk.handle(1, encode(INJECT))
     assert [told[1] for told in source.told] == [0, 1]
 
 
 def test_memory_of_ids_is_bounded(
-    desk: CommandDesk, source: Recorder, monkeypatch: pytest.MonkeyPatch
+    desk: CommandHandler, source: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commands, "REMEMBERED", 3)
     for number in range(5):
@@ -78,7 +84,7 @@ def test_memory_of_ids_is_bounded(
     assert len(desk._answers[0]) == 3
 
 
-def test_clearing_everything(desk: CommandDesk, source: Recorder) -> None:
+def test_clearing_everything(desk: CommandHandler, source: Recorder) -> None:
     desk.handle(0, encode(Command("clear")))
     assert source.told == [("clear", 0, None, 0.0)]
 
@@ -96,7 +102,7 @@ def test_clearing_everything(desk: CommandDesk, source: Recorder) -> None:
     ],
 )
 def test_an_impossible_command_is_refused_with_the_reason(
-    desk: CommandDesk, source: Recorder, changes: dict[str, float], reason: str
+    desk: CommandHandler, source: Recorder, changes: dict[str, float], reason: str
 ) -> None:
     # MessagePack, because JSON cannot even say NaN.
     ack = desk.handle(0, encode(replace(INJECT, **changes), Encoding.MSGPACK))  # type: ignore[arg-type]
@@ -110,13 +116,12 @@ def test_an_impossible_command_is_refused_with_the_reason(
     "payload",
     [
         b'{"action":"explode","id":"a"}',
-        b'{"action":"inject","kind":"fire","id":"a"}',
         b'{"action":"inject","severity":"much","id":"a"}',
         msgspec.msgpack.encode({"id": "a"}),
     ],
 )
 def test_wrong_fields_are_refused_by_id(
-    desk: CommandDesk, source: Recorder, payload: bytes
+    desk: CommandHandler, source: Recorder, payload: bytes
 ) -> None:
     ack = desk.handle(0, payload)
     assert ack is not None
@@ -143,7 +148,7 @@ def test_wrong_fields_are_refused_by_id(
     ],
 )
 def test_what_cannot_be_answered_is_logged_in_a_line(
-    desk: CommandDesk, source: Recorder, payload: bytes, caplog: pytest.LogCaptureFixture
+    desk: CommandHandler, source: Recorder, payload: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         assert desk.handle(0, payload) is None

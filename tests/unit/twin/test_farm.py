@@ -5,19 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
-from gustbed_core.features import FEATURE_NAMES, engineer
-from gustbed_core.violations import INJECTABLE
-from gustbed_twin.farm import Farm
+from gustbed_core.event_kinds import INJECTABLE
 from gustbed_twin.filters import Floats
-from gustbed_twin.wind import WindConfig
+from gustbed_twin.wind.miniature import WindConfig
+from tests.unit.twin.miniatures import CHANNEL_INDEX, CHANNELS, FEATURE_NAMES, engineer, mini_farm
 
 RATE = 20
 HOUR = 3600 * RATE
 
 
 def run(indices: list[int] | range, blocks: list[int], *, seed: int = 5) -> Floats:
-    farm = Farm(seed, indices, WindConfig(), RATE)
+    farm = mini_farm(seed, indices, WindConfig(), RATE)
     return np.concatenate([farm.advance(samples) for samples in blocks], axis=2)
 
 
@@ -29,7 +27,7 @@ def channel(values: Floats, name: str) -> Floats:
 @pytest.fixture(scope="module")
 def hour() -> Floats:
     """An hour of six turbines in the default wind."""
-    return Farm(11, range(6), WindConfig(), RATE).advance(HOUR)
+    return mini_farm(11, range(6), WindConfig(), RATE).advance(HOUR)
 
 
 def test_same_seed_same_stream_bit_for_bit() -> None:
@@ -61,7 +59,7 @@ def test_how_time_is_cut_into_blocks_changes_nothing(blocks: list[int]) -> None:
 
 
 def test_a_fault_on_one_turbine_leaves_the_others_bit_identical() -> None:
-    sound, faulty = (Farm(5, range(3), WindConfig(), RATE) for _ in range(2))
+    sound, faulty = (mini_farm(5, range(3), WindConfig(), RATE) for _ in range(2))
     for kind in INJECTABLE:
         faulty.inject(1, kind, 1.0, 0.0)
     expected, values = sound.advance(400), faulty.advance(400)
@@ -93,7 +91,7 @@ def test_attitude_is_like_the_reference_record(hour: Floats) -> None:
 
 @pytest.mark.parametrize("mean", [1.4, 2.15, 3.0])
 def test_a_sound_rotor_never_stops_nor_runs_away(mean: float) -> None:
-    values = Farm(3, range(4), WindConfig(mean), RATE).advance(HOUR)
+    values = mini_farm(3, range(4), WindConfig(mean), RATE).advance(HOUR)
     rotor = channel(values, "rps")
     assert rotor.min() > 0
     assert rotor.max() < 2.2 * rotor.mean()
@@ -108,7 +106,9 @@ def test_turbines_share_part_of_the_wind(hour: Floats) -> None:
 
 def test_turbulence_changes_the_spread_of_the_wind() -> None:
     calm, rough = (
-        channel(Farm(3, range(4), WindConfig(2.15, t), RATE).advance(HOUR // 2), "wind_speed_rps")
+        channel(
+            mini_farm(3, range(4), WindConfig(2.15, t), RATE).advance(HOUR // 2), "wind_speed_rps"
+        )
         for t in (0.05, 0.25)
     )
     assert rough.std() > 2 * calm.std()
@@ -147,7 +147,7 @@ def test_yaw_follows_the_wind_slowly(hour: Floats) -> None:
 
 def test_the_gearbox_warms_with_the_rotor() -> None:
     slow, fast = (
-        channel(Farm(3, range(4), WindConfig(mean), RATE).advance(HOUR), "gearboxtemp")[:, -1]
+        channel(mini_farm(3, range(4), WindConfig(mean), RATE).advance(HOUR), "gearboxtemp")[:, -1]
         for mean in (1.4, 3.0)
     )
     assert (fast > slow + 5).all()
@@ -155,6 +155,6 @@ def test_the_gearbox_warms_with_the_rotor() -> None:
 
 @pytest.mark.parametrize("rate", [1, 2, 50])
 def test_other_sample_rates_give_the_same_climate(rate: int) -> None:
-    values = Farm(3, range(6), WindConfig(), rate).advance(1800 * rate)
+    values = mini_farm(3, range(6), WindConfig(), rate).advance(1800 * rate)
     assert channel(values, "rps").mean() == pytest.approx(1.61, rel=0.15)
     assert channel(values, "voltage").mean() == pytest.approx(47.8, rel=0.15)

@@ -5,22 +5,27 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES, CHANNELS
-from gustbed_core.features import FEATURE_NAMES, engineer
-from gustbed_core.violations import INJECTABLE, Violation
-from gustbed_twin.farm import Farm
-from gustbed_twin.faults import KINDS, Faults
+from gustbed_core.event_kinds import INJECTABLE, ROTATION, VIBRATION, VOLTAGE, EventKind
+from gustbed_twin.faults.miniature import KINDS, Faults
 from gustbed_twin.filters import Floats
-from gustbed_twin.wind import WindConfig
+from gustbed_twin.wind.miniature import WindConfig
+from tests.unit.twin.miniatures import (
+    CHANNEL_INDEX,
+    CHANNEL_NAMES,
+    CHANNELS,
+    FEATURE_NAMES,
+    engineer,
+    mini_farm,
+)
 
 RATE = 20
 SETTLE, LENGTH = 600, 2000
 COUNTS_PER_RPS = 29.7
 
 
-def run(kind: Violation | None, severity: float, wind: float = 2.15) -> Floats:
+def run(kind: EventKind | None, severity: float, wind: float = 2.15) -> Floats:
     """Four turbines with the fault for some minutes; the first 30 s of it are left out."""
-    farm = Farm(9, range(4), WindConfig(wind), RATE)
+    farm = mini_farm(9, range(4), WindConfig(wind), RATE)
     farm.advance(200)
     if kind is not None:
         for position in range(4):
@@ -53,21 +58,21 @@ def moved(before: Floats, after: Floats) -> set[str]:
 
 def test_vibration_moves_attitude_and_acceleration_only() -> None:
     expected = {"qw", "qx", "qy", "qz", "gx", "gy", "gz", "ax", "ay", "az"}
-    assert moved(run(None, 0), run(Violation.VIBRATION, 1.0)) == expected
+    assert moved(run(None, 0), run(VIBRATION, 1.0)) == expected
 
 
 def test_voltage_moves_voltage_only() -> None:
-    assert moved(run(None, 0), run(Violation.VOLTAGE, 1.0)) == {"voltage"}
+    assert moved(run(None, 0), run(VOLTAGE, 1.0)) == {"voltage"}
 
 
 def test_rotation_leaves_the_wind_alone() -> None:
-    assert not moved(run(None, 0), run(Violation.ROTATION, 1.0)) & {"wind_speed_rps", "ambtemp"}
+    assert not moved(run(None, 0), run(ROTATION, 1.0)) & {"wind_speed_rps", "ambtemp"}
 
 
 @pytest.mark.parametrize("wind", [1.4, 2.15, 3.0])
 @pytest.mark.parametrize(("severity", "times"), [(0.2, 3.0), (1.0, 12.0)])
 def test_vibration_shakes_the_attitude(wind: float, severity: float, times: float) -> None:
-    sound, faulty = features(run(None, 0, wind)), features(run(Violation.VIBRATION, severity, wind))
+    sound, faulty = features(run(None, 0, wind)), features(run(VIBRATION, severity, wind))
     for name in ("roll", "pitch", "yaw"):
         assert faulty[name].std() > times * sound[name].std()
         assert faulty[name].std() < 0.4
@@ -75,7 +80,7 @@ def test_vibration_shakes_the_attitude(wind: float, severity: float, times: floa
 
 @pytest.mark.parametrize("wind", [1.4, 2.15, 3.0])
 def test_rotation_slows_the_rotor_and_the_voltage_follows(wind: float) -> None:
-    sound, faulty = run(None, 0, wind), run(Violation.ROTATION, 1.0, wind)
+    sound, faulty = run(None, 0, wind), run(ROTATION, 1.0, wind)
     rps = CHANNEL_INDEX["rps"]
     assert 0.3 < faulty[:, rps].mean() / sound[:, rps].mean() < 0.5
     before, after = electric_residual(sound), electric_residual(faulty)
@@ -88,25 +93,25 @@ def test_rotation_hunts() -> None:
         share = values[:, CHANNEL_INDEX["rps"]] / values[:, CHANNEL_INDEX["wind_speed_rps"]]
         return float(share.std() / share.mean())
 
-    assert unrest(run(Violation.ROTATION, 1.0)) > 2 * unrest(run(None, 0))
+    assert unrest(run(ROTATION, 1.0)) > 2 * unrest(run(None, 0))
 
 
 def test_the_attitude_stays_normal_under_rotation() -> None:
-    sound, faulty = features(run(None, 0)), features(run(Violation.ROTATION, 1.0))
+    sound, faulty = features(run(None, 0)), features(run(ROTATION, 1.0))
     for name in ("roll", "pitch", "yaw"):
         assert faulty[name].std() == pytest.approx(sound[name].std(), rel=0.2)
 
 
 @pytest.mark.parametrize("wind", [1.4, 2.15, 3.0])
 def test_voltage_drops_and_flickers(wind: float) -> None:
-    sound, faulty = run(None, 0, wind), run(Violation.VOLTAGE, 1.0, wind)
+    sound, faulty = run(None, 0, wind), run(VOLTAGE, 1.0, wind)
     column = CHANNEL_INDEX["voltage"]
     assert faulty[:, column].mean() / sound[:, column].mean() == pytest.approx(0.5, abs=0.1)
     assert electric_residual(faulty).std() > 2 * electric_residual(sound).std()
 
 
 @pytest.mark.parametrize("kind", list(INJECTABLE))
-def test_more_severity_is_a_larger_deviation(kind: Violation) -> None:
+def test_more_severity_is_a_larger_deviation(kind: EventKind) -> None:
     sound = features(run(None, 0))
     sizes = []
     for severity in (0.0, 0.3, 0.6, 1.0):
@@ -120,28 +125,28 @@ def test_more_severity_is_a_larger_deviation(kind: Violation) -> None:
 
 
 def test_a_ramp_is_linear_and_ends_at_the_severity() -> None:
-    farm = Farm(1, range(2), WindConfig(), RATE)
+    farm = mini_farm(1, range(2), WindConfig(), RATE)
     farm.advance(50)
-    farm.inject(1, Violation.VOLTAGE, 0.8, 2.0)
+    farm.inject(1, VOLTAGE, 0.8, 2.0)
     ramp = farm.severities(50, 60)
-    row = KINDS.index(Violation.VOLTAGE)
+    row = KINDS.index(VOLTAGE)
     assert np.allclose(np.diff(ramp[1, row, :40]), 0.8 / 40)
     assert (ramp[1, row, 40:] == 0.8).all()
     assert np.count_nonzero(ramp) == 60
 
 
 def test_clearing_starts_from_the_severity_of_the_moment() -> None:
-    farm = Farm(1, range(1), WindConfig(), RATE)
-    farm.inject(0, Violation.VOLTAGE, 1.0, 2.0)
+    farm = mini_farm(1, range(1), WindConfig(), RATE)
+    farm.inject(0, VOLTAGE, 1.0, 2.0)
     farm.advance(20)
-    farm.clear(0, Violation.VOLTAGE, 1.0)
-    ramp = farm.severities(20, 30)[0, KINDS.index(Violation.VOLTAGE)]
+    farm.clear(0, VOLTAGE, 1.0)
+    ramp = farm.severities(20, 30)[0, KINDS.index(VOLTAGE)]
     assert ramp[0] == pytest.approx(0.5 - 0.5 / 20)
     assert np.allclose(ramp[20:], 0.0)
 
 
 def test_clearing_without_a_kind_mends_everything() -> None:
-    sound, farm = (Farm(1, range(1), WindConfig(), RATE) for _ in range(2))
+    sound, farm = (mini_farm(1, range(1), WindConfig(), RATE) for _ in range(2))
     for kind in INJECTABLE:
         farm.inject(0, kind, 1.0, 0.0)
     farm.advance(200)
@@ -155,15 +160,15 @@ def test_clearing_without_a_kind_mends_everything() -> None:
 
 
 @pytest.mark.parametrize("pair", list(combinations(INJECTABLE, 2)))
-def test_faults_coincide(pair: tuple[Violation, Violation]) -> None:
-    sound, faulty = (Farm(9, range(1), WindConfig(), RATE) for _ in range(2))
+def test_faults_coincide(pair: tuple[EventKind, EventKind]) -> None:
+    sound, faulty = (mini_farm(9, range(1), WindConfig(), RATE) for _ in range(2))
     for kind in pair:
         faulty.inject(0, kind, 1.0, 0.0)
     before, after = sound.advance(1000), faulty.advance(1000)
     marks = {
-        Violation.VIBRATION: "az",
-        Violation.ROTATION: "rps",
-        Violation.VOLTAGE: "voltage",
+        VIBRATION: "az",
+        ROTATION: "rps",
+        VOLTAGE: "voltage",
     }
     assert {marks[kind] for kind in pair} <= moved(before, after)
 
@@ -172,4 +177,4 @@ def test_no_faults_have_no_severity() -> None:
     faults = Faults.none(3)
     assert not faults.any
     assert not faults.severity(0, 10).any()
-    assert faults.ramp(Violation.VOLTAGE, 0, 0.1, 0, 0).any
+    assert faults.ramp(VOLTAGE, 0, 0.1, 0, 0).any

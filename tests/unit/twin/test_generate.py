@@ -7,17 +7,19 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
-from gustbed_core.channels import CHANNEL_NAMES, CHANNELS
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import ROTATION, VIBRATION, VOLTAGE
 from gustbed_twin.__main__ import main
-from gustbed_twin.farm import Farm
-from gustbed_twin.generate import LABELS, Recipe, check_recipe
-from gustbed_twin.recording import read_recording
-from gustbed_twin.scenario import FaultPeriod, parse_fault, read_scenario
-from gustbed_twin.wind import WindConfig
+from gustbed_twin.physics.registry import load_physics
+from gustbed_twin.recordings.text import read_recording
+from gustbed_twin.scenarios.scenario import FaultPart, parse_fault, read_scenario
+from gustbed_twin.wind.miniature import WindConfig
+from tests.unit.twin.miniatures import CHANNEL_NAMES, CHANNELS, MINI, mini_farm
 
 SECONDS = 90
+IDS = ("wt01", "wt02", "wt03")
+PHYSICS = load_physics("mini")
+LABELS = tuple(f"fault_{kind}" for kind in PHYSICS.faults)
 
 
 def generate(out: Path, *extra: str) -> int:
@@ -43,7 +45,7 @@ def test_one_file_per_turbine_with_units(dataset: Path) -> None:
 
 
 def test_values_are_what_the_running_twin_gives(dataset: Path) -> None:
-    farm = Farm(7, range(3), WindConfig())
+    farm = mini_farm(7, range(3), WindConfig())
     live = np.concatenate([farm.advance(10) for _ in range(2 * SECONDS)], axis=2)
     table = parquet.read_table(dataset / "wt03.parquet")
     for i, name in enumerate(CHANNEL_NAMES):
@@ -73,7 +75,7 @@ def test_the_card_says_where_everything_comes_from(dataset: Path) -> None:
 
 
 def test_the_csv_replays_exactly(dataset: Path) -> None:
-    rows = read_recording(dataset / "wt02.csv")
+    rows = read_recording(dataset / "wt02.csv", MINI).values
     table = parquet.read_table(dataset / "wt02.parquet")
     for i, name in enumerate(CHANNEL_NAMES):
         assert np.array_equal(rows[:, i], table[name].to_numpy()), name
@@ -103,9 +105,9 @@ def test_a_scenario_file_gives_wind_and_faults(tmp_path: Path, suffix: str) -> N
     }[suffix]
     path = tmp_path / f"s.{suffix}"
     path.write_text(text)
-    scenario = read_scenario(path)
-    assert scenario.wind_mean == 1.9
-    assert scenario.faults[0].kind is Violation.VIBRATION
+    scenario = read_scenario(path, PHYSICS, IDS)
+    assert scenario.wind.mean == 1.9
+    assert scenario.faults[0].kind == VIBRATION
     assert generate(tmp_path / "out", "--scenario", str(path)) == 0
     card = json.loads((tmp_path / "out" / "dataset.json").read_text())
     assert card["wind"]["mean"] == 1.9
@@ -136,9 +138,12 @@ def test_a_bad_scenario_is_named_in_one_line(
 
 
 def test_a_fault_flag_is_read() -> None:
-    expected = FaultPeriod("wt02", Violation.VOLTAGE, 600.0, 60.0, 0.8, 5.0)
-    assert parse_fault("wt02:voltage:start=600:duration=60:severity=0.8:ramp=5") == expected
-    assert parse_fault("wt02:rotation") == FaultPeriod("wt02", Violation.ROTATION)
+    expected = FaultPart("wt02", VOLTAGE, 600.0, 60.0, 0.8, 5.0)
+    assert (
+        parse_fault("wt02:voltage:start=600:duration=60:severity=0.8:ramp=5", PHYSICS, IDS)
+        == expected
+    )
+    assert parse_fault("wt02:rotation", PHYSICS, IDS) == FaultPart("wt02", ROTATION)
 
 
 @pytest.mark.parametrize(
@@ -165,14 +170,29 @@ def test_a_fault_flag_is_read() -> None:
 )
 def test_a_bad_fault_flag_is_refused(text: str) -> None:
     with pytest.raises(GustbedError, match="--fault"):
-        parse_fault(text)
+        parse_fault(text, PHYSICS, IDS)
 
 
 def test_a_fault_for_a_turbine_that_does_not_exist_is_refused() -> None:
-    period = FaultPeriod("wt09", Violation.VOLTAGE)
-    recipe = Recipe(3, 0.01, 1, WindConfig(), (period,))
     with pytest.raises(GustbedError, match="wt09"):
-        check_recipe(recipe, None)
+        parse_fault("wt09:voltage", PHYSICS, IDS)
+
+
+def test_a_csv_of_a_turbine_that_does_not_exist_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate(tmp_path / "out", "--csv", "wt09") == 1
+    assert "--csv: no turbine 'wt09'" in capsys.readouterr().err
+
+
+def test_a_shard_writes_its_turbines_as_the_whole_farm_has_them(
+    dataset: Path, tmp_path: Path
+) -> None:
+    fault = "wt02:voltage:start=20:duration=30:severity=0.8:ramp=5"
+    assert generate(tmp_path / "s", "--fault", fault, "--shard", "2/3") == 0
+    assert [path.name for path in (tmp_path / "s").glob("*.parquet")] == ["wt02.parquet"]
+    name = "wt02.parquet"
+    assert (tmp_path / "s" / name).read_bytes() == (dataset / name).read_bytes()
 
 
 @pytest.mark.parametrize(

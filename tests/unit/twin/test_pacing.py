@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gustbed_twin.pacing import MAX_CATCH_UP_S, Clocks, Pacer
+from gustbed_twin.publisher.pacing import MAX_CATCH_UP_S, Clocks, Pacer
 
 
 @dataclass

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from gustbed_core import legacy
-from gustbed_core.channels import CHANNEL_NAMES
 from gustbed_core.errors import GustbedError
-from gustbed_twin.farm import Farm
 from gustbed_twin.filters import Floats
-from gustbed_twin.recording import read_recording
-from gustbed_twin.wind import WindConfig
+from gustbed_twin.recordings.text import read_recording
+from gustbed_twin.wind.miniature import WindConfig
+from tests.unit.twin.miniatures import CHANNEL_NAMES, MINI, mini_farm
 
 REFERENCE_HEADER = (
     "nanoId,turbineId,arduino_timestamp,nanoFreemem,eventTime,rps,voltage,qw,qx,qy,qz,gx,gy,gz,"
@@ -20,8 +19,12 @@ REFERENCE_HEADER = (
 )
 
 
+def read(path: Path) -> Floats:
+    return read_recording(path, MINI).values
+
+
 def samples(rows: int = 30) -> Floats:
-    return np.ascontiguousarray(Farm(1, [0], WindConfig()).advance(rows)[0].T)
+    return np.ascontiguousarray(mini_farm(1, [0], WindConfig()).advance(rows)[0].T)
 
 
 def lines_of(rows: Floats) -> list[str]:
@@ -35,7 +38,7 @@ def write(path: Path, lines: list[str]) -> Path:
 
 def test_a_header_names_the_channels(tmp_path: Path) -> None:
     rows = samples()
-    assert np.array_equal(read_recording(write(tmp_path / "a.csv", lines_of(rows))), rows)
+    assert np.array_equal(read(write(tmp_path / "a.csv", lines_of(rows))), rows)
 
 
 def test_the_reference_csv_is_read_and_its_other_columns_ignored(tmp_path: Path) -> None:
@@ -45,7 +48,7 @@ def test_the_reference_csv_is_read_and_its_other_columns_ignored(tmp_path: Path)
     for row in rows:
         known = dict(zip(CHANNEL_NAMES, row.tolist(), strict=True))
         text.append(",".join(repr(known[n]) if n in known else "x" for n in names))
-    assert np.array_equal(read_recording(write(tmp_path / "reference.csv", text)), rows)
+    assert np.array_equal(read(write(tmp_path / "reference.csv", text)), rows)
 
 
 def test_legacy_lines_need_no_header(tmp_path: Path) -> None:
@@ -53,8 +56,8 @@ def test_legacy_lines_need_no_header(tmp_path: Path) -> None:
     text = [
         legacy.format_record(i * 50, 700, legacy.sample_as_mapping(r)) for i, r in enumerate(rows)
     ]
-    read = read_recording(write(tmp_path / "wire.csv", text))
-    assert np.abs(read - rows).max() <= 0.005 + 1e-9
+    found = read(write(tmp_path / "wire.csv", text))
+    assert np.abs(found - rows).max() <= 0.005 + 1e-9
 
 
 def test_a_legacy_record_comes_back_within_its_resolution() -> None:
@@ -70,7 +73,7 @@ def test_a_packed_file_with_a_byte_order_mark_and_blank_lines_is_read(tmp_path: 
     rows = samples()
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(("\ufeff" + "\r\n\r\n".join(lines_of(rows))).encode()))
-    assert np.array_equal(read_recording(path), rows)
+    assert np.array_equal(read(path), rows)
 
 
 def broken(lines: list[str], line: int, column: str, text: str) -> list[str]:
@@ -83,7 +86,7 @@ def broken(lines: list[str], line: int, column: str, text: str) -> list[str]:
 def test_a_bad_value_is_named_by_file_line_and_column(tmp_path: Path, text: str) -> None:
     path = write(tmp_path / "bad.csv", broken(lines_of(samples()), 7, "voltage", text))
     with pytest.raises(GustbedError, match=r"bad\.csv: line 8, column voltage: ") as caught:
-        read_recording(path)
+        read(path)
     assert "\n" not in str(caught.value)
     assert caught.value.remedy
 
@@ -101,7 +104,7 @@ def test_a_bad_value_is_named_by_file_line_and_column(tmp_path: Path, text: str)
 )
 def test_a_bad_file_is_named(tmp_path: Path, lines: list[str], expected: str) -> None:
     with pytest.raises(GustbedError, match=expected) as caught:
-        read_recording(write(tmp_path / "bad.csv", lines) if lines else empty(tmp_path))
+        read(write(tmp_path / "bad.csv", lines) if lines else empty(tmp_path))
     assert "bad.csv" in str(caught.value)
 
 
@@ -115,18 +118,18 @@ def test_what_is_not_text_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
     with pytest.raises(GustbedError, match=r"bad\.csv"):
-        read_recording(path)
+        read(path)
 
 
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv.gz"
     path.write_bytes(gzip.compress("\n".join(lines_of(samples())).encode())[:-20])
     with pytest.raises(GustbedError, match=r"bad\.csv\.gz"):
-        read_recording(path)
+        read(path)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GustbedError, match="No such file"):
-        read_recording(tmp_path / "none.csv")
+        read(tmp_path / "none.csv")
     with pytest.raises(GustbedError, match="directory"):
-        read_recording(tmp_path)
+        read(tmp_path)

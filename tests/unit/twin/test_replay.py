@@ -3,26 +3,30 @@
 import numpy as np
 import pytest
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNEL_NAMES
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import INJECTABLE, Violation
-from gustbed_twin.farm import Farm
+from gustbed_core.event_kinds import INJECTABLE, ROTATION, VIBRATION, VOLTAGE, EventKind
 from gustbed_twin.filters import Floats
-from gustbed_twin.recording import Recording
-from gustbed_twin.replay import Replay
-from gustbed_twin.wind import WindConfig
+from gustbed_twin.publisher.replay import Replay
+from gustbed_twin.recordings.recording import Recording
+from gustbed_twin.wind.miniature import WindConfig
+from tests.unit.twin.miniatures import CHANNEL_INDEX, CHANNEL_NAMES, mini_farm
 
 SAMPLES = 10
 
 
 @pytest.fixture(scope="module")
 def recording() -> Floats:
-    return np.ascontiguousarray(Farm(1, [0], WindConfig()).advance(1205)[0].T)
+    return np.ascontiguousarray(mini_farm(1, [0], WindConfig()).advance(1205)[0].T)
 
 
 def make(recording: Floats, *, turbines: int = 3, loop: bool = True) -> Replay:
     return Replay(
-        Recording(recording), turbines=turbines, samples=SAMPLES, rate_hz=20.0, loop=loop, seed=1
+        Recording(recording, "mini", CHANNEL_NAMES),
+        turbines=turbines,
+        samples=SAMPLES,
+        rate_hz=20.0,
+        loop=loop,
+        seed=1,
     )
 
 
@@ -66,25 +70,25 @@ def test_a_recording_shorter_than_a_block_is_refused(recording: Floats) -> None:
         make(recording[:7])
 
 
-def moved(kind: Violation, recording: Floats, severity: float = 1.0) -> tuple[Floats, Floats]:
+def moved(kind: EventKind, recording: Floats, severity: float = 1.0) -> tuple[Floats, Floats]:
     sound, faulty = make(recording), make(recording)
-    faulty.inject(1, kind, severity, 1.0)
+    faulty.inject(1, kind, severity, 1.0, "")
     return play(sound, 100)[0], play(faulty, 100)[0]
 
 
 @pytest.mark.parametrize(
     ("kind", "channels"),
     [
-        (Violation.VOLTAGE, {"voltage"}),
-        (Violation.ROTATION, {"rps", "voltage"}),
+        (VOLTAGE, {"voltage"}),
+        (ROTATION, {"rps", "voltage"}),
         (
-            Violation.VIBRATION,
+            VIBRATION,
             {"qw", "qx", "qy", "qz", "gx", "gy", "gz", "ax", "ay", "az"},
         ),
     ],
 )
 def test_a_fault_over_a_recording_moves_its_own_signals_on_its_turbine(
-    recording: Floats, kind: Violation, channels: set[str]
+    recording: Floats, kind: EventKind, channels: set[str]
 ) -> None:
     before, after = moved(kind, recording)
     assert np.array_equal(before[[0, 2]], after[[0, 2]])
@@ -97,7 +101,7 @@ def test_a_fault_over_a_recording_moves_its_own_signals_on_its_turbine(
 
 
 def test_a_recordings_rotor_slows_and_its_voltage_follows(recording: Floats) -> None:
-    before, after = moved(Violation.ROTATION, recording)
+    before, after = moved(ROTATION, recording)
     settled = slice(400, None)
     ratio = [
         after[1, CHANNEL_INDEX[n], settled].mean() / before[1, CHANNEL_INDEX[n], settled].mean()
@@ -108,7 +112,7 @@ def test_a_recordings_rotor_slows_and_its_voltage_follows(recording: Floats) -> 
 
 
 def test_a_slowed_recordings_rotor_is_still_counted_once_a_second(recording: Floats) -> None:
-    before, after = moved(Violation.ROTATION, recording)
+    before, after = moved(ROTATION, recording)
     for values, changes in ((before, 1), (after, 2)):
         seconds = values[1, CHANNEL_INDEX["rps"], :980].reshape(-1, 20)
         # The recording's own refresh, and the drive's.
@@ -116,7 +120,7 @@ def test_a_slowed_recordings_rotor_is_still_counted_once_a_second(recording: Flo
 
 
 def test_a_shaken_recording_keeps_unit_quaternions(recording: Floats) -> None:
-    _, after = moved(Violation.VIBRATION, recording)
+    _, after = moved(VIBRATION, recording)
     q = after[1, CHANNEL_INDEX["qw"] : CHANNEL_INDEX["qz"] + 1]
     assert np.abs((q * q).sum(axis=0) - 1).max() < 1e-2
     assert np.ptp(after[1, CHANNEL_INDEX["gx"]]) > 0.2
@@ -125,7 +129,7 @@ def test_a_shaken_recording_keeps_unit_quaternions(recording: Floats) -> None:
 def test_a_cleared_fault_gives_the_recording_back(recording: Floats) -> None:
     sound, faulty = make(recording), make(recording)
     for kind in INJECTABLE:
-        faulty.inject(0, kind, 1.0, 0.0)
+        faulty.inject(0, kind, 1.0, 0.0, "")
     play(sound, 20)
     play(faulty, 20)
     faulty.clear(0, None, 0.0)

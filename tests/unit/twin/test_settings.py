@@ -10,7 +10,8 @@ import pytest
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import SiteSettings, load
 from gustbed_twin.__main__ import main
-from gustbed_twin.health import (
+from gustbed_twin.publisher.build import build_source
+from gustbed_twin.publisher.health import (
     FRESH_S,
     Health,
     check_health,
@@ -18,7 +19,7 @@ from gustbed_twin.health import (
     open_data_dir,
     write_health,
 )
-from gustbed_twin.settings import TwinSettings, check
+from gustbed_twin.settings import TwinSettings
 
 HEALTHY = Health(1000.0, "site-1", 1, 6, 6, online=True, blocks=9, dropped=0)
 
@@ -31,9 +32,8 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_defaults_go_together() -> None:
-    settings = load(TwinSettings)
-    check(settings, load(SiteSettings))
-    assert settings.samples == 10
+    built = build_source(load(TwinSettings), load(SiteSettings))
+    assert (built.samples, built.rate_hz) == (10, 20)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,17 @@ def test_defaults_go_together() -> None:
         ({"LEGACY": "wt99"}, "LEGACY"),
         ({"LEGACY": "wt01", "LEGACY_RATE_HZ": "7"}, "LEGACY_RATE_HZ"),
         ({"LEGACY": "wt01", "LEGACY_RATE_HZ": "40"}, "LEGACY_RATE_HZ"),
-        ({"REPLAY": "a.csv", "REPLAY_RATE_HZ": "0.5"}, "REPLAY_RATE_HZ"),
+        (
+            {"REPLAY": "a.csv", "REPLAY_RATE_HZ": "0.5"},
+            "INTERVAL_S times GUSTBED_TWIN_REPLAY_RATE_HZ",
+        ),
+        ({"LAYOUT": "a.yaml"}, "LAYOUT: type mini takes none"),
+        ({"WAKE": "gauss"}, "WAKE: type mini takes none"),
+        ({"DIRECTION": "90"}, "DIRECTION: not for type mini"),
+        ({"WIND_MS": "12"}, "WIND_MEAN 12: at most 10 rev/s"),
+        ({"TYPE": "nobodys"}, "TYPE: no turbine type 'nobodys'"),
+        ({"TYPE": "nrel_5mw", "RATE_HZ": "10"}, "RATE_HZ is 10: type nrel_5mw runs at 20"),
+        ({"TYPE": "nrel_5mw", "LEGACY": "wt01"}, "LEGACY: the record needs channels"),
     ],
 )
 def test_a_mistake_names_its_variable(
@@ -57,7 +67,7 @@ def test_a_mistake_names_its_variable(
     for name, value in variables.items():
         monkeypatch.setenv(f"GUSTBED_TWIN_{name}", value)
     with pytest.raises(GustbedError, match=f"GUSTBED_TWIN_{named}"):
-        check(load(TwinSettings), load(SiteSettings))
+        build_source(load(TwinSettings), load(SiteSettings))
 
 
 def test_run_with_a_bad_setting_prints_one_line_and_exits_with_1(

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 
 from gustbed_core.errors import GustbedError
+from gustbed_twin.checkpoints.farm import load_farm, save_farm
+from gustbed_twin.farms.variable_speed import VariableSpeedFarm
+from gustbed_twin.scenarios.whatif import WhatIf, parse_change, what_if
 from gustbed_twin.shards import parse_shard, shard_of
-from gustbed_twin.utility.checkpoint import load_farm, save_farm
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.whatif import WhatIf, parse_change, what_if
+from gustbed_twin.wind.request import Wind
+from tests.unit.twin.miniatures import mini_farm
 from tests.unit.twin.utility import seconds
 
 
-def test_a_checkpoint_brings_everything_back(farm: UtilityFarm, tmp_path: Path) -> None:
+def test_a_checkpoint_brings_everything_back(farm: VariableSpeedFarm, tmp_path: Path) -> None:
     farm.inject(1, "gearbox_bearing", 0.8, 60.0)
     farm.inject(1, "sensor_stuck", 1.0, 0.0, "pitch")
     farm.control(2, "curtail", 900.0)
@@ -21,7 +23,7 @@ def test_a_checkpoint_brings_everything_back(farm: UtilityFarm, tmp_path: Path) 
     save_farm(farm, path)
     again = load_farm(path)
     assert again.advance(777).tobytes() == farm.advance(777).tobytes()
-    assert again.arrays.state.tobytes() == farm.arrays.state.tobytes()
+    assert again.turbines.state.tobytes() == farm.turbines.state.tobytes()
     assert [each.name for each in path.parent.iterdir()] == ["farm.npz"]
 
 
@@ -33,11 +35,11 @@ def test_a_broken_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None
         load_farm(path)
 
 
-def test_what_if_leaves_the_running_farm_alone(farm: UtilityFarm) -> None:
+def test_what_if_leaves_the_running_farm_alone(farm: VariableSpeedFarm) -> None:
     seconds(farm, 30)
     twin = farm.fork()
     changes = tuple(parse_change(t, farm) for t in ("wt01:stop", "wt02:curtail=1000"))
-    answer = what_if(farm, WhatIf(600.0, wind_ms=12.0, changes=changes))
+    answer = what_if(farm, WhatIf(600.0, Wind(mean=12.0), changes))
     assert [each.mode for each in answer.after] == ["stopped", "running", "running"]
     assert answer.after[1].mean_power_kw < 1100.0
     assert answer.after[2].mean_power_kw > answer.before[2].mean_power_kw
@@ -48,7 +50,7 @@ def test_what_if_leaves_the_running_farm_alone(farm: UtilityFarm) -> None:
     "text",
     ["wt09:stop", "wt01", "wt01:curtail", "wt01:icing=3", "wt01:gremlins", "wt01:sensor_drift"],
 )
-def test_what_if_refuses_what_it_does_not_know(farm: UtilityFarm, text: str) -> None:
+def test_what_if_refuses_what_it_does_not_know(farm: VariableSpeedFarm, text: str) -> None:
     with pytest.raises(GustbedError) as caught:
         parse_change(text, farm)
     assert text in str(caught.value)
@@ -60,3 +62,17 @@ def test_shards_cover_the_farm_once() -> None:
     for text in ("0/4", "5/4", "x", "1/", ""):
         with pytest.raises(GustbedError, match="--shard"):
             parse_shard("--shard", text)
+
+
+def test_what_if_of_miniatures_compares_what_they_know() -> None:
+    farm = mini_farm(3, range(2))
+    farm.advance(400)
+    changes = (parse_change("wt01:rotation=1", farm),)
+    answer = what_if(farm, WhatIf(60.0, Wind(turbulence=0.05), changes))
+    assert (answer.energy_kwh_before, answer.before[0].mean_power_kw) == (None, None)
+    assert answer.after[0].max_rotor_rpm < answer.before[0].max_rotor_rpm
+    assert farm.sample == 400
+    with pytest.raises(GustbedError, match="takes no stop"):
+        parse_change("wt01:stop", farm)
+    with pytest.raises(GustbedError, match=r"wind\.direction: not for type mini"):
+        what_if(farm, WhatIf(1.0, Wind(direction=90.0)))

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.machine import Machine
-from gustbed_twin.utility.names import Mode, Trip
-from gustbed_twin.utility.site import Conditions, Event, extreme_gust
+from gustbed_twin.farms.variable_speed import VariableSpeedFarm
+from gustbed_twin.records import Mode, Trip, WakeTable
+from gustbed_twin.turbine.model import TurbineModel
+from gustbed_twin.wind.request import Event
+from gustbed_twin.wind.site import Conditions, extreme_gust
 from tests.unit.twin.utility import CALM, channel, seconds
 
 
-def test_a_standing_machine_starts_and_reaches_its_power(machine: Machine) -> None:
-    farm = UtilityFarm(machine, 1, range(1), CALM, standing=True)
+def test_a_standing_machine_starts_and_reaches_its_power(machine: TurbineModel) -> None:
+    farm = VariableSpeedFarm(machine, 1, range(1), CALM, standing=True)
     assert farm.modes() == [Mode.WAITING]
     seconds(farm, 5)
     assert farm.modes() == [Mode.STARTING]
@@ -20,9 +21,9 @@ def test_a_standing_machine_starts_and_reaches_its_power(machine: Machine) -> No
     assert farm.truth("active_power")[0] > 2000.0
 
 
-def test_it_starts_in_every_wind_without_tripping(machine: Machine) -> None:
+def test_it_starts_in_every_wind_without_tripping(machine: TurbineModel) -> None:
     winds = np.array([3.3, 4.0, 6.0, 9.0, 12.0, 15.0, 18.0, 21.0, 24.0])
-    farm = UtilityFarm(machine, 1, range(len(winds)), Conditions(mean=1.0, turbulence=0.1),
+    farm = VariableSpeedFarm(machine, 1, range(len(winds)), Conditions(mean=1.0, turbulence=0.1),
                        exposure=winds, standing=True)  # fmt: skip
     fastest = np.zeros(len(winds))
     for _ in range(600):
@@ -32,11 +33,11 @@ def test_it_starts_in_every_wind_without_tripping(machine: Machine) -> None:
     assert fastest.max() < 12.1 * 1.15
 
 
-def test_it_stops_in_a_storm_and_restarts_only_well_below_cut_out(machine: Machine) -> None:
+def test_it_stops_in_a_storm_and_restarts_only_well_below_cut_out(machine: TurbineModel) -> None:
     events = (Event(30.0, "ramp", 7.0, 20.0), Event(500.0, "ramp", -4.0, 20.0),
               Event(900.0, "ramp", -6.0, 20.0))  # fmt: skip
     conditions = Conditions(mean=20.0, turbulence=0.0, shear=0.0, events=events)
-    farm = UtilityFarm(machine, 1, range(1), conditions)
+    farm = VariableSpeedFarm(machine, 1, range(1), conditions)
     seconds(farm, 400)
     assert farm.modes() == [Mode.WAITING]
     seconds(farm, 450)
@@ -45,7 +46,7 @@ def test_it_stops_in_a_storm_and_restarts_only_well_below_cut_out(machine: Machi
     assert farm.modes() == [Mode.RUNNING]
 
 
-def test_commands_are_acted_on_by_the_physics(farm: UtilityFarm) -> None:
+def test_commands_are_acted_on_by_the_physics(farm: VariableSpeedFarm) -> None:
     assert farm.control(0, "stop") == ""
     assert farm.control(1, "curtail", 1500.0) == ""
     assert farm.control(2, "yaw_offset", 20.0) == ""
@@ -63,7 +64,7 @@ def test_commands_are_acted_on_by_the_physics(farm: UtilityFarm) -> None:
     assert farm.truth("active_power")[1] > 2000.0
 
 
-def test_a_pitch_offset_costs_power(farm: UtilityFarm) -> None:
+def test_a_pitch_offset_costs_power(farm: VariableSpeedFarm) -> None:
     farm.control(0, "pitch_offset", 5.0)
     seconds(farm, 300)
     power = farm.truth("active_power")
@@ -71,7 +72,7 @@ def test_a_pitch_offset_costs_power(farm: UtilityFarm) -> None:
     assert farm.truth("pitch")[0] >= 5.0
 
 
-def test_a_trip_stays_until_reset(farm: UtilityFarm) -> None:
+def test_a_trip_stays_until_reset(farm: VariableSpeedFarm) -> None:
     farm.inject(0, "converter_trip", 1.0, 0.0)
     seconds(farm, 300)
     assert farm.modes()[0] is Mode.TRIPPED
@@ -90,17 +91,17 @@ def test_a_trip_stays_until_reset(farm: UtilityFarm) -> None:
     [("curtail", -1.0), ("curtail", None), ("yaw_offset", 90.0), ("dance", 1.0)],
 )
 def test_commands_out_of_range_are_refused_with_a_reason(
-    farm: UtilityFarm, action: str, value: float | None
+    farm: VariableSpeedFarm, action: str, value: float | None
 ) -> None:
-    before = farm.arrays.state.tobytes()
+    before = farm.turbines.state.tobytes()
     assert farm.control(0, action, value)
-    assert farm.arrays.state.tobytes() == before
+    assert farm.turbines.state.tobytes() == before
 
 
-def test_readings_have_the_sensors_resolution_range_and_rate(farm: UtilityFarm) -> None:
+def test_readings_have_the_sensors_resolution_range_and_rate(farm: VariableSpeedFarm) -> None:
     values = seconds(farm, 10)
-    assert values.shape == (3, len(farm.machine.channels), 200)
-    for index, sensor in enumerate(farm.machine.kind.sensors):
+    assert values.shape == (3, len(farm.model.channels), 200)
+    for index, sensor in enumerate(farm.turbine_type.channels):
         row = values[0, index]
         assert np.allclose(np.rint(row / sensor.step) * sensor.step, row)
         assert sensor.low <= row.min() <= row.max() <= sensor.high
@@ -108,7 +109,9 @@ def test_readings_have_the_sensors_resolution_range_and_rate(farm: UtilityFarm) 
             assert (row.reshape(10, 20) == row.reshape(10, 20)[:, :1]).all()
 
 
-def test_a_stuck_sensor_repeats_and_a_dropped_one_falls_to_its_low_end(farm: UtilityFarm) -> None:
+def test_a_stuck_sensor_repeats_and_a_dropped_one_falls_to_its_low_end(
+    farm: VariableSpeedFarm,
+) -> None:
     seconds(farm, 3)
     farm.inject(0, "sensor_stuck", 1.0, 0.0, "wind_speed")
     farm.inject(1, "sensor_dropout", 1.0, 0.0, "wind_speed")
@@ -119,7 +122,7 @@ def test_a_stuck_sensor_repeats_and_a_dropped_one_falls_to_its_low_end(farm: Uti
     assert len(set(values[2, row])) > 50
 
 
-def test_several_faults_run_at_once_and_end(farm: UtilityFarm) -> None:
+def test_several_faults_run_at_once_and_end(farm: VariableSpeedFarm) -> None:
     seconds(farm, 2)
     farm.inject(0, "icing", 1.0, 10.0)
     farm.inject(0, "sensor_drift", 0.5, 0.0, "wind_speed")
@@ -131,23 +134,23 @@ def test_several_faults_run_at_once_and_end(farm: UtilityFarm) -> None:
     assert not farm.severities(farm.sample - 1, 1).any()
 
 
-def test_an_extreme_gust_rises_as_iec_says(machine: Machine) -> None:
+def test_an_extreme_gust_rises_as_iec_says(machine: TurbineModel) -> None:
     conditions = Conditions(mean=12.0, turbulence=0.12, shear=0.0, direction_spread=0.0)
     size = extreme_gust(12.0, 0.12)
     assert size == pytest.approx(min(1.35 * (56.0 - 12.0), 3.3 * 1.44 / 1.3))
     still = Conditions(mean=12.0, turbulence=0.0, shear=0.0, events=(Event(5.0, "eog", size),))
-    farm = UtilityFarm(machine, 1, range(1), still)
+    farm = VariableSpeedFarm(machine, 1, range(1), still)
     row = seconds(farm, 20)[0, channel(farm, "wind_speed")]
     assert row.max() == pytest.approx(12.0 + 0.74 * size, abs=0.3)
     assert row.min() < 12.0 - 0.2 * size
     assert conditions.events == ()
 
 
-def test_wakes_shelter_the_turbines_behind(machine: Machine) -> None:
+def test_wakes_shelter_the_turbines_behind(machine: TurbineModel) -> None:
     wakes = np.ones((4, 2, 3))
     wakes[3, :, 1] = 0.7  # from 270 degrees
     conditions = Conditions(mean=8.0, turbulence=0.0, direction_spread=0.0)
-    farm = UtilityFarm(machine, 1, range(3), conditions, wakes=wakes, wake_axes=(3.0, 22.0))
+    farm = VariableSpeedFarm(machine, 1, range(3), conditions, wakes=WakeTable(wakes, 3.0, 22.0))
     seconds(farm, 600)
     power = farm.truth("active_power")
     assert power[1] == pytest.approx(power[0] * 0.7**3, rel=0.06)

@@ -7,16 +7,18 @@ import pytest
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import SiteSettings
-from gustbed_twin.make import make_source
+from gustbed_twin.physics.model import FarmPlan
+from gustbed_twin.physics.registry import load_physics
+from gustbed_twin.publisher.build import build_source
+from gustbed_twin.records import Mode
+from gustbed_twin.scenarios.build import build_farm
+from gustbed_twin.scenarios.scenario import changes_of, read_scenario
 from gustbed_twin.settings import TwinSettings
-from gustbed_twin.turbine_types import UtilityType
-from gustbed_twin.utility.assembly import Plan, assemble
-from gustbed_twin.utility.layouts import grid_for, read_layout
-from gustbed_twin.utility.names import Mode
-from gustbed_twin.utility.scenario import changes_of, read_utility_scenario
-from gustbed_twin.utility.site import Conditions
+from gustbed_twin.wake.layouts import grid_for, read_layout
+from gustbed_twin.wind.request import Wind
 from tests.unit.twin.utility import IDS, seconds
 
+NREL = load_physics("nrel_5mw")
 SCENARIO = """
 seed: 5
 wind: {mean: 9.5, turbulence: 0.08, events: [{at: 30, kind: eog}]}
@@ -29,12 +31,12 @@ delivery: {late: 0.1, late_s: 2}
 """
 
 
-def test_a_scenario_runs_the_same_however_it_is_cut(kind: UtilityType, tmp_path: Path) -> None:
+def test_a_scenario_runs_the_same_however_it_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
-    plan = Plan(kind, 3, 5, scenario=path)
-    whole = assemble(plan).timeline.advance(1000)
-    made = assemble(plan)
+    plan = FarmPlan(3, 5)
+    whole = build_farm(NREL, plan, path).timeline.advance(1000)
+    made = build_farm(NREL, plan, path)
     cut = [made.timeline.advance(n) for n in (1, 99, 400, 333, 167)]
     assert np.concatenate(cut, axis=2).tobytes() == whole.tobytes()
     assert made.farm.conditions.mean == 9.5
@@ -42,14 +44,13 @@ def test_a_scenario_runs_the_same_however_it_is_cut(kind: UtilityType, tmp_path:
     assert len(made.timeline.changes) == 3 + 6 + 1
 
 
-def test_random_faults_follow_from_the_seed_alone(kind: UtilityType, tmp_path: Path) -> None:
+def test_random_faults_follow_from_the_seed_alone(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
-    channels = tuple(sensor.name for sensor in kind.sensors)
-    one, two = (changes_of(read_utility_scenario(path, IDS, channels), IDS) for _ in range(2))
+    one, two = (changes_of(read_scenario(path, NREL, IDS), IDS) for _ in range(2))
     assert one == two
     path.write_text(SCENARIO.replace("seed: 5", "seed: 6"), encoding="utf-8")
-    assert changes_of(read_utility_scenario(path, IDS, channels), IDS) != one
+    assert changes_of(read_scenario(path, NREL, IDS), IDS) != one
 
 
 @pytest.mark.parametrize(
@@ -69,13 +70,11 @@ def test_random_faults_follow_from_the_seed_alone(kind: UtilityType, tmp_path: P
         ("- 1", "object"),
     ],
 )
-def test_a_bad_scenario_is_one_line_that_names_the_key(
-    kind: UtilityType, tmp_path: Path, text: str, key: str
-) -> None:
+def test_a_bad_scenario_is_one_line_that_names_the_key(tmp_path: Path, text: str, key: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(GustbedError) as caught:
-        assemble(Plan(kind, 3, scenario=path))
+        build_farm(NREL, FarmPlan(3), path)
     assert str(path) in str(caught.value)
     assert key in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -111,21 +110,21 @@ def test_grids_hold_every_turbine(tmp_path: Path) -> None:
 
 
 def test_a_farm_with_a_layout_feels_floris_wakes_and_keeps_their_table(
-    kind: UtilityType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("floris")
-    from gustbed_twin.utility import wake
+    from gustbed_twin.wake import table as wake
 
     monkeypatch.setenv(wake.CACHE_VARIABLE, str(tmp_path / "cache"))
     layout = tmp_path / "row.yaml"
     layout.write_text("turbines: [[0, 0], [630, 0], [1260, 0]]", encoding="utf-8")
-    still = Conditions(mean=8.0, turbulence=0.1, shear=0.0, direction_spread=0.0)
-    plan = Plan(kind, 3, conditions=still, layout=layout, wake="jensen")
-    farm = assemble(plan).farm
+    still = Wind(mean=8.0, turbulence=0.1, shear=0.0, direction_spread=0.0)
+    plan = FarmPlan(3, wind=still, layout=layout, wake="jensen")
+    farm = NREL.build(plan)
     seconds(farm, 300)
-    start = farm.arrays.state["energy_generator"].copy()
+    start = farm.turbines.state["energy_generator"].copy()
     seconds(farm, 1800)
-    made = farm.arrays.state["energy_generator"] - start
+    made = farm.turbines.state["energy_generator"] - start
     assert made[1] / made[0] == pytest.approx(767.29 / 1753.95, rel=0.12)
     assert made[2] < made[1]
     assert len(list((tmp_path / "cache").iterdir())) == 1
@@ -134,12 +133,38 @@ def test_a_farm_with_a_layout_feels_floris_wakes_and_keeps_their_table(
         raise AssertionError("computed again")
 
     monkeypatch.setattr(wake, "effective_winds", never)
-    again = assemble(plan).farm
-    assert np.array_equal(again.wakes, farm.wakes)
+    again = NREL.build(plan)
+    assert np.array_equal(again.wakes.share, farm.wakes.share)
 
 
-@pytest.mark.parametrize("name", ["scenario", "layout"])
-def test_the_mini_says_which_settings_are_not_for_it(tmp_path: Path, name: str) -> None:
-    settings = TwinSettings(**{name: tmp_path / "x"})
-    with pytest.raises(GustbedError, match=f"GUSTBED_TWIN_{name.upper()}: type mini takes none"):
-        make_source(settings, SiteSettings(turbines=2))
+def test_a_miniature_runs_a_scenario_too(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "wind: {mean: 2.0}\nfaults: [{turbine: wt02, kind: voltage, start: 5, ramp: 2}]\n"
+        "delivery: {lost: 0.1}\n",
+        encoding="utf-8",
+    )
+    built = build_source(TwinSettings(scenario=path), SiteSettings(turbines=2))
+    values = np.concatenate([built.source.step().values for _ in range(60)], axis=2)
+    voltage = values[:, built.channels.index("voltage")]
+    assert voltage[1, -200:].mean() < 0.7 * voltage[0, -200:].mean()
+    assert built.shares.lost == 0.1
+    assert built.source.control(0, "stop", None) == "this turbine takes no stop"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("wind: {direction: 90}", "wind.direction: not for type mini"),
+        ("wind: {mean: 12}", "wind.mean 12"),
+        ("faults: [{turbine: wt01, kind: icing}]", "faults[0].kind 'icing'"),
+        ("commands: [{turbine: wt01, action: stop}]", "takes no stop"),
+    ],
+)
+def test_what_a_miniature_does_not_know_is_named(tmp_path: Path, text: str, key: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(GustbedError) as caught:
+        build_farm(load_physics("mini"), FarmPlan(3), path)
+    assert str(path) in str(caught.value)
+    assert key in str(caught.value)

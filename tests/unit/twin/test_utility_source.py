@@ -7,32 +7,32 @@ import pytest
 
 from gustbed_core.codec import Encoding, encode
 from gustbed_core.commands import Command
-from gustbed_core.errors import PayloadError
-from gustbed_core.shadow import Desired
-from gustbed_core.telemetry import (
-    Samples,
-    block_from_samples,
-    decode_block,
-    decode_typed_block,
-)
-from gustbed_core.violations import Violation
-from gustbed_twin.commands import CommandDesk
-from gustbed_twin.delivery import Delays, Delivery
-from gustbed_twin.pacing import Clocks, Pacer
-from gustbed_twin.turbine_types import UtilityType
-from gustbed_twin.utility.assembly import Plan, assemble
-from gustbed_twin.utility.checkpoint import load_farm, load_since
-from gustbed_twin.utility.source import UtilitySource
-from tests.unit.twin.utility import CALM, IDS
+from gustbed_core.event_kinds import VOLTAGE
+from gustbed_core.telemetry import Samples, block_from_samples, decode_block
+from gustbed_core.turbine_state import Desired
+from gustbed_twin.checkpoints.farm import load_farm, load_since
+from gustbed_twin.physics.model import FarmPlan
+from gustbed_twin.physics.registry import load_physics
+from gustbed_twin.publisher.commands import CommandHandler
+from gustbed_twin.publisher.farm_source import FarmSource
+from gustbed_twin.publisher.impairment import Impairment, ImpairmentShares
+from gustbed_twin.publisher.pacing import Clocks, Pacer
+from gustbed_twin.scenarios.build import BuiltFarm, build_farm
+from gustbed_twin.wind.request import Wind
+from tests.unit.twin.utility import IDS
+
+
+def calm_farm() -> BuiltFarm:
+    return build_farm(load_physics("nrel_5mw"), FarmPlan(3, wind=Wind(mean=10.0, turbulence=0.05)))
 
 
 @pytest.fixture
-def source(kind: UtilityType) -> UtilitySource:
-    return UtilitySource(assemble(Plan(kind, 3, conditions=CALM)), IDS, 10)
+def source() -> FarmSource:
+    return FarmSource(calm_farm(), IDS, 10)
 
 
-def test_commands_over_the_desk_are_answered(source: UtilitySource) -> None:
-    desk = CommandDesk(source, IDS)
+def test_commands_over_the_desk_are_answered(source: FarmSource) -> None:
+    desk = CommandHandler(source, IDS)
     for command, accepted in (
         (Command("stop", id="1"), True),
         (Command("curtail", value=2000.0, id="2"), True),
@@ -41,7 +41,7 @@ def test_commands_over_the_desk_are_answered(source: UtilitySource) -> None:
         (Command("inject", fault="icing", severity=0.5, id="5"), True),
         (Command("inject", fault="gremlins", id="6"), False),
         (Command("inject", fault="sensor_drift", signal="pitch", id="7"), True),
-        (Command("inject", Violation.VOLTAGE, id="8"), True),
+        (Command("inject", VOLTAGE, id="8"), True),
         (Command("clear", id="9"), True),
         (Command("reset", id="10"), True),
     ):
@@ -51,10 +51,12 @@ def test_commands_over_the_desk_are_answered(source: UtilitySource) -> None:
         assert bool(ack.reason) is not accepted
 
 
-def test_desired_state_is_taken_and_reported(source: UtilitySource) -> None:
+def test_desired_state_is_taken_and_reported(source: FarmSource) -> None:
     assert {report.mode for report in source.changed_reports()} == {"running"}
     assert source.changed_reports() == []
-    source.want(1, Desired(run=False, power_limit_kw=1200.0, yaw_offset_deg=80.0, version=7))
+    source.take_desired(
+        1, Desired(run=False, power_limit_kw=1200.0, yaw_offset_deg=80.0, version=7)
+    )
     for _ in range(4):
         source.step()
     [report] = source.changed_reports()
@@ -63,15 +65,15 @@ def test_desired_state_is_taken_and_reported(source: UtilitySource) -> None:
     assert "yaw_offset 80" in report.reason
 
 
-def test_ground_truth_says_what_is_wrong_and_since_when(source: UtilitySource) -> None:
+def test_ground_truth_says_what_is_wrong_and_since_when(source: FarmSource) -> None:
     source.step()
     # All is well, and said so: a run before may have left another word retained.
     assert [(t.turbine, t.faults) for t in source.changed_truths(100.0)] == [
         (name, []) for name in IDS
     ]
     assert source.changed_truths(100.5) == []
-    source.inject_named(2, "icing", 1.0, 0.0, "")
-    source.inject_named(2, "sensor_drift", 0.5, 0.0, "pitch")
+    source.inject(2, "icing", 1.0, 0.0, "")
+    source.inject(2, "sensor_drift", 0.5, 0.0, "pitch")
     for _ in range(4):
         source.step()
     [truth] = source.changed_truths(102.0)
@@ -81,7 +83,7 @@ def test_ground_truth_says_what_is_wrong_and_since_when(source: UtilitySource) -
         ("sensor_drift", 0.5, 102.0),
     ]
     assert truth.faults[1].signals == ["pitch"]
-    source.clear_named(2, None, 0.0)
+    source.clear(2, None, 0.0)
     for _ in range(4):
         source.step()
     [truth] = source.changed_truths(104.0)
@@ -89,23 +91,23 @@ def test_ground_truth_says_what_is_wrong_and_since_when(source: UtilitySource) -
 
 
 def test_a_resumed_farm_still_knows_since_when_its_faults_are_there(
-    source: UtilitySource, kind: UtilityType, tmp_path: Path
+    source: FarmSource, tmp_path: Path
 ) -> None:
-    source.inject_named(2, "icing", 1.0, 0.0, "")
+    source.inject(2, "icing", 1.0, 0.0, "")
     source.step()
     source.changed_truths(100.0)
     source.snapshot()(tmp_path / "farm.npz")
-    made = assemble(Plan(kind, 3, conditions=CALM)).resumed(load_farm(tmp_path / "farm.npz"))
-    again = UtilitySource(made, IDS, 10, load_since(tmp_path / "farm.npz"))
+    made = calm_farm().resumed(load_farm(tmp_path / "farm.npz"))
+    again = FarmSource(made, IDS, 10, load_since(tmp_path / "farm.npz"))
     again.step()
     found = {t.turbine: [(f.kind, f.since) for f in t.faults] for t in again.changed_truths(900.0)}
     assert found == {IDS[0]: [], IDS[1]: [], IDS[2]: [("icing", 100.0)]}
     # A fault that comes back later is a new one.
-    again.clear_named(2, None, 0.0)
+    again.clear(2, None, 0.0)
     for _ in range(4):
         again.step()
     again.changed_truths(905.0)
-    again.inject_named(2, "icing", 1.0, 0.0, "")
+    again.inject(2, "icing", 1.0, 0.0, "")
     for _ in range(4):
         again.step()
     [truth] = again.changed_truths(910.0)
@@ -113,18 +115,13 @@ def test_a_resumed_farm_still_knows_since_when_its_faults_are_there(
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
-def test_blocks_of_other_types_travel_and_never_pass_as_miniatures(
-    source: UtilitySource, encoding: Encoding
-) -> None:
+def test_blocks_travel_with_their_type_and_channels(source: FarmSource, encoding: Encoding) -> None:
     step = source.step()
     sent = Samples("wt01", "boot", 3, 1.0, 0.05, step.values[0], step.type, step.names)
     payload = encode(block_from_samples(sent), encoding)
-    got = decode_typed_block(payload)
+    got = decode_block(payload)
     assert (got.type, got.names) == ("nrel_5mw", step.names)
     assert np.array_equal(got.values, sent.values)
-    with pytest.raises(PayloadError) as caught:
-        decode_block(payload)
-    assert caught.value.reason == "other_type"
 
 
 def test_late_blocks_come_out_of_order_and_none_is_lost_unless_asked() -> None:
@@ -134,13 +131,13 @@ def test_late_blocks_come_out_of_order_and_none_is_lost_unless_asked() -> None:
         heard.append(samples.seq)
         return True
 
-    delivery = Delivery(publish, Delays(late=0.2, late_blocks=3, twice=0.1), seed=1)
+    impairment = Impairment(publish, ImpairmentShares(late=0.2, late_blocks=3, twice=0.1), seed=1)
     for seq in range(300):
-        delivery.next_round()
+        impairment.next_round()
         values = np.zeros((18, 1))
-        delivery.publish(0, Samples("wt01", "b", seq, 0.0, 0.05, values))
+        impairment.publish(0, Samples("wt01", "b", seq, 0.0, 0.05, values, "any", ("a",) * 18))
     for _ in range(3):
-        delivery.next_round()
+        impairment.next_round()
     assert set(heard) == set(range(300))
     assert len(heard) > 300
     assert heard != sorted(heard)

@@ -1,4 +1,4 @@
-"""A dataset's card, ``dataset.json``: what the twin, an import or the lake says of a folder."""
+"""A dataset's card, ``dataset.json``: what the twin, an import or the lake records of a folder."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 import msgspec
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.settings import turbine_id
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core.signals import Schema
+from gustbed_core.type_file import schema_from_json
 from gustbed_training.data.labels import Injection, LabelRules
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import load_schema, schema_from_json
+from gustbed_training.data.types import find_type
 
 CARD = "dataset.json"
 VERSION = 1
+DEFAULT_TYPE = "mini"
+"""What recordings are of where neither they nor a card name a type."""
 
 
 class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,8 +36,8 @@ class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.fit.get(recording) if isinstance(self.fit, dict) else self.fit
 
 
-class Happening(msgspec.Struct, frozen=True):
-    """A fault as the twin's cards tell it; of the miniature's, ``turbine`` is a name."""
+class InjectedFault(msgspec.Struct, frozen=True):
+    """A fault as the twin's cards list it; of the miniature's, ``turbine`` is a name."""
 
     turbine: int | str = 0
     at: float = 0.0
@@ -48,10 +50,10 @@ class Card(msgspec.Struct, frozen=True):
     """What we read of a card; it says more, for people. ``detection`` is a whole schema."""
 
     schema: int = VERSION
-    type: str = MINI
-    faults: tuple[Happening, ...] = ()
+    type: str = DEFAULT_TYPE
+    faults: tuple[InjectedFault, ...] = ()
     signals: dict[str, tuple[str, ...]] = {}
-    violations: dict[str, Violation] = {}
+    violations: dict[str, EventKind] = {}
     split: SplitRule = SplitRule()
     detection: dict[str, Any] | None = None
 
@@ -59,7 +61,7 @@ class Card(msgspec.Struct, frozen=True):
         """The schema that the card holds, or that of its type."""
         if self.detection is not None:
             return schema_from_json(self.detection, where)
-        return load_schema(self.type)
+        return find_type(self.type).schema
 
     def rules(self) -> LabelRules:
         """What labels mean."""

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from gustbed_twin.farms.variable_speed import VariableSpeedFarm
 from gustbed_twin.filters import Floats
-from gustbed_twin.turbine_types import UtilityType
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.kaimal import kaimal
-from gustbed_twin.utility.machine import make_machine
-from gustbed_twin.utility.site import Conditions
-from gustbed_twin.utility.wake import wake_state
+from gustbed_twin.turbine.model import prepare_model
+from gustbed_twin.turbine.variable_speed import VariableSpeedType
 from gustbed_twin.validation.claim import Claim
+from gustbed_twin.wake.table import wake_state
+from gustbed_twin.wind.kaimal import kaimal
+from gustbed_twin.wind.site import Conditions
 
 MEAN, INTENSITY = 12.0, 0.12
 SEEDS, TURBINES, SERIES_S, BURN_S = 16, 12, 600, 120
@@ -35,21 +35,23 @@ class Spectrum:
     high_coherence: float
 
 
-def measure_spectrum(kind: UtilityType) -> Spectrum:
+def measure_spectrum(turbine_type: VariableSpeedType) -> Spectrum:
     """Series of the nacelle anemometers of farms with different seeds."""
-    machine = make_machine(kind, MEAN)
+    machine = prepare_model(turbine_type, MEAN)
     conditions = Conditions(mean=MEAN, turbulence=INTENSITY, shear=0.0)
     column = machine.channels.index("wind_speed")
     series = []
     for seed in range(SEEDS):
-        farm = UtilityFarm(machine, seed, range(TURBINES), conditions)
-        farm.advance(BURN_S * kind.rate_hz)
-        series.append(farm.advance(SERIES_S * kind.rate_hz)[:, column])
+        farm = VariableSpeedFarm(machine, seed, range(TURBINES), conditions)
+        farm.advance(BURN_S * turbine_type.rate_hz)
+        series.append(farm.advance(SERIES_S * turbine_type.rate_hz)[:, column])
     rows = np.array(series)
     intensities = rows.std(axis=2) / rows.mean(axis=2)
     transformed = np.fft.rfft(rows - rows.mean(axis=2, keepdims=True), axis=2)
-    frequency = np.fft.rfftfreq(rows.shape[2], 1.0 / kind.rate_hz)
-    density = 2.0 * (np.abs(transformed) ** 2).mean(axis=(0, 1)) / rows.shape[2] / kind.rate_hz
+    frequency = np.fft.rfftfreq(rows.shape[2], 1.0 / turbine_type.rate_hz)
+    density = (
+        2.0 * (np.abs(transformed) ** 2).mean(axis=(0, 1)) / rows.shape[2] / turbine_type.rate_hz
+    )
     of_band = [(low <= frequency) & (frequency < high) for low, high in pairwise(BANDS)]
     expected = kaimal(frequency, MEAN, MEAN * INTENSITY)
     return Spectrum(
@@ -91,13 +93,13 @@ def wind_claims(spectrum: Spectrum) -> list[Claim]:
     ]
 
 
-def wake_claims(kind: UtilityType) -> list[Claim]:
+def wake_claims(turbine_type: VariableSpeedType) -> list[Claim]:
     """Three in a row, against FLORIS's figures for its own machine."""
-    spacing = 5.0 * kind.geometry.rotor_diameter_m
+    spacing = 5.0 * turbine_type.physics.geometry.rotor_diameter_m
     places = np.array([[0.0, 0.0], [spacing, 0.0], [2.0 * spacing, 0.0]])
     claims = []
     for model, figures in FLORIS_KW.items():
-        powers = [state.power_kw for state in wake_state(kind, places, 8.0, 270.0, model)]
+        powers = [state.power_kw for state in wake_state(turbine_type, places, 8.0, 270.0, model)]
         errors = [power / figure - 1.0 for power, figure in zip(powers, figures, strict=True)]
         worst = max(errors, key=abs)
         shown = ", ".join(f"{power:.1f}" for power in powers)

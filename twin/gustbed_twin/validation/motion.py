@@ -7,28 +7,31 @@ from pathlib import Path
 
 import numpy as np
 
+from gustbed_twin.checkpoints.farm import load_farm, save_farm
+from gustbed_twin.farms.variable_speed import VariableSpeedFarm
 from gustbed_twin.filters import Floats
-from gustbed_twin.turbine_types import UtilityType
-from gustbed_twin.utility.assembly import Assembled, Plan, assemble
-from gustbed_twin.utility.checkpoint import load_farm, save_farm
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.machine import make_machine
-from gustbed_twin.utility.site import Conditions, Event
-from gustbed_twin.utility.whatif import WhatIf, what_if
+from gustbed_twin.physics.model import FarmPlan
+from gustbed_twin.physics.variable_speed import VariableSpeed
+from gustbed_twin.scenarios.build import BuiltFarm, build_farm
+from gustbed_twin.scenarios.whatif import WhatIf, what_if
+from gustbed_twin.turbine.model import prepare_model
+from gustbed_twin.turbine.variable_speed import VariableSpeedType
 from gustbed_twin.validation.claim import Claim
+from gustbed_twin.wind.request import Event, Wind
+from gustbed_twin.wind.site import Conditions
 
 WHATIF_TURBINES, WHATIF_S, WHATIF_BOUND_S = 100, 3600.0, 5.0
 
 
-def motion_claims(kind: UtilityType) -> list[Claim]:
+def motion_claims(turbine_type: VariableSpeedType) -> list[Claim]:
     """All of them."""
-    rate = fastest_pitch(kind)
-    balance = energy_imbalance(kind)
-    trace = stop_trace(kind)
+    rate = fastest_pitch(turbine_type)
+    balance = energy_imbalance(turbine_type)
+    trace = stop_trace(turbine_type)
     left, braked = float(trace[1, -1] / trace[1, 0]), stop_seconds(trace)
-    shards, resumed = identical(kind)
-    seconds = what_if_seconds(kind)
-    most = kind.pitch_control.rate_deg_s
+    shards, resumed = identical(turbine_type)
+    seconds = what_if_seconds(turbine_type)
+    most = turbine_type.physics.pitch_control.rate_deg_s
     return [
         Claim(
             "pitch rate through extreme gusts, a converter trip and a storm",
@@ -59,33 +62,33 @@ def motion_claims(kind: UtilityType) -> list[Claim]:
     ]
 
 
-def fastest_pitch(kind: UtilityType) -> float:
+def fastest_pitch(turbine_type: VariableSpeedType) -> float:
     """Degrees per second, from step to step, of the true angle."""
     events = tuple(Event(at, "eog", 12.0) for at in (20.0, 60.0, 100.0))
     storm = Event(150.0, "ramp", 15.0, 10.0)
     conditions = Conditions(mean=14.0, turbulence=0.16, events=(*events, storm))
-    farm = UtilityFarm(make_machine(kind, 14.0), 5, range(8), conditions)
-    fastest, before = 0.0, farm.arrays.state["pitch"].copy()
-    for step in range(260 * kind.rate_hz):
-        if step == 130 * kind.rate_hz:
+    farm = VariableSpeedFarm(prepare_model(turbine_type, 14.0), 5, range(8), conditions)
+    fastest, before = 0.0, farm.turbines.state["pitch"].copy()
+    for step in range(260 * turbine_type.rate_hz):
+        if step == 130 * turbine_type.rate_hz:
             farm.inject(0, "converter_trip", 1.0, 0.0)
         farm.advance(1)
-        now = farm.arrays.state["pitch"].copy()
-        fastest = max(fastest, float(np.abs(now - before).max()) * kind.rate_hz)
+        now = farm.turbines.state["pitch"].copy()
+        fastest = max(fastest, float(np.abs(now - before).max()) * turbine_type.rate_hz)
         before = now
     return fastest
 
 
-def energy_imbalance(kind: UtilityType) -> float:
+def energy_imbalance(turbine_type: VariableSpeedType) -> float:
     """What is missing of the energy taken from the wind, relative to it; J by J."""
     conditions = Conditions(mean=11.0, turbulence=0.16)
-    farm = UtilityFarm(make_machine(kind, 11.0), 6, range(8), conditions)
+    farm = VariableSpeedFarm(prepare_model(turbine_type, 11.0), 6, range(8), conditions)
     farm.inject(3, "gearbox_bearing", 1.0, 60.0)
-    start, stored = farm.arrays.state.copy(), _stored(farm)
-    farm.advance(500 * kind.rate_hz)
+    start, stored = farm.turbines.state.copy(), _stored(farm)
+    farm.advance(500 * turbine_type.rate_hz)
     farm.control(1, "stop")
-    farm.advance(100 * kind.rate_hz)
-    end = farm.arrays.state
+    farm.advance(100 * turbine_type.rate_hz)
+    end = farm.turbines.state
     taken = end["energy_aero"] - start["energy_aero"]
     given = sum(
         end[name] - start[name] for name in
@@ -94,17 +97,17 @@ def energy_imbalance(kind: UtilityType) -> float:
     return float(np.abs((taken - given - (_stored(farm) - stored)) / taken).max())
 
 
-def stop_trace(kind: UtilityType) -> Floats:
+def stop_trace(turbine_type: VariableSpeedType) -> Floats:
     """Rows (time s, rotor rpm, power kW, pitch deg) after a stop command at 10 m/s."""
     conditions = Conditions(mean=10.0, turbulence=0.08)
-    farm = UtilityFarm(make_machine(kind), 7, range(1), conditions)
-    farm.advance(60 * kind.rate_hz)
+    farm = VariableSpeedFarm(prepare_model(turbine_type), 7, range(1), conditions)
+    farm.advance(60 * turbine_type.rate_hz)
     farm.control(0, "stop")
     names = ("rotor_speed", "active_power", "pitch")
     rows = []
     for second in range(600):
         rows.append((float(second), *(float(farm.truth(name)[0]) for name in names)))
-        farm.advance(kind.rate_hz)
+        farm.advance(turbine_type.rate_hz)
     return np.array(rows).T
 
 
@@ -113,55 +116,58 @@ def stop_seconds(trace: Floats) -> float:
     return float(trace[0, int(np.argmax(trace[1] < 0.5 * trace[1, 0]))])
 
 
-def identical(kind: UtilityType) -> tuple[bool, bool]:
+def identical(turbine_type: VariableSpeedType) -> tuple[bool, bool]:
     """Whether four shards, and a resumed farm, give the very bytes of one process."""
-    conditions = Conditions(mean=9.0)
-    plan = Plan(kind, 10, 8, conditions)
-    whole = _played(assemble(plan), 4000)
-    parts = [_played(assemble(replace(plan, shard=(part, 4))), 4000) for part in range(1, 5)]
+    physics = VariableSpeed(turbine_type.turbine_type)
+    plan = FarmPlan(10, 8, Wind(mean=9.0))
+    whole = _played(build_farm(physics, plan), 4000)
+    quarters = [replace(plan, shard=(part, 4)) for part in range(1, 5)]
+    parts = [_played(build_farm(physics, quarter), 4000) for quarter in quarters]
     shards = np.concatenate(parts).tobytes() == whole.tobytes()
-    made = assemble(plan)
-    first = _played(made, 1777)
+    built = build_farm(physics, plan)
+    first = _played(built, 1777)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "farm.npz"
-        save_farm(made.farm, path)
-        rest = _play(made.resumed(load_farm(path)), 4000 - 1777)
+        save_farm(built.farm, path)
+        rest = _play(built.resumed(load_farm(path)), 4000 - 1777)
     resumed = np.concatenate((first, rest), axis=2)
     return shards, resumed.tobytes() == whole.tobytes()
 
 
-def what_if_seconds(kind: UtilityType) -> float:
+def what_if_seconds(turbine_type: VariableSpeedType) -> float:
     """Processor time of one answer, compiled beforehand."""
-    farm = UtilityFarm(make_machine(kind), 9, range(WHATIF_TURBINES), Conditions())
+    farm = VariableSpeedFarm(prepare_model(turbine_type), 9, range(WHATIF_TURBINES), Conditions())
     farm.advance(20)
     what_if(farm, WhatIf(1.0))
     began = time.process_time()
-    what_if(farm, WhatIf(WHATIF_S, wind_ms=12.0))
+    what_if(farm, WhatIf(WHATIF_S, Wind(mean=12.0)))
     return time.process_time() - began
 
 
-def _played(made: Assembled, samples: int) -> Floats:
-    farm = made.farm
+def _played(built: BuiltFarm, samples: int) -> Floats:
+    farm = built.farm
     numbers = {number: position for position, number in enumerate(farm.indices)}
     if 2 in numbers:
         farm.inject(numbers[2], "icing", 0.7, 30.0)
         farm.inject(numbers[2], "sensor_noise", 0.5, 10.0, "wind_speed")
-    return _play(made, samples)
+    return _play(built, samples)
 
 
-def _play(made: Assembled, samples: int) -> Floats:
+def _play(built: BuiltFarm, samples: int) -> Floats:
     # Blocks of uneven length: where they are cut must not matter.
     parts, left, length = [], samples, 7
     while left:
         length = min(left, length * 2 % 401 + 3)
-        parts.append(made.timeline.advance(length))
+        parts.append(built.timeline.advance(length))
         left -= length
     return np.concatenate(parts, axis=2)
 
 
-def _stored(farm: UtilityFarm) -> Floats:
-    p, state = farm.machine.parameters[0], farm.arrays.state
-    kinetic = p["inertia_r"] * state["rotor"] ** 2 + p["inertia_g"] * state["generator"] ** 2
+def _stored(farm: VariableSpeedFarm) -> Floats:
+    p, state = farm.model.parameters, farm.turbines.state
+    kinetic = (
+        p["rotor_inertia"] * state["rotor"] ** 2 + p["generator_inertia"] * state["generator"] ** 2
+    )
     return np.asarray(0.5 * (kinetic + p["stiffness"] * state["twist"] ** 2))
 
 

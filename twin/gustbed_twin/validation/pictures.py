@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from gustbed_core.errors import GustbedError
+from gustbed_twin.farms.variable_speed import VariableSpeedFarm
 from gustbed_twin.filters import Floats
-from gustbed_twin.turbine_types import UtilityType
-from gustbed_twin.utility.farm import UtilityFarm
-from gustbed_twin.utility.machine import make_machine
-from gustbed_twin.utility.names import TRUTH_INDEX
-from gustbed_twin.utility.site import Conditions, Event
-from gustbed_twin.utility.wake import wake_plane
+from gustbed_twin.turbine.model import prepare_model
+from gustbed_twin.turbine.variable_speed import VariableSpeedType
 from gustbed_twin.validation.air import Spectrum
 from gustbed_twin.validation.signatures import ONSET_S, traces
 from gustbed_twin.validation.steady import Compared
+from gustbed_twin.wake.table import wake_plane
+from gustbed_twin.wind.request import Event
+from gustbed_twin.wind.site import Conditions
 
 OURS, THEIRS = "#1f77b4", "#d62728"
 
@@ -51,19 +51,19 @@ def draw_power_curve(path: Path, rows: list[Compared]) -> None:
     _save(figure, path)
 
 
-def draw_pitch_rate(path: Path, kind: UtilityType) -> None:
+def draw_pitch_rate(path: Path, turbine_type: VariableSpeedType) -> None:
     """An extreme operating gust at rated wind, through the whole machine."""
     conditions = Conditions(mean=12.0, turbulence=0.0, direction_spread=0.0,
                             events=(Event(20.0, "eog", 8.0),))  # fmt: skip
-    farm = UtilityFarm(make_machine(kind, 12.0), 1, range(1), conditions)
+    farm = VariableSpeedFarm(prepare_model(turbine_type, 12.0), 1, range(1), conditions)
     names = ("wind_speed", "pitch", "rotor_speed", "active_power")
     rows = []
-    for _ in range(60 * kind.rate_hz):
+    for _ in range(60 * turbine_type.rate_hz):
         farm.advance(1)
-        rows.append([farm.arrays.truth[0, TRUTH_INDEX[name]] for name in names])
+        rows.append([farm.turbines.truth[name][0] for name in names])
     values = np.array(rows).T
-    t = np.arange(values.shape[1]) / kind.rate_hz
-    rate = np.diff(values[1], prepend=values[1, 0]) * kind.rate_hz
+    t = np.arange(values.shape[1]) / turbine_type.rate_hz
+    rate = np.diff(values[1], prepend=values[1, 0]) * turbine_type.rate_hz
     figure, axes = _figure(2, 2)
     parts = (("wind, m/s", values[0]), ("pitch, °", values[1]),
              ("pitch rate, °/s (limit ±8)", rate), ("rotor, rpm", values[2]))  # fmt: skip
@@ -88,11 +88,11 @@ def draw_spectrum(path: Path, spectrum: Spectrum) -> None:
     _save(figure, path)
 
 
-def draw_wakes(path: Path, kind: UtilityType) -> None:
+def draw_wakes(path: Path, turbine_type: VariableSpeedType) -> None:
     """The wind at hub height behind three turbines in a row."""
-    diameter = kind.geometry.rotor_diameter_m
+    diameter = turbine_type.physics.geometry.rotor_diameter_m
     places = np.array([[0.0, 0.0], [5.0 * diameter, 0.0], [10.0 * diameter, 0.0]])
-    east, north, wind = wake_plane(kind, places, 8.0, 270.0)
+    east, north, wind = wake_plane(turbine_type, places, 8.0, 270.0)
     figure, axes = _figure(1, 1)
     drawn = axes.pcolormesh(east / diameter, north / diameter, wind, shading="nearest")
     axes.plot(places[:, 0] / diameter, places[:, 1] / diameter, "|", color="white", ms=14)
@@ -103,7 +103,7 @@ def draw_wakes(path: Path, kind: UtilityType) -> None:
     _save(figure, path)
 
 
-def draw_signatures(path: Path, kind: UtilityType) -> None:
+def draw_signatures(path: Path, turbine_type: VariableSpeedType) -> None:
     """Four faults, each in the signal that gives it away, beside the sound machine."""
     figure, axes = _figure(2, 2)
     parts = (
@@ -112,9 +112,9 @@ def draw_signatures(path: Path, kind: UtilityType) -> None:
         ("hydraulic_leak", 16.0, "hydraulic_pressure"),
         ("blade_imbalance", 8.0, "tower_acceleration_ss"),
     )
-    units = {sensor.name: sensor.unit for sensor in kind.sensors}
+    units = {sensor.name: sensor.unit for sensor in turbine_type.channels}
     for axis, (fault, wind, name) in zip(axes.ravel(), parts, strict=True):
-        t, both = traces(kind, fault, wind, [name])
+        t, both = traces(turbine_type, fault, wind, [name])
         axis.plot(t + ONSET_S, both[0, 1], color=THEIRS, label="faulty", lw=1)
         axis.plot(t + ONSET_S, both[0, 0], color=OURS, label="sound", lw=1)
         axis.set_title(f"{fault}: {name}, {units[name]}", fontsize=9)

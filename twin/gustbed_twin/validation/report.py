@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gustbed_core.errors import GustbedError
-from gustbed_twin.turbine_types import UtilityType, load_utility_type
+from gustbed_twin.turbine.variable_speed import VariableSpeedType, load_variable_speed
 from gustbed_twin.validation import pictures
 from gustbed_twin.validation.air import Spectrum, measure_spectrum, wake_claims, wind_claims
 from gustbed_twin.validation.claim import Claim
@@ -21,7 +21,7 @@ PAGE = "validation.md"
 class Measured:
     """Everything that the page is written from."""
 
-    kind: UtilityType
+    turbine_type: VariableSpeedType
     curve: list[Compared]
     spectrum: Spectrum
     steady: list[Claim]
@@ -51,28 +51,28 @@ def validate(out: Path | None) -> list[Claim]:
 
 def measure() -> Measured:
     """Every claim, about two dozen seconds."""
-    kind = load_utility_type(TYPE)
-    curve, spectrum = compare(kind), measure_spectrum(kind)
+    turbine_type = load_variable_speed(TYPE)
+    curve, spectrum = compare(turbine_type), measure_spectrum(turbine_type)
     return Measured(
-        kind,
+        turbine_type,
         curve,
         spectrum,
-        steady_claims(kind, curve),
-        motion_claims(kind),
+        steady_claims(turbine_type, curve),
+        motion_claims(turbine_type),
         wind_claims(spectrum),
-        wake_claims(kind),
-        fault_claims(signatures(kind)),
+        wake_claims(turbine_type),
+        fault_claims(signatures(turbine_type)),
     )
 
 
 def _write(out: Path, measured: Measured) -> None:
-    images, kind = out / "images", measured.kind
+    images, turbine_type = out / "images", measured.turbine_type
     pictures.draw_power_curve(images / "validation-power-curve.png", measured.curve)
-    pictures.draw_pitch_rate(images / "validation-gust.png", kind)
-    pictures.draw_stop(images / "validation-stop.png", stop_trace(kind))
+    pictures.draw_pitch_rate(images / "validation-gust.png", turbine_type)
+    pictures.draw_stop(images / "validation-stop.png", stop_trace(turbine_type))
     pictures.draw_spectrum(images / "validation-spectrum.png", measured.spectrum)
-    pictures.draw_wakes(images / "validation-wakes.png", kind)
-    pictures.draw_signatures(images / "validation-faults.png", kind)
+    pictures.draw_wakes(images / "validation-wakes.png", turbine_type)
+    pictures.draw_signatures(images / "validation-faults.png", turbine_type)
     (out / PAGE).write_text(_page(measured), encoding="utf-8")
 
 
@@ -85,7 +85,7 @@ def _page(m: Measured) -> str:
         "runs: whole machine, control included, sensors where a claim is about signals.",
         "",
         f"**{kept} of {len(m.claims)} claims kept.** Sources of the published figures are named in",
-        "`twin/gustbed_twin/types/nrel_5mw.yaml`.",
+        "`services/core/gustbed_core/types/nrel_5mw.yaml`.",
         "",
         "## Steady states",
         "",

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gustbed_twin.turbine_types import UtilityType
-from gustbed_twin.utility.rotor_table import raw_cp
-from gustbed_twin.utility.steady import SteadyPoint, steady_curve
+from gustbed_twin.farms.steady import SteadyPoint, steady_curve
+from gustbed_twin.turbine.rotor_table import raw_cp
+from gustbed_twin.turbine.variable_speed import VariableSpeedType
 from gustbed_twin.validation.claim import Claim
 
 OUTSIDE = (1.0, 2.0, 2.5, 2.9, 25.2, 26.0, 28.0, 35.0)
@@ -30,30 +30,37 @@ class Compared:
         return self.point.power_kw / self.power_kw - 1.0
 
 
-def compare(kind: UtilityType) -> list[Compared]:
+def compare(turbine_type: VariableSpeedType) -> list[Compared]:
     """Simulate every published wind."""
-    points = steady_curve(kind, [row[0] for row in kind.steady])
+    points = steady_curve(turbine_type, [row[0] for row in turbine_type.physics.steady])
     rows = []
-    for point, (wind, rpm, pitch, power, cp, ct) in zip(points, kind.steady, strict=True):
-        ratio = rpm * np.pi / 30.0 * kind.geometry.swept_radius_m / wind
-        rows.append(Compared(point, power, rpm, pitch, ct, cp, raw_cp(kind, ratio, pitch)))
+    for point, (wind, rpm, pitch, power, cp, ct) in zip(
+        points, turbine_type.physics.steady, strict=True
+    ):
+        ratio = rpm * np.pi / 30.0 * turbine_type.physics.geometry.swept_radius_m / wind
+        rows.append(Compared(point, power, rpm, pitch, ct, cp, raw_cp(turbine_type, ratio, pitch)))
     return rows
 
 
-def steady_claims(kind: UtilityType, rows: list[Compared]) -> list[Claim]:
+def steady_claims(turbine_type: VariableSpeedType, rows: list[Compared]) -> list[Claim]:
     """The claims of a type that has published steady states."""
     power = [row.power_error for row in rows]
     worst = int(np.argmax(np.abs(power)))
     rated = [row for row in rows if row.point.wind_ms >= 12.0]
     speed = max(abs(row.point.rotor_rpm / 12.1 - 1.0) for row in rated)
     ratio = max(
-        abs(row.point.generator_rpm / row.point.rotor_rpm / kind.drivetrain.gearbox_ratio - 1.0)
+        abs(
+            row.point.generator_rpm
+            / row.point.rotor_rpm
+            / turbine_type.physics.drivetrain.gearbox_ratio
+            - 1.0
+        )
         for row in rows
     )
     pitch = [row.point.pitch_deg - row.pitch_deg for row in rated]
     furthest = int(np.argmax(np.abs(pitch)))
     thrust = max(abs(row.point.thrust_coefficient / row.thrust_coefficient - 1.0) for row in rows)
-    outside = steady_curve(kind, OUTSIDE)
+    outside = steady_curve(turbine_type, OUTSIDE)
     return [
         Claim(
             f"steady power at {len(rows)} integer winds, 3–25 m/s, against the published curve",
@@ -63,7 +70,7 @@ def steady_claims(kind: UtilityType, rows: list[Compared]) -> list[Claim]:
         ),
         Claim("rated rotor speed 12.1 rpm, 12–25 m/s", "±1 %", f"{speed:.3%}", speed <= 0.01),
         Claim(
-            f"generator speed = {kind.drivetrain.gearbox_ratio:g} × rotor speed",
+            f"generator speed = {turbine_type.physics.drivetrain.gearbox_ratio:g} × rotor speed",
             "0.01 %",
             f"{ratio:.5%}",
             ratio <= 1e-4,
