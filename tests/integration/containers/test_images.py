@@ -10,8 +10,8 @@ from typing import IO
 
 import pytest
 
-from tests.support.paths import ROOT
 from tests.support.compose import docker, image_of
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.docker
 

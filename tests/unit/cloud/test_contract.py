@@ -138,11 +138,7 @@ def operations_of(method: str) -> dict[str, Any]:
 
 
 FOUND = sorted(
-    {
-        (call, path.name)
-        for path in sources()
-        for call in calls_in(path)
-    },
+    {(call, path.name) for path in sources() for call in calls_in(path)},
     key=str,
 )
 

@@ -17,7 +17,6 @@ from gustbed_training.data.importing import import_files
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.writing import sha256
-from gustbed_twin.recordings.parquet import read_parquet
 from tests.unit.training.recorded import (
     PUMP_MAP,
     Columns,

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from gustbed_core.features import Engineer
 from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import load_type
-from gustbed_edge.scoring.windows import Windows
 from gustbed_training.data.partition import Part, Recording
 from gustbed_training.data.windows import (
     hours_of,
