@@ -1,4 +1,4 @@
-"""An operator's ear on a site broker, and a mouth for commands."""
+"""An operator of a site: hears all that its turbines and services say, and sends commands."""
 
 import os
 import threading
@@ -21,7 +21,7 @@ _decode_state = decoder(ServiceState)
 
 
 @dataclass
-class Ear:
+class SiteOperator:
     """Everything that an operator hears of a site's turbines and services."""
 
     site: str
@@ -34,7 +34,7 @@ class Ear:
     truths: list[Truth] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def hear(self, topic: str, payload: bytes) -> None:
+    def receive(self, topic: str, payload: bytes) -> None:
         kind = topics.parse(topic).kind
         with self.lock:
             if kind == "telemetry":
@@ -50,7 +50,7 @@ class Ear:
             elif kind == "truth":
                 self.truths.append(decode_truth(payload))
 
-    def say(self, topic: str, value: object) -> None:
+    def publish(self, topic: str, value: object) -> None:
         self.session.publish(Message(topic, encode(value)))
 
     def command(self, turbine: str, payload: bytes) -> None:
@@ -70,17 +70,17 @@ class Ear:
 
 
 @contextmanager
-def listening(broker: Broker) -> Iterator[Ear]:
+def site_operator(broker: Broker) -> Iterator[SiteOperator]:
     """Listen to everything of the broker's site until the block ends."""
     site = broker.site.site
-    ears: list[Ear] = []
+    operators: list[SiteOperator] = []
     session = Session(
         broker.settings,
         user="operator",
-        client_id=f"ear-{os.getpid()}",
-        subscriptions={f"{topics.ROOT}/{site}/#": lambda t, p: ears[0].hear(t, p)},
+        client_id=f"operator-{os.getpid()}",
+        subscriptions={f"{topics.ROOT}/{site}/#": lambda t, p: operators[0].receive(t, p)},
     )
-    ears.append(Ear(site, session))
+    operators.append(SiteOperator(site, session))
     with session:
         session.wait_connected(30)
-        yield ears[0]
+        yield operators[0]
