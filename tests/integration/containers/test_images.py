@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 
 from tests.support.compose import docker, image_of
 from tests.support.locks import pins
-from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.docker
 
