@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from gustbed_core.features import Engineer
 from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import load_type
-from gustbed_edge.scoring.windows import Windows
 from gustbed_training.data.partition import Part, Recording
 from gustbed_training.data.windows import (
     hours_of,
@@ -35,7 +34,8 @@ def alone(schema: Schema, recording: Recording, end: int) -> np.ndarray:
     """The features of one window, by its last sample."""
     engineer = Engineer(schema.features, schema.channel_names)
     window = recording.values[None, :, end + 1 - schema.window : end + 1]
-    return engineer(np.ascontiguousarray(window))[0]
+    found: np.ndarray = engineer(np.ascontiguousarray(window))[0]
+    return found
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -1,4 +1,4 @@
-"""An operator's ear on a site broker, and a mouth for commands."""
+"""An operator of a site: hears all that its turbines and services say, and sends commands."""
 
 import os
 import threading
@@ -12,8 +12,8 @@ from gustbed_core.codec import decoder, encode
 from gustbed_core.commands import Ack, decode_ack
 from gustbed_core.events import ServiceState
 from gustbed_core.mqtt import Message, Session
-from gustbed_core.shadow import Reported, Truth, decode_reported, decode_truth
-from gustbed_core.telemetry import Samples, decode_typed_block
+from gustbed_core.telemetry import Samples, decode_block
+from gustbed_core.turbine_state import Reported, Truth, decode_reported, decode_truth
 from tests.support.mosquitto import Broker
 from tests.support.ports import wait_until
 
@@ -21,7 +21,7 @@ _decode_state = decoder(ServiceState)
 
 
 @dataclass
-class Ear:
+class SiteOperator:
     """Everything that an operator hears of a site's turbines and services."""
 
     site: str
@@ -34,11 +34,11 @@ class Ear:
     truths: list[Truth] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def hear(self, topic: str, payload: bytes) -> None:
+    def receive(self, topic: str, payload: bytes) -> None:
         kind = topics.parse(topic).kind
         with self.lock:
             if kind == "telemetry":
-                samples = decode_typed_block(payload)
+                samples = decode_block(payload)
                 self.blocks[samples.turbine].append(samples)
                 self.payloads.append(payload)
             elif kind == "command/ack":
@@ -50,7 +50,7 @@ class Ear:
             elif kind == "truth":
                 self.truths.append(decode_truth(payload))
 
-    def say(self, topic: str, value: object) -> None:
+    def publish(self, topic: str, value: object) -> None:
         self.session.publish(Message(topic, encode(value)))
 
     def command(self, turbine: str, payload: bytes) -> None:
@@ -70,17 +70,17 @@ class Ear:
 
 
 @contextmanager
-def listening(broker: Broker) -> Iterator[Ear]:
+def site_operator(broker: Broker) -> Iterator[SiteOperator]:
     """Listen to everything of the broker's site until the block ends."""
     site = broker.site.site
-    ears: list[Ear] = []
+    operators: list[SiteOperator] = []
     session = Session(
         broker.settings,
         user="operator",
-        client_id=f"ear-{os.getpid()}",
-        subscriptions={f"{topics.ROOT}/{site}/#": lambda t, p: ears[0].hear(t, p)},
+        client_id=f"operator-{os.getpid()}",
+        subscriptions={f"{topics.ROOT}/{site}/#": lambda t, p: operators[0].receive(t, p)},
     )
-    ears.append(Ear(site, session))
+    operators.append(SiteOperator(site, session))
     with session:
         session.wait_connected(30)
-        yield ears[0]
+        yield operators[0]
