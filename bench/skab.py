@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gustbed_training.evaluation.points import Points
+from gustbed_training.evaluation.pointwise import ConfusionCounts
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP = ROOT / "docs" / "examples" / "skab.yaml"
@@ -58,12 +58,12 @@ def rows(
 
 
 def _row(detector: str, way: str, datasets: dict[str, Path], home: Path) -> Row:
-    total, files = Points(), {}
+    total, files = ConfusionCounts(), {}
     for name, dataset in datasets.items():
         counts = _judged(detector, dataset, home)
         files[name] = _shares(counts)
         total += counts
-        _say(f"{detector} {way} {name}: F1 {files[name][0]:.3f}")
+        _log(f"{detector} {way} {name}: F1 {files[name][0]:.3f}")
     judged = total.true_positive + total.false_positive + total.false_negative + total.true_negative
     return Row(detector, way, *_shares(total), judged, files)
 
@@ -73,7 +73,7 @@ def _imported(files: Sequence[Path], mapped: Path, out: Path) -> Path:
     return out
 
 
-def _judged(detector: str, dataset: Path, home: Path) -> Points:
+def _judged(detector: str, dataset: Path, home: Path) -> ConfusionCounts:
     package = dataset.with_name(f"{dataset.name}-{detector}.tar.gz")
     # What the quality gate refuses is kept, and judged here like any other.
     _training(
@@ -82,7 +82,7 @@ def _judged(detector: str, dataset: Path, home: Path) -> Points:
     )  # fmt: skip
     found = json.loads(_training("evaluate", "--model", package, "--data", dataset, "--json"))
     # One verdict a row.
-    return Points(**found["pointwise"]["counts"])
+    return ConfusionCounts(**found["pointwise"]["counts"])
 
 
 def _training(*arguments: str | Path, made: Path | None = None) -> str:
@@ -98,9 +98,9 @@ def _training(*arguments: str | Path, made: Path | None = None) -> str:
     return done.stdout
 
 
-def _shares(counts: Points) -> tuple[float, float, float]:
-    shares = (counts.f1, counts.false_alarm_rate, counts.missed_alarm_rate)
-    f1, false_alarms, missed = (round(share or 0.0, 3) for share in shares)
+def _shares(counts: ConfusionCounts) -> tuple[float, float, float]:
+    rates = (counts.f1, counts.false_alarm_rate, counts.missed_alarm_rate)
+    f1, false_alarms, missed = (round(share or 0.0, 3) for share in rates)
     return f1, false_alarms, missed
 
 
@@ -114,7 +114,7 @@ def _files(folder: Path | None) -> list[Path]:
     return files
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -6,9 +6,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from gustbed_dashboard.settings import DashboardSettings, EdgeSettings
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings, SiteSettings, load
+from gustbed_dashboard.settings import DashboardSettings, EdgeSettings
 
 APP = Path(__file__).with_name("app.py")
 HEALTH = "/_stcore/health"
@@ -69,13 +69,13 @@ def check_free(settings: DashboardSettings) -> None:
 def serve(settings: DashboardSettings) -> None:
     """Serve the pages until SIGTERM or SIGINT.
 
-    The hub starts first and in this process, so that the first viewer already finds a history.
+    The client starts first and in this process, so that the first viewer already finds a history.
     """
     from streamlit.web import cli
 
-    from gustbed_dashboard import resources
+    from gustbed_dashboard.views import resources
 
-    resources.hub()
+    resources.site_client()
     flags = [
         f"--server.address={settings.host}",
         f"--server.port={settings.port}",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gustbed_dashboard import theme
+from gustbed_dashboard.components import theme
 from gustbed_dashboard.views import faults, fleet, models, turbine
 
 

@@ -11,14 +11,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from gustbed_core.events import Comparison, ModelRef
-from tests.browser.machines import UTILITY
-from tests.browser.standin import MODELS, StandIn
+from tests.browser.scripted_site import MODELS, ScriptedSite
+from tests.browser.scripted_turbines import UTILITY
 from tests.support.chromium import visit
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
 
 TURBINES = ("wt01", "wt02", "wt03")
-CHALLENGER = ModelRef(MODELS[UTILITY].name, "2.2.0")
+SHADOW = ModelRef(MODELS[UTILITY].name, "2.2.0")
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,16 @@ def dashboard(
 
 
 @pytest.fixture
-def standin(mqtt_port: int) -> Iterator[StandIn]:
-    with StandIn(mqtt_port, TURBINES) as site:
+def scripted_site(mqtt_port: int) -> Iterator[ScriptedSite]:
+    with ScriptedSite(mqtt_port, TURBINES) as site:
         yield site
 
 
 @pytest.fixture
-def mixed(mqtt_port: int) -> Iterator[StandIn]:
-    """A site whose last turbine is of another type, with a challenger for that type."""
-    with StandIn(mqtt_port, TURBINES, types={TURBINES[-1]: UTILITY}) as site:
-        site.challengers[UTILITY] = Comparison(CHALLENGER)
+def mixed(mqtt_port: int) -> Iterator[ScriptedSite]:
+    """A site whose last turbine is of another type, with a shadow model for that type."""
+    with ScriptedSite(mqtt_port, TURBINES, types={TURBINES[-1]: UTILITY}) as site:
+        site.shadow_models[UTILITY] = Comparison(SHADOW)
         yield site
 
 

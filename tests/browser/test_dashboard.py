@@ -6,11 +6,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from gustbed_core import topics
+from gustbed_core import event_kinds, topics
 from gustbed_core.commands import Command
-from gustbed_core.violations import Violation
 from tests.browser.conftest import TURBINES, Dashboard
-from tests.browser.standin import StandIn
+from tests.browser.scripted_site import ScriptedSite
 from tests.support.ports import wait_until
 
 pytestmark = pytest.mark.browser
@@ -32,7 +31,7 @@ def no_traceback(page: Page) -> None:
 
 
 def test_the_fleet_page_shows_every_turbine_with_its_state_in_words(
-    standin: StandIn, open_page: OpenPage
+    scripted_site: ScriptedSite, open_page: OpenPage
 ) -> None:
     page = open_page()
 
@@ -46,13 +45,13 @@ def test_the_fleet_page_shows_every_turbine_with_its_state_in_words(
 
 
 def test_a_violation_appears_and_disappears_without_a_reload(
-    standin: StandIn, open_page: OpenPage
+    scripted_site: ScriptedSite, open_page: OpenPage
 ) -> None:
     page = open_page()
     expect(card(page, "wt02", "ok")).to_be_visible()
     page.evaluate(MARK)
 
-    standin.violations["wt02"] = {Violation.ROTATION}
+    scripted_site.violations["wt02"] = {event_kinds.ROTATION}
     expect(card(page, "wt02", "anomaly")).to_contain_text("Anomaly")
     expect(card(page, "wt02").locator('[data-violation="rotation"]')).to_be_visible()
     opened = page.locator('.gb-event[data-turbine="wt02"][data-kind="rotation"]')
@@ -61,14 +60,14 @@ def test_a_violation_appears_and_disappears_without_a_reload(
     expect(card(page, "wt02")).to_contain_text("carried by wind, rotor")
     expect(card(page, "wt01", "ok")).to_be_visible()
 
-    standin.violations["wt02"] = set()
+    scripted_site.violations["wt02"] = set()
     expect(card(page, "wt02", "ok")).to_contain_text("Normal")
     expect(opened.first).to_have_attribute("data-open", "false")
     assert page.evaluate(MARKED)
 
 
 def test_updates_keep_the_elements_so_that_nothing_flickers(
-    standin: StandIn, open_page: OpenPage
+    scripted_site: ScriptedSite, open_page: OpenPage
 ) -> None:
     page = open_page()
     expect(card(page, "wt01", "ok")).to_be_visible()
@@ -82,18 +81,18 @@ def test_updates_keep_the_elements_so_that_nothing_flickers(
 
 
 def test_injecting_on_the_faults_page_publishes_the_command_and_shows_the_answer(
-    standin: StandIn, open_page: OpenPage
+    scripted_site: ScriptedSite, open_page: OpenPage
 ) -> None:
     page = open_page("faults")
     page.get_by_role("button", name="wt03").click()
     page.get_by_text("Voltage", exact=True).click()
     page.get_by_role("button", name="Inject").click()
 
-    wait_until(lambda: standin.commands, "the command reaches the broker")
-    turbine, command = standin.commands[0]
+    wait_until(lambda: scripted_site.commands, "the command reaches the broker")
+    turbine, command = scripted_site.commands[0]
     assert isinstance(command, Command)
     assert turbine == "wt03"
-    assert (command.action, command.kind) == ("inject", Violation.VOLTAGE)
+    assert (command.action, command.kind) == ("inject", event_kinds.VOLTAGE)
     assert (command.severity, command.ramp) == (0.8, 2.0)
     row = page.locator(f'tr[data-command="{command.id}"]')
     expect(row).to_have_attribute("data-outcome", "accepted")
@@ -101,19 +100,19 @@ def test_injecting_on_the_faults_page_publishes_the_command_and_shows_the_answer
 
     page.get_by_role("button", name="Clear all faults").click()
     expect(page.locator('tr[data-fault="wt03"]')).to_have_count(0)
-    _, clear = standin.commands[1]
+    _, clear = scripted_site.commands[1]
     assert isinstance(clear, Command)
     assert (clear.action, clear.kind) == ("clear", None)
 
 
-def test_a_refused_fault_says_why(standin: StandIn, open_page: OpenPage) -> None:
-    standin.refuse = "<b>no such fault</b>"
+def test_a_refused_fault_says_why(scripted_site: ScriptedSite, open_page: OpenPage) -> None:
+    scripted_site.refuse = "<b>no such fault</b>"
     page = open_page("faults")
     page.get_by_role("button", name="wt01").click()
     page.get_by_role("button", name="Inject").click()
 
-    wait_until(lambda: standin.commands, "the command reaches the broker")
-    _, command = standin.commands[0]
+    wait_until(lambda: scripted_site.commands, "the command reaches the broker")
+    _, command = scripted_site.commands[0]
     assert isinstance(command, Command)
     row = page.locator(f'tr[data-command="{command.id}"]')
     expect(row).to_have_attribute("data-outcome", "refused")
@@ -121,9 +120,9 @@ def test_a_refused_fault_says_why(standin: StandIn, open_page: OpenPage) -> None
 
 
 def test_the_turbine_page_draws_its_signals_and_follows_a_card(
-    standin: StandIn, open_page: OpenPage
+    scripted_site: ScriptedSite, open_page: OpenPage
 ) -> None:
-    standin.violations["wt03"] = {Violation.VIBRATION}
+    scripted_site.violations["wt03"] = {event_kinds.VIBRATION}
     page = open_page()
     expect(card(page, "wt03", "anomaly")).to_be_visible()
     page.evaluate(MARK)
@@ -133,11 +132,11 @@ def test_the_turbine_page_draws_its_signals_and_follows_a_card(
         "data-condition", "anomaly"
     )
     charts = page.locator('[data-testid="stVegaLiteChart"]')
-    expect(charts).to_have_count(6)
-    for panel in ("Wind and rotor", "Generator voltage", "Attitude", "Vibration", "Temperature"):
-        expect(page.get_by_role("heading", name=panel)).to_be_visible()
-    # Column by column: scores, wind and rotor, attitude, temperature; voltage, vibration.
-    for place, lines in enumerate((6, 2, 3, 2, 1, 1)):
+    expect(charts).to_have_count(7)
+    for title in ("Wind", "Rotor", "Voltage", "Temperatures", "Roll, pitch, yaw", "Vibration"):
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    # Scores, then column by column: wind, voltage, attitude; rotor, temperatures, vibration.
+    for place, lines in enumerate((6, 1, 1, 3, 1, 2, 1)):
         expect(charts.nth(place).locator(".mark-line path")).to_have_count(lines)
     roll = page.locator('.gb-bar[data-feature="roll"] .gb-alarm')
     expect(roll).to_be_visible()
@@ -151,19 +150,21 @@ def test_the_turbine_page_draws_its_signals_and_follows_a_card(
     no_traceback(page)
 
 
-def test_a_fault_can_be_injected_beside_the_turbine(standin: StandIn, open_page: OpenPage) -> None:
+def test_a_fault_can_be_injected_beside_the_turbine(
+    scripted_site: ScriptedSite, open_page: OpenPage
+) -> None:
     page = open_page("turbine?turbine=wt02")
     expect(page.locator('.gb-title[data-turbine="wt02"]')).to_be_visible()
     page.get_by_role("button", name="Inject a fault").click()
     page.get_by_role("button", name="Inject", exact=True).click()
 
-    wait_until(lambda: standin.commands, "the command reaches the broker")
-    assert standin.commands[0][0] == "wt02"
+    wait_until(lambda: scripted_site.commands, "the command reaches the broker")
+    assert scripted_site.commands[0][0] == "wt02"
     expect(page.locator('.gb-title[data-condition="anomaly"]')).to_be_visible()
 
 
 def test_a_cloud_that_is_down_is_one_line_on_the_models_page(
-    standin: StandIn, open_page: OpenPage
+    scripted_site: ScriptedSite, open_page: OpenPage
 ) -> None:
     page = open_page("models")
 
@@ -176,7 +177,7 @@ def test_a_cloud_that_is_down_is_one_line_on_the_models_page(
 def test_an_edge_that_goes_is_told_and_recovers_by_itself(
     mqtt_port: int, open_page: OpenPage
 ) -> None:
-    with StandIn(mqtt_port, TURBINES):
+    with ScriptedSite(mqtt_port, TURBINES):
         page = open_page()
         expect(card(page, "wt01", "ok")).to_be_visible()
         page.evaluate(MARK)
@@ -184,18 +185,20 @@ def test_an_edge_that_goes_is_told_and_recovers_by_itself(
     expect(page.locator('[data-cell="edge"]')).to_contain_text("Not heard")
     no_traceback(page)
 
-    with StandIn(mqtt_port, TURBINES):
+    with ScriptedSite(mqtt_port, TURBINES):
         expect(card(page, "wt01", "ok")).to_be_visible()
         expect(page.locator(".gb-banner")).to_have_count(0)
     assert page.evaluate(MARKED)
 
 
-def test_markup_from_the_network_is_shown_as_text(standin: StandIn, open_page: OpenPage) -> None:
+def test_markup_from_the_network_is_shown_as_text(
+    scripted_site: ScriptedSite, open_page: OpenPage
+) -> None:
     page = open_page()
     expect(card(page, "wt01", "ok")).to_be_visible()
     event = {
         "id": "<img src=x onerror=window.gustbedHacked=1>",
-        "site": standin.site,
+        "site": scripted_site.site,
         "thing": "t",
         "turbine": "wt01",
         "kind": "voltage",
@@ -205,20 +208,22 @@ def test_markup_from_the_network_is_shown_as_text(standin: StandIn, open_page: O
         "model": {"name": "m", "version": "<img src=x onerror=window.gustbedHacked=1>"},
         "change": "opened",
     }
-    standin.publish_raw(topics.event(standin.site, "wt01"), json.dumps(event).encode())
+    scripted_site.publish_raw(topics.event(scripted_site.site, "wt01"), json.dumps(event).encode())
 
     shown = page.locator(".gb-event", has_text="<img src=x")
     expect(shown).to_be_visible()
     assert page.locator(".gb-event img").count() == 0
     assert page.evaluate("window.gustbedHacked === undefined")
-    standin.publish_raw(
-        topics.event(standin.site, "wt01"), json.dumps({**event, "closed": 4e9 + 1}).encode()
+    scripted_site.publish_raw(
+        topics.event(scripted_site.site, "wt01"), json.dumps({**event, "closed": 4e9 + 1}).encode()
     )
     expect(shown).to_have_attribute("data-open", "false")
 
 
 @pytest.mark.parametrize("address", ["", "turbine?turbine=wt01", "models", "faults"])
-def test_pages_fit_a_narrow_screen(address: str, standin: StandIn, open_page: OpenPage) -> None:
+def test_pages_fit_a_narrow_screen(
+    address: str, scripted_site: ScriptedSite, open_page: OpenPage
+) -> None:
     page = open_page(address, width=480)
     expect(page.locator(".gb-strip, .gb-section, .gb-title").first).to_be_visible()
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import TURBINES, start_dashboard
-from tests.browser.standin import StandIn
+from tests.browser.scripted_site import ScriptedSite
 from tests.support.chromium import visit
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
@@ -30,7 +30,7 @@ def test_no_broker_is_one_line_and_the_page_recovers_when_it_comes(
         expect(page.locator(".gb-card")).to_have_count(len(TURBINES))
         expect(page.locator('[data-testid="stException"]')).to_have_count(0)
 
-        with mosquitto(tmp_path, anonymous=True, port=port), StandIn(port, TURBINES):
+        with mosquitto(tmp_path, anonymous=True, port=port), ScriptedSite(port, TURBINES):
             expect(page.locator('.gb-card[data-condition="ok"]')).to_have_count(
                 len(TURBINES), timeout=45_000
             )

@@ -1,4 +1,4 @@
-"""The models page on a real local cloud: cards, approvals, challengers, rollouts, an outage."""
+"""The models page on a real local cloud: cards, approvals, shadow models, rollouts, an outage."""
 
 import json
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def edge(cloud: LocalCloud) -> Identity:
     path = cloud.folder / "1.4.0.tar.gz"
     failed = {"gate": "worse than pca"}
     write_package(tiny_package("1.4.0", training=failed), path)
-    operations.register_model(client, path, despite_gate="a trial of new sensors")
+    operations.register_model(client, path, gate_override="a trial of new sensors")
     return identity
 
 
@@ -148,23 +148,23 @@ def test_a_version_that_failed_its_gate_says_so_before_anyone_approves_it(page: 
     expect(row(page, "1.3.0").locator("[data-gate]")).to_have_count(0)
 
 
-def test_a_challenger_is_approved_followed_and_promoted(page: Page, cloud: LocalCloud) -> None:
+def test_a_shadow_model_is_approved_followed_and_promoted(page: Page, cloud: LocalCloud) -> None:
     version = row(page, "1.3.0")
     expect(version).to_be_visible(timeout=PATIENCE)
-    version.get_by_role("button", name="Approve as challenger").click()
+    version.get_by_role("button", name="Approve as shadow model").click()
     expect(version.locator("[data-confirm]")).to_contain_text("beside the serving model")
     version.get_by_role("button", name="Yes").click()
 
-    expect(version).to_contain_text("Approved as challenger", timeout=PATIENCE)
+    expect(version).to_contain_text("Approved as shadow model", timeout=PATIENCE)
     job = page.locator(".gb-job", has_text="tiny 1.3.0")
-    expect(job.locator(".gb-chip")).to_have_text("challenger", timeout=PATIENCE)
+    expect(job.locator(".gb-chip")).to_have_text("shadow", timeout=PATIENCE)
     assert role_of(cloud, "1.3.0") == "shadow"
 
     version.get_by_role("button", name="Promote to serving").click()
     expect(version.locator("[data-confirm]")).to_contain_text("take over")
     version.get_by_role("button", name="Yes").click()
 
-    expect(version).not_to_contain_text("challenger", timeout=PATIENCE)
+    expect(version).not_to_contain_text("shadow", timeout=PATIENCE)
     expect(version).to_contain_text("Approved")
     expect(job).to_have_count(2, timeout=PATIENCE)
     assert role_of(cloud, "1.3.0") == "serve"

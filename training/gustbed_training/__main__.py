@@ -20,10 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         execute(sys.argv[1:] if arguments is None else arguments)
     except GustbedError as error:
-        _say(f"gustbed-training: {error}")
+        _log(f"gustbed-training: {error}")
         return FAILED
     except KeyboardInterrupt:
-        _say("gustbed-training: interrupted: finished steps are kept, nothing is half written")
+        _log("gustbed-training: interrupted: finished steps are kept, nothing is half written")
         return INTERRUPTED
     return DONE
 
@@ -40,7 +40,7 @@ def execute(arguments: Sequence[str]) -> None:
         # Not one of the others: it runs them.
         sagemaker.train(execute, os.environ)
     else:
-        commands.COMMANDS[options.command](options, _say)
+        commands.COMMANDS[options.command](options, _log)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def _add_data_commands(
     describe: argparse.ArgumentParser,
 ) -> None:
     make.add_argument("--out", type=Path, required=True, metavar="DIR")
-    make.add_argument("--profile", default="default", help="default, tiny or evaluation")
+    make.add_argument("--profile", default="mini", help="<type>, <type>-tiny or <type>-evaluation")
     bring.add_argument("files", type=Path, nargs="+", metavar="FILE")
     bring.add_argument("--map", type=Path, required=True, metavar="MAP.yaml")
     bring.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -135,7 +135,7 @@ def _add_judging(
         metavar="JSON",
         help="say whether an earlier comparison's rows agree",
     )
-    compare.add_argument("--told-as", default="make detection", help=argparse.SUPPRESS)
+    compare.add_argument("--as-command", default="make detection", help=argparse.SUPPRESS)
     compare.add_argument("--json", action="store_true")
     _add_home(compare)
 
@@ -180,7 +180,7 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import QUANTILES, Distribution
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import Schema
 
 MODERATE, LARGE = 0.1, 0.25
 FEWEST_WINDOWS = 100
 """Windows that do not overlap below which chance alone can pass for drift."""
 SHORT_HOURS = 1.0
 """Within less the weather hardly changes: it alone can pass for drift."""
-_ENOUGH_VALUES = 1_000_000
-"""Of each feature: deciles of more are no better."""
 _LEAST_SHARE = 1e-4
 """An empty share counts as this, lest the logarithm be infinite."""
 
@@ -74,15 +72,6 @@ class Drift:
     scores: ScoreDrift | None
     level: Level
     hours: float | None = None
-
-
-def reference_of(windows: NDArray[np.float32], schema: Schema) -> dict[str, Distribution]:
-    """How features are distributed in training windows (n, features, time), n at least 1."""
-    if not len(windows):
-        raise GustbedError("no window to describe the training data by", "give more training data")
-    # A few of many windows will do: those that overlap hold the same samples again and again.
-    some = windows[:: max(windows[:, 0].size // _ENOUGH_VALUES, 1)]
-    return {name: _distribution(some[:, i]) for i, name in enumerate(schema.feature_names)}
 
 
 def drift(
@@ -177,36 +166,6 @@ def as_table(found: Drift) -> str:
     return "\n".join([*lines, *_scores(found)])
 
 
-def as_markdown(found: Drift, title: str = "Drift") -> str:
-    """A report of its own."""
-    lines = [f"# {title}", "", f"{_headline(found)}", ""]
-    if found.features:
-        lines += [
-            "| feature | PSI | shift of the mean, std | trained mean | found mean | drift |",
-            "| --- | ---: | ---: | ---: | ---: | --- |",
-            *(f"| {' | '.join(cells)} |" for cells in _rows(found)),
-            "",
-        ]
-    lines += [*_scores(found), ""] if found.scores else []
-    lines.append(
-        "PSI of the outer tenths of the training data: what the model has hardly seen is found "
-        f"more often. Below {MODERATE}: no drift; from {MODERATE}: moderate; from {LARGE}: large. "
-        "Drift says that the site is unlike the training data, not that a turbine is faulty: look "
-        "at events first, then train again on what the site sent."
-    )
-    return "\n".join([*lines, ""])
-
-
-def _distribution(values: NDArray[np.float32]) -> Distribution:
-    # Quantiles are values that occurred: interpolated ones would split those of counted sensors.
-    quantiles = np.quantile(values, QUANTILES, method="inverted_cdf")
-    return Distribution(
-        float(values.mean(dtype=np.float64)),
-        float(values.std(dtype=np.float64)),
-        [float(value) for value in quantiles],
-    )
-
-
 def _feature(
     name: str, unit: str, reference: Distribution, values: NDArray[np.float32]
 ) -> FeatureDrift:
@@ -237,10 +196,10 @@ def _headline(found: Drift) -> str:
         )
     if found.hours is None:
         return f"Drift: {found.level}, from {found.windows} windows."
-    told = f"Drift: {found.level}, from {found.windows} windows within {found.hours:.1f} h."
+    line = f"Drift: {found.level}, from {found.windows} windows within {found.hours:.1f} h."
     if found.level is Level.NONE or found.hours >= SHORT_HOURS:
-        return told
-    return f"{told} That is little time: its weather alone may be unlike the training data's."
+        return line
+    return f"{line} That is little time: its weather alone may be unlike the training data's."
 
 
 def _rows(found: Drift) -> list[tuple[str, str, str, str, str, str]]:

@@ -11,7 +11,6 @@ from gustbed_cli.fleet import Choice, fleet_to_start, load_fleet, write_choice
 from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.selection import current_backend, select_backend
 from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
-from gustbed_core.turbine_types import known_types
 
 
 def up(json: JsonOption = False) -> None:
@@ -20,7 +19,7 @@ def up(json: JsonOption = False) -> None:
     RUNTIME=docker|process picks how; TARGET=local|aws picks the cloud.
     """
     fleet = adopt(fleet_to_start())
-    known_types(fleet.site.types_dir)
+    preflight.turbine_types(fleet)
     if fleet.target == "aws":
         preflight.aws_reachable()
     backend = select_backend(fleet, output.report)

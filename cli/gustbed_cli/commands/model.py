@@ -146,7 +146,7 @@ def compare(
             raise typer.BadParameter("the page is of all detectors on the twin's data")
         again = "" if seeds == USUAL_SEEDS else f" SEEDS={seeds}"
         docs = require_checkout("--write-docs") / "docs"
-        options |= {"--docs": docs, "--told-as": f"make detection{again}"}
+        options |= {"--docs": docs, "--as-command": f"make detection{again}"}
     training("compare", *given(options), *flags({"--json": json}))
 
 

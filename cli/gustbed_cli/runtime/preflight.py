@@ -10,9 +10,18 @@ from gustbed_cli.fleet import Fleet
 from gustbed_cli.runtime.services import mosquitto
 from gustbed_cloud.aws import open_session, readable_errors
 from gustbed_core.errors import GustbedError
+from gustbed_core.turbine_types import load_types
 
 _LOCAL_CLOUD = ("aws", "registry", "iot")
 """Ports that only an emulated cloud takes."""
+
+
+def turbine_types(fleet: Fleet) -> None:
+    """A person's own types can be read. Raises ``GustbedError`` naming file and key."""
+    if os.environ.get("GUSTBED_TWIN_TYPES"):
+        raise GustbedError("GUSTBED_TWIN_TYPES", "it is called GUSTBED_TYPES_DIR since 0.2.0")
+    if fleet.site.types_dir is not None:
+        load_types(fleet.site.types_dir)
 
 
 def writable_home(fleet: Fleet) -> None:

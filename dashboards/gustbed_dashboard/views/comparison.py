@@ -1,4 +1,4 @@
-"""The challenger of a turbine type beside the model that serves it."""
+"""The shadow model of a turbine type beside the model that serves it."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,17 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from gustbed_dashboard import agreement, charts, markup, naming, shadows
-from gustbed_dashboard.hub import Hub
-from gustbed_dashboard.live import Scores
-from gustbed_dashboard.snapshot import Condition, SiteSnapshot, TurbineCard
-from gustbed_dashboard.theme import ACCENT, VIOLET
-from gustbed_dashboard.views.chart import legend, line_chart
-from gustbed_dashboard.views.common import draw
-from gustbed_dashboard.views.scorepanels import score_ticks, score_top
 from gustbed_core.events import Comparison
+from gustbed_core.turbine_types import TurbineType
+from gustbed_dashboard import labels
+from gustbed_dashboard.components import charts, model_comparison, verdict_agreement
+from gustbed_dashboard.components.html import render
+from gustbed_dashboard.components.theme import ACCENT, VIOLET
+from gustbed_dashboard.site.client import SiteClient
+from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, TurbineCard
+from gustbed_dashboard.site.turbine_buffers import Scores
+from gustbed_dashboard.views.page_elements import draw, empty, legend, line_chart
+from gustbed_dashboard.views.score_panels import score_ticks, score_top
 
 SECONDS = 120
 STEP = 0.5
@@ -22,41 +24,46 @@ STEP = 0.5
 
 
 def comparison(
-    kind: str,
+    turbine_type: TurbineType,
     shadowed: Comparison,
     site: SiteSnapshot,
-    hub: Hub,
+    client: SiteClient,
     figures: tuple[dict[str, str], dict[str, str]],
 ) -> None:
     """Counts, key figures, both scores live, and what it all means."""
-    serving = site.models.get(kind)
+    serving = site.models.get(turbine_type.name)
     beside = f"{shadowed.model.version} beside {serving.version if serving else 'no model'}"
-    title = f"Challenger: {naming.type_words(kind)}"
-    with st.container(border=True, key=f"panel-challenger-{kind}"):
+    with st.container(border=True, key=f"panel-shadow-model-{turbine_type.name}"):
         draw(
-            f'<div data-challenger="{markup.text(kind, 64)}">'
-            f"{markup.section(title, f'{shadowed.model.name} {beside}')}"
-            f'<div class="gb-plain">{agreement.meaning(shadowed)}</div></div>'
+            render(
+                "shadow_model",
+                type_name=turbine_type.name,
+                title=f"Shadow model: {labels.type_label(turbine_type)}",
+                sub=f"{shadowed.model.name} {beside}",
+                meaning=verdict_agreement.meaning(shadowed),
+            )
         )
         left, right = st.columns([1, 1.35], gap="medium")
         with left:
-            draw(shadows.agreement_bars(shadowed))
-            draw(f'<div class="gb-scroll">{shadows.agreement_table(shadowed)}</div>')
+            draw(model_comparison.agreement(shadowed))
         with right:
-            _overlay(kind, [t for t in site.turbines if t.type == kind], shadowed, hub)
-            if beside := shadows.figures_beside(*figures):
-                draw(beside)
+            own = [t for t in site.turbines if t.type.name == turbine_type.name]
+            _overlay(turbine_type.name, own, shadowed, client)
+            if both := model_comparison.figures_beside(*figures):
+                draw(both)
 
 
-def _overlay(kind: str, turbines: Sequence[TurbineCard], shadowed: Comparison, hub: Hub) -> None:
+def _overlay(
+    type_name: str, turbines: Sequence[TurbineCard], shadowed: Comparison, client: SiteClient
+) -> None:
     if not turbines:
-        draw('<div class="gb-empty">No turbine of this type is heard.</div>')
+        empty("No turbine of this type is heard.")
         return
     names = [turbine.id for turbine in turbines]
     worst = next((t.id for t in turbines if t.condition is Condition.ANOMALY), names[0])
-    chosen = st.selectbox("Turbine", names, index=names.index(worst), key=f"overlay-{kind}")
-    mine, other = hub.scores(chosen, SECONDS), hub.challenger_scores(chosen, SECONDS)
-    age, series = common(mine, other, f"Challenger {shadowed.model.version}")
+    chosen = st.selectbox("Turbine", names, index=names.index(worst), key=f"overlay-{type_name}")
+    mine, other = client.scores(chosen, SECONDS), client.shadow_scores(chosen, SECONDS)
+    age, series = common(mine, other, f"Shadow model {shadowed.model.version}")
     colours = dict(zip(series, (ACCENT, VIOLET), strict=True))
     legend("Score", "× threshold", colours, series)
     top = max(score_top(mine), score_top(other))
@@ -74,14 +81,14 @@ def _overlay(kind: str, turbines: Sequence[TurbineCard], shadowed: Comparison, h
 
 
 def common(
-    mine: Scores, other: Scores, challenger: str
+    mine: Scores, other: Scores, shadow: str
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Both scores on common times: the largest score of each step, NaN where there is none."""
     steps = int(SECONDS / STEP)
     age = -STEP * np.arange(steps - 1, -1, -1, dtype=np.float64)
     return age, {
         "Serving": _stepped(mine, steps),
-        challenger: _stepped(other, steps),
+        shadow: _stepped(other, steps),
     }
 
 

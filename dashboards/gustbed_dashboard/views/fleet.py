@@ -4,10 +4,14 @@ from typing import Any
 
 import streamlit as st
 
-from gustbed_dashboard import fleetcards, markup, naming, readings, resources
-from gustbed_dashboard.snapshot import Condition, TurbineCard
-from gustbed_dashboard.views.common import banners, draw, problems
-from gustbed_dashboard.words import sentence
+from gustbed_dashboard import labels
+from gustbed_dashboard.components import fleet_cards
+from gustbed_dashboard.components.html import render
+from gustbed_dashboard.formatting import sentence
+from gustbed_dashboard.site.card_readings import scale_tops
+from gustbed_dashboard.site.snapshot import Condition, TurbineCard
+from gustbed_dashboard.views import resources
+from gustbed_dashboard.views.page_elements import banners, draw, problems, section
 
 MAX_CARDS = 24
 """Larger fleets become tiles, with cards for the turbines that need attention."""
@@ -22,29 +26,32 @@ def page(turbine_page: Any) -> None:
 
 @st.fragment(run_every=1)
 def _live(turbine_page: Any) -> None:
-    hub = resources.hub()
-    site = hub.snapshot()
+    client = resources.site_client()
+    site = client.snapshot()
     banners(problems(site))
-    draw(fleetcards.strip(site))
+    draw(fleet_cards.strip(site))
     left, right = st.columns([3.1, 1], gap="medium")
     with left:
-        kinds = list(dict.fromkeys(turbine.type for turbine in site.turbines))
-        if len(kinds) < 2:
-            draw(markup.section("Turbines", site.site))
-        for place, kind in enumerate(sorted(kinds)):
-            own = [turbine for turbine in site.turbines if turbine.type == kind]
-            if len(kinds) > 1:
-                draw(markup.section(naming.type_words(kind), f"{len(own)} at {site.site}"))
+        types = {turbine.type.name: turbine.type for turbine in site.turbines}
+        if len(types) < 2:
+            section("Turbines", site.site)
+        for place, name in enumerate(sorted(types)):
+            own = [turbine for turbine in site.turbines if turbine.type.name == name]
+            if len(types) > 1:
+                title = labels.type_label(types[name]) or "Not heard yet"
+                section(title, f"{len(own)} at {site.site}")
             _turbines(own, turbine_page, f"fleet-grid-{place}", len(site.turbines))
     with right:
-        draw(markup.section("Events"))
+        section("Events")
         draw(
-            markup.events(
-                site.events,
-                site.now,
-                resources.viewer_zone(),
+            render(
+                "events",
+                events=site.events,
+                now=site.now,
+                zone=resources.viewer_zone(),
                 limit=EVENTS_SHOWN,
-                empty=_no_events(hub.history_problem()),
+                empty=_no_events(client.history_problem()),
+                type_of=site.type_of,
             )
         )
 
@@ -59,14 +66,13 @@ def _turbines(turbines: list[TurbineCard], turbine_page: Any, key: str, fleet: i
     """Turbines of one type; one scale for all of them, so that cards can be compared."""
     shown = turbines
     if fleet > MAX_CARDS:
-        draw(fleetcards.tiles(shown[:MAX_TILES]))
+        draw(fleet_cards.tiles(shown[:MAX_TILES]))
         shown = [t for t in shown if t.condition is Condition.ANOMALY][:MAX_CARDS]
-    rows = [turbine.readings for turbine in turbines]
-    tops = [readings.top(rows, place) for place in range(readings.SHOWN)]
+    tops = scale_tops([turbine.readings for turbine in turbines])
     with st.container(key=key):
         for turbine in shown:
             with st.container(key=f"card-{turbine.id}"):
-                draw(fleetcards.card(turbine, tops[: len(turbine.readings)]))
+                draw(fleet_cards.card(turbine, tops))
                 st.page_link(
                     turbine_page,
                     label=f"Open {turbine.id}",

@@ -1,18 +1,20 @@
-"""The models page: what serves, what challenges it, the registry, rollouts and drift."""
+"""The models page: what serves, what runs in shadow beside it, the registry, rollouts and drift."""
 
 import streamlit as st
 
-from gustbed_dashboard import driftmarkup, markup, resources, rollouts, words
-from gustbed_dashboard.cloud import CloudReader, CloudView
-from gustbed_dashboard.figures import FIGURES, key_figures
-from gustbed_dashboard.hub import Hub
-from gustbed_dashboard.rollouts import Serving
-from gustbed_dashboard.snapshot import SiteSnapshot
-from gustbed_dashboard.views.common import banners, document, draw
-from gustbed_dashboard.views.comparison import comparison
-from gustbed_dashboard.views.registry import registry
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.events import ModelRef
+from gustbed_dashboard import formatting
+from gustbed_dashboard.cloud.reader import CloudReader, CloudView
+from gustbed_dashboard.components import drift_panel, model_panels
+from gustbed_dashboard.components.model_metrics import FIGURES, key_figures
+from gustbed_dashboard.components.model_panels import Serving
+from gustbed_dashboard.site.client import SiteClient
+from gustbed_dashboard.site.snapshot import SiteSnapshot
+from gustbed_dashboard.views import resources
+from gustbed_dashboard.views.comparison import comparison
+from gustbed_dashboard.views.page_elements import banners, document, draw, section
+from gustbed_dashboard.views.registry import registry
 
 STALE_SECONDS = 15.0
 
@@ -24,71 +26,71 @@ def page() -> None:
 
 @st.fragment(run_every=1)
 def _live() -> None:
-    hub = resources.hub()
-    site = hub.snapshot()
+    client = resources.site_client()
+    site = client.snapshot()
     reader = resources.cloud()
     view = reader.watch()
     drift = resources.drift().watch()
     banners([*_problems(view), *(("caution", problem) for problem in drift.problems)])
 
     def figures_of(model: ModelRef) -> dict[str, str]:
-        return _figures(model, hub.told_of(model), view, reader)
+        return _figures(model, client.model_info(model), view, reader)
 
-    figures = {kind: figures_of(model) for kind, model in site.models.items()}
-    draw(markup.section("Serving now", "by turbine type"))
+    figures = {name: figures_of(model) for name, model in site.models.items()}
+    section("Serving now", "by turbine type")
     rows = _serving(site, figures)
-    draw(rollouts.serving(site.thing, rows, site.update, alive=site.edge_alive))
-    _cards(site, hub)
-    for kind, shadowed in site.challengers.items():
-        both = (figures.get(kind, {}), figures_of(shadowed.model))
-        comparison(kind, shadowed, site, hub, both)
+    draw(model_panels.serving(site.thing, rows, site.update, alive=site.edge_alive))
+    _cards(site, client)
+    for name, shadowed in site.shadow_models.items():
+        both = (figures.get(name, {}), figures_of(shadowed.model))
+        comparison(site.catalog.get(name), shadowed, site, client, both)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
-        draw(markup.section("Registry", _asked(view, site.now)))
+        section("Registry", _asked(view, site.now))
         registry(view, reader, site)
     with right:
-        draw(markup.section("Rollouts"))
-        draw(rollouts.table(view.jobs, site.now))
-        draw(markup.section("Drift", "the site's data beside training's"))
-        draw(driftmarkup.reports(drift.reports, site.now))
+        section("Rollouts")
+        draw(model_panels.rollouts(view.jobs, site.now))
+        section("Drift", "the site's data beside training's")
+        draw(drift_panel.drift_reports(drift.reports, site.catalog.get, site.now))
 
 
 def _serving(site: SiteSnapshot, figures: dict[str, dict[str, str]]) -> list[Serving]:
     return [
         Serving(
-            kind,
-            sum(turbine.type == kind for turbine in site.turbines),
-            site.models.get(kind),
-            figures.get(kind, {}),
-            site.challengers.get(kind),
+            each,
+            sum(turbine.type.name == each.name for turbine in site.turbines),
+            site.models.get(each.name),
+            figures.get(each.name, {}),
+            site.shadow_models.get(each.name),
         )
-        for kind in site.types
+        for each in site.types
     ]
 
 
-def _cards(site: SiteSnapshot, hub: Hub) -> None:
+def _cards(site: SiteSnapshot, client: SiteClient) -> None:
     """Of the models that serve, as the edge tells them: the factory's are in no registry."""
-    for kind, model in site.models.items():
-        told = hub.told_of(model)
-        if told is None:
+    for name, model in site.models.items():
+        info = client.model_info(model)
+        if info is None:
             continue
         card = st.expander(
-            f"Model card of {model.name} {model.version}", key=f"serving-{kind}", on_change="rerun"
+            f"Model card of {model.name} {model.version}", key=f"serving-{name}", on_change="rerun"
         )
         if card.open:
             with card:
-                document(f"serving-{kind}", told.card)
+                document(f"serving-{name}", info.card)
 
 
 def _figures(
-    model: ModelRef, told: ModelInfo | None, view: CloudView, reader: CloudReader
+    model: ModelRef, info: ModelInfo | None, view: CloudView, reader: CloudReader
 ) -> dict[str, str]:
     """From the edge that runs it, or else from the registry.
 
     There the card is read only where the metrics do not tell them all.
     """
-    if told is not None:
-        return key_figures(told.metrics, told.card)
+    if info is not None:
+        return key_figures(info.metrics, info.card)
     for known in view.models:
         if (known.name, known.version) == (model.name, model.version):
             figures = key_figures(known.metrics, None)
@@ -102,13 +104,17 @@ def _problems(view: CloudView) -> list[tuple[str, str]]:
     found = []
     if view.problem is not None:
         old = " What is shown is older." if view.asked is not None else ""
-        found.append(("caution", f"{words.sentence(view.problem)} Trying again by itself.{old}"))
+        found.append(
+            ("caution", f"{formatting.sentence(view.problem)} Trying again by itself.{old}")
+        )
     if view.refusal is not None:
-        found.append(("alarm", f"The decision did not go through: {words.sentence(view.refusal)}"))
+        found.append(
+            ("alarm", f"The decision did not go through: {formatting.sentence(view.refusal)}")
+        )
     return found
 
 
 def _asked(view: CloudView, now: float) -> str:
     if view.asked is None or now - view.asked < STALE_SECONDS:
         return ""
-    return f"as of {words.duration(now - view.asked)} ago"
+    return f"as of {formatting.duration(now - view.asked)} ago"

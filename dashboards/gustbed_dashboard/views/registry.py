@@ -2,14 +2,18 @@
 
 import streamlit as st
 
-from gustbed_cloud.operations import ModelVersion
-from gustbed_dashboard import markup, naming, resources, rollouts, shadows
-from gustbed_dashboard.cloud import Action, CloudReader, CloudView, Decision
-from gustbed_dashboard.figures import key_figures
-from gustbed_dashboard.snapshot import SiteSnapshot
-from gustbed_dashboard.views.common import document, draw
 from gustbed_core.events import ModelRef
 from gustbed_core.package import version_key
+from gustbed_dashboard import labels
+from gustbed_dashboard.cloud.client import ModelVersion
+from gustbed_dashboard.cloud.reader import Action, CloudReader, CloudView, Decision
+from gustbed_dashboard.components import model_panels
+from gustbed_dashboard.components.html import macro, short
+from gustbed_dashboard.components.model_comparison import figure_tiles
+from gustbed_dashboard.components.model_metrics import key_figures
+from gustbed_dashboard.site.snapshot import SiteSnapshot
+from gustbed_dashboard.views import resources
+from gustbed_dashboard.views.page_elements import document, draw, empty, note, section
 
 VERSIONS_SHOWN = 12
 """Of each model, the newest."""
@@ -26,19 +30,19 @@ _ROLLBACK = "Replace the newer version by {version} on every edge?"
 def registry(view: CloudView, reader: CloudReader, site: SiteSnapshot) -> None:
     """Every model's versions."""
     if not view.models:
-        draw(f'<div class="gb-empty">{_empty(view)}</div>')
+        empty(_empty(view))
         return
     by_name: dict[str, list[ModelVersion]] = {}
     for model in view.models:
         by_name.setdefault(model.name, []).append(model)
     for name, versions in by_name.items():
         if len(by_name) > 1:
-            kind = next((model.turbine_type for model in versions), "")
-            draw(markup.section(name, naming.type_words(kind) if kind else ""))
+            type_name = next((model.turbine_type for model in versions), "")
+            section(name, labels.type_label(site.catalog.get(type_name)))
         for model in versions[:VERSIONS_SHOWN]:
             _row(model, view, reader, site)
         if len(versions) > VERSIONS_SHOWN:
-            draw(f'<div class="gb-sub">and {len(versions) - VERSIONS_SHOWN} older</div>')
+            note(f"and {len(versions) - VERSIONS_SHOWN} older")
 
 
 def _empty(view: CloudView) -> str:
@@ -46,15 +50,12 @@ def _empty(view: CloudView) -> str:
         return "The registry cannot be read now. The fleet goes on without it."
     if view.asked is None:
         return "Asking the registry…"
-    return (
-        "No version yet: <code>gustbed model train</code> makes one,"
-        " <code>gustbed model register</code> adds it."
-    )
+    return "No version yet: `gustbed model train` makes one, `gustbed model register` adds it."
 
 
 def _row(model: ModelVersion, view: CloudView, reader: CloudReader, site: SiteSnapshot) -> None:
     with st.container(border=True, key=f"panel-model-{model.name}-{_css(model.version)}"):
-        draw(rollouts.version(model, role_here(model, site), resources.viewer_zone()))
+        draw(model_panels.version(model, role_here(model, site), resources.viewer_zone()))
         _decide(model, _newest(model.name, view, site), view, reader)
         card = st.expander("Model card", key=f"card-{model.arn}", on_change="rerun")
         if card.open:
@@ -69,7 +70,7 @@ def role_here(model: ModelVersion, site: SiteSnapshot) -> str:
         return ""
     if ref in site.models.values():
         return "serve"
-    return "shadow" if any(ref == c.model for c in site.challengers.values()) else ""
+    return "shadow" if any(ref == c.model for c in site.shadow_models.values()) else ""
 
 
 def _newest(name: str, view: CloudView, site: SiteSnapshot) -> str | None:
@@ -89,19 +90,19 @@ def model_card(model: ModelVersion, reader: CloudReader) -> None:
     """A version's key figures and its card as it was written."""
     card = reader.card(model.name, model.version)
     if card.text is not None:
-        draw(shadows.tiles(key_figures(model.metrics, card.text)) or "<div></div>")
+        draw(figure_tiles(key_figures(model.metrics, card.text)) or "<div></div>")
         document(f"{model.name}-{_css(model.version)}", card.text)
     elif card.problem is not None:
-        draw(markup.banner("caution", card.problem))
+        draw(macro("banner", "caution", card.problem))
     else:
-        draw('<div class="gb-sub">Reading the card…</div>')
+        note("Reading the card…")
 
 
 def _decide(model: ModelVersion, newest: str | None, view: CloudView, reader: CloudReader) -> None:
     pending = f"decision-{model.arn}"
     wish: Decision | None = st.session_state.get(pending)
     if model.arn in view.deciding:
-        draw('<div class="gb-sub">Sending the decision…</div>')
+        note("Sending the decision…")
     elif wish is not None:
         _confirm(wish, pending, reader)
     else:
@@ -137,16 +138,16 @@ def choices_of(model: ModelVersion, newest: str | None) -> list[tuple[str, Decis
     if model.role == "serve":
         return [back] if older else []
     found = [back if older else ("Approve as serving", Decision(model, "serve"))]
-    found.append(("Approve as challenger", Decision(model, "shadow")))
+    found.append(("Approve as shadow model", Decision(model, "shadow")))
     if model.status == "PendingManualApproval":
         found.append(("Reject", Decision(model, "reject")))
     return found
 
 
 def _confirm(wish: Decision, pending: str, reader: CloudReader) -> None:
-    version = markup.text(wish.model.version, 24)
+    version = short(wish.model.version, 24)
     question = (_ROLLBACK if wish.rollback else _QUESTIONS[wish.action]).format(version=version)
-    draw(f'<div class="gb-question" data-confirm="{version}">{question}</div>')
+    draw(macro("question", version, question))
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Yes",

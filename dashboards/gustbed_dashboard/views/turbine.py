@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from gustbed_dashboard import markup, naming, resources, words
-from gustbed_dashboard.hub import Hub
-from gustbed_dashboard.snapshot import SiteSnapshot, TurbineCard
-from gustbed_dashboard.views import signalpanels
-from gustbed_dashboard.views.common import banners, draw, problems
-from gustbed_dashboard.views.faultform import fault_form
-from gustbed_dashboard.views.scorepanels import score_row
-from gustbed_core.telemetry import MINI
+from gustbed_dashboard import formatting, labels
+from gustbed_dashboard.components.html import render
+from gustbed_dashboard.site.snapshot import SiteSnapshot, TurbineCard
+from gustbed_dashboard.views import resources
+from gustbed_dashboard.views.fault_form import fault_form
+from gustbed_dashboard.views.page_elements import banners, draw, empty, problems, section
+from gustbed_dashboard.views.score_panels import score_row
+from gustbed_dashboard.views.signal_panels import signal_panels
 
 PERIODS = {"1 min": 60, "2 min": 120, "5 min": 300}
 MAX_PILLS = 12
@@ -18,7 +18,7 @@ EVENTS_SHOWN = 8
 
 def page() -> None:
     """The turbine page; ``?turbine=wt03`` opens it on that turbine."""
-    cards = resources.hub().snapshot().turbines
+    cards = resources.site_client().snapshot().turbines
     names = [card.id for card in cards]
     left, middle, right = st.columns([6, 2.2, 1.6], vertical_alignment="center")
     with left:
@@ -28,11 +28,11 @@ def page() -> None:
             "Period", list(PERIODS), default="2 min", label_visibility="collapsed", required=True
         )
     if turbine is None:
-        draw('<div class="gb-empty">Waiting for the edge to name its turbines…</div>')
+        empty("Waiting for the edge to name its turbines…")
         return
-    kinds = [card.type for card in cards if card.id == turbine]
+    types = [card.type for card in cards if card.id == turbine]
     with right, st.popover("Inject a fault", icon=":material/bolt:", width="stretch"):
-        fault_form([turbine], kinds, key="turbine-fault")
+        fault_form([turbine], types, key="turbine-fault")
     _live(turbine, PERIODS[period or "2 min"])
 
 
@@ -56,71 +56,53 @@ def _choose(names: list[str]) -> str | None:
 
 @st.fragment(run_every=1)
 def _live(name: str, seconds: int) -> None:
-    hub = resources.hub()
-    site = hub.snapshot()
+    client = resources.site_client()
+    site = client.snapshot()
     turbine = next((t for t in site.turbines if t.id == name), None)
     banners(problems(site))
     if turbine is None:
-        draw(f'<div class="gb-empty">{markup.text(name)} is not a turbine of this site.</div>')
+        empty(f"{name} is not a turbine of this site.")
         return
     draw(_title(turbine, site))
-    score_row(turbine, hub.scores(name, seconds), seconds)
-    if turbine.type == MINI:
-        _miniature(name, seconds, hub, site)
+    score_row(turbine, client.scores(name, seconds), seconds)
+    signals = client.signals(name, seconds)
+    if signals.values:
+        signal_panels(signals, name, seconds, turbine.carried_by)
     else:
-        _other(turbine, seconds, hub, site)
-
-
-def _miniature(name: str, seconds: int, hub: Hub, site: SiteSnapshot) -> None:
-    columns = st.columns(2, gap="medium")
-    signals = hub.signals(name, seconds)
-    for place, panel in enumerate(signalpanels.PANELS):
-        with columns[place % 2], st.container(border=True, key=f"panel-{place}"):
-            signalpanels.miniature(panel, signals, seconds)
-    with columns[len(signalpanels.PANELS) % 2]:
-        _events(name, site)
-
-
-def _other(turbine: TurbineCard, seconds: int, hub: Hub, site: SiteSnapshot) -> None:
-    signals = hub.signals(turbine.id, seconds)
-    if not signals.values:
-        draw('<div class="gb-empty">Waiting for the first telemetry…</div>')
-    else:
-        chosen = signalpanels.choose(list(signals.values), turbine.id)
-        if chosen == signalpanels.OVERVIEW:
-            signalpanels.overview(signals, seconds, turbine.carried_by)
-        else:
-            signalpanels.family(chosen, signals, seconds)
-    _events(turbine.id, site)
+        empty("Waiting for the first telemetry…")
+    _events(name, site)
 
 
 def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
-    status = turbine.status
-    facts = [("type", naming.type_words(turbine.type))]
+    status, name = turbine.status, turbine.type.name
+    facts = [("type", labels.type_label(turbine.type))] if name else []
     if turbine.note:
         facts.append(("note", turbine.note))
     if status is not None:
         facts += [
-            ("blocks", words.count(status.blocks)),
-            ("lost", words.count(status.lost)),
-            ("duplicate", words.count(status.duplicate)),
-            ("reordered", words.count(status.reordered)),
+            ("blocks", formatting.count(status.blocks)),
+            ("lost", formatting.count(status.lost)),
+            ("duplicate", formatting.count(status.duplicate)),
+            ("reordered", formatting.count(status.reordered)),
         ]
-    if (model := site.models.get(turbine.type)) is not None:
+    if (model := site.models.get(name)) is not None:
         facts.append(("model", f"{model.name} {model.version}"))
-    if (beside := site.challengers.get(turbine.type)) is not None:
-        facts.append(("challenger", f"{beside.model.name} {beside.model.version}"))
-    line = "".join(f"<span>{name} <b>{markup.text(value)}</b></span>" for name, value in facts)
-    violations = markup.chips(status.violations) if status is not None else ""
-    return (
-        f'<div class="gb-title" data-turbine="{markup.text(turbine.id)}"'
-        f' data-condition="{turbine.condition}"><h1>{markup.text(turbine.id)}</h1>'
-        f'{markup.condition(turbine.condition)}{violations}<div class="gb-facts">{line}</div></div>'
-    )
+    if (beside := site.shadow_models.get(name)) is not None:
+        facts.append(("shadow model", f"{beside.model.name} {beside.model.version}"))
+    kinds = [labels.kind_label(kind) for kind in status.violations] if status is not None else []
+    return render("turbine_title", turbine=turbine, facts=facts, kinds=kinds)
 
 
 def _events(name: str, site: SiteSnapshot) -> None:
-    draw(markup.section("Events", name))
-    own = [event for event in site.events if event.turbine == name]
-    empty = f"No anomaly on {name} in the last day."
-    draw(markup.events(own, site.now, resources.viewer_zone(), limit=EVENTS_SHOWN, empty=empty))
+    section("Events", name)
+    draw(
+        render(
+            "events",
+            events=[event for event in site.events if event.turbine == name],
+            now=site.now,
+            zone=resources.viewer_zone(),
+            limit=EVENTS_SHOWN,
+            empty=f"No anomaly on {name} in the last day.",
+            type_of=site.type_of,
+        )
+    )

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from gustbed_core.errors import GustbedError, PayloadError
-from gustbed_core.events import AnomalyEvent
+from gustbed_core.event_kinds import EventKind
+from gustbed_core.events import AnomalyEvent, ModelRef
 from gustbed_core.mqtt import Handler, Message
 from gustbed_core.plugins import Registry
 from gustbed_core.settings import SiteSettings
@@ -20,13 +22,16 @@ from gustbed_edge.settings import EdgeSettings
 
 
 class Input(Protocol):
-    """Delivers blocks, by a thread of its own or by subscriptions to the site broker."""
+    """Delivers blocks, by a thread of its own or by subscriptions to the site broker.
+
+    ``gustbed_core.worker.Worker`` is one.
+    """
 
     def start(self) -> None:
         """Begin to deliver. Must not block."""
 
-    def stop(self) -> None:
-        """End; deliver nothing any more."""
+    def stop(self, timeout: float) -> None:
+        """Deliver nothing any more; wait at most ``timeout`` seconds for the end."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Workload(Protocol):
 
 @dataclass(frozen=True)
 class WorkloadContext:
-    """What a workload may use.
+    """What a workload may use. ``name`` is its own.
 
     ``events`` takes changes of anomaly events, whose ``model.name`` is the workload's: they are
     kept on disk and then go to every sink. ``open_events`` are this workload's that were open at
@@ -72,6 +77,16 @@ class WorkloadContext:
     events: Callable[[Iterable[AnomalyEvent]], None]
     open_events: tuple[AnomalyEvent, ...]
     publish: Callable[[Message], bool]
+    name: str
+
+    def opened(self, turbine: str, kind: EventKind, t: float, score: float) -> AnomalyEvent:
+        """An event of this workload that opens at ``t`` (Unix seconds), not told yet. ``score``
+        is above 1 the stronger it is.
+        """
+        site, thing, model = self.site.site, self.site.thing, ModelRef(self.name, "1.0.0")
+        return AnomalyEvent(
+            str(uuid4()), site, thing, turbine, kind, t, None, score, model, "opened"
+        )
 
 
 class Sink(Protocol):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from dotenv import dotenv_values
 
-from tests.support.paths import ROOT
 from tests.support.compose import clean_environment, docker, image_of
+from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

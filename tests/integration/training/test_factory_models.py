@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from gustbed_core.event_kinds import INJECTABLE
 from gustbed_core.jobs import release_from_json
 from gustbed_core.package import read_package, sha256
-from gustbed_core.violations import INJECTABLE
 from gustbed_training.detectors.scoring import load_package, scorer
 
 FACTORY = Path(__file__).parents[3] / "services" / "edge" / "gustbed_edge" / "factory"

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gustbed_core.event_kinds import INJECTABLE
 from gustbed_core.package import read_package
-from gustbed_core.violations import INJECTABLE
 from gustbed_training.detectors.scoring import scorer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -66,7 +66,7 @@ def trained(run: Run, folder: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="module")
 def dataset(run: Run, folder: Path) -> Path:
     data = folder / "tiny"
-    done = run("gustbed_training", "make-dataset", "--profile", "tiny", "--out", data)
+    done = run("gustbed_training", "make-dataset", "--profile", "mini-tiny", "--out", data)
     assert done.returncode == 0, done.stderr
     return data
 
@@ -193,10 +193,12 @@ def test_evaluation_prints_the_same_figures_for_people_and_programs(
 def test_a_folder_that_the_twin_wrote_can_be_judged_as_it_is(
     run: Run, trained: Callable[..., Path], folder: Path, kind: str
 ) -> None:
-    profile = {"mini": "tiny", "nrel_5mw": "nrel_5mw-tiny"}[kind]
     data = folder / f"{kind}-data"
     assert (
-        run("gustbed_training", "make-dataset", "--profile", profile, "--out", data).returncode == 0
+        run(
+            "gustbed_training", "make-dataset", "--profile", f"{kind}-tiny", "--out", data
+        ).returncode
+        == 0
     )
     out = trained(f"{kind}-model", "--data", data, "--detector", "pca")
     fault = {"turbine": "wt01", "kind": "voltage", "start": 60, "duration": 60, "severity": 1}

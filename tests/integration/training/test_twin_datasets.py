@@ -10,7 +10,7 @@ from gustbed_training.data.dataset import Dataset, open_dataset
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.profiles import profile
 from gustbed_training.data.report import write_report
-from gustbed_training.data.split import evaluation_parts, share_out
+from gustbed_training.data.split import evaluation_parts, partition_dataset
 from gustbed_training.data.statistics import reference_of
 from gustbed_training.data.twin import Profile, Run, make
 
@@ -28,11 +28,13 @@ def dataset(folder: Path) -> Dataset:
 
 
 def test_a_utility_dataset_is_shared_out_without_leaks(dataset: Dataset) -> None:
-    shares = share_out(dataset)
+    partition = partition_dataset(dataset)
     assert dataset.schema.turbine_type == "nrel_5mw"
-    assert shares.train
-    assert shares.calibrate
-    check_no_leakage(shares, dataset.schema, reference=reference_of(shares.train, dataset.schema))
+    assert partition.train
+    assert partition.calibrate
+    check_no_leakage(
+        partition, dataset.schema, reference=reference_of(partition.train, dataset.schema)
+    )
 
 
 def test_every_fault_is_a_label_with_what_it_moves(dataset: Dataset) -> None:
@@ -58,7 +60,8 @@ def test_a_report_of_it_is_one_page_with_its_pictures(dataset: Dataset, tmp_path
 
 
 def test_what_the_twin_refuses_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    wrong = Run("train", "x", 1, 0.01, 1, 9.0, 0.1, (), "nrel_5mw", {"faults": [{"kind": "rust"}]})
+    scenario = {"faults": [{"kind": "rust"}]}
+    wrong = Run("train", "x", 1, 0.01, 1, 9.0, 0.1, scenario=scenario, type="nrel_5mw")
     with pytest.raises(GustbedError, match="the twin failed to simulate train-x") as caught:
         make(Profile("wrong", (wrong,)), tmp_path / "d", lambda line: None)
     assert "\n" not in str(caught.value)

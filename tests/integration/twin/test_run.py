@@ -20,9 +20,9 @@ from gustbed_core.event_kinds import VIBRATION, VOLTAGE
 from gustbed_core.mqtt import Session
 from gustbed_core.telemetry import Samples
 from gustbed_twin.wind.miniature import WindConfig
-from tests.support.ear import Ear, listening
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until
+from tests.support.site_operator import SiteOperator, site_operator
 from tests.unit.twin.miniatures import CHANNEL_INDEX, mini_farm
 
 TURBINES = 3
@@ -76,8 +76,8 @@ def twin(broker: Broker, folder: Path, **settings: str) -> Iterator[Twin]:
 
 
 def test_t1_every_block_carries_turbine_boot_and_sequence(broker: Broker, tmp_path: Path) -> None:
-    with listening(broker) as ear, twin(broker, tmp_path, seed="5"):
-        heard = {name: ear.wait_blocks(name, 4) for name in broker.site.turbine_ids}
+    with site_operator(broker) as operator, twin(broker, tmp_path, seed="5"):
+        heard = {name: operator.wait_blocks(name, 4) for name in broker.site.turbine_ids}
     live = mini_farm(5, range(TURBINES), WindConfig()).advance(40)
     for position, (name, blocks) in enumerate(heard.items()):
         assert [block.seq for block in blocks[:4]] == [0, 1, 2, 3]
@@ -90,22 +90,22 @@ def test_t1_every_block_carries_turbine_boot_and_sequence(broker: Broker, tmp_pa
 
 def test_commands_start_and_stop_faults_and_are_answered(broker: Broker, tmp_path: Path) -> None:
     inject = Command("inject", VIBRATION, 1.0, id="one")
-    with listening(broker) as ear, twin(broker, tmp_path) as running:
-        ear.wait_blocks("wt02", 1)
-        ear.command("wt02", encode(inject))
-        assert ear.ack_of("one").accepted
-        ear.command("wt02", encode(inject))
-        ear.ack_of("one", count=2)
-        _until(ear, "wt02", lambda spread: spread > 0.05)
-        assert _spread(ear.blocks["wt01"][-1]) < 0.05
+    with site_operator(broker) as operator, twin(broker, tmp_path) as running:
+        operator.wait_blocks("wt02", 1)
+        operator.command("wt02", encode(inject))
+        assert operator.ack_of("one").accepted
+        operator.command("wt02", encode(inject))
+        operator.ack_of("one", count=2)
+        _until(operator, "wt02", lambda spread: spread > 0.05)
+        assert _spread(operator.blocks["wt01"][-1]) < 0.05
         for payload in (b"{", b"\x00\xff", b'{"action":"clear","kind":"fire","id":"two"}'):
-            ear.command("wt02", payload)
-        refused = ear.ack_of("two")
+            operator.command("wt02", payload)
+        refused = operator.ack_of("two")
         assert not refused.accepted
         assert "kind" in refused.reason
-        ear.command("wt02", encode(Command("clear", id="three")))
-        assert ear.ack_of("three").accepted
-        _until(ear, "wt02", lambda spread: spread < 0.05)
+        operator.command("wt02", encode(Command("clear", id="three")))
+        assert operator.ack_of("three").accepted
+        _until(operator, "wt02", lambda spread: spread < 0.05)
         assert running.log.read_text().count("inject vibration") == 1
         assert running.process.poll() is None
 
@@ -114,18 +114,18 @@ def _spread(block: Samples) -> float:
     return float(np.ptp(block.values[CHANNEL_INDEX["gy"]]))
 
 
-def _until(ear: Ear, turbine: str, condition: Callable[[float], bool]) -> None:
-    wait_until(lambda: condition(_spread(ear.blocks[turbine][-1])), f"{turbine} changes")
+def _until(operator: SiteOperator, turbine: str, condition: Callable[[float], bool]) -> None:
+    wait_until(lambda: condition(_spread(operator.blocks[turbine][-1])), f"{turbine} changes")
 
 
 def test_t7_birth_and_farewell_are_retained_and_a_killed_twin_leaves_its_will(
     broker: Broker, tmp_path: Path
 ) -> None:
-    with listening(broker) as ear, twin(broker, tmp_path) as running:
-        wait_until(lambda: ear.states[-1:] == ["online"], "the twin is online")
+    with site_operator(broker) as operator, twin(broker, tmp_path) as running:
+        wait_until(lambda: operator.states[-1:] == ["online"], "the twin is online")
         assert running.stop() == 0
-        wait_until(lambda: ear.states[-1:] == ["offline"], "the twin said farewell")
-    with listening(broker) as late:
+        wait_until(lambda: operator.states[-1:] == ["offline"], "the twin said farewell")
+    with site_operator(broker) as late:
         wait_until(lambda: late.states == ["offline"], "the farewell is retained")
         with twin(broker, tmp_path) as running:
             wait_until(lambda: late.states[-1] == "online", "the twin is back")
@@ -151,19 +151,19 @@ def test_t4_a_broker_that_comes_back_gets_every_block(tmp_path: Path) -> None:
     with mosquitto(folder, turbines=TURBINES) as first:
         port = first.settings.port
         with twin(first, tmp_path):
-            with listening(first) as ear:
-                boot = ear.wait_blocks("wt01", 2)[0].boot
+            with site_operator(first) as operator:
+                boot = operator.wait_blocks("wt01", 2)[0].boot
                 first.process.kill()
                 first.process.wait(30)
-                last = ear.blocks["wt01"][-1].seq
+                last = operator.blocks["wt01"][-1].seq
             with (
                 mosquitto(folder, turbines=TURBINES, port=port) as second,
-                listening(second) as ear,
+                site_operator(second) as operator,
             ):
-                ear.wait_blocks("wt01", 3)
-                wait_until(lambda: ear.blocks["wt01"][-1].seq > last + 4, "blocks go on")
-                sequences = [block.seq for block in ear.blocks["wt01"]]
-                assert {block.boot for block in ear.blocks["wt01"]} == {boot}
+                operator.wait_blocks("wt01", 3)
+                wait_until(lambda: operator.blocks["wt01"][-1].seq > last + 4, "blocks go on")
+                sequences = [block.seq for block in operator.blocks["wt01"]]
+                assert {block.boot for block in operator.blocks["wt01"]} == {boot}
                 # What was on its way may come twice; from the first one on, nothing is missing.
                 assert set(range(min(sequences), max(sequences) + 1)) <= set(sequences)
 
@@ -172,8 +172,8 @@ def test_sigterm_stops_the_twin_cleanly_while_the_broker_is_away(tmp_path: Path)
     folder = tmp_path / "broker"
     folder.mkdir()
     with mosquitto(folder, turbines=TURBINES) as site, twin(site, tmp_path) as running:
-        with listening(site) as ear:
-            ear.wait_blocks("wt01", 1)
+        with site_operator(site) as operator:
+            operator.wait_blocks("wt01", 1)
         site.process.kill()
         site.process.wait(30)
         wait_until(lambda: "site broker lost" in running.log.read_text(), "the twin noticed")
@@ -182,10 +182,10 @@ def test_sigterm_stops_the_twin_cleanly_while_the_broker_is_away(tmp_path: Path)
 
 
 def test_messagepack_by_configuration(broker: Broker, tmp_path: Path) -> None:
-    with listening(broker) as ear, twin(broker, tmp_path, encoding="msgpack"):
-        ear.wait_blocks("wt03", 2)
-    assert all(payload[:1] != b"{" for payload in ear.payloads)
-    assert msgspec.msgpack.decode(ear.payloads[0])["schema"] == 1
+    with site_operator(broker) as operator, twin(broker, tmp_path, encoding="msgpack"):
+        operator.wait_blocks("wt03", 2)
+    assert all(payload[:1] != b"{" for payload in operator.payloads)
+    assert msgspec.msgpack.decode(operator.payloads[0])["schema"] == 1
 
 
 def test_p3_a_turbine_also_speaks_the_legacy_record(broker: Broker, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_p3_a_turbine_also_speaks_the_legacy_record(broker: Broker, tmp_path: Pa
     edge = Session(
         broker.settings,
         user="edge",
-        client_id="legacy-ear",
+        client_id="legacy-listener",
         subscriptions={topics.LEGACY_RAW: lambda _t, payload: records.append(payload)},
     )
     settings = {"legacy": "wt02", "legacy_rate_hz": "10", "seed": "5"}
@@ -217,20 +217,20 @@ def test_a_recording_is_replayed_and_ends_where_told(broker: Broker, tmp_path: P
     recording = tmp_path / "a recording.csv"
     recording.write_text("\n".join(lines))
     settings = {"replay": str(recording), "replay_loop": "false"}
-    with listening(broker) as ear, twin(broker, tmp_path, **settings) as running:
-        ear.wait_blocks("wt01", 2)
-        ear.command("wt01", encode(Command("inject", VOLTAGE, id="r")))
-        assert ear.ack_of("r").accepted
+    with site_operator(broker) as operator, twin(broker, tmp_path, **settings) as running:
+        operator.wait_blocks("wt01", 2)
+        operator.command("wt01", encode(Command("inject", VOLTAGE, id="r")))
+        assert operator.ack_of("r").accepted
         assert running.process.wait(30) == 0
-        wait_until(lambda: ear.states[-1:] == ["offline"], "the twin said farewell")
-    blocks = ear.blocks["wt01"]
+        wait_until(lambda: operator.states[-1:] == ["offline"], "the twin said farewell")
+    blocks = operator.blocks["wt01"]
     # Each turbine plays all of it, once; the second starts a third of the way in.
     assert np.abs(blocks[0].values - values[:, :10]).max() <= 0.005 + 1e-9
-    assert np.abs(ear.blocks["wt02"][0].values - values[:, 20:30]).max() <= 0.005 + 1e-9
-    assert sum(len(each) for each in ear.blocks.values()) == TURBINES * 6
+    assert np.abs(operator.blocks["wt02"][0].values - values[:, 20:30]).max() <= 0.005 + 1e-9
+    assert sum(len(each) for each in operator.blocks.values()) == TURBINES * 6
     # A signal that begins anew is a new boot.
-    assert [block.seq for block in ear.blocks["wt02"]] == [0, 1, 2, 3, 0, 1]
-    assert len({block.boot for block in ear.blocks["wt02"]}) == 2
+    assert [block.seq for block in operator.blocks["wt02"]] == [0, 1, 2, 3, 0, 1]
+    assert len({block.boot for block in operator.blocks["wt02"]}) == 2
 
 
 def test_a_bad_recording_stops_the_twin_with_one_line(broker: Broker, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_development_broker_needs_no_passwords(tmp_path: Path) -> None:
     folder.mkdir()
     with (
         mosquitto(folder, anonymous=True, turbines=TURBINES) as site,
-        listening(site) as ear,
+        site_operator(site) as operator,
         twin(site, tmp_path),
     ):
-        ear.wait_blocks("wt01", 2)
+        operator.wait_blocks("wt01", 2)

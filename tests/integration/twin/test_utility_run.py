@@ -15,9 +15,9 @@ import pytest
 from gustbed_core import topics
 from gustbed_core.commands import Command
 from gustbed_core.turbine_state import Desired
-from tests.support.ear import listening
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until
+from tests.support.site_operator import site_operator
 
 SITE, TURBINES = "site-1", 3
 
@@ -59,19 +59,19 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
 def test_one_session_speaks_for_all_turbines_where_the_broker_allows_it(
     shared: Broker, tmp_path: Path
 ) -> None:
-    with listening(shared) as ear, twin(shared, tmp_path, connection="shared") as process:
-        wait_until(lambda: all(len(ear.blocks[f"wt0{n}"]) >= 4 for n in (1, 2, 3)), "blocks")
+    with site_operator(shared) as operator, twin(shared, tmp_path, connection="shared") as process:
+        wait_until(lambda: all(len(operator.blocks[f"wt0{n}"]) >= 4 for n in (1, 2, 3)), "blocks")
         assert stopped(process) == 0
-    for blocks in ear.blocks.values():
+    for blocks in operator.blocks.values():
         assert [block.seq for block in blocks] == list(range(len(blocks)))
         assert {block.type for block in blocks} == {"nrel_5mw"}
-    assert ear.truths == []  # off unless asked for
+    assert operator.truths == []  # off unless asked for
 
 
 def test_a_shared_session_is_refused_where_the_broker_was_not_told(tmp_path: Path) -> None:
     with (
         mosquitto(tmp_path, turbines=TURBINES, shared_twin=False) as place,
-        listening(place) as ear,
+        site_operator(place) as operator,
         twin(place, tmp_path, connection="shared") as process,
     ):
         wait_until(lambda: (tmp_path / "data").exists(), "heartbeat")
@@ -79,42 +79,42 @@ def test_a_shared_session_is_refused_where_the_broker_was_not_told(tmp_path: Pat
         wait_until(lambda: any(json.loads(p.read_text())["blocks"] > 8 for p in file.glob("*.json"))
                    if list(file.glob("*.json")) else False, "blocks sent")  # fmt: skip
         assert stopped(process) == 0
-    assert dict(ear.blocks) == {}
+    assert dict(operator.blocks) == {}
 
 
 def test_commands_desired_state_and_truth_over_the_site_broker(
     shared: Broker, tmp_path: Path
 ) -> None:
     with (
-        listening(shared) as ear,
+        site_operator(shared) as operator,
         twin(shared, tmp_path, connection="shared", truth="true", speed="20") as process,
     ):
-        wait_until(lambda: len(ear.blocks["wt02"]) >= 2, "blocks")
-        ear.say(topics.command(SITE, "wt02"), Command("stop", id="halt"))
-        ear.say(topics.command(SITE, "wt03"), Command("inject", fault="icing", id="ice"))
-        ear.say(topics.command(SITE, "wt03"), Command("curtail", value=-5.0, id="wrong"))
-        ear.say(topics.desired(SITE, "wt01"), Desired(power_limit_kw=1000.0, version=3))
+        wait_until(lambda: len(operator.blocks["wt02"]) >= 2, "blocks")
+        operator.publish(topics.command(SITE, "wt02"), Command("stop", id="halt"))
+        operator.publish(topics.command(SITE, "wt03"), Command("inject", fault="icing", id="ice"))
+        operator.publish(topics.command(SITE, "wt03"), Command("curtail", value=-5.0, id="wrong"))
+        operator.publish(topics.desired(SITE, "wt01"), Desired(power_limit_kw=1000.0, version=3))
 
         def answered(name: str, *, accepted: bool) -> bool:
-            return any(ack.id == name and ack.accepted is accepted for ack in ear.acks)
+            return any(ack.id == name and ack.accepted is accepted for ack in operator.acks)
 
         wait_until(lambda: answered("halt", accepted=True), "ack of stop")
         wait_until(lambda: answered("ice", accepted=True), "ack of the fault")
         wait_until(lambda: answered("wrong", accepted=False), "refusal")
 
         def reported(turbine: str, mode: str) -> bool:
-            return any(r.turbine == turbine and r.mode == mode for r in ear.reports)
+            return any(r.turbine == turbine and r.mode == mode for r in operator.reports)
 
         wait_until(lambda: reported("wt02", "stopped"), "wt02 stopped", 30)
         wait_until(
-            lambda: any(r.turbine == "wt01" and r.version == 3 for r in ear.reports), "desired"
+            lambda: any(r.turbine == "wt01" and r.version == 3 for r in operator.reports), "desired"
         )
         wait_until(
             lambda: any(t.turbine == "wt03" and [f.kind for f in t.faults] == ["icing"]
-                        for t in ear.truths), "truth",
+                        for t in operator.truths), "truth",
         )  # fmt: skip
-        with ear.lock:
-            last = ear.blocks["wt02"][-1]
+        with operator.lock:
+            last = operator.blocks["wt02"][-1]
         power = last.values[last.names.index("active_power")]
         assert np.abs(power).max() < 20.0
         assert stopped(process) == 0
@@ -122,17 +122,18 @@ def test_commands_desired_state_and_truth_over_the_site_broker(
 
 def test_it_resumes_from_its_checkpoint(shared: Broker, tmp_path: Path) -> None:
     settings = {"connection": "shared", "checkpoint": str(tmp_path / "farm.npz"), "speed": "20"}
-    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
-        wait_until(lambda: len(ear.blocks["wt01"]) >= 5, "blocks")
-        ear.say(topics.command(SITE, "wt01"), Command("stop", id="halt"))
+    with site_operator(shared) as operator, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(operator.blocks["wt01"]) >= 5, "blocks")
+        operator.publish(topics.command(SITE, "wt01"), Command("stop", id="halt"))
         # Retained reports of the tests before are heard too: none has stopped wt01.
         wait_until(
-            lambda: any(r.turbine == "wt01" and r.mode == "stopped" for r in ear.reports), "stopped"
+            lambda: any(r.turbine == "wt01" and r.mode == "stopped" for r in operator.reports),
+            "stopped",
         )
         assert stopped(process) == 0
-    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
-        wait_until(lambda: len(ear.blocks["wt01"]) >= 2, "blocks")
-        first = min(ear.blocks["wt01"], key=lambda block: block.seq)
+    with site_operator(shared) as operator, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(operator.blocks["wt01"]) >= 2, "blocks")
+        first = min(operator.blocks["wt01"], key=lambda block: block.seq)
         assert first.values[first.names.index("rotor_speed")].max() < 4.0
         assert stopped(process) == 0
 
@@ -143,18 +144,19 @@ def test_a_running_farm_is_forked_as_it_is_and_goes_on_after_a_kill(
     path = tmp_path / "farm.npz"
     settings = {"connection": "shared", "checkpoint": str(path), "speed": "20",
                 "checkpoint_every_s": "0"}  # fmt: skip
-    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
-        wait_until(lambda: len(ear.blocks["wt03"]) >= 5, "blocks")
-        ear.say(topics.command(SITE, "wt03"), Command("stop", id="halt"))
+    with site_operator(shared) as operator, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(operator.blocks["wt03"]) >= 5, "blocks")
+        operator.publish(topics.command(SITE, "wt03"), Command("stop", id="halt"))
         wait_until(
-            lambda: any(r.turbine == "wt03" and r.mode == "stopped" for r in ear.reports), "stopped"
+            lambda: any(r.turbine == "wt03" and r.mode == "stopped" for r in operator.reports),
+            "stopped",
         )
         assert not path.exists()
-        ear.say(topics.command(SITE, "wt03"), Command("checkpoint", id="keep"))
-        wait_until(lambda: any(a.id == "keep" for a in ear.acks), "ack")
-        with ear.lock:
-            (ack,) = [a for a in ear.acks if a.id == "keep"]
-            count = len(ear.blocks["wt01"])
+        operator.publish(topics.command(SITE, "wt03"), Command("checkpoint", id="keep"))
+        wait_until(lambda: any(a.id == "keep" for a in operator.acks), "ack")
+        with operator.lock:
+            (ack,) = [a for a in operator.acks if a.id == "keep"]
+            count = len(operator.blocks["wt01"])
         assert (ack.accepted, ack.file) == (True, str(path))
         done = gustbed("whatif", "--checkpoint", ack.file, "--hours", "0.1", "--change",
                        "wt03:start", "--json", folder=tmp_path)  # fmt: skip
@@ -163,16 +165,16 @@ def test_a_running_farm_is_forked_as_it_is_and_goes_on_after_a_kill(
         assert [each["mode"] for each in answer["before"]] == ["running", "running", "stopped"]
         assert answer["after"][2]["mode"] != "stopped"
         # The farm itself went on meanwhile, without a block missing or late in its own time.
-        wait_until(lambda: len(ear.blocks["wt01"]) > count + 5, "more blocks")
+        wait_until(lambda: len(operator.blocks["wt01"]) > count + 5, "more blocks")
         process.kill()
         process.wait(30)
-        with ear.lock:
-            blocks = list(ear.blocks["wt01"])
+        with operator.lock:
+            blocks = list(operator.blocks["wt01"])
         assert [block.seq for block in blocks] == list(range(len(blocks)))
         assert np.allclose(np.diff([block.t0 for block in blocks]), 0.5)
-    with listening(shared) as ear, twin(shared, tmp_path, **settings) as process:
-        wait_until(lambda: len(ear.blocks["wt03"]) >= 2, "blocks")
-        first = min(ear.blocks["wt03"], key=lambda block: block.seq)
+    with site_operator(shared) as operator, twin(shared, tmp_path, **settings) as process:
+        wait_until(lambda: len(operator.blocks["wt03"]) >= 2, "blocks")
+        first = min(operator.blocks["wt03"], key=lambda block: block.seq)
         assert first.values[first.names.index("rotor_speed")].max() < 4.0
         assert stopped(process) == 0
 
@@ -187,11 +189,11 @@ def test_a_utility_recording_is_replayed_faster_than_it_was_taken(
     assert made.returncode == 0, made.stderr
     path = tmp_path / "data" / "wt01.parquet"
     settings = {"connection": "shared", "replay": str(path), "speed": "20", "replay_loop": "false"}
-    with listening(shared) as ear:
+    with site_operator(shared) as operator:
         with twin(shared, tmp_path, **settings) as process:
             assert process.wait(30) == 0  # at the recording's end
-        wait_until(lambda: len(ear.blocks["wt01"]) == 72, "all blocks")
-    blocks = ear.blocks["wt01"]
+        wait_until(lambda: len(operator.blocks["wt01"]) == 72, "all blocks")
+    blocks = operator.blocks["wt01"]
     assert {block.type for block in blocks} == {"nrel_5mw"}
     played = np.concatenate([block.values for block in blocks], axis=1)
     table = parquet.read_table(path)
@@ -239,7 +241,7 @@ def test_a_bad_file_stops_the_twin_before_it_publishes(
     path = tmp_path / "bad.yaml"
     path.write_text(content, encoding="utf-8")
     with (
-        listening(shared) as ear,
+        site_operator(shared) as operator,
         twin(shared, tmp_path, connection="shared", **{setting: str(path)}) as process,
     ):
         assert process.wait(30) == 1
@@ -247,7 +249,7 @@ def test_a_bad_file_stops_the_twin_before_it_publishes(
     assert len(lines) == 1
     assert str(path) in lines[0]
     assert key in lines[0]
-    assert dict(ear.blocks) == {}
+    assert dict(operator.blocks) == {}
 
 
 def gustbed(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

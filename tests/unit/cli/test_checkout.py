@@ -6,7 +6,7 @@ import pytest
 
 from gustbed_cli import checkout, setup
 from gustbed_cli.fleet import Fleet, PlaceSettings
-from gustbed_cli.runtime import docker
+from gustbed_cli.runtime import docker, preflight
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import SiteSettings
 from tests.support.paths import ROOT
@@ -63,3 +63,16 @@ def test_a_persons_turbine_types_reach_services_that_run_elsewhere(
     assert environment["GUSTBED_TYPES_DIR"] == str(tmp_path / "mine")
     none = Fleet(PlaceSettings(home=tmp_path), SiteSettings(types_dir=None), "local")
     assert "GUSTBED_TYPES_DIR" not in none.environment()
+
+
+def test_what_is_wrong_with_a_persons_types_is_said_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = Fleet(PlaceSettings(home=tmp_path), SiteSettings(types_dir=tmp_path), "local")
+    preflight.turbine_types(own)
+    (tmp_path / "mill.yaml").write_text("name: mill\n")
+    with pytest.raises(GustbedError, match=r"mill\.yaml"):
+        preflight.turbine_types(own)
+    monkeypatch.setenv("GUSTBED_TWIN_TYPES", str(tmp_path))
+    with pytest.raises(GustbedError, match="GUSTBED_TYPES_DIR"):
+        preflight.turbine_types(own)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gustbed_core.channels import CHANNEL_INDEX, CHANNELS
+from gustbed_core import event_kinds
 from gustbed_core.events import (
     AnomalyEvent,
     EventChange,
@@ -12,23 +12,26 @@ from gustbed_core.events import (
     Verdict,
     VerdictState,
 )
-from gustbed_core.features import FEATURE_NAMES
-from gustbed_core.telemetry import MINI, Block, Samples, TypedBlock, block_from_samples
-from gustbed_core.violations import Violation
+from gustbed_core.telemetry import Block, Samples, block_from_samples
+from gustbed_core.turbine_types import load_types
+from gustbed_dashboard.site.type_catalog import TypeCatalog
 
 SITE = "site-1"
 MODEL = ModelRef("windturbine", "1.0.0")
+MINI = "mini"
+KNOWN = load_types()
+TYPES = TypeCatalog(KNOWN)
 
 
 def block(turbine: str = "wt01", end: float = 100.0, seq: int = 0, boot: str = "b1") -> Block:
     """Half a second at 20 Hz, level attitude, rps counting up from 0.1."""
-    values = np.zeros((len(CHANNELS), 10))
-    values[CHANNEL_INDEX["qw"]] = 1.0
-    values[CHANNEL_INDEX["rps"]] = np.arange(1, 11) / 10
-    values[CHANNEL_INDEX["voltage"]] = 48.0
-    made = block_from_samples(Samples(turbine, boot, seq, end - 0.45, 0.05, values))
-    assert isinstance(made, Block)
-    return made
+    names = KNOWN[MINI].channel_names
+    values = np.zeros((len(names), 10))
+    values[names.index("qw")] = 1.0
+    values[names.index("rps")] = np.arange(1, 11) / 10
+    values[names.index("voltage")] = 48.0
+    samples = Samples(turbine, boot, seq, end - 0.45, 0.05, values, MINI, names)
+    return block_from_samples(samples)
 
 
 CHANNELS_OF_OTHERS = ("wind_speed", "rotor_speed", "active_power", "gearbox_oil_temperature")
@@ -41,12 +44,10 @@ def typed_block(
     seq: int = 0,
     names: tuple[str, ...] = CHANNELS_OF_OTHERS,
     kind: str = OTHER,
-) -> TypedBlock:
+) -> Block:
     """Half a second at 20 Hz of another type; a channel's value is its place, plus one."""
     values = np.tile(np.arange(1.0, len(names) + 1)[:, None], (1, 10))
-    made = block_from_samples(Samples(turbine, "b1", seq, end - 0.45, 0.05, values, kind, names))
-    assert isinstance(made, TypedBlock)
-    return made
+    return block_from_samples(Samples(turbine, "b1", seq, end - 0.45, 0.05, values, kind, names))
 
 
 def typed_verdict(t: float, ratios: dict[str, float], model: ModelRef = MODEL) -> Verdict:
@@ -57,9 +58,9 @@ def typed_verdict(t: float, ratios: dict[str, float], model: ModelRef = MODEL) -
 
 def verdict(turbine: str = "wt01", t: float = 100.0, score: float | None = 0.4) -> Verdict:
     """All ratios at the score; a score above 1 is a vibration."""
-    ratios = {} if score is None else dict.fromkeys(FEATURE_NAMES, score)
+    ratios = {} if score is None else dict.fromkeys(KNOWN[MINI].schema.feature_names, score)
     bad = score is not None and score > 1
-    kinds = [Violation.VIBRATION] if bad else []
+    kinds = [event_kinds.VIBRATION] if bad else []
     state: VerdictState = "unknown" if score is None else "anomaly" if bad else "ok"
     return Verdict(turbine, "b1", 0, t, state, score, ratios, kinds, MODEL)
 
@@ -68,7 +69,7 @@ def status(
     turbine: str = "wt01", state: VerdictState = "ok", blocks: int = 7, kind: str = MINI
 ) -> TurbineStatus:
     """A turbine that lost nothing."""
-    kinds = [Violation.VIBRATION] if state == "anomaly" else []
+    kinds = [event_kinds.VIBRATION] if state == "anomaly" else []
     return TurbineStatus(turbine, state, blocks, 0, 0, 0, 0.4, kinds, kind)
 
 
@@ -91,7 +92,7 @@ def event(
         SITE,
         "gustbed-site-1",
         "wt01",
-        Violation.VIBRATION,
+        event_kinds.VIBRATION,
         opened,
         closed,
         peak,

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from typing import cast
 
-from gustbed_cloud.operations import Job, ModelVersion
 from gustbed_core.errors import GustbedError
-from gustbed_dashboard.cloud import CARDS_KEPT, CloudReader, Decision, ModelCard
+from gustbed_dashboard.cloud.client import CloudClient, Job, ModelVersion
+from gustbed_dashboard.cloud.reader import CARDS_KEPT, CloudReader, Decision, ModelCard
 from tests.support.ports import wait_until
 
-MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")
+MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "s3://x", "arn:1")
 
 
 class FakeCloud:
@@ -47,7 +48,7 @@ class FakeCloud:
 
 
 def reader_of(connect: Callable[[], FakeCloud]) -> CloudReader:
-    return CloudReader(connect)
+    return CloudReader(cast(Callable[[], CloudClient], connect))
 
 
 def test_the_last_answer_stays_while_the_cloud_is_down_and_returns_by_itself() -> None:
@@ -185,16 +186,16 @@ def test_watching_never_waits_for_a_cloud_that_hangs() -> None:
         wait_until(lambda: reader.watch().models, "the answer arrives")
     finally:
         release.set()
-        reader.stop()
+        reader.stop(3.0)
 
 
 def test_nobody_watching_means_nothing_asked() -> None:
     connected: list[int] = []
     reader = reader_of(lambda: connected.append(1) or FakeCloud())  # type: ignore[func-returns-value]
     reader.start()
-    reader._wake.set()
+    reader.wake()
     try:
-        wait_until(lambda: not reader._wake.is_set(), "the reader woke")
+        wait_until(lambda: not reader._woken.is_set(), "the reader woke")
         assert connected == []
     finally:
-        reader.stop()
+        reader.stop(3.0)

@@ -1,6 +1,7 @@
 """The command line's bad days: one line that names the variable, exit code 1."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,18 @@ def test_a_taken_port_is_named(
     told = capsys.readouterr().err
     assert f"127.0.0.1:{port}" in told
     assert "GUSTBED_DASHBOARD_PORT" in told
+
+
+def test_a_wrong_type_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kite.yaml").write_text("name: kite\ntitle: Kite\nrate_hz: fast\n")
+    monkeypatch.setenv("GUSTBED_TYPES_DIR", str(tmp_path))
+    monkeypatch.setenv("GUSTBED_DASHBOARD_PORT", str(free_port()))
+
+    assert main([]) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith(f"gustbed-dashboard: {tmp_path / 'kite.yaml'}: rate_hz: ")
 
 
 def test_health_of_nothing_fails(

@@ -4,25 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from gustbed_cloud.operations import ModelVersion
+from gustbed_cloud.operations import GateResult
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.events import Comparison, Heartbeat, ModelRef
-from gustbed_dashboard import rollouts
-from gustbed_dashboard.figures import FIGURES, MAX_CARD, key_figures, safe_card
-from gustbed_dashboard.snapshot import take
-from gustbed_dashboard.state import SiteState
+from gustbed_dashboard.cloud.client import ModelVersion
+from gustbed_dashboard.components import model_panels
+from gustbed_dashboard.components.model_metrics import FIGURES, MAX_CARD, key_figures, safe_card
+from gustbed_dashboard.site.snapshot import take
+from gustbed_dashboard.site.state import SiteState
 from gustbed_dashboard.views.registry import choices_of, role_here
 from gustbed_training.evaluation.evaluate import Options, evaluate
 from gustbed_training.evaluation.model_card import model_card
 from gustbed_training.evaluation.report import as_metrics
 from tests.support.packages import tiny_package
-from tests.unit.dashboard.messages import SITE, status
+from tests.unit.dashboard.messages import SITE, TYPES, status
 from tests.unit.training.judged import last_sample, part, schema, thermal
 
-WAITING = ModelVersion("ae", "1.2.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")
-SHADOWED = replace(WAITING, status="Approved", note="shadow", role="shadow")
-SERVING = replace(WAITING, status="Approved", note="approved", role="serve")
+WAITING = ModelVersion("ae", "1.2.0", "PendingManualApproval", 1.0, None, "s3://x", "arn:1")
+SHADOWED = replace(WAITING, status="Approved", role="shadow")
+SERVING = replace(WAITING, status="Approved", role="serve")
 REJECTED = replace(WAITING, status="Rejected")
 
 
@@ -54,13 +55,15 @@ def test_only_what_the_cloud_would_take_is_offered(
 def test_every_button_says_what_it_does() -> None:
     labels = [label for label, _ in choices_of(WAITING, None)]
 
-    assert labels == ["Approve as serving", "Approve as challenger", "Reject"]
+    assert labels == ["Approve as serving", "Approve as shadow model", "Reject"]
 
 
 def test_a_version_is_marked_by_what_the_edge_does_with_it() -> None:
-    state = SiteState(SITE, ["wt01"])
+    state = SiteState(SITE, ["wt01"], TYPES)
     beside = {"mini": Comparison(ModelRef("ae", "1.2.0"))}
-    beat = Heartbeat(SITE, "t", 1.0, True, ModelRef("ae", "1.1.0"), [status()], challengers=beside)
+    beat = Heartbeat(
+        SITE, "t", 1.0, True, ModelRef("ae", "1.1.0"), [status()], shadow_models=beside
+    )
     state.fold(topics.heartbeat(SITE), encode(beat), 1.0)
     site = take(state, 1.0, None)
 
@@ -74,10 +77,11 @@ def test_a_version_is_marked_by_what_the_edge_does_with_it() -> None:
 
 
 def test_a_version_that_did_not_pass_its_gate_says_so() -> None:
-    told = rollouts.version(replace(WAITING, despite_gate="worse than pca"), "", None)
+    gate = GateResult(passed=False, override="worse than pca")
+    told = model_panels.version(replace(WAITING, gate=gate), "", None)
 
     assert "despite its quality gate: worse than pca" in told
-    assert "quality gate" not in rollouts.version(WAITING, "", None)
+    assert "quality gate" not in model_panels.version(WAITING, "", None)
 
 
 def test_a_real_card_and_real_metrics_tell_the_same_figures() -> None:

@@ -82,6 +82,7 @@ class Line:
             events=self.recorder.events,
             open_events=(),
             publish=self.publish,
+            name="telemetry",
             settings=EdgeSettings(
                 open_after=2,
                 close_after=2,

@@ -5,10 +5,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import nn
 
+from gustbed_core.event_kinds import SENSOR
 from gustbed_core.features import Feature
-from gustbed_core.package import ChannelSpec
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import ChannelSpec, Schema
 from gustbed_training.detectors.base import Detector, FitData, Plan, Thresholded
 from gustbed_training.detectors.export import to_onnx
 from gustbed_training.detectors.scoring import scorer
@@ -27,7 +26,7 @@ def schema(window: int = WINDOW, step: int = 1) -> Schema:
         sample_rate_hz=1.0,
         channels=tuple(ChannelSpec(name, "1") for name in NAMES),
         features=tuple(Feature(name, "1") for name in NAMES),
-        violations={Violation.SENSOR: NAMES},
+        violations={SENSOR: NAMES},
         window=window,
         step=step,
     )
@@ -62,16 +61,18 @@ def fitted(detector: Detector, data: FitData | None = None, seed: int = 0) -> nn
 def scores(module: nn.Module, of: np.ndarray) -> np.ndarray:
     """(n, features)."""
     with torch.no_grad():
-        return module(torch.from_numpy(of)).numpy()
+        found: np.ndarray = module(torch.from_numpy(of)).numpy()
+    return found
 
 
 def ratios(module: nn.Module, of: np.ndarray) -> np.ndarray:
     """To what normal windows reach."""
     usual = np.quantile(scores(module, windows(signals(2000, 77))), 0.99, axis=0)
-    return scores(module, of) / usual
+    found: np.ndarray = scores(module, of) / usual
+    return found
 
 
-def disturbed(feature: int, size: float = 5.0, seed: int = 5) -> np.ndarray:
+def offset_windows(feature: int, size: float = 5.0, seed: int = 5) -> np.ndarray:
     """Windows of a signal that is off by so many of its spreads."""
     values = signals(200, seed)
     values[feature] += size * SPREADS[feature]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gustbed_core.event_kinds import ELECTRICAL, THERMAL
 from gustbed_core.features import Feature
-from gustbed_core.package import ChannelSpec, Decision, Manifest
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Part, Recording
+from gustbed_core.package import Manifest
+from gustbed_core.signals import ChannelSpec, Decision, Schema
+from gustbed_training.data.partition import Label, Part, Recording
 from gustbed_training.detectors.scoring import Scorer, Scores
 from gustbed_training.evaluation.verdicts import Verdicts, judge
 
@@ -24,7 +24,7 @@ def schema(
         sample_rate_hz=1.0,
         channels=(ChannelSpec("hot", "K"), ChannelSpec("amps", "A")),
         features=(Feature("hot", "K"), Feature("amps", "A")),
-        violations={Violation.THERMAL: ("hot",), Violation.ELECTRICAL: ("amps",)},
+        violations={THERMAL: ("hot",), ELECTRICAL: ("amps",)},
         window=window,
         step=step,
         decision=decision,
@@ -44,12 +44,12 @@ def part(
 
 def thermal(start: int, stop: int, severity: float = 1.0) -> Label:
     """A fault that ``hot`` speaks for."""
-    return Label("overheating", start, stop, severity, Violation.THERMAL, ("hot",))
+    return Label("overheating", start, stop, severity, THERMAL, ("hot",))
 
 
 def electrical(start: int, stop: int) -> Label:
     """A fault that ``amps`` speaks for."""
-    return Label("short", start, stop, 1.0, Violation.ELECTRICAL, ("amps",))
+    return Label("short", start, stop, 1.0, ELECTRICAL, ("amps",))
 
 
 def last_sample(windows: np.ndarray) -> Scores:
@@ -70,13 +70,13 @@ def manifest() -> Manifest:
         created="2026-01-01T00:00:00Z",
         turbine_type="toy",
         detector="compact",
-        channels=[ChannelSpec("hot", "K"), ChannelSpec("amps", "A")],
-        features=[Feature("hot", "K"), Feature("amps", "A")],
+        channels=(ChannelSpec("hot", "K"), ChannelSpec("amps", "A")),
+        features=(Feature("hot", "K"), Feature("amps", "A")),
         sample_rate_hz=2.0,
         window=20,
         step=1,
         thresholds={"hot": 0.123456, "amps": 2.0},
-        violations={Violation.THERMAL: ["hot"], Violation.ELECTRICAL: ["amps"]},
+        violations={THERMAL: ("hot",), ELECTRICAL: ("amps",)},
         decision=Decision(4, 10, 3),
         training={"dataset": "toy-1", "turbine_hours": "12.5"},
     )

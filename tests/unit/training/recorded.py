@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gustbed_core.event_kinds import SENSOR, THERMAL
 from gustbed_core.features import Feature
-from gustbed_core.package import ChannelSpec
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Recording
+from gustbed_core.signals import ChannelSpec, Schema
+from gustbed_training.data.partition import Label, Recording
 
 Columns = dict[str, list[object]]
 
@@ -25,7 +24,7 @@ def pump_schema(window: int = 10, step: int = 1, rate: float = 1.0) -> Schema:
             Feature("flow", "l/min"),
             Feature("excess", "1", "difference", ("warmth", "flow")),
         ),
-        violations={Violation.THERMAL: ("warmth",), Violation.SENSOR: ("flow", "excess")},
+        violations={THERMAL: ("warmth",), SENSOR: ("flow", "excess")},
         window=window,
         step=step,
     )

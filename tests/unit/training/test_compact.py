@@ -9,11 +9,10 @@ import pytest
 from torch import nn
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.event_kinds import SENSOR
 from gustbed_core.features import Feature
-from gustbed_core.package import ChannelSpec
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import load_schema
+from gustbed_core.signals import ChannelSpec, Schema
+from gustbed_core.turbine_types import load_type
 from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.compact import Compact, drivers_of, is_miniature
 from gustbed_training.detectors.compact_limits import set_limits, term_errors
@@ -42,7 +41,7 @@ def schema(drivers: dict[str, tuple[str, ...]] = DRIVERS, window: int = WINDOW) 
         sample_rate_hz=10.0,
         channels=tuple(ChannelSpec(name, "1") for name in NAMES),
         features=tuple(Feature(name, "1") for name in NAMES),
-        violations={Violation.SENSOR: NAMES},
+        violations={SENSOR: NAMES},
         window=window,
         step=STEP,
         drivers=drivers,
@@ -228,6 +227,6 @@ def test_drivers_follow_the_schema_or_are_all_the_others() -> None:
 
 
 def test_the_miniature_alone_has_heads_of_its_own() -> None:
-    assert is_miniature(load_schema("mini"))
-    assert not is_miniature(replace(load_schema("mini"), window=200))
-    assert not is_miniature(load_schema("nrel_5mw"))
+    assert is_miniature(load_type("mini").schema)
+    assert not is_miniature(replace(load_type("mini").schema, window=200))
+    assert not is_miniature(load_type("nrel_5mw").schema)

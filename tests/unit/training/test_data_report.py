@@ -8,11 +8,11 @@ import pytest
 
 from gustbed_core.errors import GustbedError
 from gustbed_training.data.dataset import open_dataset
+from gustbed_training.data.dataset_summary import FAULTY, summarize
 from gustbed_training.data.importing import import_files
-from gustbed_training.data.pictures import denoised
+from gustbed_training.data.plots import denoised
 from gustbed_training.data.report import write_report
-from gustbed_training.data.split import share_out
-from gustbed_training.data.survey import FAULTY, survey_of
+from gustbed_training.data.split import partition_dataset
 from tests.unit.training.recorded import pump_columns, write_csv, write_map
 
 
@@ -31,12 +31,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_statistics_are_those_of_the_training_part_alone(folder: Path) -> None:
     dataset = open_dataset(folder)
-    survey = survey_of(dataset)
-    shares = share_out(dataset)
+    summary = summarize(dataset)
+    partition = partition_dataset(dataset)
     trained = np.concatenate(
-        [part.recording.values[:, part.start : part.stop] for part in shares.train], axis=1
+        [part.recording.values[:, part.start : part.stop] for part in partition.train], axis=1
     )
-    seen = survey.channels["train"]
+    seen = summary.channels["train"]
     assert seen.samples == trained.shape[1]
     np.testing.assert_allclose(seen.mean, trained.mean(axis=1), rtol=1e-5)
     np.testing.assert_allclose(seen.std, trained.std(axis=1), rtol=1e-4)
@@ -45,12 +45,12 @@ def test_statistics_are_those_of_the_training_part_alone(folder: Path) -> None:
 
 
 def test_faulty_samples_are_told_from_normal_ones(folder: Path) -> None:
-    survey = survey_of(open_dataset(folder))
-    assert len(survey.features[FAULTY]) == 50
-    assert survey.example is not None
-    assert survey.example.label is not None
-    assert [stretch.gap for stretch in survey.stretches] == [0.0, 20.0, 0.0, 20.0]
-    assert [stretch.labels for stretch in survey.stretches] == [0, 0, 0, 1]
+    summary = summarize(open_dataset(folder))
+    assert len(summary.features[FAULTY]) == 50
+    assert summary.example is not None
+    assert summary.example.label is not None
+    assert [recording.gap for recording in summary.recordings] == [0.0, 20.0, 0.0, 20.0]
+    assert [recording.labels for recording in summary.recordings] == [0, 0, 0, 1]
 
 
 def test_the_page_holds_everything_and_names_are_escaped(folder: Path, tmp_path: Path) -> None:

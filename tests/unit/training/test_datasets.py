@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import THERMAL, VOLTAGE
+from gustbed_core.turbine_types import load_type
+from gustbed_core.type_file import schema_to_json
 from gustbed_training.data.dataset import (
     DESCRIPTION,
     check_complete,
     open_dataset,
-    require_labels,
     role_of,
 )
 from gustbed_training.data.labels import Injection, LabelRules, labels_of
-from gustbed_training.data.schema_file import load_schema, schema_to_json
-from gustbed_training.data.split import share_out
+from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.writing import write_card, write_recording
 from tests.unit.training.recorded import pump_schema, write_csv
 
-NREL = load_schema("nrel_5mw")
+NREL = load_type("nrel_5mw").schema
 PUMP = pump_schema()
 
 
@@ -52,22 +52,25 @@ def test_a_folder_with_a_card_brings_its_schema_and_its_rules(tmp_path: Path) ->
     (label,) = recording.labels
     assert (label.start, label.stop, label.signals) == (251, 300, ("flow",))
     assert label.severity == pytest.approx(0.4)
-    assert label.violation is Violation.THERMAL
+    assert label.violation == THERMAL
     assert dataset.card["turbines"] == ["a"]
-    require_labels(dataset)
 
 
 def test_a_card_that_only_names_its_type_gets_the_schema_of_that_type(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text(json.dumps({"schema": 1, "type": "nrel_5mw"}))
     (tmp_path / "wt01.parquet").touch()
-    assert open_dataset(tmp_path).schema == NREL
+    machine = open_dataset(tmp_path)
+    assert machine.schema == NREL
+    assert not machine.must_vary, "a machine that has tripped may stand still"
     (tmp_path / "dataset.json").write_text(json.dumps({"schema": 1}))
-    assert open_dataset(tmp_path).schema == load_schema("mini")
+    miniature = open_dataset(tmp_path)
+    assert miniature.schema == load_type("mini").schema
+    assert miniature.must_vary
 
 
 def test_a_parquet_file_alone_says_its_type(tmp_path: Path) -> None:
     write(tmp_path)
-    with pytest.raises(GustbedError, match="turbine type 'pump' has no schema"):
+    with pytest.raises(GustbedError, match="no turbine type 'pump'"):
         open_dataset(tmp_path)
 
 
@@ -77,8 +80,8 @@ def test_runs_are_named_after_what_they_are_for(tmp_path: Path) -> None:
     dataset = open_dataset(tmp_path)
     assert [source.role for source in dataset.sources] == ["calibrate", "fault", "train"]
     assert dataset.has_roles
-    shares = share_out(dataset)
-    assert [len(shares.train), len(shares.calibrate), len(shares.test)] == [1, 2, 2]
+    partition = partition_dataset(dataset)
+    assert [len(partition.train), len(partition.calibrate), len(partition.test)] == [1, 2, 2]
     assert role_of(tmp_path / "monday" / "wt01.csv", tmp_path) == "train"
     # A file's own name is nobody's role.
     assert role_of(tmp_path / "test-a.csv", tmp_path) == "train"
@@ -113,12 +116,6 @@ def test_an_unfinished_dataset_is_refused_until_it_is_whole(tmp_path: Path) -> N
     check_complete(tmp_path)
 
 
-def test_labels_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
-    card(write(tmp_path))
-    with pytest.raises(GustbedError, match="nobody said what is a fault: import it with `labels`"):
-        require_labels(open_dataset(tmp_path))
-
-
 def test_the_digest_follows_names_and_contents(tmp_path: Path) -> None:
     card(write(tmp_path))
     first = open_dataset(tmp_path).digest()
@@ -135,6 +132,19 @@ def labels(turbine: str, fault: str, start: int, stop: int, rules: LabelRules) -
     return label
 
 
+@pytest.mark.parametrize(
+    "fault", [{"turbine": "wt02", "start": 10.0}, {"turbine": 1, "at": 10.0, "action": "inject"}]
+)
+def test_cards_of_this_twin_and_of_earlier_ones_say_the_same(
+    tmp_path: Path, fault: dict[str, object]
+) -> None:
+    listed = fault | {"kind": "sensor_stuck", "severity": 0.5, "signal": "pitch"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"type": "nrel_5mw", "faults": [listed]}))
+    (tmp_path / "wt02.parquet").touch()
+    (source,) = open_dataset(tmp_path).sources
+    assert source.rules.injections == [Injection("sensor_stuck", "wt02", 10.0, "pitch")]
+
+
 def test_a_sensors_fault_is_on_the_signal_that_the_card_names() -> None:
     rules = LabelRules(
         injections=[
@@ -146,7 +156,7 @@ def test_a_sensors_fault_is_on_the_signal_that_the_card_names() -> None:
     )
     early = labels("wt01", "sensor_stuck", 200, 700, rules)
     assert early.signals == ("voltage_l2",)
-    assert early.violation is Violation.VOLTAGE
+    assert early.violation == VOLTAGE
     # A ramp has no severity at its first sample.
     assert labels("wt01", "sensor_stuck", 1201, 1500, rules).signals == ("hub_temperature",)
     assert labels("wt03", "sensor_stuck", 200, 700, rules).signals == ()
@@ -160,9 +170,9 @@ def test_a_violation_is_known_where_all_that_a_fault_moves_speaks_for_one() -> N
             "voltage": ["hub_temperature"],
         }
     )
-    assert labels("wt01", "winding_overheating", 1, 9, rules).violation is Violation.THERMAL
+    assert labels("wt01", "winding_overheating", 1, 9, rules).violation == THERMAL
     assert labels("wt01", "gearbox_bearing", 1, 9, rules).violation is None
-    assert labels("wt01", "voltage", 1, 9, rules).violation is Violation.VOLTAGE
+    assert labels("wt01", "voltage", 1, 9, rules).violation == VOLTAGE
     assert labels("wt01", "unheard_of", 1, 9, rules).violation is None
 
 

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import QUANTILES, Distribution
+from gustbed_training.data.statistics import distributions
 from gustbed_training.drift import (
     FEWEST_WINDOWS,
     Level,
     as_json,
-    as_markdown,
     as_table,
     drift,
-    reference_of,
     stability_index,
 )
 from tests.unit.training.judged import schema
@@ -55,20 +54,20 @@ def test_values_beyond_what_was_seen_fall_into_the_outer_shares() -> None:
 @given(st.integers(0, 1000), st.integers(1, 12))
 def test_counted_and_constant_sensors_do_not_drift_by_themselves(seed: int, levels: int) -> None:
     values = np.random.default_rng(seed).integers(0, levels, (300, 2, 4)).astype(np.float32)
-    for described in reference_of(values, schema()).values():
+    for described in distributions(values, schema()).values():
         assert len(described.quantiles) == len(QUANTILES)
-    reference = reference_of(values, schema())
+    reference = distributions(values, schema())
     assert stability_index(reference["hot"], values[:, 0]) < 1e-3
 
 
 def test_a_constant_sensor_that_takes_another_value_has_moved() -> None:
-    still = reference_of(np.ones((5, 2, 3), dtype=np.float32), schema())["hot"]
+    still = distributions(np.ones((5, 2, 3), dtype=np.float32), schema())["hot"]
     assert stability_index(still, np.ones(9)) == pytest.approx(0.0, abs=1e-12)
     assert stability_index(still, np.full(9, 1.5)) > 0.25
 
 
 def test_the_same_site_does_not_drift() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     found = drift(reference, schema(), _windows(2))
     assert found.level is Level.NONE
     assert {one.level for one in found.features} == {Level.NONE}
@@ -76,7 +75,7 @@ def test_the_same_site_does_not_drift() -> None:
 
 
 def test_a_sensor_that_moves_by_a_deviation_drifts_much_and_is_named() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     found = drift(reference, schema(), _windows(2, moved=2.0))
     hot, amps = found.features
     assert (hot.level, amps.level, found.level) == (Level.LARGE, Level.NONE, Level.LARGE)
@@ -85,19 +84,19 @@ def test_a_sensor_that_moves_by_a_deviation_drifts_much_and_is_named() -> None:
 
 
 def test_a_small_move_is_moderate() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     assert drift(reference, schema(), _windows(2, moved=1.1)).level is Level.MODERATE
 
 
 def test_a_site_that_sees_less_than_the_model_has_learnt_does_not_drift() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     steady = np.full_like(_windows(2), 20.5)
     steady[:, 1] = 1
     assert drift(reference, schema(), steady).level is Level.NONE
 
 
 def test_too_little_says_unknown_rather_than_alarm() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     few = drift(reference, schema(), _windows(2, n=FEWEST_WINDOWS - 1, moved=9.0))
     assert few.level is Level.UNKNOWN
     nothing = drift(reference, schema(), np.empty((0, 2, 8), dtype=np.float32))
@@ -106,7 +105,7 @@ def test_too_little_says_unknown_rather_than_alarm() -> None:
 
 
 def test_little_time_is_said_to_be_little() -> None:
-    moved = drift(reference_of(_windows(1), schema()), schema(), _windows(2, moved=2.0))
+    moved = drift(distributions(_windows(1), schema()), schema(), _windows(2, moved=2.0))
     found = replace(moved, hours=0.2)
     assert "within 0.2 h. That is little time" in as_table(found)
     assert "little time" not in as_table(replace(found, hours=3.0))
@@ -114,7 +113,7 @@ def test_little_time_is_said_to_be_little() -> None:
 
 
 def test_scores_tell_how_near_the_thresholds_a_site_lives() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     found = drift(reference, schema(), _windows(2), np.array([0.1, 0.6, 0.7, 1.2]))
     assert found.scores is not None
     assert (found.scores.above_half, found.scores.above_one) == (0.75, 0.25)
@@ -123,13 +122,13 @@ def test_scores_tell_how_near_the_thresholds_a_site_lives() -> None:
 
 
 def test_a_reference_survives_the_manifest_to_the_last_digit() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     sent = msgspec.json.decode(msgspec.json.encode(reference), type=dict[str, Distribution])
     assert sent == reference
 
 
 def test_a_feature_that_the_model_does_not_know_is_named() -> None:
-    reference = reference_of(_windows(1), schema())
+    reference = distributions(_windows(1), schema())
     del reference["amps"]
     with pytest.raises(GustbedError, match="no feature 'amps'"):
         drift(reference, schema(), _windows(2))
@@ -137,21 +136,20 @@ def test_a_feature_that_the_model_does_not_know_is_named() -> None:
 
 def test_no_training_data_cannot_be_described() -> None:
     with pytest.raises(GustbedError, match="no window"):
-        reference_of(np.empty((0, 2, 8), dtype=np.float32), schema())
+        distributions(np.empty((0, 2, 8), dtype=np.float32), schema())
 
 
-def test_reports_hold_the_same_figures_what_moved_most_first() -> None:
-    reference = reference_of(_windows(1), schema())
+def test_the_table_holds_the_same_figures_what_moved_most_first() -> None:
+    reference = distributions(_windows(1), schema())
     moved = _windows(2)
     moved[:, 1] += 5
     found = drift(reference, schema(), moved, np.array([0.2]))
-    told = json.loads(json.dumps(as_json(found), allow_nan=False))
-    assert told["level"] == "large"
-    assert [one["feature"] for one in told["features"]] == ["hot", "amps"]
-    psi = f"{told['features'][1]['psi']:.3f}"
-    for report in (as_table(found), as_markdown(found, "Site 7")):
-        assert psi in report
-        assert report.index("amps") < report.index("hot")
-    assert as_markdown(found, "Site 7").startswith("# Site 7\n")
+    printed = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert printed["level"] == "large"
+    assert [one["feature"] for one in printed["features"]] == ["hot", "amps"]
+    psi = f"{printed['features'][1]['psi']:.3f}"
+    table = as_table(found)
+    assert psi in table
+    assert table.index("amps") < table.index("hot")
     still = replace(reference["hot"], std=0.0)
     assert drift(reference | {"hot": still}, schema(), moved).features[0].shift is None

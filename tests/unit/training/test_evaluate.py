@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.package import Decision
-from gustbed_core.violations import Violation
-from gustbed_training.data.shares import Label, Part
+from gustbed_core.event_kinds import ELECTRICAL, THERMAL
+from gustbed_core.signals import Decision
+from gustbed_training.data.partition import Label, Part
 from gustbed_training.detectors.scoring import Scores
 from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate
 from gustbed_training.evaluation.intervals import estimate, poisson_interval
-from gustbed_training.evaluation.points import Points, count, count_kinds
+from gustbed_training.evaluation.pointwise import ConfusionCounts, count, count_kinds
 from tests.unit.training.judged import (
     electrical,
     judged,
@@ -25,7 +25,7 @@ from tests.unit.training.judged import (
 
 def test_verdicts_are_counted_against_the_label_at_their_end() -> None:
     found = count([judged(part("x..xx..x", labels=[thermal(3, 6)]))])
-    assert found == Points(2, 2, 1, 3)
+    assert found == ConfusionCounts(2, 2, 1, 3)
     assert found.precision == 0.5
     assert found.recall == pytest.approx(2 / 3)
     assert found.f1 == pytest.approx(4 / 7)
@@ -36,29 +36,31 @@ def test_verdicts_are_counted_against_the_label_at_their_end() -> None:
 def test_any_signal_accuses_and_a_ratio_of_one_does_not() -> None:
     one = part("....", ".x..")
     one.recording.values[0, 3] = 1.0
-    assert count([judged(one)]) == Points(0, 1, 0, 3)
+    assert count([judged(one)]) == ConfusionCounts(0, 1, 0, 3)
 
 
 def test_what_settles_counts_neither_way() -> None:
     one = part("..xxx..x", labels=[thermal(2, 4)])
-    assert count([judged(one, schema(settle_s=1.0))]) == Points(2, 1, 0, 4)
-    assert count([judged(one, schema(settle_s=0.0))]) == Points(2, 2, 0, 4)
+    assert count([judged(one, schema(settle_s=1.0))]) == ConfusionCounts(2, 1, 0, 4)
+    assert count([judged(one, schema(settle_s=0.0))]) == ConfusionCounts(2, 2, 0, 4)
 
 
 def test_a_machine_settles_as_long_as_it_is_in_what_the_fault_led_to() -> None:
     # While ``hot`` reads 2 it is tripped; what comes after it left that state counts again.
     one = part("..xxxxx..x", labels=[thermal(2, 4)])
     tripped = replace(schema(), aftermath={"hot": (2.0,)})
-    assert count([judged(one, tripped)]) == Points(2, 1, 0, 4)
-    assert count([judged(one, replace(tripped, settle_s=1.0))]) == Points(2, 1, 0, 3)
-    assert count([judged(one, replace(schema(), aftermath={"hot": (7.0,)}))]) == Points(2, 4, 0, 4)
+    assert count([judged(one, tripped)]) == ConfusionCounts(2, 1, 0, 4)
+    assert count([judged(one, replace(tripped, settle_s=1.0))]) == ConfusionCounts(2, 1, 0, 3)
+    assert count([judged(one, replace(schema(), aftermath={"hot": (7.0,)}))]) == ConfusionCounts(
+        2, 4, 0, 4
+    )
     never = part("..xxxxxxxx", labels=[thermal(2, 4)])
-    assert count([judged(never, tripped)]) == Points(2, 0, 0, 2)
+    assert count([judged(never, tripped)]) == ConfusionCounts(2, 0, 0, 2)
 
 
 def test_a_fault_within_the_settling_of_another_still_counts() -> None:
     one = part("..xx.xx..", labels=[thermal(2, 4), thermal(5, 7)])
-    assert count([judged(one, schema(settle_s=4.0))]) == Points(4, 0, 0, 2)
+    assert count([judged(one, schema(settle_s=4.0))]) == ConfusionCounts(4, 0, 0, 2)
 
 
 def test_windows_are_judged_by_their_last_sample_and_cut_to_the_part() -> None:
@@ -92,22 +94,22 @@ def test_smoothing_comes_before_the_verdict() -> None:
 def test_each_kind_is_counted_against_its_own_faults() -> None:
     labels = [thermal(2, 4), electrical(5, 7)]
     kinds = count_kinds([judged(part("..xx.x..", "......x.", labels=labels))])
-    assert kinds[Violation.THERMAL] == Points(2, 1, 0, 5)
-    assert kinds[Violation.ELECTRICAL] == Points(1, 0, 1, 6)
+    assert kinds[THERMAL] == ConfusionCounts(2, 1, 0, 5)
+    assert kinds[ELECTRICAL] == ConfusionCounts(1, 0, 1, 6)
 
 
 def test_a_fault_of_unknown_kind_is_no_kinds_error() -> None:
     unknown = Label("strange", 2, 4)
     kinds = count_kinds([judged(part("..xx.x..", labels=[unknown, thermal(5, 6)]))])
-    assert kinds == {Violation.THERMAL: Points(1, 0, 0, 5)}
+    assert kinds == {THERMAL: ConfusionCounts(1, 0, 0, 5)}
 
 
 def test_points_without_faults_or_accusations_have_no_shares() -> None:
-    nothing = Points()
-    shares = (nothing.precision, nothing.recall, nothing.f1, nothing.false_alarm_rate)
-    assert shares == (None,) * 4
-    assert Points(false_negative=3).f1 == 0.0
-    assert Points(false_positive=2, true_negative=2).f1 is None
+    nothing = ConfusionCounts()
+    rates = (nothing.precision, nothing.recall, nothing.f1, nothing.false_alarm_rate)
+    assert rates == (None,) * 4
+    assert ConfusionCounts(false_negative=3).f1 == 0.0
+    assert ConfusionCounts(false_positive=2, true_negative=2).f1 is None
 
 
 def _evaluate(*parts: Part, options: Options | None = None) -> Evaluation:
@@ -117,7 +119,7 @@ def _evaluate(*parts: Part, options: Options | None = None) -> Evaluation:
 def test_all_figures_of_one_recording() -> None:
     found = _evaluate(part("....xxxx" + "." * 12, labels=[thermal(4, 8)], name="a"))
     assert (found.recordings, found.verdicts) == (1, 20)
-    assert found.points.f1 == 1.0
+    assert found.pointwise.f1 == 1.0
     assert found.eventwise.f1 == 1.0
     assert found.vus_pr == pytest.approx(1.0)
     assert found.care is not None
@@ -137,7 +139,7 @@ def test_faults_are_grouped_by_name_and_severity() -> None:
     assert (first.fault, first.severity, first.violation) == (
         "overheating",
         0.5,
-        Violation.THERMAL,
+        THERMAL,
     )
     assert (first.injected, first.detected, first.right_kind, first.exactly_one) == (2, 1, 1, 1)
     assert first.delays == [2.0]
@@ -152,7 +154,7 @@ def test_no_faults_at_all_leaves_only_false_alarms() -> None:
     assert found.eventwise.recall is None
     assert found.eventwise.f1 is None
     assert found.eventwise.precision == 0.0
-    assert found.points.false_alarm_rate == pytest.approx(0.2)
+    assert found.pointwise.false_alarm_rate == pytest.approx(0.2)
 
 
 def test_no_detection_at_all_is_told_as_such() -> None:
@@ -160,7 +162,7 @@ def test_no_detection_at_all_is_told_as_such() -> None:
     assert found.eventwise.recall == 0.0
     assert found.eventwise.f1 == 0.0
     assert found.eventwise.precision is None
-    assert found.points.recall == 0.0
+    assert found.pointwise.recall == 0.0
     assert found.care is not None
     assert found.care.score == 0.0
     assert found.eventwise.delays == []
@@ -176,7 +178,7 @@ def test_nothing_but_a_fault_has_no_surface_and_no_care() -> None:
 
 def test_a_recording_shorter_than_a_window_says_nothing() -> None:
     found = evaluate(schema(window=8), [part("xxx", labels=[thermal(0, 3)])], last_sample)
-    assert (found.verdicts, found.by_fault, found.points) == (0, [], Points())
+    assert (found.verdicts, found.by_fault, found.pointwise) == (0, [], ConfusionCounts())
     assert found.eventwise.false_per_day is None
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gustbed_core.violations import Violation
-from gustbed_training.data.shares import Label
+from gustbed_core.event_kinds import ELECTRICAL, THERMAL
+from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.eventwise import Eventwise, match
 from tests.unit.training.judged import ONE_BY_ONE, electrical, judged, part, schema, thermal
 
@@ -44,7 +44,7 @@ def test_an_event_of_another_kind_detects_but_is_cross_talk() -> None:
     assert outcome.cross_talk == 1
     assert found.right_kind == 0.0
     assert found.recall == 1.0
-    thermal_kind = found.kinds[Violation.THERMAL]
+    thermal_kind = found.kinds[THERMAL]
     assert (thermal_kind.faults, thermal_kind.detected) == (1, 0)
     assert thermal_kind.f1 == 0.0
 
@@ -113,8 +113,8 @@ def test_each_of_two_kinds_on_at_once_is_exactly_one_by_its_own_event() -> None:
     assert [o.exactly_one for o in found.outcomes] == [True, True]
     assert [o.cross_talk for o in found.outcomes] == [0, 0]
     assert {kind: counts.f1 for kind, counts in found.kinds.items()} == {
-        Violation.THERMAL: 1.0,
-        Violation.ELECTRICAL: 1.0,
+        THERMAL: 1.0,
+        ELECTRICAL: 1.0,
     }
 
 
@@ -129,8 +129,8 @@ def test_a_fault_of_unknown_kind_is_found_by_any_event() -> None:
 def test_a_kind_s_event_in_a_fault_of_another_kind_is_that_kind_s_error() -> None:
     labels = (thermal(2, 6), electrical(12, 16))
     found = _match("..xx........xx....", "............xx....", labels=labels)
-    assert found.kinds[Violation.THERMAL].precision == 0.5
-    assert found.kinds[Violation.ELECTRICAL].precision == 1.0
+    assert found.kinds[THERMAL].precision == 0.5
+    assert found.kinds[ELECTRICAL].precision == 1.0
     # To who is called, the second alarm is right nevertheless.
     assert found.precision == 1.0
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gustbed_training.data.shares import Label, Part
+from gustbed_training.data.partition import Label, Part
 from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate
 from gustbed_training.evaluation.model_card import model_card
 from gustbed_training.evaluation.report import as_json, as_metrics, as_table
@@ -28,28 +28,28 @@ def _some() -> Evaluation:
 
 
 def _json(found: Evaluation) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(json.dumps(as_json(found), allow_nan=False))
-    return told
+    printed: dict[str, Any] = json.loads(json.dumps(as_json(found), allow_nan=False))
+    return printed
 
 
 def test_json_holds_what_programs_are_promised() -> None:
-    told = _json(_some())
-    assert {"precision", "recall", "f1", "false_alarm_rate"} <= told["pointwise"].keys()
-    assert {"precision", "recall", "f1", "false_per_day", "median_delay_s"} <= told[
+    printed = _json(_some())
+    assert {"precision", "recall", "f1", "false_alarm_rate"} <= printed["pointwise"].keys()
+    assert {"precision", "recall", "f1", "false_per_day", "median_delay_s"} <= printed[
         "eventwise"
     ].keys()
     # 4 right, 2 false, 3 missed.
-    assert told["pointwise"]["precision"] == pytest.approx(4 / 6, abs=1e-4)
-    assert told["pointwise"]["recall"] == pytest.approx(4 / 7, abs=1e-4)
-    assert told["eventwise"]["recall"] == 0.5
-    assert told["eventwise"]["precision"] == 0.5
-    assert told["eventwise"]["median_delay_s"] == 2.0
-    assert told["eventwise"]["faults"] == 2
-    assert told["microseconds_per_window"] == 12.346
-    assert 0 < told["vus_pr"] < 1
-    assert 0 < told["care"] < 1
-    assert told["calibration"]["kept"] is False
-    assert told["by_fault"][0] == {
+    assert printed["pointwise"]["precision"] == pytest.approx(4 / 6, abs=1e-4)
+    assert printed["pointwise"]["recall"] == pytest.approx(4 / 7, abs=1e-4)
+    assert printed["eventwise"]["recall"] == 0.5
+    assert printed["eventwise"]["precision"] == 0.5
+    assert printed["eventwise"]["median_delay_s"] == 2.0
+    assert printed["eventwise"]["faults"] == 2
+    assert printed["microseconds_per_window"] == 12.346
+    assert 0 < printed["vus_pr"] < 1
+    assert 0 < printed["care"] < 1
+    assert printed["calibration"]["kept"] is False
+    assert printed["by_fault"][0] == {
         "fault": "overheating",
         "severity": 1.0,
         "kind": "thermal",
@@ -63,39 +63,39 @@ def test_json_holds_what_programs_are_promised() -> None:
         "p90_delay_s": 2.0,
         "largest_delay_s": 2.0,
     }
-    assert told["by_fault"][1]["median_delay_s"] is None
+    assert printed["by_fault"][1]["median_delay_s"] is None
     assert as_json(_some(), seeds=(1, 2))["seeds"] == [1, 2]
 
 
 def test_care_is_told_with_its_parts() -> None:
-    told = _json(_some())
-    parts = told["care_parts"]
+    printed = _json(_some())
+    parts = printed["care_parts"]
     total = parts["coverage"] + parts["earliness"] + 2 * parts["accuracy"] + parts["reliability"]
-    assert told["care"] == pytest.approx(total / 5, abs=1e-3)
+    assert printed["care"] == pytest.approx(total / 5, abs=1e-3)
     assert parts["fault_datasets"] == 2
 
 
 def test_what_is_not_known_is_null_and_a_dash() -> None:
     found = _evaluate(part("...."))
-    told = _json(found)
-    assert told["vus_pr"] is None
-    assert told["care"] is None
-    assert told["care_parts"] is None
-    assert told["pointwise"]["f1"] is None
-    assert told["eventwise"]["recall"] is None
-    assert told["by_fault"] == []
+    printed = _json(found)
+    assert printed["vus_pr"] is None
+    assert printed["care"] is None
+    assert printed["care_parts"] is None
+    assert printed["pointwise"]["f1"] is None
+    assert printed["eventwise"]["recall"] is None
+    assert printed["by_fault"] == []
     assert "VUS-PR     -" in as_table(found)
 
 
 def test_unlabelled_data_tell_of_nothing_but_false_alarms() -> None:
     one = part("..xx......", labelled=False)
     found = _evaluate(one, options=Options(labels_required=False))
-    told = _json(found)
-    assert told["labelled"] is False
-    assert told["pointwise"]["precision"] is None
-    assert told["eventwise"]["precision"] is None
-    assert told["eventwise"]["false_events"] == 1
-    assert told["pointwise"]["false_alarm_rate"] == 0.2
+    printed = _json(found)
+    assert printed["labelled"] is False
+    assert printed["pointwise"]["precision"] is None
+    assert printed["eventwise"]["precision"] is None
+    assert printed["eventwise"]["false_events"] == 1
+    assert printed["pointwise"]["false_alarm_rate"] == 0.2
     table = as_table(found)
     assert "unlabelled: taken as normal" in table
     assert "VUS-PR" not in table
@@ -112,8 +112,8 @@ def test_metrics_are_flat_numbers_and_leave_out_what_is_not_known() -> None:
 
 def test_the_table_is_aligned_and_holds_the_same_figures() -> None:
     found = _some()
-    table, told = as_table(found), as_json(found)
-    assert f"CARE       {told['care']:.3f}" in table
+    table, printed = as_table(found), as_json(found)
+    assert f"CARE       {printed['care']:.3f}" in table
     assert "12.3 µs per window" in table
     assert "0.500 false events per turbine-day: not kept" in table
     heading, *rows = table.split("\n\n")[1].splitlines()
@@ -136,7 +136,7 @@ def test_the_table_is_aligned_and_holds_the_same_figures() -> None:
 def test_the_card_says_what_it_is_for_how_it_did_and_what_it_cannot_do() -> None:
     card = model_card(manifest(), _some(), "Passed: no worse than pca.", ["Only tested in rain."])
     assert card.startswith("# toy 1.2.3\n")
-    for told in (
+    for printed in (
         "windows of 10 s, every 0.5 s",
         "| hot | K | thermal | 0.1235 |",
         "averaged over 3 verdict(s); 4 above 1",
@@ -147,7 +147,7 @@ def test_the_card_says_what_it_is_for_how_it_did_and_what_it_cannot_do() -> None
         "- Only tested in rain.",
         "- It found 0 of 1 faults 'short' of severity 1.",
     ):
-        assert told in card
+        assert printed in card
     assert card.endswith("\n")
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gustbed_core.violations import Violation
-from gustbed_training.data.shares import Label
+from gustbed_core.event_kinds import THERMAL
+from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.evaluate import Evaluation, evaluate
 from gustbed_training.evaluation.eventwise import Outcome
 from gustbed_training.pipeline.gate import FALSE_PER_DAY, PASSED, Gate, Rival, judge
@@ -21,19 +21,19 @@ def measured(
     of: int = 100,
     false: int = 0,
     days: float = 10.0,
-    disturbed: bool = False,
+    synthetic: bool = False,
 ) -> Measured:
     """Figures, all others those of a short real evaluation."""
     short = evaluate(schema(), [part("...xxx...", labels=[thermal(3, 6)])], last_sample)
-    fault = Label("overheating", 0, 1, 1.0, Violation.THERMAL)
+    fault = Label("overheating", 0, 1, 1.0, THERMAL)
     like = short.eventwise.outcomes[0]
     outcomes = tuple(replace(like, fault=fault, detected=i < found) for i in range(of))
     events = replace(short.eventwise, outcomes=outcomes, false_events=false, calm_hours=days * DAY)
-    told = replace(short, vus_pr=vus, eventwise=events)
-    if not disturbed:
-        return Measured(told, None)
-    quiet = replace(told, vus_pr=None, eventwise=replace(events, outcomes=()))
-    return Measured(quiet, told)
+    faulty = replace(short, vus_pr=vus, eventwise=events)
+    if not synthetic:
+        return Measured(faulty, None)
+    quiet = replace(faulty, vus_pr=None, eventwise=replace(events, outcomes=()))
+    return Measured(quiet, faulty)
 
 
 def gate(
@@ -108,9 +108,9 @@ def test_a_first_model_that_is_the_baseline_has_nothing_to_be_worse_than() -> No
 
 
 def test_without_labels_disturbances_count_with_more_patience() -> None:
-    rival = measured(disturbed=True)
-    assert gate(measured(vus=0.86, disturbed=True), rival).passed
-    refused = gate(measured(vus=0.80, found=80, disturbed=True), rival)
+    rival = measured(synthetic=True)
+    assert gate(measured(vus=0.86, synthetic=True), rival).passed
+    refused = gate(measured(vus=0.80, found=80, synthetic=True), rival)
     assert refused.words == (
         "VUS-PR with disturbances 0.800 is below pca's 0.900; "
         "event recall with disturbances 0.800 is below pca's 0.950"

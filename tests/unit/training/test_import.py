@@ -10,13 +10,13 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.event_kinds import SENSOR
 from gustbed_core.turbine_types import load_type
-from gustbed_core.violations import Violation
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.import_map import read_map
 from gustbed_training.data.importing import import_files
 from gustbed_training.data.leakage import check_no_leakage
-from gustbed_training.data.split import share_out
+from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.writing import sha256
 from gustbed_twin.recordings.parquet import read_parquet
 from tests.unit.training.recorded import (
@@ -48,7 +48,7 @@ def test_columns_become_channels_in_their_units(tmp_path: Path) -> None:
     np.testing.assert_allclose(recording.values[1], np.array(columns["Flow"], float), rtol=1e-6)
     (label,) = recording.labels
     assert (label.fault, label.start, label.stop) == ("leak", 150, 170)
-    assert (label.violation, label.signals) == (Violation.SENSOR, ("flow",))
+    assert (label.violation, label.signals) == (SENSOR, ("flow",))
     assert recording.turbine == "p1"
 
 
@@ -57,9 +57,9 @@ def test_the_card_says_what_became_of_every_row(tmp_path: Path) -> None:
     columns["Flow"][20] = ""
     for name in columns:
         del columns[name][50:52]
-    told: list[str] = []
+    lines: list[str] = []
     file = write_csv(tmp_path / "p1.csv", columns)
-    import_files(write_map(tmp_path, "max_gap_s: 2\n"), [file], tmp_path / "out", told.append)
+    import_files(write_map(tmp_path, "max_gap_s: 2\n"), [file], tmp_path / "out", lines.append)
     card = json.loads((tmp_path / "out" / "dataset.json").read_text())
     (counts,) = card["recordings"]
     assert counts == {
@@ -69,13 +69,14 @@ def test_the_card_says_what_became_of_every_row(tmp_path: Path) -> None:
     assert card["source"] == {"p1.csv": sha256(file)}
     assert card["files"] == {"p1.parquet": sha256(tmp_path / "out" / "p1.parquet")}
     assert card["channels"][0] == {"name": "warmth", "unit": "degC"}
-    assert "1 values held" in told[0]
+    assert "1 values held" in lines[0]
     (first, second) = open_dataset(tmp_path / "out").recordings()
     assert (first.samples, second.samples, second.start) == (50, 148, 52.0)
 
 
 def test_the_twin_replays_what_was_imported(tmp_path: Path) -> None:
-    replayed = read_parquet(bring(tmp_path, pump_columns()) / "p1.parquet", load_type("mini"))
+    recording = bring(tmp_path, pump_columns()) / "p1.parquet"
+    replayed = read_parquet(recording, load_type("mini"))
     assert (replayed.type, replayed.names, replayed.rate_hz) == ("pump", ("warmth", "flow"), 1.0)
     assert len(replayed.values) == 200
 
@@ -87,9 +88,9 @@ def test_rows_to_learn_from_are_counted_in_the_samples_they_became(tmp_path: Pat
         del columns[name][10:14]
     dataset = open_dataset(bring(tmp_path, columns, "max_gap_s: 9\nsplit: {fit_rows: 100}\n"))
     assert dataset.split.fit == 104
-    shares = share_out(dataset)
-    assert shares.calibrate[0].stop == shares.test[0].start == 104
-    check_no_leakage(shares, dataset.schema)
+    partition = partition_dataset(dataset)
+    assert partition.calibrate[0].stop == partition.test[0].start == 104
+    check_no_leakage(partition, dataset.schema)
 
 
 def test_seconds_to_learn_from_and_turbines_for_tests(tmp_path: Path) -> None:
@@ -100,10 +101,10 @@ def test_seconds_to_learn_from_and_turbines_for_tests(tmp_path: Path) -> None:
         files.append(write_csv(tmp_path / f"{name}.csv", columns))
     mapped = write_map(tmp_path, "split: {fit_s: 80, test_turbines: [p2]}\n")
     dataset = open_dataset(import_files(mapped, files, tmp_path / "out", quiet))
-    shares = share_out(dataset)
-    assert {part.recording.turbine for part in shares.test} == {"p2"}
-    assert shares.calibrate[0].stop == 80
-    check_no_leakage(shares, dataset.schema, dataset.split.test_turbines)
+    partition = partition_dataset(dataset)
+    assert {part.recording.turbine for part in partition.test} == {"p2"}
+    assert partition.calibrate[0].stop == 80
+    check_no_leakage(partition, dataset.schema, dataset.split.test_turbines)
 
 
 def test_a_column_may_name_the_turbine(tmp_path: Path) -> None:
@@ -173,7 +174,10 @@ def change(name: str, index: int, value: object) -> Callable[[Columns], None]:
 
 
 def drop(name: str) -> Callable[[Columns], None]:
-    return lambda columns: columns.pop(name) and None  # type: ignore[func-returns-value]
+    def spoil(columns: Columns) -> None:
+        del columns[name]
+
+    return spoil
 
 
 def dead(columns: Columns) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from gustbed_core.capture import Capture, CaptureBatch, pack
 from gustbed_core.errors import GustbedError
-from gustbed_training.data.dataset import open_dataset, require_labels
+from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.lake import import_captures
 from gustbed_training.data.leakage import check_no_leakage
-from gustbed_training.data.split import share_out
+from gustbed_training.data.split import partition_dataset
 from tests.unit.training.recorded import pump_schema
 
 PUMP = pump_schema(window=10, rate=2.0)
@@ -23,7 +23,7 @@ T0 = 1_700_000_000.0
 
 def capture(first: int, count: int = 20, turbine: str = "wt01", boot: str = "b1") -> Capture:
     """Samples ``first`` to ``first + count``, which count, of one turbine."""
-    numbers = np.arange(first, first + count)
+    numbers = np.arange(first, first + count, dtype=np.float64)
     values = np.stack([numbers % 7, numbers, numbers * 0 + 5])
     return Capture(
         turbine, "pump", boot, T0 + first / 2, 0.5, ["flow", "warmth", "other"], pack(values),
@@ -47,8 +47,8 @@ def lake(
 
 def test_captures_are_joined_where_they_touch_and_cut_where_not(tmp_path: Path) -> None:
     captures = [capture(40), capture(0), capture(20), capture(100), capture(110)]
-    told: list[str] = []
-    out = import_captures(lake(tmp_path / "lake", captures), PUMP, tmp_path / "out", told.append)
+    lines: list[str] = []
+    out = import_captures(lake(tmp_path / "lake", captures), PUMP, tmp_path / "out", lines.append)
     first, second = open_dataset(out).recordings()
     assert (first.turbine, first.start, first.samples) == ("s1-wt01", 0.0, 60)
     np.testing.assert_array_equal(first.values[0], np.arange(60))
@@ -56,7 +56,7 @@ def test_captures_are_joined_where_they_touch_and_cut_where_not(tmp_path: Path) 
     assert (second.start, second.samples) == (50.0, 30)
     np.testing.assert_array_equal(second.values[0], np.arange(100, 130))
     np.testing.assert_array_equal(second.values[1], np.arange(100, 130) % 7)
-    assert "5 used" in told[0]
+    assert "5 used" in lines[0]
 
 
 def test_another_boot_is_another_stretch(tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_only_normal_stretches_of_the_type_are_used_and_each_once(tmp_path: Path
         replace(capture(280), turbine="../wt01"),
         capture(320, turbine="wt02"),
     ]
-    told: list[str] = []
+    lines: list[str] = []
     folder = lake(tmp_path / "lake", captures, "a.jsonl.gz")
     (folder / "2024" / "torn.jsonl.gz").write_bytes(gzip.compress(b'{"thing"')[:-9])
     (folder / "2024" / "other.jsonl").write_text("not a batch\n")
-    out = import_captures(folder, PUMP, tmp_path / "out", told.append)
+    out = import_captures(folder, PUMP, tmp_path / "out", lines.append)
     dataset = open_dataset(out)
     assert sorted(path.name for path in out.glob("*.parquet")) == [
         "s1-wt01.parquet", "s1-wt02.parquet",
@@ -93,7 +93,7 @@ def test_only_normal_stretches_of_the_type_are_used_and_each_once(tmp_path: Path
         "used": 2, "repeated": 1, "with an anomaly": 1, "of an event": 1, "of another type": 1,
         "of another rate": 1, "without a channel that the model needs": 1, "broken": 4,
     }  # fmt: skip
-    assert "1 of an event" in told[0]
+    assert "1 of an event" in lines[0]
 
 
 def test_sites_with_turbines_of_one_name_stay_apart(tmp_path: Path) -> None:
@@ -107,12 +107,10 @@ def test_shares_are_whole_stretches_in_order_of_time(tmp_path: Path) -> None:
     captures = [capture(100 * i, 40, f"wt0{i % 2}") for i in range(20)]
     out = import_captures(lake(tmp_path / "lake", captures), PUMP, tmp_path / "out", _quiet)
     dataset = open_dataset(out)
-    shares = share_out(dataset)
-    assert [len(shares.train), len(shares.calibrate), len(shares.test)] == [12, 4, 4]
-    assert max(p.recording.start for p in shares.train) < shares.calibrate[0].recording.start
-    check_no_leakage(shares, dataset.schema)
-    with pytest.raises(GustbedError, match="nobody said"):
-        require_labels(dataset)
+    partition = partition_dataset(dataset)
+    assert [len(partition.train), len(partition.calibrate), len(partition.test)] == [12, 4, 4]
+    assert max(p.recording.start for p in partition.train) < partition.calibrate[0].recording.start
+    check_no_leakage(partition, dataset.schema)
 
 
 def test_an_empty_lake_is_said_and_nothing_is_left_behind(tmp_path: Path) -> None:

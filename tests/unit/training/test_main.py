@@ -54,7 +54,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         (["evaluate", "--model", "{}/none", "--data", "{}"], "none: No such file"),
         (["compare", "--detectors", "oracle", "--data", "{}"], "detector 'oracle'"),
         (["describe", "--data", "{}"], "no .parquet or .csv recording"),
-        (["make-dataset", "--profile", "huge", "--out", "{}/d"], "profile 'huge': one of default"),
+        (["make-dataset", "--profile", "huge", "--out", "{}/d"], "profile 'huge': one of mini"),
     ],
 )
 def test_failures_are_one_line_and_1(
@@ -99,10 +99,10 @@ def test_training_and_judging_print_one_json_document(
     data, out = write_dataset(tmp_path / "toy", ((), (), FAULTY)), tmp_path / "p.tar.gz"
     common = ("--home", str(tmp_path / "home"), "--json", "--data", str(data))
     assert main(["train", "--detector", "mean", "--no-record", "--out", str(out), *common]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["name"], told["version"], told["gate"]) == ("toy-type", "1.0.0", "passed")
-    assert Path(told["package"]) == out
-    assert told["metrics"]["event_recall"] == 1.0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["name"], printed["version"], printed["gate"]) == ("toy-type", "1.0.0", "passed")
+    assert Path(printed["package"]) == out
+    assert printed["metrics"]["event_recall"] == 1.0
 
     assert main(["evaluate", "--model", str(out), "--data", str(data), "--json"]) == 0
     judged = json.loads(capsys.readouterr().out)

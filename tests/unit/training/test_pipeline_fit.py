@@ -8,16 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gustbed_core.package import Decision
+from gustbed_core.signals import Decision
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.windows import windows_of
-from gustbed_training.detectors.base import FitData, Plan, Say
+from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.registry import DETECTORS, FOR_FEW, SHIPPED, suited
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline import fit
 from gustbed_training.pipeline.calibrate import thresholds_of
 from gustbed_training.pipeline.prepare import Prepared, load_prepared, prepare
+from gustbed_training.progress import Log
 from tests.unit.training.toy import FAULTY, SCHEMA, Mean, write_dataset
 
 
@@ -33,9 +34,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 class Curious(Mean):
     """Keeps what it was given."""
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         self.data = data
-        return super().fit(data, plan, say)
+        return super().fit(data, plan, log)
 
 
 def _fit(prepared: Prepared, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Curious:
@@ -49,10 +50,10 @@ def _fit(prepared: Prepared, folder: Path, monkeypatch: pytest.MonkeyPatch) -> C
 def test_what_was_prepared_is_read_back_as_it_was_shared_out(prepared: Prepared) -> None:
     assert prepared.schema == SCHEMA
     assert prepared.digest == "digest"
-    faulty = [part for part in prepared.shares.test if part.recording.labels]
+    faulty = [part for part in prepared.partition.test if part.recording.labels]
     assert len(faulty) == 1
     assert len(faulty[0].recording.labels) == len(FAULTY)
-    for share in (prepared.shares.train, prepared.shares.calibrate):
+    for share in (prepared.partition.train, prepared.partition.calibrate):
         assert share
         assert not any(part.recording.labels for part in share)
 
@@ -62,8 +63,8 @@ def test_detectors_get_all_training_windows_and_all_held_out_ones(
 ) -> None:
     data = _fit(prepared, tmp_path, monkeypatch).data
     for given, parts in (
-        (data.train, prepared.shares.train),
-        (data.held, prepared.shares.calibrate),
+        (data.train, prepared.partition.train),
+        (data.held, prepared.partition.calibrate),
     ):
         assert len(given) == len(parts)
         for windows, part in zip(given, parts, strict=True):
@@ -89,7 +90,7 @@ def test_the_graph_divides_by_the_thresholds_that_the_details_name(
 ) -> None:
     _fit(prepared, tmp_path, monkeypatch)
     model, details = fit.load_fit(tmp_path)
-    windows = windows_of(prepared.shares.test[0], SCHEMA)[:50]
+    windows = windows_of(prepared.partition.test[0], SCHEMA)[:50]
     scores, ratios = scorer(model)(windows)
     limits = np.array([details.thresholds[name] for name in SCHEMA.feature_names])
     np.testing.assert_allclose(ratios * limits, scores, rtol=1e-5)
@@ -145,7 +146,7 @@ def test_scores_are_exported_in_batches_of_any_size(
 ) -> None:
     _fit(prepared, tmp_path, monkeypatch)
     score = scorer(fit.load_fit(tmp_path)[0])
-    windows = windows_of(prepared.shares.test[0], SCHEMA)[:37]
+    windows = windows_of(prepared.partition.test[0], SCHEMA)[:37]
     parts = [score(windows[i : i + 5])[1] for i in range(0, 37, 5)]
     np.testing.assert_allclose(np.concatenate(parts), score(windows)[1], rtol=1e-6)
     assert torch.get_num_threads() == 1

@@ -94,11 +94,11 @@ def test_the_environment_says_where_things_are(root: Path, tmp_path: Path) -> No
         "SM_OUTPUT_DIR": str(tmp_path / "output"),
     }
     found = places(elsewhere)
-    told = arguments(found)
-    assert told[:5] == ["train", "--data", str(tmp_path), "--out",
+    given = arguments(found)
+    assert given[:5] == ["train", "--data", str(tmp_path), "--out",
                         str(tmp_path / "model" / "package.tar.gz")]  # fmt: skip
     assert found.failure == tmp_path / "output" / "failure"
-    assert str(root / "checkpoints") in told
+    assert str(root / "checkpoints") in given
 
 
 def test_an_incumbent_comes_by_a_channel_of_its_own(root: Path) -> None:
@@ -107,8 +107,8 @@ def test_an_incumbent_comes_by_a_channel_of_its_own(root: Path) -> None:
     assert "--incumbent" not in arguments(places({}))
     package.parent.mkdir()
     package.touch()
-    told = arguments(places({}))
-    assert told[told.index("--incumbent") + 1] == str(package)
+    given = arguments(places({}))
+    assert given[given.index("--incumbent") + 1] == str(package)
 
 
 def test_an_unexpected_error_is_told_too(root: Path) -> None:

@@ -7,25 +7,25 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.ensemble import IsolationForest
+from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
 from torch import nn
 
 from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.base import Detector
-from gustbed_training.detectors.dynamic import Dynamic
 from gustbed_training.detectors.forest import Forest
 from gustbed_training.detectors.forest_tables import tables_of, usual_length
 from gustbed_training.detectors.pca import MAX_NUMBERS, Pca
-from gustbed_training.detectors.reference import Reference
+from gustbed_training.detectors.prediction_intervals import PredictionIntervals
+from gustbed_training.detectors.reference_autoencoder import ReferenceAutoencoder
 from tests.unit.training.detecting import (
     NAMES,
     WINDOW,
     check_batch_does_not_matter,
     check_exported_graph_agrees,
     check_same_weights,
-    disturbed,
     fit_data,
     fitted,
+    offset_windows,
     ratios,
     schema,
     scores,
@@ -34,8 +34,8 @@ from tests.unit.training.detecting import (
     windows,
 )
 
-ALL = [Pca, Forest, Reference, Dynamic]
-SEEDED = [Forest, Reference]
+ALL: list[type[Detector]] = [Pca, Forest, ReferenceAutoencoder, PredictionIntervals]
+SEEDED: list[type[Detector]] = [Forest, ReferenceAutoencoder]
 every = pytest.mark.parametrize("make", ALL, ids=[make.name for make in ALL])
 Make = Callable[[], Detector]
 
@@ -75,7 +75,7 @@ def test_a_score_depends_on_its_window_alone(make: Make) -> None:
 @pytest.mark.parametrize("feature", range(len(NAMES)), ids=NAMES)
 def test_the_disturbed_feature_has_the_largest_ratio(make: Make, feature: int) -> None:
     module = trained(make)
-    found = ratios(module, disturbed(feature))
+    found = ratios(module, offset_windows(feature))
     assert np.mean(found.argmax(axis=1) == feature) > 0.9
     normal = ratios(module, windows(signals(200, 6)))
     assert np.median(found[:, feature]) > np.median(normal[:, feature])
@@ -104,7 +104,7 @@ def test_a_signal_that_never_moved_gives_no_infinite_score(make: Make) -> None:
     assert scores(module, moved)[:, 2].mean() > 3 * scores(module, still)[:, 2].mean()
 
 
-@pytest.mark.parametrize("make", [Pca, Forest, Dynamic])
+@pytest.mark.parametrize("make", [Pca, Forest, PredictionIntervals])
 def test_a_handful_of_windows_is_refused(make: Make) -> None:
     few = windows(signals(WINDOW + 5, 1))
     data = replace(fit_data(), windows=few, train=[few], held=[few])
@@ -158,5 +158,5 @@ def test_the_reference_has_as_many_parameters_as_theirs() -> None:
     six = np.zeros((300, 6, 100), dtype=np.float32)
     six += np.random.default_rng(0).normal(size=six.shape).astype(np.float32)
     data = replace(fit_data(), schema=schema(100), windows=six, train=[six], held=[six])
-    module = fitted(Reference(), data)
+    module = fitted(ReferenceAutoencoder(), data)
     assert sum(each.numel() for each in module.parameters()) == 83_782

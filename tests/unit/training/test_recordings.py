@@ -9,13 +9,13 @@ import pyarrow.parquet as pa_parquet
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import VOLTAGE
+from gustbed_core.turbine_types import load_type
 from gustbed_training.data.recordings import read_recording, recording_files
-from gustbed_training.data.schema_file import load_schema
 from gustbed_training.data.split import as_printed
 from tests.unit.training.recorded import Columns, write_csv
 
-MINI = load_schema("mini")
+MINI = load_type("mini").schema
 RPS = MINI.channel_names.index("rps")
 ROWS = 40
 
@@ -35,7 +35,7 @@ def write(tmp_path: Path) -> Callable[[Columns], Path]:
 def test_a_csv_and_a_parquet_file_read_alike(
     columns: Columns, write: Callable[[Columns], Path], tmp_path: Path
 ) -> None:
-    columns["fault_voltage"] = [0.0] * 30 + [0.5] * 5 + [0.7] * 5
+    columns["fault_voltage"] = [*[0.0] * 30, *[0.5] * 5, *[0.7] * 5]
     pa_parquet.write_table(pa.table(columns), tmp_path / "wt07.parquet")
     (text,) = read_recording(write(columns), MINI, shortest=20)
     (binary,) = read_recording(tmp_path / "wt07.parquet", MINI, shortest=20)
@@ -44,7 +44,7 @@ def test_a_csv_and_a_parquet_file_read_alike(
     np.testing.assert_array_equal(text.values[RPS], np.arange(ROWS))
     (label,) = text.labels
     assert (label.fault, label.start, label.stop, label.severity) == ("voltage", 30, 40, 0.7)
-    assert label.violation is Violation.VOLTAGE
+    assert label.violation == VOLTAGE
     assert text.labels == binary.labels
     assert text.labelled
 
@@ -60,7 +60,7 @@ def test_without_label_columns_nobody_said_what_is_normal(
 def test_a_recording_is_cut_where_samples_are_missing(
     columns: Columns, write: Callable[[Columns], Path]
 ) -> None:
-    columns["fault_rotation"] = [0] * 20 + [1] * 12 + [0] * 8
+    columns["fault_rotation"] = [*[0] * 20, *[1] * 12, *[0] * 8]
     for name in columns:
         del columns[name][25:27]
     parts = read_recording(write(columns), MINI, shortest=10, fit=30)
@@ -130,7 +130,7 @@ def test_bad_input_is_named_by_file_row_and_column(
     spoil(columns)
     path = write(columns)
     with pytest.raises(GustbedError) as caught:
-        read_recording(path, MINI, shortest=20)
+        read_recording(path, MINI, shortest=20, must_vary=True)
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)

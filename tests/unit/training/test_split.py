@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.signals import Schema
 from gustbed_training.data import split
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Source
 from gustbed_training.data.leakage import check_no_leakage
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Part, Recording, Shares
+from gustbed_training.data.partition import Label, Part, Partition, Recording
 from gustbed_training.data.split import (
     assignments,
     by_stretch,
     by_time,
     evaluation_parts,
-    share_out,
+    partition_dataset,
     shortest_to_split,
 )
 from gustbed_training.data.statistics import reference_of
@@ -67,8 +67,8 @@ def test_by_time_no_window_sees_two_parts_nor_does_its_neighbour(samples: int, w
     if not given_parts:
         assert samples < shortest_to_split(schema)
         return
-    shares, parts = zip(*given_parts, strict=True)
-    assert shares == ("train", "calibrate", "test")
+    partition, parts = zip(*given_parts, strict=True)
+    assert partition == ("train", "calibrate", "test")
     assert parts[0].start == 0
     assert parts[2].stop == samples
     assert all(part.stop - part.start >= window for part in parts)
@@ -77,7 +77,7 @@ def test_by_time_no_window_sees_two_parts_nor_does_its_neighbour(samples: int, w
 
 
 def test_runs_keep_their_role_and_training_runs_are_shared_out_by_time() -> None:
-    shares = share_out(
+    partition = partition_dataset(
         made({
             "train-a": [pump(1000, name="a")],
             "calibrate-b": [pump(500, name="b")],
@@ -85,10 +85,10 @@ def test_runs_keep_their_role_and_training_runs_are_shared_out_by_time() -> None
             "fault-d": [pump(400, name="d", labels=[LEAK])],
         })
     )  # fmt: skip
-    assert spans(shares.train) == [("a", 0, 588)]
-    assert spans(shares.calibrate) == [("a", 598, 794), ("b", 0, 500)]
-    assert spans(shares.test) == [("a", 804, 1000), ("c", 0, 400), ("d", 0, 400)]
-    check_no_leakage(shares, SCHEMA)
+    assert spans(partition.train) == [("a", 0, 588)]
+    assert spans(partition.calibrate) == [("a", 598, 794), ("b", 0, 500)]
+    assert spans(partition.test) == [("a", 804, 1000), ("c", 0, 400), ("d", 0, 400)]
+    check_no_leakage(partition, SCHEMA)
 
 
 def test_a_labelled_recording_never_teaches() -> None:
@@ -97,10 +97,10 @@ def test_a_labelled_recording_never_teaches() -> None:
         "hurt": [pump(1000, name="hurt", labels=[LEAK])],
         "calibrate-x": [pump(1000, name="x", labels=[LEAK])],
     })  # fmt: skip
-    shares = share_out(dataset)
-    learnt = {part.recording.turbine for part in (*shares.train, *shares.calibrate)}
+    partition = partition_dataset(dataset)
+    learnt = {part.recording.turbine for part in (*partition.train, *partition.calibrate)}
     assert learnt == {"mine"}
-    assert ("hurt", 0, 1000) in spans(shares.test)
+    assert ("hurt", 0, 1000) in spans(partition.test)
 
 
 @given(st.integers(40, 400), st.integers(2, 30))
@@ -110,35 +110,35 @@ def test_of_the_first_samples_some_train_and_some_calibrate(fit: int, window: in
     dataset = made({"a": [recording]}, SplitRule(fit=fit), schema)
     if fit < 3 * window:
         with pytest.raises(GustbedError, match="nothing to train on"):
-            share_out(dataset)
+            partition_dataset(dataset)
         return
-    shares = share_out(dataset)
-    ((_, first, trained),) = spans(shares.train)
-    ((_, calibrate, until),) = spans(shares.calibrate)
+    partition = partition_dataset(dataset)
+    ((_, first, trained),) = spans(partition.train)
+    ((_, calibrate, until),) = spans(partition.calibrate)
     assert first == 0
     assert calibrate - trained == window
     assert until == fit
     assert min(trained, until - calibrate) >= window
     if fit >= 4 * window / 0.3:
         assert trained == round(0.7 * fit)
-    assert spans(shares.test) == [("a", fit, 1000)]
-    check_no_leakage(shares, schema)
+    assert spans(partition.test) == [("a", fit, 1000)]
+    check_no_leakage(partition, schema)
 
 
 def test_the_benchmarks_400_rows_suffice_with_windows_of_ten_to_thirty() -> None:
     for window in (10, 20, 30):
         schema = pump_schema(window=window)
         dataset = made({"a": [pump(1100, fit=400)]}, SplitRule(fit=400), schema)
-        shares = share_out(dataset)
-        assert spans(shares.train) == [("a", 0, 280)]
-        assert spans(shares.calibrate) == [("a", 280 + window, 400)]
+        partition = partition_dataset(dataset)
+        assert spans(partition.train) == [("a", 0, 280)]
+        assert spans(partition.calibrate) == [("a", 280 + window, 400)]
 
 
 def test_a_label_within_the_first_samples_ends_what_is_learnt() -> None:
     recording = pump(1000, fit=400, labels=[LEAK])
-    shares = share_out(made({"a": [recording]}, SplitRule(fit=400)))
-    assert spans(shares.calibrate)[0][2] == LEAK.start
-    assert spans(shares.test) == [("a", 400, 1000)]
+    partition = partition_dataset(made({"a": [recording]}, SplitRule(fit=400)))
+    assert spans(partition.calibrate)[0][2] == LEAK.start
+    assert spans(partition.test) == [("a", 400, 1000)]
 
 
 def test_whole_turbines_are_kept_for_tests() -> None:
@@ -151,54 +151,59 @@ def test_whole_turbines_are_kept_for_tests() -> None:
         },
         rule,
     )
-    shares = share_out(dataset)
-    assert spans(shares.train) == [("a", 0, 750)]
-    assert spans(shares.calibrate) == [("a", 760, 1000)]
-    assert spans(shares.test) == [("c", 0, 1000)]
-    check_no_leakage(shares, SCHEMA, rule.test_turbines)
+    partition = partition_dataset(dataset)
+    assert spans(partition.train) == [("a", 0, 750)]
+    assert spans(partition.calibrate) == [("a", 760, 1000)]
+    assert spans(partition.test) == [("c", 0, 1000)]
+    check_no_leakage(partition, SCHEMA, rule.test_turbines)
     assert [part.recording.turbine for part in evaluation_parts(dataset)] == ["c"]
 
 
 def test_captured_stretches_are_shared_out_whole_and_in_order_of_time() -> None:
     stretches = [pump(100, name="ab"[i % 2], start=200.0 * i) for i in range(20)]
-    shares = Shares()
-    for share, part in by_stretch(stretches, SCHEMA):
-        getattr(shares, share).append(part)
-    assert [len(shares.train), len(shares.calibrate), len(shares.test)] == [12, 4, 4]
-    latest = max(part.recording.start for part in shares.train)
-    assert latest < min(part.recording.start for part in shares.calibrate)
-    assert all((part.start, part.stop) == (0, 100) for part in shares.test)
-    check_no_leakage(shares, SCHEMA)
+    partition = Partition()
+    for subset, part in by_stretch(stretches, SCHEMA):
+        getattr(partition, subset).append(part)
+    assert [len(partition.train), len(partition.calibrate), len(partition.test)] == [12, 4, 4]
+    latest = max(part.recording.start for part in partition.train)
+    assert latest < min(part.recording.start for part in partition.calibrate)
+    assert all((part.start, part.stop) == (0, 100) for part in partition.test)
+    check_no_leakage(partition, SCHEMA)
 
 
 def test_stretches_that_follow_at_once_keep_their_distance() -> None:
     stretches = [pump(100, start=103.0 * i) for i in range(10)]
-    shares = Shares()
-    for share, part in by_stretch(stretches, SCHEMA):
-        getattr(shares, share).append(part)
-    assert shares.calibrate[0].start == SCHEMA.window - 3
-    check_no_leakage(shares, SCHEMA)
+    partition = Partition()
+    for subset, part in by_stretch(stretches, SCHEMA):
+        getattr(partition, subset).append(part)
+    assert partition.calibrate[0].start == SCHEMA.window - 3
+    check_no_leakage(partition, SCHEMA)
 
 
 def test_nothing_to_learn_from_is_said() -> None:
     with pytest.raises(GustbedError, match="nothing to train on"):
-        share_out(made({"a": [pump(1000, labels=[LEAK])]}))
+        partition_dataset(made({"a": [pump(1000, labels=[LEAK])]}))
     with pytest.raises(GustbedError, match="120 s without a break"):
-        share_out(made({"a": [pump(50)]}))
+        partition_dataset(made({"a": [pump(50)]}))
 
 
 def test_a_bound_on_hours_shortens_what_is_learnt_and_not_what_is_tested() -> None:
     recordings = {"train-a": [pump(5000, name="a")], "fault-b": [pump(5000, name="b")]}
-    shares = share_out(made(recordings), hours=0.1)
-    assert shares.train[0].recording.samples == 360
-    assert spans(shares.test)[-1] == ("b", 0, 5000)
+    partition = partition_dataset(made(recordings), hours=0.1)
+    assert partition.train[0].recording.samples == 360
+    assert spans(partition.test)[-1] == ("b", 0, 5000)
 
 
 def test_files_that_hold_nothing_wanted_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = made({"train-a": [pump(1000, name="a")], "fault-b": [pump(400, name="b")]})
     read: list[str] = []
-    monkeypatch.setattr(Made, "read", lambda _, s: read.append(s.path.stem) or MADE[s.path.stem])
-    share_out(dataset, want=("train", "calibrate"))
+
+    def note(_: Made, source: Source) -> list[Recording]:
+        read.append(source.path.stem)
+        return MADE[source.path.stem]
+
+    monkeypatch.setattr(Made, "read", note)
+    partition_dataset(dataset, want=("train", "calibrate"))
     assert read == ["train-a"]
 
 
@@ -207,8 +212,8 @@ def test_evaluation_takes_what_is_kept_for_it_else_everything() -> None:
     assert [part.recording.turbine for part in evaluation_parts(kept)] == ["b"]
     everything = made({"mine": [pump(1000, name="mine")]})
     assert spans(list(evaluation_parts(everything))) == [("mine", 0, 1000)]
-    told = made({"mine": [pump(1000, name="mine", fit=400)]}, SplitRule(fit=400))
-    assert spans(list(evaluation_parts(told))) == [("mine", 400, 1000)]
+    described = made({"mine": [pump(1000, name="mine", fit=400)]}, SplitRule(fit=400))
+    assert spans(list(evaluation_parts(described))) == [("mine", 400, 1000)]
 
 
 def test_short_recordings_are_told_of() -> None:
@@ -219,13 +224,13 @@ def test_short_recordings_are_told_of() -> None:
 # What follows breaks the split on purpose: the check must notice.
 
 
-def healthy() -> Shares:
-    return share_out(made({"a": [pump(1000, name="a")], "b": [pump(1000, name="b")]}))
+def healthy() -> Partition:
+    return partition_dataset(made({"a": [pump(1000, name="a")], "b": [pump(1000, name="b")]}))
 
 
 def test_a_sound_split_passes_the_check() -> None:
-    shares = healthy()
-    check_no_leakage(shares, SCHEMA, reference=reference_of(shares.train, SCHEMA))
+    partition = healthy()
+    check_no_leakage(partition, SCHEMA, reference=reference_of(partition.train, SCHEMA))
 
 
 def test_a_split_without_a_gap_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,9 +247,9 @@ def test_a_gap_of_less_than_a_window_is_noticed(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("into", ["train", "calibrate", "test"])
 def test_a_stretch_that_overlaps_another_is_noticed(into: str) -> None:
-    shares = healthy()
-    for share in ("train", "calibrate", "test"):
-        part = getattr(shares, share)[0]
+    partition = healthy()
+    for subset in ("train", "calibrate", "test"):
+        part = getattr(partition, subset)[0]
         spoilt = healthy()
         overlapping = Part(part.recording, part.stop - 1, min(part.stop + 50, 1000))
         getattr(spoilt, into).append(overlapping)
@@ -253,46 +258,46 @@ def test_a_stretch_that_overlaps_another_is_noticed(into: str) -> None:
 
 
 def test_the_same_time_of_a_file_that_was_read_twice_is_noticed() -> None:
-    shares = healthy()
+    partition = healthy()
     later = pump(500, name="a", start=900.0)
-    shares.train.append(Part(later, 0, 50))
+    partition.train.append(Part(later, 0, 50))
     with pytest.raises(GustbedError, match="leakage"):
-        check_no_leakage(shares, SCHEMA)
+        check_no_leakage(partition, SCHEMA)
 
 
 def test_samples_to_learn_from_may_touch_tests_but_not_overlap_them() -> None:
-    shares = share_out(made({"a": [pump(1000, fit=400)]}, SplitRule(fit=400)))
-    check_no_leakage(shares, SCHEMA)
-    part = shares.test[0]
-    shares.test[0] = Part(part.recording, part.start - 1, part.stop)
+    partition = partition_dataset(made({"a": [pump(1000, fit=400)]}, SplitRule(fit=400)))
+    check_no_leakage(partition, SCHEMA)
+    part = partition.test[0]
+    partition.test[0] = Part(part.recording, part.start - 1, part.stop)
     with pytest.raises(GustbedError, match="leakage"):
-        check_no_leakage(shares, SCHEMA)
+        check_no_leakage(partition, SCHEMA)
 
 
 def test_a_turbine_on_both_sides_is_noticed() -> None:
-    shares = healthy()
+    partition = healthy()
     with pytest.raises(GustbedError, match="turbine b is used to train, but b are kept for tests"):
-        check_no_leakage(shares, SCHEMA, ("b",))
-    shares = share_out(
+        check_no_leakage(partition, SCHEMA, ("b",))
+    partition = partition_dataset(
         made({"a": [pump(1000, name="a")], "b": [pump(1000, name="b")]},
              SplitRule(test_turbines=("b",)))
     )  # fmt: skip
-    shares.test.append(Part(shares.train[0].recording, 0, 10))
+    partition.test.append(Part(partition.train[0].recording, 0, 10))
     with pytest.raises(GustbedError, match="leakage"):
-        check_no_leakage(shares, SCHEMA, ("b",))
+        check_no_leakage(partition, SCHEMA, ("b",))
 
 
 def test_statistics_of_all_data_are_noticed() -> None:
-    shares = healthy()
-    everything = reference_of([*shares.train, *shares.calibrate, *shares.test], SCHEMA)
+    partition = healthy()
+    everything = reference_of([*partition.train, *partition.calibrate, *partition.test], SCHEMA)
     with pytest.raises(GustbedError, match="leakage: statistics"):
-        check_no_leakage(shares, SCHEMA, reference=everything)
+        check_no_leakage(partition, SCHEMA, reference=everything)
 
 
 def test_statistics_are_those_of_the_samples_in_the_training_windows() -> None:
-    shares = healthy()
-    told = reference_of(shares.train, SCHEMA)["warmth"]
+    partition = healthy()
+    described = reference_of(partition.train, SCHEMA)["warmth"]
     # Counting samples, of both recordings: 0 to 587, of which whole windows are 0 to 579.
-    assert told.mean == pytest.approx(np.arange(580).mean())
-    assert told.std == pytest.approx(np.arange(580).std())
-    assert (told.quantiles[0], told.quantiles[-1]) == (0.0, 579.0)
+    assert described.mean == pytest.approx(np.arange(580).mean())
+    assert described.std == pytest.approx(np.arange(580).std())
+    assert (described.quantiles[0], described.quantiles[-1]) == (0.0, 579.0)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from gustbed_core.decisions import RunCounts, hysteresis, spans
 from gustbed_core.errors import GustbedError
-from gustbed_core.package import Decision
+from gustbed_core.signals import Decision
 from gustbed_training.detectors.thresholds import Target, sustained, threshold
-from gustbed_training.evaluation.events import events
 
 PER_HOUR = 7200.0
 USUAL = Decision()
@@ -24,7 +24,10 @@ def _smooth(noise: np.ndarray) -> np.ndarray:
 def test_other_normal_data_keeps_to_the_rate() -> None:
     target = Target(false_per_hour=0.05, margin=1.0)
     limit = threshold(_hours(1, 40), target, PER_HOUR)
-    false = sum(len(events(scores > limit, USUAL)) for scores in _hours(2, 40))
+    false = sum(
+        len(spans(hysteresis(scores > limit, RunCounts.zero(()), USUAL)[0]))
+        for scores in _hours(2, 40)
+    )
     assert false <= 3 * 0.05 * 40
     assert limit < 1.6 * max(scores.max() for scores in _hours(1, 40))
 

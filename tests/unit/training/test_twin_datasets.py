@@ -1,9 +1,11 @@
 """What is asked of the twin, and what is kept of its answers."""
 
+import hashlib
 import json
+import os
 import subprocess
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,11 @@ import yaml
 from gustbed_core.errors import GustbedError
 from gustbed_training.data import twin as twin_module
 from gustbed_training.data.dataset import DESCRIPTION, check_complete
-from gustbed_training.data.profiles import PROFILES, profile
+from gustbed_training.data.profiles import profile, profile_names
 from gustbed_training.data.twin import Profile, cached, digest, make
+from tests.support.types import CUT_OUT_MS, RATED_POWER_KW, write_type
 
-TINY = profile("tiny")
+TINY = profile("mini-tiny")
 NREL = profile("nrel_5mw-tiny")
 
 
@@ -45,7 +48,7 @@ class FakeTwin:
 @pytest.fixture
 def twin(monkeypatch: pytest.MonkeyPatch) -> FakeTwin:
     fake = FakeTwin()
-    monkeypatch.setattr(twin_module.subprocess, "run", fake.run)
+    monkeypatch.setattr("gustbed_training.data.twin.subprocess.run", fake.run)
     return fake
 
 
@@ -56,16 +59,16 @@ def quiet(_line: str) -> None:
 def test_every_run_is_simulated_once_and_the_dataset_is_not_made_twice(
     twin: FakeTwin, tmp_path: Path
 ) -> None:
-    told: list[str] = []
-    make(TINY, tmp_path / "d", told.append)
-    make(TINY, tmp_path / "d", told.append)
+    lines: list[str] = []
+    make(TINY, tmp_path / "d", lines.append)
+    make(TINY, tmp_path / "d", lines.append)
     assert len(twin.commands) == len(TINY.runs)
     assert json.loads((tmp_path / "d" / DESCRIPTION).read_text())["digest"] == digest(TINY)
     faulty = " ".join(next(c for c in twin.commands if "--fault" in c))
     assert "--type mini" in faulty
     assert "--fault wt01:vibration:start=60.0:duration=90.0:severity=1.0" in faulty
-    assert len(told) == 1 + len(TINY.runs)
-    assert told[-1].startswith(f"dataset tiny: {len(TINY.runs)}/{len(TINY.runs)} ")
+    assert len(lines) == 1 + len(TINY.runs)
+    assert lines[-1].startswith(f"dataset mini-tiny: {len(TINY.runs)}/{len(TINY.runs)} ")
 
 
 def test_a_utility_run_brings_its_scenario(twin: FakeTwin, tmp_path: Path) -> None:
@@ -145,32 +148,76 @@ def test_the_cache_keeps_the_newest_of_a_name_only(
         for age, folder in enumerate(reversed(made)):
             if folder.exists():
                 # File systems may not tell folders apart that are made in one instant.
-                twin_module.os.utime(folder, (1e9 - age, 1e9 - age))
+                os.utime(folder, (1e9 - age, 1e9 - age))
     assert [folder.exists() for folder in made] == [False, False, True, True]
     assert other.exists()
 
 
 def test_a_seed_has_one_role_only() -> None:
     """Else normal data of evaluation would be what the model was trained on."""
-    runs = {name: make_profile().runs for name, make_profile in PROFILES.items()}
+    runs = {name: profile(name).runs for name in profile_names()}
     for name, each in runs.items():
         seeds = [run.seed for run in each]
         assert len(seeds) == len(set(seeds)), name
         folders = [run.folder for run in each]
         assert len(folders) == len(set(folders)), name
-    for kind, trained, judged in (
-        ("mini", "default", "evaluation"),
-        ("nrel_5mw", "nrel_5mw", "nrel_5mw-evaluation"),
-    ):
-        seeds = {run.seed for run in runs[trained]}
-        assert {run.type for run in (*runs[trained], *runs[judged])} == {kind}
-        assert seeds.isdisjoint(run.seed for run in runs[judged])
+    for name in ("mini", "nrel_5mw"):
+        trained, judged = runs[name], runs[f"{name}-evaluation"]
+        assert {run.type for run in (*trained, *judged)} == {name}
+        assert {run.seed for run in trained}.isdisjoint(run.seed for run in judged)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mini", "c926ec0ad2b707f2cb549792b93e0b55ceed11b29bbc2c871112a991036ae93c"),
+        ("mini-tiny", "52b4a999194938b9d2815edca5871f0879c45e18c58cc20149cd26bec629b8b8"),
+        ("mini-evaluation", "f7456241d513e038968e972e3cc626a721f1a0636273fe9670373209f4bbac51"),
+        ("nrel_5mw", "32740a0dc38b9c1623d70fc77fd4a579d2a41fe51fe1b05a99e9b18bb448ba46"),
+        ("nrel_5mw-tiny", "4f83ee4078ae9e316aa880587ee0fcc9e590b7a534d331696cce0c26513c94a4"),
+        ("nrel_5mw-evaluation", "015cc23a3576b996e15c76e249207d42d2274aa8c2740fb1469274cfa788dcde"),
+    ],
+)
+def test_shipped_models_and_their_figures_rest_on_the_same_runs_as_ever(
+    name: str, expected: str
+) -> None:
+    runs = asdict(profile(name))["runs"]
+    found = hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()
+    assert found == expected
+
+
+def test_a_type_of_a_users_own_gets_winds_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storms reach near its cut-out, and power is curtailed below its own."""
+    monkeypatch.setenv("GUSTBED_TYPES_DIR", str(write_type(tmp_path, "small")))
+    runs = profile("small").runs
+    assert {run.type for run in runs} == {"small"}
+    assert 0.9 * CUT_OUT_MS < max(run.wind for run in runs) < CUT_OUT_MS
+    asked = [c for run in runs if run.scenario for c in run.scenario.get("commands", ())]
+    most = max(c["value"] for c in asked if c["action"] == "curtail")
+    assert 0.9 * RATED_POWER_KW < most < RATED_POWER_KW
+    sensors = {f["signal"] for f in runs[-1].scenario["faults"] if "signal" in f}  # type: ignore[index]
+    assert {"small_rotor_speed", "small_voltage_l1"} <= sensors
+    small = profile("small-tiny").runs[-1].scenario
+    assert {f["signal"] for f in small["faults"] if "signal" in f} == {  # type: ignore[index]
+        "small_rotor_speed", "small_voltage_l1",
+    }  # fmt: skip
+
+
+def test_a_type_that_changes_makes_another_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUSTBED_TYPES_DIR", str(write_type(tmp_path, "small")))
+    before = digest(profile("small-tiny"))
+    (tmp_path / "nrel_5mw_rotor.txt").write_text("another table")
+    assert digest(profile("small-tiny")) != before
 
 
 def test_equal_names_give_equal_profiles() -> None:
-    assert all(digest(profile(name)) == digest(profile(name)) for name in PROFILES)
+    assert all(digest(profile(name)) == digest(profile(name)) for name in profile_names())
 
 
 def test_an_unknown_profile_names_those_that_there_are() -> None:
-    with pytest.raises(GustbedError, match="default, tiny, evaluation, nrel_5mw"):
+    with pytest.raises(GustbedError, match="mini, mini-tiny, mini-evaluation, nrel_5mw"):
         profile("huge")

@@ -1,4 +1,4 @@
-"""One window, a batch and a stream give the same features, in training and on the edge."""
+"""A window alone and in a batch give the same features."""
 
 import numpy as np
 import pytest
@@ -6,19 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gustbed_core.features import Engineer
-from gustbed_edge.scoring.windows import Windows
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import load_schema
-from gustbed_training.data.shares import Part, Recording
+from gustbed_core.signals import Schema
+from gustbed_core.turbine_types import load_type
+from gustbed_training.data.partition import Part, Recording
 from gustbed_training.data.windows import (
     hours_of,
     sliding_windows,
-    window_ends,
+    window_ends_of,
     windows_of,
     windows_of_all,
 )
 
-SCHEMAS = {name: load_schema(name) for name in ("mini", "nrel_5mw")}
+SCHEMAS = {name: load_type(name).schema for name in ("mini", "nrel_5mw")}
 
 
 def turbine(schema: Schema, samples: int, seed: int) -> Recording:
@@ -35,7 +34,8 @@ def alone(schema: Schema, recording: Recording, end: int) -> np.ndarray:
     """The features of one window, by its last sample."""
     engineer = Engineer(schema.features, schema.channel_names)
     window = recording.values[None, :, end + 1 - schema.window : end + 1]
-    return engineer(np.ascontiguousarray(window))[0]
+    found: np.ndarray = engineer(np.ascontiguousarray(window))[0]
+    return found
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -49,7 +49,7 @@ def test_a_window_alone_equals_its_like_in_a_batch(
     recording = turbine(schema, stop + 7, seed)
     part = Part(recording, start, stop)
     batch = windows_of(part, schema)
-    ends = window_ends(part, schema)
+    ends = window_ends_of(part, schema)
     assert len(batch) == len(ends) == extra // schema.step + 1
     assert ends[-1] < stop
     for window, end in zip(batch, ends.tolist(), strict=True):
@@ -57,39 +57,11 @@ def test_a_window_alone_equals_its_like_in_a_batch(
     np.testing.assert_array_equal(sliding_windows(part, schema), batch)
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
-@given(
-    blocks=st.lists(st.integers(1, 60), min_size=3, max_size=60),
-    beside=st.integers(0, 3),
-    seed=st.integers(0, 2**32 - 1),
-)
-@settings(max_examples=25, deadline=None)
-def test_a_stream_in_blocks_of_any_size_gives_the_windows_of_training(
-    name: str, blocks: list[int], beside: int, seed: int
-) -> None:
-    schema = SCHEMAS[name]
-    engineer = Engineer(schema.features, schema.channel_names)
-    recording = turbine(schema, sum(blocks), seed)
-    others = turbine(schema, sum(blocks), seed ^ 1).values
-    rows = np.arange(beside + 1)
-    buffers = Windows(len(rows), len(schema.channels), schema.window)
-    sent = 0
-    for size in blocks:
-        block = np.stack([others[:, sent : sent + size]] * len(rows))
-        block[beside] = recording.values[:, sent : sent + size]
-        buffers.append(rows, block)
-        sent += size
-        if buffers.ready(rows).all():
-            served = engineer(buffers.latest(rows))[beside]
-            trained = windows_of(Part(recording, sent - schema.window, sent), schema)
-            np.testing.assert_array_equal(served, trained[0])
-
-
 def test_a_part_shorter_than_a_window_holds_none() -> None:
     schema = SCHEMAS["mini"]
     part = Part(turbine(schema, 200, 1), 0, schema.window - 1)
     assert windows_of(part, schema).shape == (0, 6, schema.window)
-    assert len(window_ends(part, schema)) == 0
+    assert len(window_ends_of(part, schema)) == 0
 
 
 def test_windows_lie_wholly_within_their_part() -> None:

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from gustbed_core.capture import Capture, CaptureBatch, pack
+from gustbed_core.event_kinds import ELECTRICAL, THERMAL
 from gustbed_core.features import Feature
-from gustbed_core.package import ChannelSpec, Decision
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import ChannelSpec, Decision, Schema
 from gustbed_training.data.writing import write_card, write_recording
-from gustbed_training.detectors.base import FitData, Plan, Say
+from gustbed_training.detectors.base import FitData, Plan
+from gustbed_training.progress import Log
 
 SCHEMA = Schema(
     turbine_type="toy_type",
     sample_rate_hz=1.0,
     channels=(ChannelSpec("hot", "K"), ChannelSpec("amps", "A")),
     features=(Feature("hot", "K"), Feature("amps", "A")),
-    violations={Violation.THERMAL: ("hot",), Violation.ELECTRICAL: ("amps",)},
+    violations={THERMAL: ("hot",), ELECTRICAL: ("amps",)},
     window=10,
     step=5,
     decision=Decision(open_after=2, close_after=3),
@@ -57,8 +57,8 @@ def write_dataset(
         names.append(f"t{number}")
         times = np.arange(len(values), dtype=np.float64)
         write_recording(folder / f"{names[-1]}.parquet", SCHEMA, times, values, labels)
-    told = {"signals": {name: [name] for name in SCHEMA.channel_names}}
-    write_card(folder, SCHEMA, names, told)
+    fields = {"signals": {name: [name] for name in SCHEMA.channel_names}}
+    write_card(folder, SCHEMA, names, fields)
     return folder
 
 
@@ -91,10 +91,10 @@ class Mean:
         self.name, self._weaken = name, weaken
         self.fits: list[Plan] = []
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Remember the training mean; the seed moves it by a hair."""
         self.fits.append(plan)
-        say("fitting")
+        log("fitting")
         hair = 1e-3 * torch.randn(data.windows.shape[1])
         return _Distance(torch.from_numpy(data.windows.mean(axis=(0, 2))) + hair, self._weaken)
 

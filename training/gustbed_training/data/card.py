@@ -1,4 +1,4 @@
-"""A dataset's card, ``dataset.json``: what the twin, an import or the lake says of a folder."""
+"""A dataset's card, ``dataset.json``: what the twin, an import or the lake records of a folder."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 import msgspec
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.settings import turbine_id
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core.signals import Schema
+from gustbed_core.type_file import schema_from_json
 from gustbed_training.data.labels import Injection, LabelRules
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import load_schema, schema_from_json
+from gustbed_training.data.types import find_type
 
 CARD = "dataset.json"
 VERSION = 1
+DEFAULT_TYPE = "mini"
+"""What recordings are of where neither they nor a card name a type."""
 
 
 class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,24 +36,33 @@ class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.fit.get(recording) if isinstance(self.fit, dict) else self.fit
 
 
-class Happening(msgspec.Struct, frozen=True):
-    """A fault as the twin's cards tell it; of the miniature's, ``turbine`` is a name."""
+class InjectedFault(msgspec.Struct, frozen=True):
+    """A fault as the twin's cards list it, from ``start`` in s; older ones have ``at`` for it, and
+    may number their turbines.
+    """
 
     turbine: int | str = 0
+    start: float | None = None
     at: float = 0.0
     kind: str = ""
     severity: float = 0.0
     signal: str = ""
+
+    def injection(self) -> Injection:
+        """As labels need it."""
+        turbine = turbine_id(self.turbine) if isinstance(self.turbine, int) else self.turbine
+        start = self.at if self.start is None else self.start
+        return Injection(self.kind, turbine, start, self.signal)
 
 
 class Card(msgspec.Struct, frozen=True):
     """What we read of a card; it says more, for people. ``detection`` is a whole schema."""
 
     schema: int = VERSION
-    type: str = MINI
-    faults: tuple[Happening, ...] = ()
+    type: str = DEFAULT_TYPE
+    faults: tuple[InjectedFault, ...] = ()
     signals: dict[str, tuple[str, ...]] = {}
-    violations: dict[str, Violation] = {}
+    violations: dict[str, EventKind] = {}
     split: SplitRule = SplitRule()
     detection: dict[str, Any] | None = None
 
@@ -59,20 +70,12 @@ class Card(msgspec.Struct, frozen=True):
         """The schema that the card holds, or that of its type."""
         if self.detection is not None:
             return schema_from_json(self.detection, where)
-        return load_schema(self.type)
+        return find_type(self.type).schema
 
     def rules(self) -> LabelRules:
         """What labels mean."""
-        injections = [
-            Injection(
-                each.kind,
-                turbine_id(each.turbine) if isinstance(each.turbine, int) else each.turbine,
-                each.at,
-                each.signal,
-            )
-            for each in self.faults
-            if each.signal and each.severity > 0
-        ]
+        signals = (each for each in self.faults if each.signal and each.severity > 0)
+        injections = [each.injection() for each in signals]
         return LabelRules(self.signals, self.violations, injections)
 
 

@@ -2,7 +2,7 @@
 
 A folder with ``dataset.json`` holds one Parquet or CSV file per recording. A folder of such
 folders, named ``train-…``, ``calibrate-…``, ``test-…`` and ``fault-…``, is a dataset with roles.
-Without any card it is a miniature's recordings of one's own.
+Without any card it is recordings of one's own; Parquet files may name their type.
 """
 
 import hashlib
@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
-from gustbed_training.data.card import Card, SplitRule, card_fields, read_card
-from gustbed_training.data.columns import Format, column_names, parquet_metadata
-from gustbed_training.data.labels import PREFIX, LabelRules
+from gustbed_core.signals import Schema
+from gustbed_training.data.card import DEFAULT_TYPE, Card, SplitRule, card_fields, read_card
+from gustbed_training.data.columns import parquet_metadata
+from gustbed_training.data.labels import LabelRules
+from gustbed_training.data.partition import Recording
 from gustbed_training.data.recordings import read_recording, recording_files
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import load_schema
-from gustbed_training.data.shares import Recording
+from gustbed_training.data.types import type_names
 
 Role = Literal["train", "calibrate", "test", "fault"]
 ROLES: tuple[Role, ...] = ("train", "calibrate", "test", "fault")
@@ -39,13 +38,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Recordings of one turbine type. ``card`` is for people."""
+    """Recordings of one turbine type. ``card`` is for people.
+
+    ``must_vary``: a sensor that never changes in a recording is dead.
+    """
 
     folder: Path
     schema: Schema
     sources: tuple[Source, ...]
     split: SplitRule = field(default_factory=SplitRule)
     card: dict[str, Any] = field(default_factory=dict)
+    must_vary: bool = False
 
     @property
     def has_roles(self) -> bool:
@@ -55,7 +58,7 @@ class Dataset:
     def read(self, source: Source) -> list[Recording]:
         """A file's unbroken stretches of a window at least. Raises ``GustbedError``."""
         fit = self.split.fit_of(source.path.stem)
-        return read_recording(source.path, self.schema, source.rules, fit)
+        return read_recording(source.path, self.schema, source.rules, fit, must_vary=self.must_vary)
 
     def recordings(self) -> Iterator[Recording]:
         """Every unbroken stretch, file by file."""
@@ -83,13 +86,13 @@ def open_dataset(folder: Path) -> Dataset:
     cards = {parent: read_card(parent) for parent in {file.parent for file in files} | {root}}
     top = cards[root]
     sources = []
-    types: dict[str, tuple[Path, Card | None]] = {}
+    types: dict[str, tuple[Path, Card]] = {}
     for file in files:
-        card = cards[file.parent] or top
-        if card is None and (kind := parquet_metadata(file).get("type", MINI)) != MINI:
-            card = Card(type=kind)
-        types.setdefault(_type_of(card), (file, card))
-        sources.append(Source(file, role_of(file, folder), (card or Card()).rules()))
+        card = (
+            cards[file.parent] or top or Card(type=parquet_metadata(file).get("type", DEFAULT_TYPE))
+        )
+        types.setdefault(card.type, (file, card))
+        sources.append(Source(file, role_of(file, folder), card.rules()))
     if len(types) > 1:
         (one, (at, _)), (other, (there, _)) = list(types.items())[:2]
         raise GustbedError(
@@ -97,9 +100,11 @@ def open_dataset(folder: Path) -> Dataset:
             "a dataset is of one turbine type: make a folder for each",
         )
     (file, card) = next(iter(types.values()))
-    schema = load_schema(MINI) if card is None else card.turbine_schema(str(file.parent))
+    schema = card.turbine_schema(str(file.parent))
     split = SplitRule() if top is None else top.split
-    return Dataset(folder, schema, tuple(sources), split, _fields(root))
+    # Where machines have states they may stand still; an import has looked at its own sensors.
+    must_vary = schema.turbine_type in type_names() and not schema.aftermath
+    return Dataset(folder, schema, tuple(sources), split, _fields(root), must_vary)
 
 
 def role_of(file: Path, folder: Path) -> Role:
@@ -115,21 +120,6 @@ def check_complete(folder: Path) -> None:
         return
     if any(entry.name.startswith(f".{role}-") for entry in folder.iterdir() for role in ROLES):
         raise GustbedError(f"{folder}: the dataset is unfinished", "make it again")
-
-
-def require_labels(dataset: Dataset) -> None:
-    """Raise ``GustbedError`` if no recording says where faults are."""
-    for source in dataset.sources:
-        if any(name.startswith(PREFIX) for name in column_names(source.path, Format())):
-            return
-    raise GustbedError(
-        f"{dataset.folder}: no recording has a column {PREFIX}<name>: nobody said what is a fault",
-        "import it with `labels` in the map",
-    )
-
-
-def _type_of(card: Card | None) -> str:
-    return MINI if card is None else card.type
 
 
 def _fields(root: Path) -> dict[str, Any]:

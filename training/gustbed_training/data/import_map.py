@@ -8,17 +8,17 @@ from typing import Annotated, Literal
 import msgspec
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import KNOWN
+from gustbed_core.signals import Schema
+from gustbed_core.type_file import Count, Kind, Positive, SignalsPart, schema_of
+from gustbed_core.yaml_text import read_yaml
 from gustbed_training.data.columns import Format
 from gustbed_training.data.labels import PREFIX
 from gustbed_training.data.recordings import TIME
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import Count, Positive, SignalsPart, schema_of
 from gustbed_training.data.units import is_unit
-from gustbed_training.data.yaml_text import read_yaml
 
 EXAMPLE = "docs/examples/skab.yaml"
-_MEND = f"see {EXAMPLE}"
+_REMEDY = f"see {EXAMPLE}"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _MAX_RATE_HZ = 100.0
@@ -54,7 +54,7 @@ class LabelPart(_Part, frozen=True):
     """A fault: a column with 0 for none, up to 1 or true for the fault."""
 
     column: str
-    violation: Violation | None = None
+    violation: Kind | None = None
     signals: tuple[str, ...] = ()
 
 
@@ -100,7 +100,7 @@ class MapFile(SignalsPart, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 def read_map(path: Path) -> tuple[MapFile, Schema]:
     """Read and check a map. Raises ``GustbedError`` naming file and key."""
-    mapped = read_yaml(path, MapFile, "the map of an import", _MEND)
+    mapped = read_yaml(path, MapFile, "the map of an import", _REMEDY)
     _check_columns(mapped, path)
     _check_time(mapped, path)
     _check_labels(mapped, path)
@@ -113,7 +113,9 @@ def read_map(path: Path) -> tuple[MapFile, Schema]:
             f"a turbine sends at most {_MAX_RATE_HZ:g} samples a second",
         )
     units = {name: part.unit for name, part in mapped.channels().items()}
-    return mapped, schema_of(mapped, units, str(path))
+    schema = schema_of(mapped, units, str(path))
+    _check_kinds(mapped, schema, path)
+    return mapped, schema
 
 
 def _check_columns(mapped: MapFile, path: Path) -> None:
@@ -154,3 +156,13 @@ def _check_labels(mapped: MapFile, path: Path) -> None:
                 raise GustbedError(
                     f"{path}: labels.{name}.signals: no channel {signal!r}", "name channels"
                 )
+
+
+def _check_kinds(mapped: MapFile, schema: Schema, path: Path) -> None:
+    known = dict.fromkeys((*KNOWN, *schema.violations))
+    for name, label in mapped.labels.items():
+        if label.violation is not None and label.violation not in known:
+            raise GustbedError(
+                f"{path}: labels.{name}.violation: no kind of event {label.violation!r}",
+                f"one of {', '.join(known)}, or name it in violations",
+            )

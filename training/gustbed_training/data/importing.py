@@ -1,7 +1,7 @@
 """Somebody's recordings and a map into a dataset folder, with a card that says what was done."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,17 @@ import msgspec
 import numpy as np
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.signals import Schema
 from gustbed_core.topics import level
 from gustbed_training.data.card import SplitRule
-from gustbed_training.data.even import Even, Rows, Rules, UnevenError, make_even
-from gustbed_training.data.foreign import Foreign, read_foreign
 from gustbed_training.data.import_map import MapFile, read_map
 from gustbed_training.data.labels import PREFIX
 from gustbed_training.data.recordings import recording_files
-from gustbed_training.data.schema import Schema
+from gustbed_training.data.resampling import Resampled, ResamplingError, Rows, Rules, resample
+from gustbed_training.data.source_files import SourceRecording, read_source_file
 from gustbed_training.data.writing import sha256, whole_folder, write_card, write_recording
+from gustbed_training.progress import Log
 
-Say = Callable[[str], None]
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -29,12 +29,12 @@ class _Imported:
     """One recording: its name, where it is from, and its samples."""
 
     name: str
-    source: Foreign
-    even: Even
+    source: SourceRecording
+    resampled: Resampled
     fit: int | None
 
 
-def import_files(map_file: Path, files: Sequence[Path], out: Path, say: Say) -> Path:
+def import_files(map_file: Path, files: Sequence[Path], out: Path, log: Log) -> Path:
     """Read every file, or folder of files, by the map, and write the dataset folder ``out``.
 
     Raises ``GustbedError`` naming file, row and column; nothing is left behind then.
@@ -50,8 +50,8 @@ def import_files(map_file: Path, files: Sequence[Path], out: Path, say: Say) -> 
         imported = []
         sources: dict[str, Path] = {}
         for file in found:
-            for foreign in read_foreign(file, mapped):
-                one = _import(foreign, mapped, schema)
+            for source in read_source_file(file, mapped):
+                one = _import(source, mapped, schema)
                 if one.name in sources:
                     raise GustbedError(
                         f"{file}: turbine {one.name!r} is in {sources[one.name]} too",
@@ -59,70 +59,72 @@ def import_files(map_file: Path, files: Sequence[Path], out: Path, say: Say) -> 
                     )
                 sources[one.name] = file
                 _write(one, mapped, schema, folder)
-                say(_told(one))
+                log(_summary_line(one))
                 imported.append(_without_samples(one))
         _check_turbines(map_file, mapped, sources)
         write_card(folder, schema, list(sources), _card(imported, mapped, found))
-    say(f"{out}: {len(imported)} recordings of {schema.turbine_type}")
+    log(f"{out}: {len(imported)} recordings of {schema.turbine_type}")
     return out
 
 
-def _import(foreign: Foreign, mapped: MapFile, schema: Schema) -> _Imported:
+def _import(source: SourceRecording, mapped: MapFile, schema: Schema) -> _Imported:
     names = [part.column for part in mapped.channels().values()]
     rules = Rules(
         schema.sample_rate_hz, mapped.max_gap_s, mapped.time.jitter_s if mapped.time else None
     )
     try:
-        even = make_even(foreign.rows, rules)
-    except UnevenError as error:
+        resampled = resample(source.rows, rules)
+    except ResamplingError as error:
         column = mapped.time.column if mapped.time is not None else ""
         if error.channel is not None:
             column = names[error.channel]
-        where = f"{foreign.file}: row {error.row}" + (f", column {column!r}" if column else "")
+        where = f"{source.file}: row {error.row}" + (f", column {column!r}" if column else "")
         raise GustbedError(f"{where}: {error.what}", error.remedy) from error
-    _check_constant(foreign, even, mapped, schema)
-    _check_length(foreign, even, schema)
-    return _Imported(_name(foreign), foreign, even, _fit(foreign.rows, even, mapped, schema))
+    _check_constant(source, resampled, mapped, schema)
+    _check_length(source, resampled, schema)
+    return _Imported(_name(source), source, resampled, _fit(source.rows, resampled, mapped, schema))
 
 
-def _name(foreign: Foreign) -> str:
-    name = _OTHER.sub("-", foreign.turbine).strip("-")
+def _name(source: SourceRecording) -> str:
+    name = _OTHER.sub("-", source.turbine).strip("-")
     try:
         return level(name)
     except ValueError as error:
-        raise GustbedError(f"{foreign.file}: turbine {foreign.turbine!r}: {error}") from error
+        raise GustbedError(f"{source.file}: turbine {source.turbine!r}: {error}") from error
 
 
-def _check_constant(foreign: Foreign, even: Even, mapped: MapFile, schema: Schema) -> None:
+def _check_constant(
+    source: SourceRecording, resampled: Resampled, mapped: MapFile, schema: Schema
+) -> None:
     for index, channel in enumerate(schema.channel_names):
-        column = even.values[:, index]
+        column = resampled.values[:, index]
         if channel not in mapped.allow_constant and np.ptp(column) == 0:
             name = mapped.channels()[channel].column
             raise GustbedError(
-                f"{foreign.file}: column {name!r} never changes from {column[0]:g} in "
-                f"{len(foreign.rows.values)} rows",
+                f"{source.file}: column {name!r} never changes from {column[0]:g} in "
+                f"{len(source.rows.values)} rows",
                 f"a dead sensor? leave the file out, or allow_constant: [{channel}] in the map",
             )
 
 
-def _check_length(foreign: Foreign, even: Even, schema: Schema) -> None:
-    longest = max(_stretches(even, schema))
+def _check_length(source: SourceRecording, resampled: Resampled, schema: Schema) -> None:
+    longest = max(_stretches(resampled, schema))
     if longest < schema.window:
         raise GustbedError(
-            f"{foreign.file}: {len(foreign.rows.values)} rows hold no unbroken stretch of "
+            f"{source.file}: {len(source.rows.values)} rows hold no unbroken stretch of "
             f"{schema.window} samples, the longest has {longest}",
             f"record {schema.window / schema.sample_rate_hz:g} s at least, or set a shorter "
             "window or a larger max_gap_s in the map",
         )
 
 
-def _stretches(even: Even, schema: Schema) -> list[int]:
+def _stretches(resampled: Resampled, schema: Schema) -> list[int]:
     """Samples between breaks."""
-    breaks = np.flatnonzero(np.diff(even.times) > 1.5 / schema.sample_rate_hz) + 1
-    return [int(n) for n in np.diff(np.concatenate(([0], breaks, [len(even.times)])))]
+    breaks = np.flatnonzero(np.diff(resampled.times) > 1.5 / schema.sample_rate_hz) + 1
+    return [int(n) for n in np.diff(np.concatenate(([0], breaks, [len(resampled.times)])))]
 
 
-def _fit(rows: Rows, even: Even, mapped: MapFile, schema: Schema) -> int | None:
+def _fit(rows: Rows, resampled: Resampled, mapped: MapFile, schema: Schema) -> int | None:
     """How many samples came from the rows that may be learnt from."""
     count = mapped.split.fit_rows
     if mapped.split.fit_s is not None:
@@ -130,17 +132,17 @@ def _fit(rows: Rows, even: Even, mapped: MapFile, schema: Schema) -> int | None:
             count = round(mapped.split.fit_s * schema.sample_rate_hz)
         else:
             count = int((rows.times - rows.times[0] < mapped.split.fit_s).sum())
-    return None if count is None else int(even.samples_before[min(count, len(rows.values))])
+    return None if count is None else int(resampled.samples_before[min(count, len(rows.values))])
 
 
 def _write(one: _Imported, mapped: MapFile, schema: Schema, folder: Path) -> None:
-    labels = {f"{PREFIX}{name}": one.even.labels[:, i] for i, name in enumerate(mapped.labels)}
+    labels = {f"{PREFIX}{name}": one.resampled.labels[:, i] for i, name in enumerate(mapped.labels)}
     path = folder / f"{one.name}.parquet"
-    write_recording(path, schema, one.even.times, one.even.values, labels)
+    write_recording(path, schema, one.resampled.times, one.resampled.values, labels)
 
 
-def _told(one: _Imported) -> str:
-    counts = one.even.counts
+def _summary_line(one: _Imported) -> str:
+    counts = one.resampled.counts
     did = [
         f"{number} {what}"
         for number, what in (
@@ -157,7 +159,9 @@ def _told(one: _Imported) -> str:
 
 def _without_samples(one: _Imported) -> dict[str, Any]:
     unit: dict[str, Any] = {"turbine": one.name, "file": one.source.file.name}
-    return unit | asdict(one.even.counts) | {"samples": len(one.even.times), "fit": one.fit}
+    return (
+        unit | asdict(one.resampled.counts) | {"samples": len(one.resampled.times), "fit": one.fit}
+    )
 
 
 def _card(imported: list[dict[str, Any]], mapped: MapFile, files: list[Path]) -> dict[str, Any]:

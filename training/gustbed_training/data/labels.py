@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label
+from gustbed_core.event_kinds import KNOWN, EventKind
+from gustbed_core.signals import Schema
+from gustbed_training.data.partition import Label
 
 PREFIX = "fault_"
 """What label columns begin with; they hold the severity, 0 for none."""
@@ -16,7 +16,7 @@ PREFIX = "fault_"
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A sensor's fault as a card tells it: on which signal, from when (s), on which turbine."""
+    """A sensor's fault as a card lists it: on which signal, from when (s), on which turbine."""
 
     fault: str
     turbine: str
@@ -32,15 +32,13 @@ class LabelRules:
     """
 
     signals: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    violations: Mapping[str, Violation] = field(default_factory=dict)
+    violations: Mapping[str, EventKind] = field(default_factory=dict)
     injections: Sequence[Injection] = ()
 
 
-def spans(severity: NDArray[np.floating]) -> list[tuple[int, int]]:
-    """Runs of samples with a severity above 0, as (start, stop)."""
-    on = np.concatenate(([0], (np.asarray(severity) > 0).astype(np.int8), [0]))
-    edges = np.flatnonzero(np.diff(on))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First and last-plus-one index (k, 2) of each stretch of true flags."""
+    return np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)
 
 
 def labels_of(
@@ -54,7 +52,7 @@ def labels_of(
     labels = []
     for name, severity in columns.items():
         fault = name.removeprefix(PREFIX)
-        for start, stop in spans(severity):
+        for start, stop in runs(severity > 0).tolist():
             until = float(times[start]) + (stop - start) / schema.sample_rate_hz
             signals = _signals(fault, turbine, (float(times[start]), until), rules, schema)
             violation = _violation(fault, signals, rules, schema)
@@ -78,11 +76,11 @@ def _signals(
 
 def _violation(
     fault: str, signals: tuple[str, ...], rules: LabelRules, schema: Schema
-) -> Violation | None:
+) -> EventKind | None:
     if fault in rules.violations:
         return rules.violations[fault]
-    if fault in set(Violation):
-        return Violation(fault)
-    moved = {f.name for f in schema.features if set(f.channels) & set(signals)}
-    kinds = [kind for kind, names in schema.violations.items() if moved & set(names)]
+    if fault in KNOWN or fault in schema.violations:
+        return fault
+    features = {f.name for f in schema.features if set(f.channels) & set(signals)}
+    kinds = [kind for kind, names in schema.violations.items() if features & set(names)]
     return kinds[0] if len(kinds) == 1 else None

@@ -3,7 +3,7 @@
 import gzip
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from gustbed_core.capture import SCHEMA, Capture, CaptureBatch, unpack
 from gustbed_core.errors import GustbedError, PayloadError
+from gustbed_core.signals import Schema
 from gustbed_core.topics import level
 from gustbed_training.data.card import SplitRule
-from gustbed_training.data.schema import Schema
 from gustbed_training.data.writing import whole_folder, write_card, write_recording
+from gustbed_training.progress import Log
 
-Say = Callable[[str], None]
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 _BREAK = 2
 """Samples that a reader needs to see that a stretch has ended."""
@@ -35,27 +35,27 @@ class _Stretch:
     values: NDArray[np.float32]
 
 
-def import_captures(folder: Path, schema: Schema, out: Path, say: Say) -> Path:
+def import_captures(folder: Path, schema: Schema, out: Path, log: Log) -> Path:
     """Write a dataset folder from ``.jsonl`` and ``.jsonl.gz`` files of captured batches.
 
     Other types are left out, and so are stretches with an anomaly, those that an event asked
     for, and repetitions; all of them are counted. Shares are whole stretches in order of time.
     Raises ``GustbedError`` if nothing is left.
     """
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     turbines: dict[str, list[_Stretch]] = defaultdict(list)
     seen: set[tuple[str, str, str, float]] = set()
-    for site, capture in _captures(folder, told):
+    for site, capture in _captures(folder, counts):
         key = (site, capture.turbine, capture.boot, capture.t0)
         why = _reason_against(capture, schema, repeated=key in seen)
         seen.add(key)
         values = None if why else _values(capture, schema)
         if values is None:
-            told[why or "broken"] += 1
+            counts[why or "broken"] += 1
             continue
-        told["used"] += 1
+        counts["used"] += 1
         turbines[f"{site}-{capture.turbine}"].append(_Stretch(capture.boot, capture.t0, values))
-    _tell(folder, told, say)
+    _log_counts(folder, counts, log)
     if not turbines:
         raise GustbedError(
             f"{folder}: no normal capture of type {schema.turbine_type}",
@@ -68,31 +68,31 @@ def import_captures(folder: Path, schema: Schema, out: Path, say: Say) -> Path:
             times, values = _joined(stretches, origin, schema)
             samples[name] = len(times)
             write_recording(part / f"{name}.parquet", schema, times, values.T, {})
-        write_card(part, schema, list(samples), _card(told, samples, origin))
-    say(f"{out}: {len(samples)} turbines, {_hours(samples, schema):.2f} turbine-hours")
+        write_card(part, schema, list(samples), _card(counts, samples, origin))
+    log(f"{out}: {len(samples)} turbines, {_hours(samples, schema):.2f} turbine-hours")
     return out
 
 
-def _captures(folder: Path, told: Counter[str]) -> Iterator[tuple[str, Capture]]:
+def _captures(folder: Path, counts: Counter[str]) -> Iterator[tuple[str, Capture]]:
     files = [path for path in sorted(folder.rglob("*")) if path.name.endswith(_SUFFIXES)]
     if not files:
         raise GustbedError(f"{folder}: no .jsonl or .jsonl.gz file", "name a folder of captures")
     decoder = msgspec.json.Decoder(CaptureBatch)
     for file in files:
-        for line in _lines(file, told):
+        for line in _lines(file, counts):
             try:
                 batch = decoder.decode(line)
             except msgspec.MsgspecError:
-                told["broken"] += 1
+                counts["broken"] += 1
                 continue
             if batch.schema != SCHEMA:
-                told["of another schema"] += len(batch.captures)
+                counts["of another schema"] += len(batch.captures)
                 continue
             for capture in batch.captures:
                 if _named(batch.site, capture.turbine):
                     yield batch.site, capture
                 else:
-                    told["broken"] += 1
+                    counts["broken"] += 1
 
 
 def _named(*names: str) -> bool:
@@ -103,13 +103,13 @@ def _named(*names: str) -> bool:
         return False
 
 
-def _lines(file: Path, told: Counter[str]) -> Iterator[bytes]:
+def _lines(file: Path, counts: Counter[str]) -> Iterator[bytes]:
     """A file's lines, as far as it can be read."""
     with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
         try:
             yield from (line for line in stream if line.strip())
         except (OSError, EOFError, zlib.error):
-            told["broken"] += 1
+            counts["broken"] += 1
 
 
 def _reason_against(capture: Capture, schema: Schema, *, repeated: bool) -> str | None:
@@ -163,20 +163,20 @@ def _joined(
     return np.concatenate(positions) / rate, np.concatenate(values, axis=1)
 
 
-def _tell(folder: Path, told: Counter[str], say: Say) -> None:
-    counted = ", ".join(f"{count} {what}" for what, count in told.most_common())
-    say(f"{folder}: captures: {counted or 'none'}")
+def _log_counts(folder: Path, counts: Counter[str], log: Log) -> None:
+    counted = ", ".join(f"{count} {what}" for what, count in counts.most_common())
+    log(f"{folder}: captures: {counted or 'none'}")
 
 
 def _hours(samples: dict[str, int], schema: Schema) -> float:
     return sum(samples.values()) / schema.sample_rate_hz / 3600
 
 
-def _card(told: Counter[str], samples: dict[str, int], origin: float) -> dict[str, Any]:
+def _card(counts: Counter[str], samples: dict[str, int], origin: float) -> dict[str, Any]:
     return {
         "labels": [],
         "split": msgspec.to_builtins(SplitRule(by_stretch=True)),
         "begins": datetime.fromtimestamp(origin, UTC).isoformat(timespec="seconds"),
         "samples": samples,
-        "captures": dict(told),
+        "captures": dict(counts),
     }

@@ -6,15 +6,15 @@ from itertools import pairwise
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Distribution
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part, Shares
+from gustbed_core.signals import Schema
+from gustbed_training.data.partition import Part, Partition
 from gustbed_training.data.statistics import reference_of
 
-_MEND = "this is a defect of the split: no figure of this run is to be trusted"
+_REMEDY = "this is a defect of the split: no figure of this run is to be trusted"
 
 
 def check_no_leakage(
-    shares: Shares,
+    partition: Partition,
     schema: Schema,
     test_turbines: Collection[str] = (),
     reference: Mapping[str, Distribution] | None = None,
@@ -25,48 +25,52 @@ def check_no_leakage(
     how many samples may be learnt from do the others follow at once. With ``test_turbines`` no
     turbine may be on both sides. ``reference`` must be what the training part alone gives.
     """
-    _check_parts(shares, schema)
-    _check_turbines(shares, test_turbines)
-    if reference is not None and dict(reference) != reference_of(shares.train, schema):
-        raise GustbedError("leakage: statistics are not those of the training part alone", _MEND)
+    _check_parts(partition, schema)
+    _check_turbines(partition, test_turbines)
+    if reference is not None and dict(reference) != reference_of(partition.train, schema):
+        raise GustbedError("leakage: statistics are not those of the training part alone", _REMEDY)
 
 
-def _check_parts(shares: Shares, schema: Schema) -> None:
+def _check_parts(partition: Partition, schema: Schema) -> None:
     spans: dict[str, list[tuple[int, int, str, bool]]] = defaultdict(list)
-    for share, parts in _named(shares):
+    for subset, parts in _named(partition):
         for part in parts:
             # Stretches of one file are told apart, and found to overlap, by their time.
             first = round(part.recording.start * schema.sample_rate_hz)
-            told = part.recording.fit is not None
+            by_rule = part.recording.fit is not None
             spans[part.recording.source].append(
-                (first + part.start, first + part.stop, share, told)
+                (first + part.start, first + part.stop, subset, by_rule)
             )
     for source, found in spans.items():
         for before, after in pairwise(sorted(found)):
             if after[2] == before[2] and after[0] >= before[1]:
                 continue
-            told = after[3] and after[2] == "test"
-            gap = 0 if told else schema.window
+            by_rule = after[3] and after[2] == "test"
+            gap = 0 if by_rule else schema.window
             if after[0] - before[1] < gap:
                 raise GustbedError(
                     f"leakage: {source}: {before[2]} up to sample {before[1]}, "
                     f"{after[2]} from {after[0]}, {gap} must lie between them",
-                    _MEND,
+                    _REMEDY,
                 )
 
 
-def _check_turbines(shares: Shares, test_turbines: Collection[str]) -> None:
+def _check_turbines(partition: Partition, test_turbines: Collection[str]) -> None:
     if not test_turbines:
         return
-    for share, parts in _named(shares):
+    for subset, parts in _named(partition):
         for part in parts:
-            if (part.recording.turbine in test_turbines) != (share == "test"):
+            if (part.recording.turbine in test_turbines) != (subset == "test"):
                 raise GustbedError(
-                    f"leakage: turbine {part.recording.turbine} is used to {share}, but "
+                    f"leakage: turbine {part.recording.turbine} is used to {subset}, but "
                     f"{', '.join(sorted(test_turbines))} are kept for tests",
-                    _MEND,
+                    _REMEDY,
                 )
 
 
-def _named(shares: Shares) -> Sequence[tuple[str, Sequence[Part]]]:
-    return (("train", shares.train), ("calibrate", shares.calibrate), ("test", shares.test))
+def _named(partition: Partition) -> Sequence[tuple[str, Sequence[Part]]]:
+    return (
+        ("train", partition.train),
+        ("calibrate", partition.calibrate),
+        ("test", partition.test),
+    )

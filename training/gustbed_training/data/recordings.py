@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
+from gustbed_core.signals import Schema
 from gustbed_training.data.columns import SUFFIXES, read_floats, row_number
 from gustbed_training.data.labels import PREFIX, LabelRules, labels_of
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Recording
+from gustbed_training.data.partition import Label, Recording
 
 TIME = "t"
 
@@ -50,17 +49,22 @@ def read_recording(
     rules: LabelRules | None = None,
     fit: int | None = None,
     shortest: int | None = None,
+    *,
+    must_vary: bool = False,
 ) -> list[Recording]:
     """Read a file into its unbroken stretches of at least ``shortest`` samples (a window's).
 
-    ``fit``: how many of the file's first rows may be learnt from. Raises ``GustbedError`` naming
+    ``fit``: how many of the file's first rows may be learnt from; ``must_vary``: whether a sensor
+    that never changes is an error. Raises ``GustbedError`` naming
     the file and the row or column.
     """
     shortest = schema.window if shortest is None else shortest
     columns = read_floats(
         path, schema.channel_names, lambda name: name == TIME or name.startswith(PREFIX)
     )
-    _check_values(path, columns, schema)
+    _check_values(path, columns)
+    if must_vary:
+        _check_varying(path, columns, schema)
     values = np.stack([columns[name] for name in schema.channel_names]).astype(np.float32)
     length = values.shape[1]
     times = columns.get(TIME, np.arange(length) / schema.sample_rate_hz)
@@ -104,7 +108,7 @@ def within(labels: tuple[Label, ...], start: int, stop: int) -> tuple[Label, ...
     )
 
 
-def _check_values(path: Path, columns: dict[str, NDArray[np.float64]], schema: Schema) -> None:
+def _check_values(path: Path, columns: dict[str, NDArray[np.float64]]) -> None:
     for name, column in columns.items():
         bad = np.flatnonzero(~np.isfinite(column))
         if len(bad):
@@ -113,9 +117,9 @@ def _check_values(path: Path, columns: dict[str, NDArray[np.float64]], schema: S
                 "empty or not finite",
                 "mend or remove the row",
             )
-    if schema.turbine_type != MINI:
-        # Other types have states and set points that may well stay the same.
-        return
+
+
+def _check_varying(path: Path, columns: dict[str, NDArray[np.float64]], schema: Schema) -> None:
     for name in (feature.name for feature in schema.features if feature.op == "value"):
         if len(columns[name]) > 1 and np.ptp(columns[name]) == 0:
             raise GustbedError(

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.data import pictures
+from gustbed_training.data import plots
 from gustbed_training.data.dataset import Dataset, open_dataset
-from gustbed_training.data.shares import Label
-from gustbed_training.data.survey import FAULTY, Survey, survey_of
+from gustbed_training.data.dataset_summary import FAULTY, DatasetSummary, summarize
+from gustbed_training.data.partition import Label
 
 _MAX_TABLE = 12
 """Rows that are shown before the rest is folded away."""
@@ -27,9 +27,9 @@ def write_report(dataset_dir: Path, out: Path) -> Path:
     Raises ``GustbedError``.
     """
     dataset = open_dataset(dataset_dir)
-    survey = survey_of(dataset)
-    with pictures.styled():
-        page = render(dataset, survey)
+    summary = summarize(dataset)
+    with plots.styled():
+        page = render(dataset, summary)
     path = out if out.suffix == ".html" else out / "report.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,20 +41,20 @@ def write_report(dataset_dir: Path, out: Path) -> Path:
     return path
 
 
-def render(dataset: Dataset, survey: Survey) -> str:
+def render(dataset: Dataset, summary: DatasetSummary) -> str:
     """The whole page."""
     title = f"Dataset {dataset.folder.resolve().name}"
     style = (files("gustbed_training.data") / "report.css").read_text(encoding="utf-8")
     body = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="sub">{_headline(dataset, survey)}</p>',
-        _tiles(survey),
+        f'<p class="sub">{_headline(dataset, summary)}</p>',
+        _tiles(summary),
         _card(dataset),
-        _shares(survey),
-        _channels(survey),
-        _labels(survey),
-        _pictures(survey),
-        _recordings(survey),
+        _shares(summary),
+        _channels(summary),
+        _labels(summary),
+        _plots(summary),
+        _recordings(summary),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -64,9 +64,9 @@ def render(dataset: Dataset, survey: Survey) -> str:
     )
 
 
-def _headline(dataset: Dataset, survey: Survey) -> str:
+def _headline(dataset: Dataset, summary: DatasetSummary) -> str:
     schema = dataset.schema
-    said = "labelled" if survey.labelled else "without labels: nobody said what is a fault"
+    said = "labelled" if summary.labelled else "without labels: nobody said what is a fault"
     return escape(
         f"Turbine type {schema.turbine_type}, sampled at {schema.sample_rate_hz:g} Hz, {said}. "
         f"Windows of {schema.window} samples ({schema.window / schema.sample_rate_hz:g} s), one "
@@ -74,41 +74,41 @@ def _headline(dataset: Dataset, survey: Survey) -> str:
     )
 
 
-def _tiles(survey: Survey) -> str:
-    rate = survey.schema.sample_rate_hz
-    hours = sum(stretch.samples for stretch in survey.stretches) / rate / 3600
-    gaps = [stretch.gap for stretch in survey.stretches if stretch.gap > 0]
-    told = [
-        (f"{len({stretch.file for stretch in survey.stretches})}", "recordings"),
+def _tiles(summary: DatasetSummary) -> str:
+    rate = summary.schema.sample_rate_hz
+    hours = sum(recording.samples for recording in summary.recordings) / rate / 3600
+    gaps = [recording.gap for recording in summary.recordings if recording.gap > 0]
+    rows = [
+        (f"{len({recording.file for recording in summary.recordings})}", "recordings"),
         (_hours(hours), "turbine-hours" if hours >= 1 else "of samples"),
-        (f"{len(survey.schema.channels)}", "channels"),
-        (f"{len(survey.schema.features)}", "features"),
-        (f"{len(survey.labels)}", "labelled faults"),
+        (f"{len(summary.schema.channels)}", "channels"),
+        (f"{len(summary.schema.features)}", "features"),
+        (f"{len(summary.labels)}", "labelled faults"),
         (f"{len(gaps)}", "gaps" + (f", {sum(gaps):,.0f} s missing" if gaps else "")),
     ]
-    cells = "".join(f'<div class="tile"><b>{b}</b><span>{s}</span></div>' for b, s in told)
+    cells = "".join(f'<div class="tile"><b>{b}</b><span>{s}</span></div>' for b, s in rows)
     return f'<div class="tiles">{cells}</div>'
 
 
 def _card(dataset: Dataset) -> str:
     card = dataset.card
-    told: list[tuple[str, str]] = [("folder", str(dataset.folder.resolve()))]
-    told += [("content", dataset.digest()[:16])]
-    told += [(name, str(card[name])) for name in ("seed", "hours", "begins") if name in card]
+    entries: list[tuple[str, str]] = [("folder", str(dataset.folder.resolve()))]
+    entries += [("content", dataset.digest()[:16])]
+    entries += [(name, str(card[name])) for name in ("seed", "hours", "begins") if name in card]
     if "profile" in card:
-        told.append(("made by the twin", f"profile {card['profile']['name']}"))
+        entries.append(("made by the twin", f"profile {card['profile']['name']}"))
     if "source" in card:
-        told.append(("from", f"{len(card['source'])} files"))
-    told += [("split", _split(dataset))]
+        entries.append(("from", f"{len(card['source'])} files"))
+    entries += [("split", _split(dataset))]
     counts = _import_counts(card)
     if counts:
-        told.append(("rows", counts))
+        entries.append(("rows", counts))
     if "captures" in card:
         counted = ", ".join(f"{n} {what}" for what, n in card["captures"].items())
-        told.append(("captures", counted))
+        entries.append(("captures", counted))
     versions = ", ".join(f"{name} {number}" for name, number in card.get("versions", {}).items())
-    told += [("written with", versions)] if versions else []
-    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(text)}</dd>" for key, text in told)
+    entries += [("written with", versions)] if versions else []
+    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(text)}</dd>" for key, text in entries)
     sources = ""
     if "source" in card:
         table = _table(["file", "SHA-256"], [list(pair) for pair in card["source"].items()], "")
@@ -146,23 +146,23 @@ def _import_counts(card: dict[str, Any]) -> str:
     )
 
 
-def _shares(survey: Survey) -> str:
-    rate = survey.schema.sample_rate_hz
+def _shares(summary: DatasetSummary) -> str:
+    rate = summary.schema.sample_rate_hz
     rows = []
-    for share in ("train", "calibrate", "test"):
+    for subset in ("train", "calibrate", "test"):
         spans = [
             stop - start
-            for stretch in survey.stretches
-            for name, start, stop in stretch.shares
-            if name == share
+            for recording in summary.recordings
+            for name, start, stop in recording.subsets
+            if name == subset
         ]
-        windows = sum((n - survey.schema.window) // survey.schema.step + 1 for n in spans)
-        rows.append([share, str(len(spans)), _hours(sum(spans) / rate / 3600), f"{windows:,}"])
+        windows = sum((n - summary.schema.window) // summary.schema.step + 1 for n in spans)
+        rows.append([subset, str(len(spans)), _hours(sum(spans) / rate / 3600), f"{windows:,}"])
     table = _table(["share", "parts", "time", "windows"], rows, " nnn")
-    none = sum(1 for stretch in survey.stretches if not stretch.shares)
+    none = sum(1 for recording in summary.recordings if not recording.subsets)
     words = f" {none} recordings are too short or not to be used." if none else ""
-    picture = _figure(
-        pictures.shares_picture(survey),
+    plot = _figure(
+        plots.partition_plot(summary),
         "Samples of each recording by share",
         "Between two parts lies the length of a window at least, unless the dataset itself says "
         f"where tests begin.{words}",
@@ -170,18 +170,18 @@ def _shares(survey: Survey) -> str:
     )
     return (
         "<h2>Who sees what</h2><p>Training and statistics see the first share alone, thresholds "
-        f"the second, and tests share no sample with either.</p>{table}{picture}"
+        f"the second, and tests share no sample with either.</p>{table}{plot}"
     )
 
 
-def _channels(survey: Survey) -> str:
-    train, test = survey.channels.get("train"), survey.channels.get("test")
-    seen = train or test or survey.channels.get("calibrate")
+def _channels(summary: DatasetSummary) -> str:
+    train, test = summary.channels.get("train"), summary.channels.get("test")
+    seen = train or test or summary.channels.get("calibrate")
     if seen is None:
         return ""
     rows = []
     outside = 0
-    for i, channel in enumerate(survey.schema.channels):
+    for i, channel in enumerate(summary.schema.channels):
         cells = [_number(v[i]) for v in (seen.low, seen.mean, seen.std, seen.high)]
         held = seen.repeats[i] / max(seen.samples - 1, 1)
         beyond = ""
@@ -204,60 +204,60 @@ def _channels(survey: Survey) -> str:
     )
 
 
-def _labels(survey: Survey) -> str:
-    if not survey.labels:
+def _labels(summary: DatasetSummary) -> str:
+    if not summary.labels:
         return ""
     by_fault: dict[str, list[Label]] = defaultdict(list)
-    for _, label in survey.labels:
+    for _, label in summary.labels:
         by_fault[label.fault].append(label)
-    rate = survey.schema.sample_rate_hz
+    rate = summary.schema.sample_rate_hz
     rows = []
     for fault, labels in sorted(by_fault.items()):
         lengths = [(label.stop - label.start) / rate for label in labels]
         severities = sorted({round(label.severity, 2) for label in labels})
-        kinds = sorted({label.violation.value for label in labels if label.violation})
+        alignment = sorted({label.violation for label in labels if label.violation})
         signals = list(dict.fromkeys(s for label in labels for s in label.signals))
         rows.append([
             fault, str(len(labels)), f"{np.median(lengths):,.0f} s", f"{sum(lengths):,.0f} s",
-            _span(severities), ", ".join(kinds) or "any", _few(signals),
+            _span(severities), ", ".join(alignment) or "any", _few(signals),
         ])  # fmt: skip
     head = ["fault", "times", "median", "in all", "severity", "violation", "signals"]
     return f"<h2>Labels</h2>{_table(head, rows, ' nnnn', fold=False)}"
 
 
-def _pictures(survey: Survey) -> str:
-    if survey.example is None or not survey.features:
+def _plots(summary: DatasetSummary) -> str:
+    if summary.example is None or not summary.features:
         return ""
-    example = survey.example
+    example = summary.example
     where = example.recording.turbine
     of = f"Around {example.label.fault} in {where}" if example.label else f"The start of {where}"
     shaded = " The fault is shaded." if example.label else ""
     figures = [
         "<h2>Signals</h2>",
         _figure(
-            pictures.signals_picture(survey, example),
+            plots.channels_plot(summary, example),
             f"{of}: channels as they were recorded",
             f"{of}, as recorded.{shaded}",
         ),
         _figure(
-            pictures.prepared_picture(survey, example),
+            plots.features_plot(summary, example),
             f"{of}: features, standardised and denoised",
             "What is made of them: features in standard deviations of the training part, and the "
             "same without the noise of their finest wavelets (dark).",
         ),
     ]
-    if "train" in survey.features:
+    if "train" in summary.features:
         figures += [
             "<h2>Features</h2>",
             _figure(
-                pictures.histograms_picture(survey),
+                plots.histograms_plot(summary),
                 "Distribution of each feature by share",
                 "Features in training and in tests. Normal samples of tests should lie where those "
                 "of training do; where they do not, the turbine or the weather has changed.",
-                [(name, words) for name, words in _SAMPLES if len(survey.features.get(name, ()))],
+                [(name, words) for name, words in _SAMPLES if len(summary.features.get(name, ()))],
             ),
             _figure(
-                pictures.correlation_picture(survey),
+                plots.correlation_plot(summary),
                 "Correlation of every two features",
                 "Correlation in the training part.",
                 wide=False,
@@ -266,15 +266,15 @@ def _pictures(survey: Survey) -> str:
     return "".join(figures)
 
 
-def _recordings(survey: Survey) -> str:
-    rate = survey.schema.sample_rate_hz
+def _recordings(summary: DatasetSummary) -> str:
+    rate = summary.schema.sample_rate_hz
     rows = [
         [
-            stretch.file, stretch.role, _hours(stretch.samples / rate / 3600),
-            f"{stretch.gap:,.1f} s" if stretch.gap else "", str(stretch.labels or ""),
-            ", ".join(dict.fromkeys(share for share, _, _ in stretch.shares)) or "unused",
+            recording.file, recording.role, _hours(recording.samples / rate / 3600),
+            f"{recording.gap:,.1f} s" if recording.gap else "", str(recording.labels or ""),
+            ", ".join(dict.fromkeys(subset for subset, _, _ in recording.subsets)) or "unused",
         ]
-        for stretch in survey.stretches
+        for recording in summary.recordings
     ]  # fmt: skip
     head = ["recording", "role", "length", "gap before", "labels", "used for"]
     return f"<h2>Recordings</h2>{_table(head, rows, '  nnn')}"
@@ -288,25 +288,25 @@ def _figure(
     *,
     wide: bool = True,
 ) -> str:
-    """``legend`` names shares in words; a wide picture takes the page's width."""
-    svg = pictures.as_svg(figure, alt)
+    """``legend`` names subsets in words; a wide plot takes the page's width."""
+    svg = plots.as_svg(figure, alt)
     keys = "".join(
-        f'<span><i style="background:{pictures.COLOURS[share]}"></i>{escape(words)}</span>'
-        for share, words in legend
+        f'<span><i style="background:{plots.COLOURS[subset]}"></i>{escape(words)}</span>'
+        for subset, words in legend
     )
-    told = f'<div class="legend">{keys}</div>' if keys else ""
-    kind = ' class="full"' if wide else ""
-    return f"<figure{kind}>{told}{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+    rows = f'<div class="legend">{keys}</div>' if keys else ""
+    attribute = ' class="full"' if wide else ""
+    return f"<figure{attribute}>{rows}{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], kinds: str, *, fold: bool = True
+    head: Sequence[str], rows: Sequence[Sequence[str]], alignment: str, *, fold: bool = True
 ) -> str:
     """``kinds`` has an ``n`` for every column of numbers."""
 
     def cells(tag: str, texts: Iterable[str]) -> str:
         return "".join(
-            f"<{tag}{' class=n' if kinds[i : i + 1] == 'n' else ''}>{escape(text)}</{tag}>"
+            f"<{tag}{' class=n' if alignment[i : i + 1] == 'n' else ''}>{escape(text)}</{tag}>"
             for i, text in enumerate(texts)
         )
 

@@ -1,4 +1,4 @@
-"""Who may see what: recordings shared out between training, thresholds and evaluation.
+"""Splitting: recordings partitioned into training, calibration and test subsets.
 
 Runs with a role keep it. A dataset's card may say what may be learnt from. Everything else is
 split by time, a window's length apart, so that no window sees two parts. A labelled fault never
@@ -13,51 +13,51 @@ from typing import Literal
 import numpy as np
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
+from gustbed_core.legacy import CHANNELS
+from gustbed_core.signals import Schema
 from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Role, Source
+from gustbed_training.data.partition import Part, Partition, Recording
 from gustbed_training.data.recordings import within
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part, Recording, Shares
 
-Share = Literal["train", "calibrate", "test"]
-ALL: tuple[Share, ...] = ("train", "calibrate", "test")
+Subset = Literal["train", "calibrate", "test"]
+ALL: tuple[Subset, ...] = ("train", "calibrate", "test")
 TRAIN, CALIBRATE = 0.6, 0.2
 """Shares of the time; what is left over is for testing."""
 FIT_TRAIN = 0.7
 """Share for training of what a card lets us learn from."""
-_TESTS: tuple[Share, ...] = ("test",)
+_TESTS: tuple[Subset, ...] = ("test",)
 _FOR_TESTS = ("test", "fault")
 
 
-def share_out(
-    dataset: Dataset, hours: float | None = None, want: Collection[Share] = ALL
-) -> Shares:
+def partition_dataset(
+    dataset: Dataset, hours: float | None = None, want: Collection[Subset] = ALL
+) -> Partition:
     """Read a dataset and share it out; ``hours`` bounds what is learnt from each recording.
 
     Files that hold nothing wanted are not read. Raises ``GustbedError`` if there is nothing to
     learn from.
     """
-    shares = Shares()
+    partition = Partition()
     for _, _, given in assignments(dataset, hours, want):
-        for share, part in given:
-            if share in want:
-                getattr(shares, share).append(part)
-    for share in ("train", "calibrate"):
-        if share in want and not getattr(shares, share):
+        for subset, part in given:
+            if subset in want:
+                getattr(partition, subset).append(part)
+    for subset in ("train", "calibrate"):
+        if subset in want and not getattr(partition, subset):
             seconds = shortest_to_split(dataset.schema) / dataset.schema.sample_rate_hz
             raise GustbedError(
-                f"{dataset.folder}: nothing to {share} on: no normal recording is long enough",
+                f"{dataset.folder}: nothing to {subset} on: no normal recording is long enough",
                 f"give recordings without faults, {seconds:g} s without a break at least",
             )
-    return shares
+    return partition
 
 
 def evaluation_parts(dataset: Dataset) -> Iterator[Part]:
     """What a dataset keeps for tests; of one without roles or rules, everything. Read lazily."""
     if dataset.split != SplitRule():
         for _, _, given in assignments(dataset, None, _TESTS):
-            yield from (part for share, part in given if share == "test")
+            yield from (part for subset, part in given if subset == "test")
         return
     kept = [source for source in dataset.sources if source.role in _FOR_TESTS]
     for source in kept or dataset.sources:
@@ -79,7 +79,7 @@ def shortest_to_split(schema: Schema) -> int:
     return schema.window * 12
 
 
-def by_time(recording: Recording, schema: Schema) -> list[tuple[Share, Part]]:
+def by_time(recording: Recording, schema: Schema) -> list[tuple[Subset, Part]]:
     """Train, calibrate and test, in order of time; nothing if one of them would hold no window."""
     gap = gap_of(schema)
     usable = recording.samples - 2 * gap
@@ -96,11 +96,11 @@ def by_time(recording: Recording, schema: Schema) -> list[tuple[Share, Part]]:
 
 
 def to_learn_from(
-    recording: Recording, stop: int, share: float, schema: Schema
-) -> list[tuple[Share, Part]]:
+    recording: Recording, stop: int, fraction: float, schema: Schema
+) -> list[tuple[Subset, Part]]:
     """The samples before ``stop``: train on a share, a gap, calibrate on the rest."""
     gap, window = gap_of(schema), schema.window
-    train = min(round(stop * share), stop - gap - window)
+    train = min(round(stop * fraction), stop - gap - window)
     if train < window:
         return []
     return [
@@ -109,37 +109,37 @@ def to_learn_from(
     ]
 
 
-def by_stretch(recordings: Sequence[Recording], schema: Schema) -> list[tuple[Share, Part]]:
-    """Whole stretches in order of time over all turbines, shared out by how long they last.
+def by_stretch(recordings: Sequence[Recording], schema: Schema) -> list[tuple[Subset, Part]]:
+    """Whole stretches in order of time over all turbines, partitioned by how long they last.
 
     Only where a turbine's next stretch begins at once for another share is its beginning left out.
     """
     ordered = sorted(recordings, key=lambda each: (each.start, each.turbine))
     total = sum(each.samples for each in ordered)
-    assigned: list[tuple[Share, Part]] = []
-    last: dict[str, tuple[Share, float]] = {}
+    assigned: list[tuple[Subset, Part]] = []
+    last: dict[str, tuple[Subset, float]] = {}
     seen = 0
     for each in ordered:
-        share = "test" if each.labels else _share_at((seen + each.samples / 2) / total)
-        before, until = last.get(each.source, (share, each.start))
+        subset = "test" if each.labels else _subset_at((seen + each.samples / 2) / total)
+        before, until = last.get(each.source, (subset, each.start))
         apart = round((each.start - until) * schema.sample_rate_hz)
-        first = 0 if before == share else max(gap_of(schema) - apart, 0)
+        first = 0 if before == subset else max(gap_of(schema) - apart, 0)
         if each.samples - first >= schema.window:
-            assigned.append((share, Part(each, first, each.samples)))
-            last[each.source] = share, each.start + each.samples / schema.sample_rate_hz
+            assigned.append((subset, Part(each, first, each.samples)))
+            last[each.source] = subset, each.start + each.samples / schema.sample_rate_hz
         seen += each.samples
     return assigned
 
 
-def _share_at(time: float) -> Share:
+def _subset_at(time: float) -> Subset:
     if time < TRAIN:
         return "train"
     return "calibrate" if time < TRAIN + CALIBRATE else "test"
 
 
 def assignments(
-    dataset: Dataset, hours: float | None = None, want: Collection[Share] = ALL
-) -> Iterator[tuple[Source, Recording, list[tuple[Share, Part]]]]:
+    dataset: Dataset, hours: float | None = None, want: Collection[Subset] = ALL
+) -> Iterator[tuple[Source, Recording, list[tuple[Subset, Part]]]]:
     """Every recording with its parts, read one file at a time where the rule allows it.
 
     Files that hold nothing wanted are not read; a recording that is too short has no parts.
@@ -149,29 +149,29 @@ def assignments(
         yield from _by_stretch(dataset)
         return
     for number, source in enumerate(dataset.sources):
-        if not set(want) & set(_may_give(source)):
+        if not set(want) & set(_possible_subsets(source)):
             continue
         for read in dataset.read(source):
             recording = read
             if source.role in ("train", "calibrate") and not read.labels:
                 recording = _first(read, hours, schema)
-                if schema.turbine_type == MINI and number % 2:
-                    # Edges also serve miniatures that send text: half is as coarse as theirs.
+                if number % 2 and set(schema.channel_names) <= set(CHANNELS):
+                    # Edges also serve turbines that send text: half is as coarse as theirs.
                     recording = as_printed(recording)
             yield source, recording, _assign(recording, source.role, dataset.split, schema)
 
 
 def _by_stretch(
     dataset: Dataset,
-) -> Iterator[tuple[Source, Recording, list[tuple[Share, Part]]]]:
+) -> Iterator[tuple[Source, Recording, list[tuple[Subset, Part]]]]:
     read = [(source, each) for source in dataset.sources for each in dataset.read(source)]
-    parts: dict[int, list[tuple[Share, Part]]] = defaultdict(list)
-    for share, part in by_stretch([each for _, each in read], dataset.schema):
-        parts[id(part.recording)].append((share, part))
+    parts: dict[int, list[tuple[Subset, Part]]] = defaultdict(list)
+    for subset, part in by_stretch([each for _, each in read], dataset.schema):
+        parts[id(part.recording)].append((subset, part))
     yield from ((source, each, parts[id(each)]) for source, each in read)
 
 
-def _may_give(source: Source) -> tuple[Share, ...]:
+def _possible_subsets(source: Source) -> tuple[Subset, ...]:
     if source.role in _FOR_TESTS:
         return ("test",)
     return ("calibrate", "test") if source.role == "calibrate" else ALL
@@ -179,26 +179,26 @@ def _may_give(source: Source) -> tuple[Share, ...]:
 
 def _assign(
     recording: Recording, role: Role, rule: SplitRule, schema: Schema
-) -> list[tuple[Share, Part]]:
+) -> list[tuple[Subset, Part]]:
     everything = whole(recording)
     if role in _FOR_TESTS or recording.turbine in rule.test_turbines:
         return [("test", everything)]
     if recording.fit is not None:
-        return _as_told(recording, recording.fit, schema, tests=not rule.test_turbines)
+        return _by_rule(recording, recording.fit, schema, tests=not rule.test_turbines)
     if recording.labels:
         # Where turbines are kept apart, one that may be learnt from is no test either.
         return [] if rule.test_turbines else [("test", everything)]
     if role == "calibrate":
         return [("calibrate", everything)]
     if rule.test_turbines:
-        share = TRAIN / (TRAIN + CALIBRATE)
-        return to_learn_from(recording, recording.samples, share, schema)
+        fraction = TRAIN / (TRAIN + CALIBRATE)
+        return to_learn_from(recording, recording.samples, fraction, schema)
     return by_time(recording, schema)
 
 
-def _as_told(
+def _by_rule(
     recording: Recording, fit: int, schema: Schema, *, tests: bool
-) -> list[tuple[Share, Part]]:
+) -> list[tuple[Subset, Part]]:
     normal = min([fit, *(label.start for label in recording.labels)])
     assigned = to_learn_from(recording, normal, FIT_TRAIN, schema)
     if tests and recording.samples - fit >= schema.window:

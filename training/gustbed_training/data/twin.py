@@ -14,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ from typing import Any
 import yaml
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
-from gustbed_core.violations import Violation
+from gustbed_core.event_kinds import EventKind
 from gustbed_training.data.dataset import DESCRIPTION, Role
+from gustbed_training.data.types import files_of, find_type
+from gustbed_training.progress import Log
 
-Say = Callable[[str], None]
 CACHE = Path(".gustbed") / "datasets"
 KEEP = 2
 """Cached datasets of one profile: the newest ones; they are large."""
@@ -41,7 +41,7 @@ class Fault:
     """A miniature's fault. Times in s from the run's start; severity from 0 to 1."""
 
     turbine: str
-    kind: Violation
+    kind: EventKind
     severity: float
     start: float
     duration: float
@@ -54,6 +54,7 @@ class Run:
     of a utility type: faults, commands, weather.
     """
 
+    type: str = field(kw_only=True)
     role: Role
     name: str
     turbines: int
@@ -62,7 +63,6 @@ class Run:
     wind: float
     turbulence: float
     faults: tuple[Fault, ...] = ()
-    type: str = MINI
     scenario: Mapping[str, Any] | None = None
 
     @property
@@ -90,18 +90,21 @@ class Profile:
 
 
 def digest(profile: Profile) -> str:
-    """Content hash: of what is asked for, and of the simulator that is asked."""
+    """Content hash: of what is asked for, of its types, and of the simulator that is asked."""
     seen = hashlib.sha256(json.dumps(asdict(profile), sort_keys=True).encode())
+    for name in sorted({run.type for run in profile.runs}):
+        for path in files_of(find_type(name)):
+            seen.update(path.read_bytes())
     root = _twin()
     for path in _sources(root):
         seen.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return seen.hexdigest()[:16]
 
 
-def cached(profile: Profile, say: Say, cache: Path = CACHE) -> Path:
+def cached(profile: Profile, log: Log, cache: Path = CACHE) -> Path:
     """Make the dataset in the cache, unless it is there; older ones of its name go."""
     folder = cache / f"{profile.name}-{digest(profile)}"
-    make(profile, folder, say)
+    make(profile, folder, log)
     folder.touch()
     prune(profile.name, cache)
     return folder
@@ -115,7 +118,7 @@ def prune(name: str, cache: Path = CACHE) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def make(profile: Profile, folder: Path, say: Say) -> None:
+def make(profile: Profile, folder: Path, log: Log) -> None:
     """Simulate every run that the folder does not hold yet. Raises ``GustbedError``."""
     wanted = {"profile": asdict(profile), "digest": digest(profile)}
     description = folder / DESCRIPTION
@@ -127,19 +130,19 @@ def make(profile: Profile, folder: Path, say: Say) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise GustbedError(f"{folder}: {error.strerror}", "name a folder to write to") from error
-    _simulate_all(profile, folder, say)
+    _simulate_all(profile, folder, log)
     # Written last: without it the dataset is known to be unfinished.
     part = description.with_suffix(".part")
     part.write_text(json.dumps(wanted, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     part.rename(description)
 
 
-def _simulate_all(profile: Profile, folder: Path, say: Say) -> None:
+def _simulate_all(profile: Profile, folder: Path, log: Log) -> None:
     missing = [run for run in profile.runs if not (folder / run.folder).is_dir()]
     # The longest first, or the last would run alone.
     missing.sort(key=lambda run: run.turbine_hours, reverse=True)
     total, done, begun = sum(run.turbine_hours for run in missing), 0.0, time.monotonic()
-    say(f"dataset {profile.name}: {len(missing)} runs, {total:.4g} turbine-hours")
+    log(f"dataset {profile.name}: {len(missing)} runs, {total:.4g} turbine-hours")
     pool = ThreadPoolExecutor(min(_PROCESSES, os.cpu_count() or 1))
     try:
         running = {pool.submit(_simulate, run, folder / run.folder): run for run in missing}
@@ -147,7 +150,7 @@ def _simulate_all(profile: Profile, folder: Path, say: Say) -> None:
             finished.result()
             done += running[finished].turbine_hours
             left = (time.monotonic() - begun) * (total - done) / done
-            say(
+            log(
                 f"dataset {profile.name}: {number}/{len(missing)} {running[finished].folder}, "
                 f"{left:.0f} s left"
             )

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from gustbed_core.decisions import window_ends
 from gustbed_core.features import Engineer, Feature
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part
+from gustbed_core.signals import Schema
+from gustbed_training.data.partition import Part
 
 
 def windows_of(part: Part, schema: Schema) -> NDArray[np.float32]:
@@ -34,9 +35,9 @@ def windows_of_all(parts: Sequence[Part], schema: Schema) -> NDArray[np.float32]
     return np.concatenate([windows_of(part, schema) for part in parts])
 
 
-def window_ends(part: Part, schema: Schema) -> NDArray[np.int64]:
+def window_ends_of(part: Part, schema: Schema) -> NDArray[np.int64]:
     """Index in the recording of the last sample of each of the windows of ``windows_of``."""
-    return np.arange(part.start + schema.window - 1, part.stop, schema.step, dtype=np.int64)
+    return window_ends(part.start, part.stop, schema.window, schema.step)
 
 
 def hours_of(parts: Sequence[Part], schema: Schema) -> float:

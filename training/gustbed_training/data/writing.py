@@ -16,10 +16,10 @@ import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.signals import Schema
+from gustbed_core.type_file import schema_to_json
 from gustbed_training.data.card import CARD, VERSION
 from gustbed_training.data.recordings import TIME
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import schema_to_json
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def write_recording(
     pa_parquet.write_table(table, path)
 
 
-def write_card(folder: Path, schema: Schema, turbines: list[str], told: dict[str, Any]) -> None:
+def write_card(folder: Path, schema: Schema, turbines: list[str], fields: dict[str, Any]) -> None:
     """``dataset.json``, with the whole schema and the digests of the recordings beside it."""
     files = sorted(folder.glob("*.parquet"))
     card = {
@@ -72,7 +72,7 @@ def write_card(folder: Path, schema: Schema, turbines: list[str], told: dict[str
         "sample_rate_hz": schema.sample_rate_hz,
         "turbines": turbines,
         "channels": [{"name": c.name, "unit": c.unit} for c in schema.channels],
-        **told,
+        **fields,
         "detection": schema_to_json(schema),
         "files": {file.name: sha256(file) for file in files},
         "versions": {name: version(name) for name in ("gustbed-training", "numpy", "pyarrow")},
@@ -87,5 +87,5 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _field(name: str, kind: pa.DataType, unit: str, description: str) -> pa.Field:
-    return pa.field(name, kind, False, metadata={"unit": unit, "description": description})
+def _field(name: str, dtype: pa.DataType, unit: str, description: str) -> pa.Field:
+    return pa.field(name, dtype, False, metadata={"unit": unit, "description": description})

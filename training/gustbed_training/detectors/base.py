@@ -1,6 +1,6 @@
 """The one interface of all detectors, and the graph that they are exported in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.data.schema import Schema
-
-Say = Callable[[str], None]
+from gustbed_core.signals import Schema
+from gustbed_training.progress import Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Detector(Protocol):
 
     name: str
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Raises ``GustbedError`` for data that it cannot learn from."""
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.compact_model import CompactModel
+from gustbed_training.detectors.thresholds import sustained
 
 _BLOCK = 120
 """Verdicts per block: errors this far apart count as independent."""
@@ -74,7 +75,7 @@ def term_errors(
 def _collect(
     found: list[_Errors], errors: Floats, regimes: NDArray[np.intp], open_after: int
 ) -> None:
-    level = _sustained(errors, open_after)
+    level = sustained(errors, min(open_after, len(errors)))
     now = regimes[len(errors) - len(level) :]
     for first in range(0, len(level), _BLOCK):
         block, inside = level[first : first + _BLOCK], now[first : first + _BLOCK]
@@ -82,15 +83,6 @@ def _collect(
             found[regime].peaks.append(block[inside == regime].max(axis=0))
     for some, regime in zip(errors[::_EVERY], regimes[::_EVERY].tolist(), strict=True):
         found[regime].single.append(some)
-
-
-def _sustained(errors: Floats, count: int) -> Floats:
-    """The level that so many neighbouring verdicts all reach, along the first axis."""
-    count = min(count, len(errors))
-    level = errors[: len(errors) - count + 1]
-    for shift in range(1, count):
-        level = np.minimum(level, errors[shift : shift + len(level)])
-    return level
 
 
 def _limits(errors: _Errors) -> NDArray[np.float64]:

@@ -121,8 +121,8 @@ class Group(nn.Module):
     ) -> None:
         super().__init__()
         self.members, self.count = list(members), max(len(drivers[0]), 1)
-        # What nothing drives is told nothing: a driver that is multiplied by 0.
-        self.told = float(bool(drivers[0]))
+        # What nothing drives gets no condition: a driver that is multiplied by 0.
+        self.has_drivers = float(bool(drivers[0]))
         flat = [d for member, each in zip(members, drivers, strict=True) for d in each or [member]]
         self.drivers: Tensor
         self.own: Tensor
@@ -150,7 +150,7 @@ class Group(nn.Module):
     def terms(self, seen: Seen, condition: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
         """Both heads: condition, target and weight of the outputs (1, or 0: not judged)."""
         members, parts = len(self.members), condition.shape[2]
-        given = condition.index_select(0, self.drivers) * self.told
+        given = condition.index_select(0, self.drivers) * self.has_drivers
         given = given.reshape(members, self.count, -1, parts).transpose(1, 2)
         given = given.reshape(members, -1, self.count * parts)
         if self.driven.shape[2]:
@@ -230,8 +230,8 @@ class CompactModel(nn.Module):
 
     def condition(self, seen: Seen) -> Tensor:
         """What every feature tells of those that it drives: (features, n, parts)."""
-        told = torch.cat((seen.means @ self.seen_before, 0.5 * seen.spread), 2)
-        return torch.clamp(told, -CLAMP, CLAMP).transpose(0, 1)
+        means_and_spread = torch.cat((seen.means @ self.seen_before, 0.5 * seen.spread), 2)
+        return torch.clamp(means_and_spread, -CLAMP, CLAMP).transpose(0, 1)
 
     def errors(self, seen: Seen) -> Tensor:
         """Errors over the usual ones (features, n, terms)."""

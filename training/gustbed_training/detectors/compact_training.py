@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.detectors.base import Say
 from gustbed_training.detectors.compact_blocks import Blocks
 from gustbed_training.detectors.compact_model import (
     CompactModel,
@@ -24,6 +23,7 @@ from gustbed_training.detectors.compact_model import (
     Seen,
     States,
 )
+from gustbed_training.progress import Log
 
 MOST_WINDOWS, FEWEST_WINDOWS = 40_000, 32
 CHUNK = 1024
@@ -114,14 +114,14 @@ def figures(chosen: Chosen) -> Figures:
     return Figures(*(value.float() for value in (mean, std, *floors, low, high)))
 
 
-def train(model: CompactModel, chosen: Chosen, seed: int, epochs: int, say: Say) -> None:
+def train(model: CompactModel, chosen: Chosen, seed: int, epochs: int, log: Log) -> None:
     """Fit the heads in two stages of ``epochs`` each."""
     order = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         seen = model.see(chosen.means, chosen.rough)
         _start(model, _pick(seen, torch.randperm(len(seen.means), generator=order)))
     for number, freedom in enumerate((_FORGIVING, _STRICT)):
-        _stage(model, seen, order, epochs, freedom, number, say)
+        _stage(model, seen, order, epochs, freedom, number, log)
 
 
 def _likely(stretch: NDArray[np.float32], blocks: Blocks) -> NDArray[np.float64]:
@@ -167,7 +167,7 @@ def _stage(
     epochs: int,
     freedom: float,
     number: int,
-    say: Say,
+    log: Log,
 ) -> None:
     count = len(seen.means)
     rate = _LEARNING_RATE / (number + 1)
@@ -194,7 +194,7 @@ def _stage(
             schedule.step()
             total += loss.item() * len(picked)
         left = (time.monotonic() - begun) / (epoch + 1) * (epochs - epoch - 1)
-        say(
+        log(
             f"compact: stage {number + 1}/2, epoch {epoch + 1}/{epochs}, "
             f"loss {total / count:.4f}, {left:.0f} s left"
         )

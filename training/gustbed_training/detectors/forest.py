@@ -1,7 +1,7 @@
 """Isolation forest (Liu, Ting and Zhou 2008, doi:10.1109/ICDM.2008.17) on statistics of windows.
 
 Trees are grown by scikit-learn and evaluated by table look-ups, so that they export. A forest does
-not say which feature made a window strange: that is told by how far its statistics are off.
+not say which feature made a window strange: that follows from how far its statistics are off.
 """
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from gustbed_training.detectors.base import FitData, Plan, Say
+from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.forest_tables import Tables, tables_of, usual_length
-from gustbed_training.detectors.scaling import Normal, laid_on
+from gustbed_training.detectors.standardization import Standardize, attribute
+from gustbed_training.progress import Log
 
 TREES, SAMPLES = 100, 256
 _FEWEST = 32
@@ -29,7 +30,7 @@ class Forest:
 
     name = "forest"
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Grow trees. Equal seeds give equal trees. Raises ``GustbedError`` for few windows."""
         data.require(_FEWEST, "an isolation forest")
         statistics = _Statistics(data.windows).eval()
@@ -39,7 +40,7 @@ class Forest:
             n_estimators=TREES, max_samples=samples, random_state=plan.seed, n_jobs=1
         ).fit(table)
         tables = tables_of([each.tree_ for each in grown.estimators_])
-        say(f"{TREES} trees, {len(tables.split)} nodes")
+        log(f"{TREES} trees, {len(tables.split)} nodes")
         return _Scores(statistics, table, tables, samples).eval()
 
 
@@ -48,7 +49,7 @@ class _Statistics(nn.Module):
 
     def __init__(self, windows: NDArray[np.float32]) -> None:
         super().__init__()
-        self.normal = Normal(windows)
+        self.normal = Standardize(windows)
 
     def forward(self, window: Tensor) -> Tensor:
         normal: Tensor = self.normal(window)
@@ -100,7 +101,7 @@ class _Scores(nn.Module):
             node = self.below[2 * node + right]
         total = self.usual / self.length[node].mean(1)
         off = ((statistics - self.middle) / self.reach).square()
-        return laid_on(total, off.reshape(-1, 2, window.shape[1]).amax(1))
+        return attribute(total, off.reshape(-1, 2, window.shape[1]).amax(1))
 
 
 def _all(statistics: _Statistics, windows: NDArray[np.float32]) -> NDArray[np.float32]:

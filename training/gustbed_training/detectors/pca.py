@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gustbed_training.detectors.base import FitData, Plan, Say
-from gustbed_training.detectors.scaling import Normal, laid_on
+from gustbed_training.detectors.base import FitData, Plan
+from gustbed_training.detectors.standardization import Standardize, attribute
+from gustbed_training.progress import Log
 
 VARIANCE = 0.9
 """Share of the variance that the components kept explain."""
@@ -32,13 +33,13 @@ class Pca:
 
     name = "pca"
 
-    def fit(self, data: FitData, plan: Plan, say: Say) -> nn.Module:
+    def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Nothing is random. Raises ``GustbedError`` for less than a handful of windows."""
         data.require(_FEWEST, "principal components")
         flat = _Flat(data.windows).eval()
         mean, covariance = _covariance(flat, data.windows)
         kept = _components(covariance)
-        say(f"{kept.vectors.shape[1]} components of {len(mean)} numbers")
+        log(f"{kept.vectors.shape[1]} components of {len(mean)} numbers")
         return _Scores(flat, mean, kept, _limits(flat, mean, kept, data.windows)).eval()
 
 
@@ -57,7 +58,7 @@ class _Flat(nn.Module):
         super().__init__()
         _, features, time = windows.shape
         self.features = features
-        self.normal = Normal(windows)
+        self.normal = Standardize(windows)
         self.block = -(-time // max(1, min(time, MAX_NUMBERS // features)))
         self.blocks = time // self.block
         self.spare = time % self.block
@@ -94,7 +95,7 @@ class _Scores(nn.Module):
         total = (off * pull).sum(1).clamp(min=0).sqrt()
         by_feature = pull.reshape(-1, self.flat.features, self.flat.blocks).transpose(0, 1)
         taken_away = (by_feature @ self.blame).square().sum(-1)
-        return laid_on(total, taken_away.T)
+        return attribute(total, taken_away.T)
 
 
 def _blame(form: Array, features: int) -> Array:

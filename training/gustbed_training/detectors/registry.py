@@ -5,17 +5,17 @@ from collections.abc import Callable
 from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.base import Detector
 from gustbed_training.detectors.compact import Compact
-from gustbed_training.detectors.dynamic import Dynamic
 from gustbed_training.detectors.forest import Forest
 from gustbed_training.detectors.limits import ENOUGH
 from gustbed_training.detectors.pca import Pca
-from gustbed_training.detectors.reference import Reference
+from gustbed_training.detectors.prediction_intervals import PredictionIntervals
+from gustbed_training.detectors.reference_autoencoder import ReferenceAutoencoder
 
 SHIPPED, FOR_FEW = "compact", "dynamic"
 """What a package is made of unless another detector is asked for, by how much data there are."""
 
 DETECTORS: dict[str, Callable[[], Detector]] = {
-    each.name: each for each in (Compact, Dynamic, Pca, Forest, Reference)
+    each.name: each for each in (Compact, PredictionIntervals, Pca, Forest, ReferenceAutoencoder)
 }
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from gustbed_core.decisions import MeanHistory, moving_mean
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import INPUT, RATIO, SCORE, Package, read_package
+from gustbed_core.signals import Decision
 
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 Scorer = Callable[[NDArray[np.float32]], Scores]
@@ -17,19 +19,24 @@ _BATCH = 32
 """Windows at a time: larger batches of the largest windows leave the processor's cache."""
 
 
-def scorer(model: bytes) -> Scorer:
-    """Load a graph on one thread. Any number of windows is scored, in bounded batches."""
+def session(model: bytes) -> ort.InferenceSession:
+    """A graph on one thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def scorer(model: bytes) -> Scorer:
+    """Load a graph on one thread. Any number of windows is scored, in bounded batches."""
+    graph = session(model)
 
     def score(windows: NDArray[np.float32]) -> Scores:
         if not len(windows):
             nothing = np.empty(windows.shape[:2], dtype=np.float32)
             return nothing, nothing
         parts = [
-            session.run([SCORE, RATIO], {INPUT: windows[i : i + _BATCH]})
+            graph.run([SCORE, RATIO], {INPUT: windows[i : i + _BATCH]})
             for i in range(0, len(windows), _BATCH)
         ]
         scores = np.concatenate([part[0] for part in parts])
@@ -37,6 +44,13 @@ def scorer(model: bytes) -> Scorer:
         return scores, ratios
 
     return score
+
+
+def smoothed(ratios: NDArray[np.floating], decision: Decision) -> NDArray[np.float32]:
+    """One recording's scores or ratios (n, features) as they are decided on."""
+    history = MeanHistory.empty(1, decision.smooth, ratios.shape[1])
+    means: NDArray[np.float32] = moving_mean(ratios[None], history, decision.smooth)[0][0]
+    return means
 
 
 def load_package(path: Path) -> Package:

@@ -8,8 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.package import Decision
-from gustbed_training.detectors.smoothing import smooth
+from gustbed_core.signals import Decision
+from gustbed_training.detectors.scoring import smoothed
 
 USUAL = Decision()
 _BLOCK = 60
@@ -43,8 +43,8 @@ def threshold(
     An event needs ``open_after`` verdicts in a row, so the statistic is the smallest of that many
     smoothed neighbours. The peaks of its blocks are taken to have an exponential tail.
     """
-    smoothed = [smooth(each, decision.smooth) for each in scores]
-    peaks = _block_peaks(smoothed, decision.open_after)
+    means = [smoothed(each[:, None], decision)[:, 0] for each in scores]
+    peaks = _block_peaks(means, decision.open_after)
     if len(peaks) < 2 * _FEWEST_PEAKS:
         hours = 2 * _FEWEST_PEAKS * _BLOCK / verdicts_per_hour
         raise GustbedError(
@@ -57,15 +57,15 @@ def threshold(
     excess = float((peaks[peaks > start] - start).mean()) if (peaks > start).any() else 0.0
     blocks_per_hour = verdicts_per_hour / _BLOCK
     by_tail = start + excess * float(np.log(tail * blocks_per_hour / target.false_per_hour))
-    single = float(np.quantile(np.concatenate(smoothed), 1 - _SINGLE))
+    single = float(np.quantile(np.concatenate(means), 1 - _SINGLE))
     return max(by_tail, target.margin * float(peaks.max()), single)
 
 
 def sustained(scores: NDArray[np.floating], open_after: int) -> NDArray[np.floating]:
-    """The level that ``open_after`` neighbouring scores all reach."""
+    """The level that ``open_after`` neighbouring scores (verdicts, …) all reach."""
     if len(scores) < open_after:
         return scores[:0]
-    lowest: NDArray[np.floating] = sliding_window_view(scores, open_after).min(axis=1)
+    lowest: NDArray[np.floating] = sliding_window_view(scores, open_after, axis=0).min(axis=-1)
     return lowest
 
 

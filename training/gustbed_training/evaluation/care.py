@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_training.evaluation.events import runs
-from gustbed_training.evaluation.points import f_beta
+from gustbed_training.data.labels import runs
+from gustbed_training.evaluation.pointwise import f_beta
 from gustbed_training.evaluation.verdicts import Verdicts
 
 _BETA = 0.5
@@ -100,8 +100,8 @@ def criticality_of(violating: Flags) -> int:
 
 
 def _calm_before(calm: Flags, start: int, most: int) -> int:
-    disturbed = np.flatnonzero(~calm[max(start - most, 0) : start][::-1])
-    return int(disturbed[0]) if len(disturbed) else min(most, start)
+    not_calm = np.flatnonzero(~calm[max(start - most, 0) : start][::-1])
+    return int(not_calm[0]) if len(not_calm) else min(most, start)
 
 
 def _coverage(one: Dataset) -> float:

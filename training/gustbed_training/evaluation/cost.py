@@ -4,11 +4,11 @@ import time
 from statistics import median
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import INPUT, RATIO, SCORE
+from gustbed_training.detectors.scoring import session
 
 BATCH = 128
 """Windows at a time: a site's turbines."""
@@ -26,13 +26,10 @@ def microseconds_per_window(model: bytes, windows: NDArray[np.float32], repeats:
             "no window to time a model with", "give a recording of a window at least"
         )
     batch = np.ascontiguousarray(np.resize(windows, (BATCH, *windows.shape[1:])))
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    graph = session(model)
     times: list[float] = []
     for _ in range(_WARM_UP + repeats):
         begin = time.perf_counter()
-        session.run([SCORE, RATIO], {INPUT: batch})
+        graph.run([SCORE, RATIO], {INPUT: batch})
         times.append(time.perf_counter() - begin)
     return median(times[_WARM_UP:]) / BATCH * 1e6

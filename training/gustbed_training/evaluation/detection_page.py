@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.evaluation.compare import RULE, Row, Run, bounds, compare, rows_as_json
+from gustbed_training.evaluation.comparison import RULE, Row, Run, bounds, compare, rows_as_json
 from gustbed_training.evaluation.evaluate import FaultRow
 from gustbed_training.evaluation.report import median, number, percentile_90
 
@@ -53,7 +53,7 @@ class Results:
     """What was found, and what a reader needs to find it again.
 
     ``notes`` says by dataset what it holds and how it was made; ``command`` repeats everything;
-    ``limits`` are sentences on what the detector cannot do, beside those that the faults tell.
+    ``limits`` are sentences on what the detector cannot do, beside those that the faults show.
     """
 
     runs: Sequence[Run]
@@ -65,8 +65,8 @@ class Results:
 def write_detection(results: Results, docs: Path) -> tuple[Path, Path]:
     """Write both files, each whole; return their paths. Raises ``GustbedError``."""
     rows = compare(results.runs)
-    told = json.dumps(rows_as_json(rows), indent=2, allow_nan=False) + "\n"
-    texts = {docs / PAGE: detection_page(results, rows), docs / ROWS: told}
+    text = json.dumps(rows_as_json(rows), indent=2, allow_nan=False) + "\n"
+    texts = {docs / PAGE: detection_page(results, rows), docs / ROWS: text}
     drafts = {path: path.with_name(f".{path.name}.part") for path in texts}
     try:
         docs.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def fault_lines(rows: Sequence[FaultRow]) -> list[str]:
     for row in rows:
         right = "-" if row.right_kind is None else str(row.right_kind)
         lines.append(
-            f"| {row.fault} | {row.severity:g} | {number(median(row.moved), 1)} "
+            f"| {row.fault} | {row.severity:g} | {number(median(row.effect_size), 1)} "
             f"| {row.injected} | {row.detected} | {right} | {row.exactly_one} "
             f"| {number(median(row.delays), 1)} "
             f"| {number(percentile_90(row.delays), 1)} |"
@@ -167,9 +167,9 @@ def _limits(rows: Sequence[Row], limits: Sequence[str]) -> list[str]:
         if not row.shipped:
             continue
         missed = [f for f in row.by_fault if f.detected < f.injected]
-        told = [f"{f.fault} at {f.severity:g} ({f.detected} of {f.injected})" for f in missed]
-        if told:
-            lines.append(f"- {row.dataset}: {row.detector} does not find every {_listed(told)}.")
+        text = [f"{f.fault} at {f.severity:g} ({f.detected} of {f.injected})" for f in missed]
+        if text:
+            lines.append(f"- {row.dataset}: {row.detector} does not find every {_listed(text)}.")
         elif row.by_fault:
             lines.append(f"- {row.dataset}: {row.detector} missed no fault of this test.")
     lines += [f"- {limit}" for limit in limits]
@@ -182,11 +182,11 @@ def _cell(row: Row, figure: str, digits: int) -> str:
     if found is None:
         return "-"
     interval = bounds(row, figure)
-    told = number(found.mean, digits)
+    text = number(found.mean, digits)
     if interval is None or figure == "microseconds_per_window":
-        return told
+        return text
     low, high = (number(bound, digits) for bound in interval)
-    return told if low == told == high else f"{told} ({low} to {high})"
+    return text if low == text == high else f"{text} ({low} to {high})"
 
 
 def _listed(names: Sequence[str]) -> str:

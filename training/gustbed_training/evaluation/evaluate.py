@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part
+from gustbed_core.event_kinds import EventKind
+from gustbed_core.signals import Schema
+from gustbed_training.data.partition import Part
 from gustbed_training.detectors.scoring import Scorer
 from gustbed_training.evaluation.care import Care, care
 from gustbed_training.evaluation.eventwise import Eventwise, Outcome, match
-from gustbed_training.evaluation.points import Points, count, count_kinds, share
+from gustbed_training.evaluation.pointwise import ConfusionCounts, count, count_kinds, ratio
 from gustbed_training.evaluation.verdicts import Verdicts, judge
 from gustbed_training.evaluation.vus import Track, vus_pr
 
@@ -26,7 +26,7 @@ class Options:
     ``aimed_false_per_day`` is what the thresholds were set for, per turbine-day, all features
     together. ``criticality`` (verdicts) is CARE's, by default ``open_after``; ``buffer``
     (verdicts) is VUS's longest, by default a window's length. Without ``labels_required``,
-    unlabelled recordings are taken as normal, and only false alarms are told.
+    unlabelled recordings are taken as normal, and only false alarms are counted.
     """
 
     aimed_false_per_day: float | None = None
@@ -62,7 +62,7 @@ class FaultRow:
 
     fault: str
     severity: float
-    violation: Violation | None
+    violation: EventKind | None
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -93,9 +93,9 @@ class FaultRow:
         return [outcome.delay_s for outcome in self.outcomes if outcome.delay_s is not None]
 
     @property
-    def moved(self) -> list[float]:
+    def effect_size(self) -> list[float]:
         """How far each moves a feature, in standard deviations, where that can be said."""
-        return [outcome.moved for outcome in self.outcomes if outcome.moved is not None]
+        return [outcome.effect_size for outcome in self.outcomes if outcome.effect_size is not None]
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class Evaluation:
     labelled: bool
     recordings: int
     verdicts: int
-    points: Points
-    kinds: dict[Violation, Points]
+    pointwise: ConfusionCounts
+    kinds: dict[EventKind, ConfusionCounts]
     eventwise: Eventwise
     vus_pr: float | None
     vus_buffer: int
@@ -163,7 +163,7 @@ def evaluate(
         labelled=labelled,
         recordings=len(found),
         verdicts=sum(len(one.ends) for one in found),
-        points=count(found),
+        pointwise=count(found),
         kinds=count_kinds(found) if labelled else {},
         eventwise=eventwise,
         vus_pr=vus_pr([_track(one) for one in found], buffer) if labelled else None,
@@ -191,5 +191,5 @@ def _calibration(
         found_per_day=eventwise.false_per_day,
         interval=eventwise.false_per_day_interval,
         turbine_hours=eventwise.calm_hours,
-        by_feature={name: share(n, calm) or 0.0 for name, n in over.items()},
+        by_feature={name: ratio(n, calm) or 0.0 for name, n in over.items()},
     )

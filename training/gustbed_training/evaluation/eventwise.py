@@ -1,4 +1,4 @@
-"""Event by event, as the edge would tell them, against the labelled faults.
+"""Event by event, as the edge would open them, against the labelled faults.
 
 An event is true if it opens while a fault of its turbine is on, false if it opens while none is on
 or settling, and else counts neither way. Events of several kinds that overlap are one to whoever
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gustbed_core.package import Decision
-from gustbed_core.violations import Violation
-from gustbed_training.data.shares import Label
-from gustbed_training.evaluation.events import events, merged
+from gustbed_core.decisions import RunCounts, hysteresis, spans
+from gustbed_core.event_kinds import EventKind
+from gustbed_core.signals import Decision
+from gustbed_training.data.partition import Label
+from gustbed_training.evaluation.effect_size import STRONG, effect_size, total
 from gustbed_training.evaluation.intervals import poisson_interval
-from gustbed_training.evaluation.points import share
-from gustbed_training.evaluation.strength import STRONG, moved, total
+from gustbed_training.evaluation.pointwise import ratio
 from gustbed_training.evaluation.verdicts import Verdicts
 
 
@@ -26,7 +26,7 @@ from gustbed_training.evaluation.verdicts import Verdicts
 class Event:
     """``opened`` and ``closed`` are samples; one that outlasts the recording never closes."""
 
-    kind: Violation
+    kind: EventKind
     opened: int
     closed: float
 
@@ -37,7 +37,7 @@ class Outcome:
 
     ``right_kind`` is None where its violation is not known. ``cross_talk`` counts the events of
     another kind that no other fault explains. ``delay_s`` is from its start to its first event.
-    ``moved`` is how far it moves a feature, in standard deviations of normal operation.
+    ``effect_size`` is how far it moves a feature, in standard deviations of normal operation.
     """
 
     fault: Label
@@ -46,11 +46,11 @@ class Outcome:
     exactly_one: bool
     cross_talk: int
     delay_s: float | None
-    moved: float | None
+    effect_size: float | None
 
 
 @dataclass(frozen=True)
-class Kind:
+class KindCounts:
     """One kind of violation: its own events against its own faults."""
 
     faults: int = 0
@@ -61,12 +61,12 @@ class Kind:
     @property
     def precision(self) -> float | None:
         """Share of the kind's events that open in a fault of that kind."""
-        return share(self.true_events, self.true_events + self.false_events)
+        return ratio(self.true_events, self.true_events + self.false_events)
 
     @property
     def recall(self) -> float | None:
         """Share of the kind's faults that an event of that kind finds."""
-        return share(self.detected, self.faults)
+        return ratio(self.detected, self.faults)
 
     @property
     def f1(self) -> float | None:
@@ -82,27 +82,27 @@ class Eventwise:
     true_events: int
     false_events: int
     calm_hours: float
-    kinds: dict[Violation, Kind]
+    kinds: dict[EventKind, KindCounts]
 
     @property
     def precision(self) -> float | None:
         """Share of the merged events that are true."""
-        return share(self.true_events, self.true_events + self.false_events)
+        return ratio(self.true_events, self.true_events + self.false_events)
 
     @property
     def recall(self) -> float | None:
         """Share of the faults that are detected."""
-        return share(sum(o.detected for o in self.outcomes), len(self.outcomes))
+        return ratio(sum(o.detected for o in self.outcomes), len(self.outcomes))
 
     @property
     def strong(self) -> list[Outcome]:
         """The faults that move a feature by ``STRONG`` standard deviations at least."""
-        return [o for o in self.outcomes if o.moved is not None and o.moved >= STRONG]
+        return [o for o in self.outcomes if o.effect_size is not None and o.effect_size >= STRONG]
 
     @property
     def recall_of_strong(self) -> float | None:
         """Share of those that are detected."""
-        return share(sum(o.detected for o in self.strong), len(self.strong))
+        return ratio(sum(o.detected for o in self.strong), len(self.strong))
 
     @property
     def f1(self) -> float | None:
@@ -113,12 +113,12 @@ class Eventwise:
     def right_kind(self) -> float | None:
         """Of the detected faults whose kind is known, the share with an event of that kind."""
         known = [o for o in self.outcomes if o.detected and o.right_kind is not None]
-        return share(sum(bool(o.right_kind) for o in known), len(known))
+        return ratio(sum(bool(o.right_kind) for o in known), len(known))
 
     @property
     def false_per_day(self) -> float | None:
         """Merged false events per turbine-day without faults."""
-        return share(24 * self.false_events, self.calm_hours)
+        return ratio(24 * self.false_events, self.calm_hours)
 
     @property
     def false_per_day_interval(self) -> tuple[float, float] | None:
@@ -139,7 +139,7 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
     outcomes: list[Outcome] = []
     true_events = false_events = 0
     calm_hours = 0.0
-    kinds: dict[Violation, Kind] = {}
+    kinds: dict[EventKind, KindCounts] = {}
     verdicts = list(verdicts)
     normal = total(one.normal for one in verdicts)
     for one in verdicts:
@@ -150,7 +150,7 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
         false_events += merged((event.opened, event.closed) for event in false)
         calm_hours += one.calm_hours
         mine = [
-            _outcome(one, fault, found, true, moved(distance, normal))
+            _outcome(one, fault, found, true, effect_size(distance, normal))
             for fault, distance in zip(one.faults, one.excursions, strict=True)
         ]
         outcomes += mine
@@ -158,6 +158,16 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
     labelled = {outcome.fault.violation for outcome in outcomes}
     kept = {kind: counts for kind, counts in kinds.items() if kind in labelled}
     return Eventwise(tuple(outcomes), true_events, false_events, calm_hours, kept)
+
+
+def merged(spans: Iterable[tuple[float, float]]) -> int:
+    """How many separate intervals remain when those that touch are taken as one."""
+    count, until = 0, -np.inf
+    for start, stop in sorted(spans):
+        if start > until:
+            count += 1
+        until = max(until, stop)
+    return count
 
 
 def _opened(one: Verdicts, decision: Decision) -> list[Event]:
@@ -168,7 +178,7 @@ def _opened(one: Verdicts, decision: Decision) -> list[Event]:
             np.inf if span.closed is None else int(one.ends[span.closed]),
         )
         for kind, accused in one.accused.items()
-        for span in events(accused, decision)
+        for span in spans(hysteresis(accused, RunCounts.zero(()), decision)[0])
     ]
 
 
@@ -182,8 +192,8 @@ def _outcome(
     inside = [event for event in found if fault.start <= event.opened < fault.stop]
     carried = [event for event in true if event.opened < fault.start < event.closed]
     traces = [e for e in found if fault.start <= e.opened < fault.stop + one.settle]
-    own = [e for e in traces if e.kind is fault.violation or not _explained(one, fault, e)]
-    strange = [e for e in own if e.kind is not fault.violation] if fault.violation else []
+    own = [e for e in traces if e.kind == fault.violation or not _explained(one, fault, e)]
+    strange = [e for e in own if e.kind != fault.violation] if fault.violation else []
     delay: float | None = None
     if inside:
         # The window's last sample is the newest that the edge has seen.
@@ -191,13 +201,13 @@ def _outcome(
     return Outcome(
         fault=fault,
         detected=bool(inside or carried),
-        right_kind=any(e.kind is fault.violation for e in (*inside, *carried))
+        right_kind=any(e.kind == fault.violation for e in (*inside, *carried))
         if fault.violation
         else None,
         exactly_one=len(own) == 1 and bool(inside) and not strange,
         cross_talk=len(strange),
         delay_s=delay,
-        moved=distance,
+        effect_size=distance,
     )
 
 
@@ -205,31 +215,31 @@ def _explained(one: Verdicts, fault: Label, event: Event) -> bool:
     """Whether another fault that is on or settling is of the event's kind."""
     return any(
         other is not fault
-        and other.violation is event.kind
+        and other.violation == event.kind
         and other.start <= event.opened < other.stop + one.settle
         for other in one.faults
     )
 
 
 def _count_kinds(
-    kinds: dict[Violation, Kind],
+    kinds: dict[EventKind, KindCounts],
     one: Verdicts,
     found: Sequence[Event],
     outcomes: Sequence[Outcome],
 ) -> None:
     for kind in one.accused:
-        faults = [o for o in outcomes if o.fault.violation is kind]
+        faults = [o for o in outcomes if o.fault.violation == kind]
         true = false = 0
         for event in found:
-            if event.kind is not kind:
+            if event.kind != kind:
                 continue
             on = [f for f in one.faults if f.start <= event.opened < f.stop]
-            true += any(f.violation is kind for f in on)
+            true += any(f.violation == kind for f in on)
             # What opens in a fault of unknown kind, or settles, is nobody's error.
             wrong = any(f.violation for f in on) if on else _calm(one, event.opened)
             false += wrong and not any(f.violation in (kind, None) for f in on)
-        before = kinds.get(kind, Kind())
-        kinds[kind] = Kind(
+        before = kinds.get(kind, KindCounts())
+        kinds[kind] = KindCounts(
             before.faults + len(faults),
             before.detected + sum(bool(o.right_kind) for o in faults),
             before.true_events + true,

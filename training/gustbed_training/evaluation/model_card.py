@@ -79,17 +79,17 @@ def _results(result: Evaluation | None) -> list[str]:
     lines = ["## Test results", ""]
     if result is None:
         return [*lines, "Not tested.", ""]
-    points, events = result.points, result.eventwise
+    pointwise, events = result.pointwise, result.eventwise
     lines += [
         f"{result.verdicts} verdicts on {result.recordings} recordings that it did not learn from.",
         "",
         f"- False events: {false_events_line(events)}.",
-        f"- False alarm rate by verdict: {percent(points.false_alarm_rate)}.",
+        f"- False alarm rate by verdict: {percent(pointwise.false_alarm_rate)}.",
     ]
     if result.labelled:
         lines += [
-            f"- By verdict: precision {number(points.precision)}, recall {number(points.recall)}, "
-            f"F1 {number(points.f1)}.",
+            f"- By verdict: precision {number(pointwise.precision)}, recall "
+            f"{number(pointwise.recall)}, F1 {number(pointwise.f1)}.",
             f"- By event: precision {number(events.precision)}, recall {number(events.recall)}, "
             f"F1 {number(events.f1)}; right kind {percent(events.right_kind)}.",
             f"- Strong faults: {strong_line(events)}.",

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from gustbed_training.evaluation.effect_size import STRONG
 from gustbed_training.evaluation.evaluate import Calibration, Evaluation, FaultRow
 from gustbed_training.evaluation.eventwise import Eventwise
-from gustbed_training.evaluation.points import Points
-from gustbed_training.evaluation.strength import STRONG
+from gustbed_training.evaluation.pointwise import ConfusionCounts
 
 
 def as_json(result: Evaluation, seeds: Sequence[int] = ()) -> dict[str, Any]:
-    """Plain values, None where there is nothing to tell.
+    """Plain values, None where there is nothing to report.
 
     Shares from 0 to 1; delays in seconds from a fault's start to its first event; false events
     per turbine-day without faults, with exact Poisson bounds.
@@ -24,7 +24,7 @@ def as_json(result: Evaluation, seeds: Sequence[int] = ()) -> dict[str, Any]:
         "recordings": result.recordings,
         "verdicts": result.verdicts,
         "turbine_hours_without_faults": _rounded(result.eventwise.calm_hours),
-        "pointwise": _pointwise(result.points, result.labelled)
+        "pointwise": _pointwise(result.pointwise, result.labelled)
         | {"by_kind": {str(kind): _pointwise(p, True) for kind, p in sorted(result.kinds.items())}},
         "eventwise": _eventwise(result.eventwise, result.labelled),
         "vus_pr": _rounded(result.vus_pr),
@@ -53,10 +53,10 @@ def as_metrics(result: Evaluation) -> dict[str, float]:
     events = result.eventwise
     found = {
         "test_turbine_hours": events.calm_hours,
-        "precision": result.points.precision if result.labelled else None,
-        "recall": result.points.recall,
-        "f1": result.points.f1,
-        "false_alarm_rate": result.points.false_alarm_rate,
+        "precision": result.pointwise.precision if result.labelled else None,
+        "recall": result.pointwise.recall,
+        "f1": result.pointwise.f1,
+        "false_alarm_rate": result.pointwise.false_alarm_rate,
         "event_precision": events.precision if result.labelled else None,
         "event_recall": events.recall,
         "event_f1": events.f1,
@@ -91,7 +91,7 @@ def by_fault_table(rows: Sequence[FaultRow]) -> list[str]:
         delays = (median(row.delays), percentile_90(row.delays), max(row.delays, default=None))
         middle, most, largest = (number(delay, 1) for delay in delays)
         lines.append(
-            f"{row.fault:<{widest}}  {row.severity:>8.2f}  {number(median(row.moved), 1):>10}"
+            f"{row.fault:<{widest}}  {row.severity:>8.2f}  {number(median(row.effect_size), 1):>10}"
             f"  {row.injected:>8}  {row.detected:>8}  {right:>10}"
             f"  {row.exactly_one:>11}  {middle:>8}  {most:>6}  {largest:>9}"
         )
@@ -120,12 +120,12 @@ def percent(share: float | None) -> str:
 
 def false_events_line(events: Eventwise) -> str:
     """How many false events in how many hours, and what that means by the day."""
-    told = f"{events.false_events} in {events.calm_hours:.1f} turbine-hours without faults"
+    text = f"{events.false_events} in {events.calm_hours:.1f} turbine-hours without faults"
     interval = events.false_per_day_interval
     if interval is None:
-        return told
+        return text
     return (
-        f"{told}: {number(events.false_per_day, 2)} per turbine-day "
+        f"{text}: {number(events.false_per_day, 2)} per turbine-day "
         f"(95 %: {interval[0]:.2f} to {interval[1]:.2f})"
     )
 
@@ -140,17 +140,17 @@ def strong_line(events: Eventwise) -> str:
 
 
 def _summary(result: Evaluation) -> list[str]:
-    points, events, care = result.points, result.eventwise, result.care
+    pointwise, events, care = result.pointwise, result.eventwise, result.care
     lines = [
         f"verdicts   {result.verdicts} of {result.recordings} recordings"
         f"{'' if result.labelled else ', unlabelled: taken as normal'}",
         f"false      events {false_events_line(events)};"
-        f" verdicts {percent(points.false_alarm_rate)}",
+        f" verdicts {percent(pointwise.false_alarm_rate)}",
     ]
     if result.labelled:
         lines += [
-            f"pointwise  precision {number(points.precision)}  recall {number(points.recall)}"
-            f"  F1 {number(points.f1)}  missed {percent(points.missed_alarm_rate)}",
+            f"pointwise  precision {number(pointwise.precision)}  recall {number(pointwise.recall)}"
+            f"  F1 {number(pointwise.f1)}  missed {percent(pointwise.missed_alarm_rate)}",
             f"eventwise  precision {number(events.precision)}  recall {number(events.recall)}"
             f"  F1 {number(events.f1)}  right kind {percent(events.right_kind)}",
             f"strong     {strong_line(events)}",
@@ -175,14 +175,14 @@ def _summary(result: Evaluation) -> list[str]:
     return lines
 
 
-def _pointwise(points: Points, labelled: bool) -> dict[str, Any]:
+def _pointwise(pointwise: ConfusionCounts, labelled: bool) -> dict[str, Any]:
     return {
-        "precision": _rounded(points.precision) if labelled else None,
-        "recall": _rounded(points.recall),
-        "f1": _rounded(points.f1),
-        "false_alarm_rate": _rounded(points.false_alarm_rate, 6),
-        "missed_alarm_rate": _rounded(points.missed_alarm_rate),
-        "counts": asdict(points),
+        "precision": _rounded(pointwise.precision) if labelled else None,
+        "recall": _rounded(pointwise.recall),
+        "f1": _rounded(pointwise.f1),
+        "false_alarm_rate": _rounded(pointwise.false_alarm_rate, 6),
+        "missed_alarm_rate": _rounded(pointwise.missed_alarm_rate),
+        "counts": asdict(pointwise),
     }
 
 
@@ -230,7 +230,7 @@ def _fault(row: FaultRow) -> dict[str, Any]:
         "fault": row.fault,
         "severity": row.severity,
         "kind": str(row.violation) if row.violation else None,
-        "moved_std": _rounded(median(row.moved), 2),
+        "moved_std": _rounded(median(row.effect_size), 2),
         "injected": row.injected,
         "detected": row.detected,
         "right_kind": row.right_kind,

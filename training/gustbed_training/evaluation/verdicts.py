@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.decisions import kind_masks, strongest_by_kind, violating
 from gustbed_core.errors import GustbedError
-from gustbed_core.violations import Violation
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Label, Part
-from gustbed_training.data.windows import window_ends, windows_of
-from gustbed_training.detectors.scoring import Scorer
-from gustbed_training.detectors.smoothing import smooth
-from gustbed_training.evaluation.strength import Moments, Vector, excursions, moments
+from gustbed_core.event_kinds import EventKind
+from gustbed_core.signals import Schema
+from gustbed_training.data.partition import Label, Part
+from gustbed_training.data.windows import window_ends_of, windows_of
+from gustbed_training.detectors.scoring import Scorer, smoothed
+from gustbed_training.evaluation.effect_size import Moments, Vector, excursions, moments
 
 _CHUNK = 4096
 """Windows in memory at a time: overlapping windows are many times their recording."""
@@ -37,7 +37,7 @@ class Verdicts:
     settle: int
     ends: NDArray[np.int64]
     worst: NDArray[np.float32]
-    accused: dict[Violation, NDArray[np.bool_]]
+    accused: dict[EventKind, NDArray[np.bool_]]
     over: dict[str, int]
     faults: tuple[Label, ...]
     on: NDArray[np.bool_]
@@ -53,7 +53,7 @@ class Verdicts:
     @property
     def violating(self) -> NDArray[np.bool_]:
         """Verdicts that accuse the turbine of anything."""
-        return self.worst > 1
+        return violating(self.worst)
 
     @property
     def calm_hours(self) -> float:
@@ -68,9 +68,9 @@ class Verdicts:
 def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
     """Score a part from end to end. Raises ``GustbedError`` for scores that are no numbers."""
     recording = part.recording
-    ends = window_ends(part, schema)
+    ends = window_ends_of(part, schema)
     raw, newest = _scored(schema, part, score, len(ends))
-    ratios = smooth(raw, schema.decision.smooth)
+    ratios = smoothed(raw, schema.decision)
     settle = round(schema.settle_s * schema.sample_rate_hz)
     on = np.zeros(len(ends), dtype=np.bool_)
     after = np.zeros(len(ends), dtype=np.bool_)
@@ -87,8 +87,8 @@ def judge(schema: Schema, part: Part, score: Scorer) -> Verdicts:
         settle=settle,
         ends=ends,
         worst=ratios.max(axis=1, initial=0.0),
-        accused=violating(schema, ratios),
-        over=dict(zip(names, (ratios[calm] > 1).sum(axis=0).tolist(), strict=True)),
+        accused=_accused(schema, ratios),
+        over=dict(zip(names, violating(ratios[calm]).sum(axis=0).tolist(), strict=True)),
         faults=faults,
         on=on,
         settling=after & ~on,
@@ -108,14 +108,10 @@ def _left(schema: Schema, part: Part, label: Label) -> int:
     return left
 
 
-def violating(schema: Schema, ratios: NDArray[np.float32]) -> dict[Violation, NDArray[np.bool_]]:
-    """Which verdicts (n, features) accuse the turbine of which kind, as the edge decides."""
-    over = ratios > 1
-    names = schema.feature_names
-    return {
-        kind: np.any(over[:, [names.index(name) for name in chosen]], axis=1)
-        for kind, chosen in schema.violations.items()
-    }
+def _accused(schema: Schema, ratios: NDArray[np.float32]) -> dict[EventKind, NDArray[np.bool_]]:
+    """Which verdicts (n, features) accuse the turbine of which kind."""
+    kinds, masks = kind_masks(schema.violations, schema.feature_names)
+    return dict(zip(kinds, violating(strongest_by_kind(ratios, masks)).T, strict=True))
 
 
 def _scored(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_training.evaluation.events import runs
+from gustbed_training.data.labels import runs
 
 _ALL = 1000
 """So many scores are all used as thresholds."""
@@ -115,7 +115,7 @@ class _Beside:
     """Points beside labelled ranges, by their distance to the nearest and second nearest range."""
 
     def __init__(self, line: _Line, reach: int) -> None:
-        self._line, self._reach = line, reach
+        self._line = line
         point = np.flatnonzero(~line.label & (line.rank < line.levels))
         nearest, second = _distances(line, point)
         near = nearest <= reach

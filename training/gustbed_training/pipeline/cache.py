@@ -18,10 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from gustbed_core import features
+from gustbed_core import decisions, features, type_file
 from gustbed_core.errors import GustbedError
+from gustbed_training.progress import Log
 
-Say = Callable[[str], None]
 DONE = "step.json"
 """In every finished step's folder: what it was made from, and how long that took."""
 _ROOT = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ class Store:
     force: bool = False
 
     def step(
-        self, name: str, inputs: Mapping[str, Any], make: Callable[[Path], None], say: Say
+        self, name: str, inputs: Mapping[str, Any], make: Callable[[Path], None], log: Log
     ) -> Path:
         """The folder of a step's output, made by ``make`` unless it is there.
 
@@ -47,17 +47,17 @@ class Store:
         key = key_of(inputs)
         final = self.folder / f"{name}-{key}"
         if (final / DONE).is_file() and not self.force:
-            say(f"cached ({final.name})")
+            log(f"cached ({final.name})")
             _touch(final)
             return final
         begun = time.monotonic()
         with self._unfinished(final) as part:
             make(part)
             seconds = round(time.monotonic() - begun, 2)
-            told = {"step": name, "key": key, "inputs": inputs, "seconds": seconds}
-            (part / DONE).write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+            record = {"step": name, "key": key, "inputs": inputs, "seconds": seconds}
+            (part / DONE).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
             _publish(part, final, replace=self.force)
-        say(f"done in {seconds:.1f} s ({final.name})")
+        log(f"done in {seconds:.1f} s ({final.name})")
         return final
 
     @contextmanager
@@ -108,7 +108,8 @@ def code_digest(*places: str) -> str:
             if path.suffix in (".py", ".yaml"):
                 seen.update(str(path.relative_to(_ROOT)).encode())
                 seen.update(path.read_bytes())
-    seen.update(inspect.getsource(features).encode())
+    for module in (decisions, features, type_file):
+        seen.update(inspect.getsource(module).encode())
     return seen.hexdigest()[:16]
 
 

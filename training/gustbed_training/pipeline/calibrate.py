@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from gustbed_training.data.schema import Schema
+from gustbed_core.signals import Schema
 from gustbed_training.detectors.base import Thresholded
 from gustbed_training.detectors.export import to_onnx
 from gustbed_training.detectors.limits import limits_from_few, too_few

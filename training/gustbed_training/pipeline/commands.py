@@ -7,48 +7,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.pipeline.cache import Say
+from gustbed_training.progress import Log
 
 if TYPE_CHECKING:
-    from gustbed_training.data.schema import Schema
+    from gustbed_core.signals import Schema
 
-Command = Callable[[argparse.Namespace, Say], None]
+Command = Callable[[argparse.Namespace, Log], None]
 
 
-def make_dataset(options: argparse.Namespace, say: Say) -> None:
+def make_dataset(options: argparse.Namespace, log: Log) -> None:
     """Simulate a profile."""
     from gustbed_training.data.profiles import profile
     from gustbed_training.data.twin import make
 
     wanted = profile(options.profile)
-    make(wanted, options.out, say)
+    make(wanted, options.out, log)
     print(f"{options.out}: {wanted.turbine_hours:.1f} turbine-hours")
 
 
-def import_(options: argparse.Namespace, say: Say) -> None:
+def import_(options: argparse.Namespace, log: Log) -> None:
     """Recordings of one's own to a dataset folder."""
     from gustbed_training.data.importing import import_files
 
-    print(import_files(options.map, options.files, options.out, say))
+    print(import_files(options.map, options.files, options.out, log))
 
 
-def report(options: argparse.Namespace, _say: Say) -> None:
+def report(options: argparse.Namespace, _log: Log) -> None:
     """A dataset's report."""
     from gustbed_training.data.report import write_report
 
     print(write_report(options.data, options.out or options.data))
 
 
-def describe(options: argparse.Namespace, _say: Say) -> None:
+def describe(options: argparse.Namespace, _log: Log) -> None:
     """What a dataset is of, and what its model is called."""
     from gustbed_training.data.dataset import open_dataset
     from gustbed_training.pipeline.identity import model_name
 
-    kind = options.type or open_dataset(options.data).schema.turbine_type
-    _print_json({"turbine_type": kind, "name": model_name(kind)})
+    turbine_type = options.type or open_dataset(options.data).schema.turbine_type
+    _print_json({"turbine_type": turbine_type, "name": model_name(turbine_type)})
 
 
-def train(options: argparse.Namespace, say: Say) -> None:
+def train(options: argparse.Namespace, log: Log) -> None:
     """The whole pipeline."""
     from gustbed_core.package import check_name, version_key
     from gustbed_training.detectors.base import Plan
@@ -61,7 +61,7 @@ def train(options: argparse.Namespace, say: Say) -> None:
         detector(options.detector)
     if options.name is not None:
         check_name(options.name)
-    data = _data(options, say)
+    data = _data(options, log)
     identity, target = _identity(options, data)
     job = Job(
         data,
@@ -76,14 +76,15 @@ def train(options: argparse.Namespace, say: Say) -> None:
         options.force,
         not options.no_record,
     )
-    result = run(job, say)
+    result = run(job, log)
     manifest = result.manifest
     if options.json:
-        told = {"package": str(result.package), "name": manifest.name, "version": manifest.version,
-                "turbine_type": manifest.turbine_type, "detector": manifest.detector,
-                "gate": result.gate.words, "metrics": manifest.metrics,
-                "seconds": round(result.seconds, 2)}  # fmt: skip
-        _print_json(told)
+        _print_json({
+            "package": str(result.package), "name": manifest.name, "version": manifest.version,
+            "turbine_type": manifest.turbine_type, "detector": manifest.detector,
+            "gate": result.gate.words, "metrics": manifest.metrics,
+            "seconds": round(result.seconds, 2),
+        })  # fmt: skip
     else:
         print(f"{result.package}: {manifest.name} {manifest.version}, {manifest.detector}")
         for name, value in manifest.metrics.items():
@@ -95,7 +96,7 @@ def train(options: argparse.Namespace, say: Say) -> None:
         )
 
 
-def evaluate(options: argparse.Namespace, say: Say) -> None:
+def evaluate(options: argparse.Namespace, log: Log) -> None:
     """A package on recordings."""
     from dataclasses import replace
 
@@ -106,16 +107,16 @@ def evaluate(options: argparse.Namespace, say: Say) -> None:
     from gustbed_training.evaluation.evaluate import evaluate as judge
     from gustbed_training.evaluation.report import as_json, as_table
     from gustbed_training.pipeline.defaults import evaluation_profile, made
-    from gustbed_training.pipeline.measure import as_seen, cost, schema_of
+    from gustbed_training.pipeline.measure import cost, schema_of, select_channels
 
     package = load_package(options.model)
     title = f"{package.manifest.name} {package.manifest.version}"
     data = options.data or made(
-        evaluation_profile(package.manifest.turbine_type), options.home, say
+        evaluation_profile(package.manifest.turbine_type), options.home, log
     )
     dataset = open_dataset(data)
     schema = schema_of(package.manifest, dataset.schema)
-    parts = (as_seen(part, dataset.schema, schema) for part in evaluation_parts(dataset))
+    parts = (select_channels(part, dataset.schema, schema) for part in evaluation_parts(dataset))
     asked = Options(labels_required=not options.unlabelled)
     found = judge(schema, parts, scorer(package.model), asked)
     found = replace(found, microseconds_per_window=cost(package.model, package.golden_windows))
@@ -125,17 +126,21 @@ def evaluate(options: argparse.Namespace, say: Say) -> None:
         print(f"{title} ({package.manifest.detector})\n{as_table(found)}")
 
 
-def compare(options: argparse.Namespace, say: Say) -> None:
+def compare(options: argparse.Namespace, log: Log) -> None:
     """Every detector, several times."""
     from gustbed_training.detectors.registry import DETECTORS, detector
-    from gustbed_training.evaluation.agreement import agreements, agreements_as_table, read_rows
-    from gustbed_training.evaluation.compare import compare as rows_of
-    from gustbed_training.evaluation.compare import rows_as_json, rows_as_table
+    from gustbed_training.evaluation.comparison import compare as rows_of
+    from gustbed_training.evaluation.comparison import rows_as_json, rows_as_table
     from gustbed_training.evaluation.detection_page import Results, write_detection
-    from gustbed_training.pipeline.comparing import (
+    from gustbed_training.evaluation.reproducibility import (
+        check_figures,
+        checks_as_table,
+        read_rows,
+    )
+    from gustbed_training.pipeline.comparison import (
         LIMITS,
-        Field,
-        default_fields,
+        ComparisonData,
+        default_comparisons,
         describe,
         run_all,
     )
@@ -145,42 +150,42 @@ def compare(options: argparse.Namespace, say: Say) -> None:
         detector(name)
     stated = None if options.against is None else read_rows(options.against)
     fields = (
-        default_fields(options.home, say)
+        default_comparisons(options.home, log)
         if options.data is None
-        else [Field(options.data.name, options.data)]
+        else [ComparisonData(options.data.name, options.data)]
     )
-    runs = run_all(fields, chosen, options.seeds, options.home, say)
+    runs = run_all(fields, chosen, options.seeds, options.home, log)
     if options.docs is not None:
         notes = {field.name: describe(field) for field in fields}
         # What is known beside the figures is known of our own detectors on the twin's turbines.
         limits = LIMITS if options.data is None else ()
-        for path in write_detection(Results(runs, options.told_as, notes, limits), options.docs):
-            say(f"compare: wrote {path}")
+        for path in write_detection(Results(runs, options.as_command, notes, limits), options.docs):
+            log(f"compare: wrote {path}")
     rows = rows_of(runs)
     if options.json:
         print(json.dumps(rows_as_json(rows), indent=2, allow_nan=False))
     else:
         print(rows_as_table(rows))
     if stated is not None:
-        table = agreements_as_table(agreements(rows_as_json(rows), stated))
+        table = checks_as_table(check_figures(rows_as_json(rows), stated))
         # With --json, the rows stay all that a program reads.
-        (say if options.json else print)(f"\nBeside {options.against}:\n{table}")
+        (log if options.json else print)(f"\nBeside {options.against}:\n{table}")
 
 
-def drift(options: argparse.Namespace, say: Say) -> None:
+def drift(options: argparse.Namespace, log: Log) -> None:
     """A site's recordings against a package's training data."""
     from gustbed_core.drift import FOLDER
     from gustbed_training.detectors.scoring import load_package
     from gustbed_training.drift import as_json, as_table
-    from gustbed_training.pipeline.drifting import drift_of, keep
+    from gustbed_training.pipeline.drift_report import drift_of, write_report
     from gustbed_training.pipeline.measure import schema_in
 
     package = load_package(options.model)
     schema = schema_in(package.manifest)
-    data = options.data or captured(options.captures, schema, options.home, say)
+    data = options.data or captured(options.captures, schema, options.home, log)
     found = drift_of(package, data)
     source = "the lake" if options.data is None else str(options.data)
-    say(f"report: {keep(found, package.manifest, source, options.home / FOLDER)}")
+    log(f"report: {write_report(found, package.manifest, source, options.home / FOLDER)}")
     if options.json:
         _print_json(
             {"model": f"{package.manifest.name} {package.manifest.version}"} | as_json(found)
@@ -189,36 +194,36 @@ def drift(options: argparse.Namespace, say: Say) -> None:
         print(as_table(found))
 
 
-def card(options: argparse.Namespace, _say: Say) -> None:
+def card(options: argparse.Namespace, _log: Log) -> None:
     """The card that travels with a package."""
     from gustbed_training.detectors.scoring import load_package
 
     print(load_package(options.package).card or "(no card)")
 
 
-def factory(options: argparse.Namespace, say: Say) -> None:
+def factory(options: argparse.Namespace, log: Log) -> None:
     """The models that the edge ships with."""
-    from gustbed_training.pipeline.defaults import TYPES
+    from gustbed_training.pipeline.defaults import shipped_types
     from gustbed_training.pipeline.factory import make_factory
 
-    for kind in options.types or TYPES:
-        for path in make_factory(kind, options.out, options.home, say):
+    for turbine_type in options.types or shipped_types():
+        for path in make_factory(turbine_type, options.out, options.home, log):
             print(path)
 
 
-def _data(options: argparse.Namespace, say: Say) -> Path:
+def _data(options: argparse.Namespace, log: Log) -> Path:
     """The dataset that is asked for, made if need be."""
     if options.data is not None:
         found: Path = options.data
         return found
     if options.captures is not None:
-        return captured(options.captures, _schema_of_captures(options), options.home, say)
+        return captured(options.captures, _schema_of_captures(options), options.home, log)
     from gustbed_training.pipeline.defaults import made, training_profile
 
-    return made(training_profile(options.type), options.home, say)
+    return made(training_profile(options.type), options.home, log)
 
 
-def captured(folder: Path, schema: "Schema", home: Path, say: Say) -> Path:
+def captured(folder: Path, schema: "Schema", home: Path, log: Log) -> Path:
     """The dataset of what edges captured of a type, made unless it is there."""
     from gustbed_training.data.lake import import_captures
     from gustbed_training.pipeline.cache import files_digest
@@ -226,17 +231,17 @@ def captured(folder: Path, schema: "Schema", home: Path, say: Say) -> Path:
     out = home / "datasets" / f"lake-{schema.turbine_type}-{files_digest(folder)}"
     if out.is_dir():
         return out
-    return import_captures(folder, schema, out, say)
+    return import_captures(folder, schema, out, log)
 
 
 def _schema_of_captures(options: argparse.Namespace) -> "Schema":
-    """That of the type; of a type that we do not ship, as the model in service declares it."""
-    from gustbed_training.data.schema_file import known_types, load_schema
+    """That of the type; of a type without a file, as the model in service declares it."""
+    from gustbed_training.data.types import find_type, type_names
     from gustbed_training.detectors.scoring import load_package
     from gustbed_training.pipeline.measure import schema_in
 
-    if options.type in known_types() or options.incumbent is None:
-        return load_schema(options.type)
+    if options.type in type_names() or options.incumbent is None:
+        return find_type(options.type).schema
     return schema_in(load_package(options.incumbent).manifest)
 
 

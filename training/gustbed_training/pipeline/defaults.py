@@ -3,36 +3,37 @@
 from pathlib import Path
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.telemetry import MINI
-from gustbed_training.data.profiles import PROFILES, profile
+from gustbed_core.turbine_types import known_types
+from gustbed_training.data.profiles import EVALUATION, profile, profile_names
 from gustbed_training.data.twin import Profile, cached
-from gustbed_training.pipeline.cache import Say
+from gustbed_training.progress import Log
 
-UTILITY = "nrel_5mw"
-TYPES = (MINI, UTILITY)
-"""Turbine types that we ship models of."""
+
+def shipped_types() -> list[str]:
+    """Turbine types that we ship models of: our own."""
+    return known_types()
 
 
 def training_profile(turbine_type: str) -> Profile:
     """What a type's shipped model is trained on."""
-    return _profile("default" if turbine_type == MINI else turbine_type, turbine_type)
+    return _profile(turbine_type, turbine_type)
 
 
 def evaluation_profile(turbine_type: str) -> Profile:
     """What it is judged on: seeds and winds that no training sees."""
-    name = "evaluation" if turbine_type == MINI else f"{turbine_type}-evaluation"
-    return _profile(name, turbine_type)
+    return _profile(f"{turbine_type}-{EVALUATION}", turbine_type)
 
 
-def made(wanted: Profile, home: Path, say: Say) -> Path:
+def made(wanted: Profile, home: Path, log: Log) -> Path:
     """The dataset's folder, simulated unless it is there."""
-    return cached(wanted, say, home / "datasets")
+    return cached(wanted, log, home / "datasets")
 
 
 def _profile(name: str, turbine_type: str) -> Profile:
-    if name not in PROFILES:
+    known = profile_names()
+    if name not in known:
         raise GustbedError(
             f"turbine type {turbine_type!r}: the twin has no dataset of it",
-            f"name a dataset with --data, or one of {', '.join(TYPES)}",
+            f"name a dataset with --data, or one of {', '.join(n for n in known if '-' not in n)}",
         )
     return profile(name)

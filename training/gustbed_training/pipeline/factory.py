@@ -19,27 +19,28 @@ from gustbed_core.jobs import (
 )
 from gustbed_core.package import sha256
 from gustbed_training.detectors.registry import SHIPPED
-from gustbed_training.pipeline.cache import Say, write_atomically
+from gustbed_training.pipeline.cache import write_atomically
 from gustbed_training.pipeline.defaults import made, training_profile
 from gustbed_training.pipeline.identity import Identity, model_name
 from gustbed_training.pipeline.job import Job
 from gustbed_training.pipeline.steps import run
+from gustbed_training.progress import Log
 
 VERSION = "1.0.0"
 KEY_ID = "factory"
 KEY_FILE = "signing-key.pem"
 
 
-def make_factory(turbine_type: str, root: Path, home: Path, say: Say) -> list[Path]:
+def make_factory(turbine_type: str, root: Path, home: Path, log: Log) -> list[Path]:
     """Simulate, train, package and sign into a folder of ``root`` named after the model.
 
     Raises ``GustbedError`` if the model does not pass its gate; then nothing is replaced.
     """
     identity = Identity(model_name(turbine_type), VERSION)
-    data = made(training_profile(turbine_type), home, say)
+    data = made(training_profile(turbine_type), home, log)
     candidate = home / "models" / f"factory-{identity.name}.tar.gz"
     # What ships is what won, never a substitute.
-    result = run(Job(data, identity, candidate, SHIPPED, home=home), say)
+    result = run(Job(data, identity, candidate, SHIPPED, home=home), log)
     if not result.gate.passed:
         raise GustbedError(f"{candidate}: {result.gate.words}", "the factory keeps its model")
     folder = root / identity.name

@@ -12,15 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part
-from gustbed_training.data.windows import sliding_windows, windows_of_all
-from gustbed_training.detectors.base import FitData, Plan, Say
+from gustbed_core.signals import Schema
+from gustbed_training.data.partition import Part
+from gustbed_training.data.windows import sliding_windows, window_ends_of, windows_of_all
+from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.registry import detector
 from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline.cache import code_digest, versions
 from gustbed_training.pipeline.calibrate import exported, thresholds_of
-from gustbed_training.pipeline.prepare import Prepared, hours_by_share
+from gustbed_training.pipeline.prepare import Prepared, hours_by_subset
+from gustbed_training.progress import Log
 
 MODEL, DETAILS = "model.onnx", "details.json"
 MAX_BYTES = 400_000_000
@@ -49,23 +50,23 @@ def inputs(prepared: Path, name: str, plan: Plan, target: Target) -> dict[str, A
     }
 
 
-def fit(prepared: Prepared, name: str, plan: Plan, target: Target, folder: Path, say: Say) -> None:
+def fit(prepared: Prepared, name: str, plan: Plan, target: Target, folder: Path, log: Log) -> None:
     """Fit, calibrate and export to the step's folder. Raises ``GustbedError``."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(plan.seed)
-    schema, shares = prepared.schema, prepared.shares
-    windows = _training_windows(shares.train, schema)
-    held = [part for part in shares.calibrate if count_windows(part, schema)]
+    schema, partition = prepared.schema, prepared.partition
+    windows = _training_windows(partition.train, schema)
+    held = [part for part in partition.calibrate if count_windows(part, schema)]
     if not len(windows) or not held:
         raise GustbedError(
             f"{prepared.name}: no window to {'calibrate' if len(windows) else 'train'} on",
             f"give unbroken normal data of more than {schema.window} samples",
         )
     calibrating = sum(count_windows(part, schema) for part in held)
-    say(f"{name}: {len(windows)} windows, calibrating on {calibrating}")
-    data = FitData(schema, windows, _Lazy(shares.train, schema), _Lazy(held, schema))
-    module = detector(name).fit(data, plan, say)
+    log(f"{name}: {len(windows)} windows, calibrating on {calibrating}")
+    data = FitData(schema, windows, _Lazy(partition.train, schema), _Lazy(held, schema))
+    module = detector(name).fit(data, plan, log)
     thresholds = thresholds_of(module, _Lazy(held, schema), schema, target)
     details = Details(
         name,
@@ -105,7 +106,7 @@ def _training_windows(parts: Sequence[Part], schema: Schema) -> NDArray[np.float
 
 def count_windows(part: Part, schema: Schema) -> int:
     """How many windows lie wholly within a part."""
-    return max(0, (part.stop - part.start - schema.window) // schema.step + 1)
+    return len(window_ends_of(part, schema))
 
 
 def _bytes(schema: Schema) -> int:
@@ -113,7 +114,7 @@ def _bytes(schema: Schema) -> int:
 
 
 def _provenance(prepared: Prepared, plan: Plan, target: Target) -> dict[str, str]:
-    hours = hours_by_share(prepared)
+    hours = hours_by_subset(prepared)
     return {
         "data": prepared.name,
         "data_digest": prepared.digest,

@@ -18,8 +18,8 @@ FALSE_PER_DAY = 0.1
 """So many false events per turbine-day are always tolerated."""
 DOUBT = 0.05
 """False events are too many if chance gives as many less often than this."""
-DISTURBED_TOLERANCE = 0.05
-"""Of the same shares on disturbances of our making: a sanity check, not a measure of faults."""
+SYNTHETIC_TOLERANCE = 0.05
+"""Of the same shares on synthetic faults: a sanity check, not a measure of faults."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,16 @@ def _too_many_false(found: Evaluation, allowed: float) -> list[str]:
 
 def _worse(candidate: Measured, rival: Rival) -> list[str]:
     ours, theirs, name = candidate.telling, rival.measured.telling, rival.name
-    real = candidate.disturbed is None
+    real = candidate.synthetic is None
     where = "" if real else " with disturbances"
     reasons = []
-    tolerance = VUS_TOLERANCE if real else DISTURBED_TOLERANCE
+    tolerance = VUS_TOLERANCE if real else SYNTHETIC_TOLERANCE
     if (ours.vus_pr or 0.0) < (theirs.vus_pr or 0.0) - tolerance:
         reasons.append(
             f"VUS-PR{where} {ours.vus_pr or 0.0:.3f} is below {name}'s {theirs.vus_pr:.3f}"
         )
     recall, other = ours.eventwise.recall or 0.0, theirs.eventwise.recall or 0.0
-    tolerance = RECALL_TOLERANCE if real else DISTURBED_TOLERANCE
+    tolerance = RECALL_TOLERANCE if real else SYNTHETIC_TOLERANCE
     # Who cries wolf finds every fault: its recall is no yardstick.
     if recall < other - tolerance and not _too_many_false(rival.measured.plain, FALSE_PER_DAY):
         reasons.append(f"event recall{where} {recall:.3f} is below {name}'s {other:.3f}")

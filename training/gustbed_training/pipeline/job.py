@@ -1,6 +1,5 @@
 """What is asked of the pipeline, and what comes of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline.gate import Gate
 from gustbed_training.pipeline.identity import Identity
 
-Say = Callable[[str], None]
 STEPS = ("prepare", "train", "evaluate", "gate", "package", "register")
 HOME = Path(".gustbed")
 """Where steps, datasets and the record of runs lie unless another folder is named."""

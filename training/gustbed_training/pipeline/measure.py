@@ -1,7 +1,7 @@
-"""The third step: how well a graph does on the test share; of a rival's package likewise.
+"""The third step: how well a graph does on the test subset; of a rival's package likewise.
 
-Where nobody labelled a fault, false alarms are all that recordings can tell. Then the graph is
-also measured on copies of them with disturbances of our making.
+Without labelled faults, recordings show only false alarms. Then the graph is also measured on
+copies of them with synthetic faults.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,33 +15,34 @@ from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Manifest
+from gustbed_core.signals import Schema
 from gustbed_training.data.dataset import Dataset
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part
+from gustbed_training.data.partition import Part
 from gustbed_training.data.split import evaluation_parts
+from gustbed_training.data.types import signal_fields
 from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.evaluation.cost import BATCH, microseconds_per_window
 from gustbed_training.evaluation.evaluate import Evaluation, Options, evaluate
 from gustbed_training.pipeline.cache import code_digest
-from gustbed_training.pipeline.disturb import disturbed
 from gustbed_training.pipeline.prepare import Prepared
+from gustbed_training.pipeline.synthetic_faults import with_synthetic_faults
 
 _LENIENT = Options(labels_required=False)
-_PLAIN, _DISTURBED = "evaluation.json", "disturbed.json"
+_PLAIN, _SYNTHETIC = "evaluation.json", "synthetic.json"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of the test share; and with disturbances, where it has no labelled fault."""
+    """Of the test subset; and with synthetic faults, where it has no labelled ones."""
 
     plain: Evaluation
-    disturbed: Evaluation | None
+    synthetic: Evaluation | None
 
     @property
     def telling(self) -> Evaluation:
         """The one that knows faults."""
-        return self.disturbed or self.plain
+        return self.synthetic or self.plain
 
 
 def inputs(prepared: Path, model: str) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def inputs(prepared: Path, model: str) -> dict[str, Any]:
         "model": model,
         "code": code_digest(
             "evaluation", "data", "detectors/scoring.py", "pipeline/measure.py",
-            "pipeline/disturb.py",
+            "pipeline/synthetic_faults.py",
         ),
     }  # fmt: skip
 
@@ -59,18 +60,20 @@ def inputs(prepared: Path, model: str) -> dict[str, Any]:
 def measure(
     prepared: Prepared, schema: Schema, model: bytes, aimed: float | None, folder: Path
 ) -> None:
-    """Evaluate a graph on the test share to the step's folder.
+    """Evaluate a graph on the test subset to the step's folder.
 
     ``schema`` is how the graph sees the recordings. ``aimed``: false events per turbine-day that
     its thresholds were set for, if known.
     """
-    parts = [as_seen(part, prepared.schema, schema) for part in prepared.shares.test]
+    parts = [select_channels(part, prepared.schema, schema) for part in prepared.partition.test]
     plain = judged(schema, parts, model, aimed)
     _write(plain, folder / _PLAIN)
     if not plain.eventwise.outcomes:
-        moved = disturbed(prepared.shares.test, prepared.shares.train, prepared.schema)
-        seen = [as_seen(part, prepared.schema, schema) for part in moved]
-        _write(evaluate(schema, seen, scorer(model), _LENIENT), folder / _DISTURBED)
+        faulty = with_synthetic_faults(
+            prepared.partition.test, prepared.partition.train, prepared.schema
+        )
+        seen = [select_channels(part, prepared.schema, schema) for part in faulty]
+        _write(evaluate(schema, seen, scorer(model), _LENIENT), folder / _SYNTHETIC)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def judged(schema: Schema, parts: Iterable[Part], model: bytes, aimed: float | N
 def load_measured(folder: Path) -> Measured:
     """Read the step's folder."""
     plain = msgspec.json.decode((folder / _PLAIN).read_bytes(), type=Evaluation)
-    path = folder / _DISTURBED
+    path = folder / _SYNTHETIC
     other = msgspec.json.decode(path.read_bytes(), type=Evaluation) if path.is_file() else None
     return Measured(plain, other)
 
@@ -134,19 +137,10 @@ def schema_of(manifest: Manifest, like: Schema) -> Schema:
 
 def schema_in(manifest: Manifest) -> Schema:
     """What a package says of its turbine type's signals."""
-    return Schema(
-        turbine_type=manifest.turbine_type,
-        sample_rate_hz=manifest.sample_rate_hz,
-        channels=tuple(manifest.channels),
-        features=tuple(manifest.features),
-        violations={kind: tuple(names) for kind, names in manifest.violations.items()},
-        window=manifest.window,
-        step=manifest.step,
-        decision=manifest.decision,
-    )
+    return Schema(**signal_fields(manifest))
 
 
-def as_seen(part: Part, schema: Schema, by: Schema) -> Part:
+def select_channels(part: Part, schema: Schema, by: Schema) -> Part:
     """A part with the channels that another schema wants, in its order."""
     if by.channel_names == schema.channel_names:
         return part

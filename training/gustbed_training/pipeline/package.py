@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Manifest, Package, write_package
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.shares import Part
-from gustbed_training.data.windows import window_ends, windows_of
+from gustbed_core.signals import Schema
+from gustbed_training.data.partition import Part
+from gustbed_training.data.types import signal_fields
+from gustbed_training.data.windows import window_ends_of, windows_of
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.evaluation.model_card import model_card
 from gustbed_training.evaluation.report import as_metrics
@@ -57,21 +58,14 @@ def inputs(trained: Path, measured: Path, gate: Path, identity: Identity) -> dic
 def package(made: Made, identity: Identity, folder: Path) -> None:
     """Write the archive to the step's folder."""
     schema = made.prepared.schema
-    golden = _golden(made.prepared.shares.test, schema)
+    golden = _golden(made.prepared.partition.test, schema)
     manifest = Manifest(
+        **signal_fields(schema),
         name=identity.name,
         version=identity.version,
         created=_now(),
-        turbine_type=schema.turbine_type,
         detector=made.details.detector,
-        channels=list(schema.channels),
-        features=list(schema.features),
-        sample_rate_hz=schema.sample_rate_hz,
-        window=schema.window,
-        step=schema.step,
         thresholds=made.details.thresholds,
-        violations={kind: list(names) for kind, names in schema.violations.items()},
-        decision=schema.decision,
         reference=made.prepared.reference,
         metrics=_metrics(made.measured),
         training=made.details.training | _said(made.gate),
@@ -92,8 +86,8 @@ def _gate_words(gate: Gate) -> str:
 
 def _metrics(measured: Measured) -> dict[str, float]:
     metrics = as_metrics(measured.plain)
-    if measured.disturbed is not None:
-        found = as_metrics(measured.disturbed)
+    if measured.synthetic is not None:
+        found = as_metrics(measured.synthetic)
         metrics |= {f"disturbed_{name}": found[name] for name in ("vus_pr", "event_recall")
                     if name in found}  # fmt: skip
     return metrics
@@ -115,7 +109,7 @@ def _golden(parts: Sequence[Part], schema: Schema) -> NDArray[np.float32]:
 
 def _sorted(part: Part, schema: Schema, each: int) -> Iterator[tuple[bool, NDArray[np.float32]]]:
     """A part's windows, ``each`` of those that lie within a fault and of those that see none."""
-    ends = window_ends(part, schema)
+    ends = window_ends_of(part, schema)
     if not len(ends):
         return
     seen = np.zeros(len(ends), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The first step: a dataset read, checked and shared out, kept as plain arrays.
+"""The first step: a dataset read, checked and partitioned, kept as plain arrays.
 
 Windows overlap, so they are many times their recordings; what is kept are the recordings.
 """
@@ -12,18 +12,18 @@ import msgspec
 import numpy as np
 
 from gustbed_core.package import Distribution
+from gustbed_core.signals import Schema
+from gustbed_core.type_file import schema_from_json, schema_to_json
 from gustbed_training.data.dataset import Dataset
 from gustbed_training.data.leakage import check_no_leakage
-from gustbed_training.data.schema import Schema
-from gustbed_training.data.schema_file import schema_from_json, schema_to_json
-from gustbed_training.data.shares import Label, Part, Recording, Shares
-from gustbed_training.data.split import share_out
+from gustbed_training.data.partition import Label, Part, Partition, Recording
+from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.statistics import reference_of
 from gustbed_training.data.windows import hours_of
 from gustbed_training.pipeline.cache import code_digest
 
 _CONTENTS = "contents.json"
-_SHARES = ("train", "calibrate", "test")
+_SUBSETS = ("train", "calibrate", "test")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Prepared:
     """A dataset as training sees it. ``digest`` is the content hash of what it was made from."""
 
     schema: Schema
-    shares: Shares
+    partition: Partition
     reference: dict[str, Distribution]
     digest: str
     name: str
@@ -76,19 +76,19 @@ def inputs(dataset: Dataset, hours: float | None) -> dict[str, Any]:
 def prepare(dataset: Dataset, hours: float | None, digest: str, folder: Path) -> None:
     """Share a dataset out and write it to the step's folder. Raises ``GustbedError``."""
     schema = dataset.schema
-    shares = share_out(dataset, hours)
-    check_no_leakage(shares, schema, dataset.split.test_turbines)
-    reference = reference_of(shares.train, schema)
+    partition = partition_dataset(dataset, hours)
+    check_no_leakage(partition, schema, dataset.split.test_turbines)
+    reference = reference_of(partition.train, schema)
     contents = _Contents(schema_to_json(schema), reference, digest, dataset.folder.name)
     places: dict[int, int] = {}
-    for share in _SHARES:
-        parts: Sequence[Part] = getattr(shares, share)
+    for subset in _SUBSETS:
+        parts: Sequence[Part] = getattr(partition, subset)
         for part in parts:
             if id(part.recording) not in places:
                 places[id(part.recording)] = len(contents.recordings)
                 np.save(folder / _file(len(contents.recordings)), part.recording.values)
                 contents.recordings.append(_kept(part.recording))
-        contents.parts[share] = [(places[id(p.recording)], p.start, p.stop) for p in parts]
+        contents.parts[subset] = [(places[id(p.recording)], p.start, p.stop) for p in parts]
     (folder / _CONTENTS).write_bytes(msgspec.json.encode(contents))
 
 
@@ -107,19 +107,22 @@ def load_prepared(folder: Path) -> Prepared:
         )
         for number, kept in enumerate(contents.recordings)
     ]
-    shares = Shares(
+    partition = Partition(
         *(
-            [Part(recordings[at], start, stop) for at, start, stop in contents.parts[share]]
-            for share in _SHARES
+            [Part(recordings[at], start, stop) for at, start, stop in contents.parts[subset]]
+            for subset in _SUBSETS
         )
     )
     schema = schema_from_json(contents.schema)
-    return Prepared(schema, shares, contents.reference, contents.digest, contents.name)
+    return Prepared(schema, partition, contents.reference, contents.digest, contents.name)
 
 
-def hours_by_share(prepared: Prepared) -> dict[str, float]:
-    """Turbine-hours of each share."""
-    return {share: hours_of(getattr(prepared.shares, share), prepared.schema) for share in _SHARES}
+def hours_by_subset(prepared: Prepared) -> dict[str, float]:
+    """Turbine-hours of each subset."""
+    return {
+        subset: hours_of(getattr(prepared.partition, subset), prepared.schema)
+        for subset in _SUBSETS
+    }
 
 
 def _kept(recording: Recording) -> _Kept:

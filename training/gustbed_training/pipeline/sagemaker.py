@@ -79,15 +79,15 @@ def arguments(found: Places) -> list[str]:
 
 
 def train(execute: Callable[[Sequence[str]], None], environment: Mapping[str, str]) -> None:
-    """Have the job done; what stops it is also told where SageMaker looks for it."""
+    """Have the job done; what stops it is also written where SageMaker looks for it."""
     found = places(environment)
     try:
         execute(arguments(found))
     except SystemExit:
-        _tell_failure(found.failure, "wrong usage: see the job's log")
+        _write_failure(found.failure, "wrong usage: see the job's log")
         raise
     except Exception as error:
-        _tell_failure(found.failure, str(error) or type(error).__name__)
+        _write_failure(found.failure, str(error) or type(error).__name__)
         raise
 
 
@@ -116,8 +116,8 @@ def _plain(value: str) -> str:
     return parsed if isinstance(parsed, str) else value
 
 
-def _tell_failure(path: Path, reason: str) -> None:
-    # The job fails for the reason given, whether or not it can be told.
+def _write_failure(path: Path, reason: str) -> None:
+    # The job fails for the reason given, whether or not it can be written.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(reason[:_REASON_CHARACTERS], encoding="utf-8")

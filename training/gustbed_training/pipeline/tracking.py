@@ -2,7 +2,7 @@
 
 MLflow's file store is in maintenance mode and refuses to start; its SQL store is what it
 recommends, and needs no server. ``MLFLOW_TRACKING_URI`` names another place. A run whose record
-fails is still a run: it is told, and goes on.
+fails is still a run: the failure is logged, and the run goes on.
 """
 
 import os

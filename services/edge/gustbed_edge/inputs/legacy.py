@@ -112,7 +112,7 @@ class LegacyInput:
     def start(self) -> None:
         """The session starts by itself."""
 
-    def stop(self) -> None:
+    def stop(self, timeout: float) -> None:
         """And ends so."""
 
     def _received(self, topic: str, payload: bytes) -> None:

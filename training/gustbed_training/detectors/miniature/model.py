@@ -1,7 +1,7 @@
-"""The model: one graph from a window of engineered features to scores and threshold ratios.
+"""The model: one graph from a window of engineered features to scores.
 
-Denoising, normalisation, reconstruction, scoring and thresholds all lie in the graph, so serving
-cannot differ from training. Every violation has a head of its own that reconstructs its features
+Denoising, normalisation, reconstruction and scoring all lie in the graph, so serving cannot differ
+from training. Every violation has a head of its own that reconstructs its features
 from what drives them: the rotor from the wind, the voltage from the rotor, the attitude from
 itself. A fault upstream therefore moves a head's condition, not its error.
 """
@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gustbed_core.features import FEATURE_NAMES
 from gustbed_training.detectors.miniature.heads import AutoencoderHead, ConditionalHead, Head
 from gustbed_training.detectors.miniature.wavelet import noise_sigma, transform, universal_threshold
 
 WINDOW = 100
+FEATURES = ("roll", "pitch", "yaw", "wind_speed_rps", "rps", "voltage")
+"""What the heads are made for, in this order."""
 BLOCK = 10
 """Samples per block mean: counters hold for 20 samples, and voltage noise averages out."""
 BLOCKS = WINDOW // BLOCK
@@ -27,7 +28,7 @@ LAG = 2
 """Trailing voltage blocks that are not judged: the rotor's counter has not caught up with them."""
 ANGLES = 3
 """Roll, pitch and yaw lead the features."""
-WIND, ROTOR, VOLTAGE = (FEATURE_NAMES.index(n) for n in ("wind_speed_rps", "rps", "voltage"))
+WIND, ROTOR, VOLTAGE = (FEATURES.index(n) for n in ("wind_speed_rps", "rps", "voltage"))
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,14 @@ class Denoise(nn.Module):
 
 
 class TurbineModel(nn.Module):
-    """Windows (n, features, time) to scores and ratios, both (n, features)."""
+    """Scores (n, features) of windows (n, features, time), once they are prepared."""
 
     def __init__(self, measured: Statistics, hidden: int = 32, latent: int = 8) -> None:
         super().__init__()
         self.mean: Tensor
         self.std: Tensor
-        self.threshold: Tensor
         self.register_buffer("mean", torch.tensor(measured.mean, dtype=torch.float32)[:, None])
         self.register_buffer("std", torch.tensor(measured.std, dtype=torch.float32)[:, None])
-        self.register_buffer("threshold", torch.ones(len(FEATURE_NAMES)))
         # Normalising first gives the same numbers as denoising first, and keeps more digits.
         self.denoise = Denoise(measured.noise / measured.std)
         zero = -measured.mean / measured.std
@@ -117,12 +116,8 @@ class TurbineModel(nn.Module):
         wind = _slow(prepared)[0].mean(1, keepdim=True).abs()
         return torch.cat((attitude, wind, rotation, voltage), 1)
 
-    def forward(self, window: Tensor) -> tuple[Tensor, Tensor]:
-        score = self.score(self.prepare(window))
-        return score, score / self.threshold
-
 
 def _slow(prepared: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Block means of wind, rotor and voltage, each (n, blocks)."""
-    blocks = prepared[:, ANGLES:].reshape(-1, len(FEATURE_NAMES) - ANGLES, BLOCKS, BLOCK).mean(3)
+    blocks = prepared[:, ANGLES:].reshape(-1, len(FEATURES) - ANGLES, BLOCKS, BLOCK).mean(3)
     return blocks[:, WIND - ANGLES], blocks[:, ROTOR - ANGLES], blocks[:, VOLTAGE - ANGLES]

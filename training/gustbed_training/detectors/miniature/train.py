@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from gustbed_training.detectors.miniature.heads import Head
 from gustbed_training.detectors.miniature.model import TurbineModel, statistics
+from gustbed_training.progress import Log
 
-Say = Callable[[str], None]
 _CHUNK = 8192
 
 
@@ -27,7 +27,7 @@ class Plan:
 
 
 def train(
-    windows: NDArray[np.float32], held_out: NDArray[np.float32], plan: Plan, say: Say
+    windows: NDArray[np.float32], held_out: NDArray[np.float32], plan: Plan, log: Log
 ) -> TurbineModel:
     """Fit a model to normal windows (n, features, time); ``held_out`` only shows progress.
 
@@ -47,7 +47,7 @@ def train(
     def held() -> Tensor:
         return _total(head.loss(*terms) for head, *terms in model.heads(checked))
 
-    _fit(model, reconstruction, held, len(prepared), plan, _Progress("reconstruct", say))
+    _fit(model, reconstruction, held, len(prepared), plan, _Progress("reconstruct", log))
     with torch.no_grad():
         known = _sizes(model, prepared)
         known_held = _sizes(model, checked)
@@ -58,14 +58,14 @@ def train(
     def usual_held() -> Tensor:
         return _total(head.usual_loss(condition, size) for head, condition, size in known_held)
 
-    _fit(model, usual, usual_held, len(prepared), plan, _Progress("usual errors", say))
+    _fit(model, usual, usual_held, len(prepared), plan, _Progress("usual errors", log))
     return model.eval()
 
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
     stage: str
-    say: Say
+    log: Log
 
 
 def _fit(
@@ -96,7 +96,7 @@ def _fit(
         with torch.no_grad():
             held = held_out().item()
         left = (time.monotonic() - begun) / epoch * (plan.epochs - epoch)
-        progress.say(
+        progress.log(
             f"{progress.stage}: epoch {epoch}/{plan.epochs}, loss {total / count:.4f}, "
             f"held out {held:.4f}, {left:.0f} s left"
         )

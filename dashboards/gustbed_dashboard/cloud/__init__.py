@@ -1,0 +1,1 @@
+"""What is read in the background from the cloud, and the drift reports on this machine."""

@@ -1,0 +1,1 @@
+"""The live state of a site: what came over its broker and from its edge."""

@@ -1,0 +1,46 @@
+"""The edge gateway's HTTP interface, as far as the dashboard reads it."""
+
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from gustbed_core import edge_http
+from gustbed_core.edge_http import ModelInfo
+from gustbed_core.errors import GustbedError
+from gustbed_core.events import AnomalyEvent
+
+TIMEOUT_SECONDS = 2.0
+MAX_BYTES = 4 * 1024 * 1024
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeClient:
+    """``url`` is the edge's base address. Methods block, and raise ``GustbedError`` naming it."""
+
+    url: str
+
+    def events(self, since: float) -> list[AnomalyEvent]:
+        """Anomaly events since a Unix time, latest state of each."""
+        return self._get(f"{edge_http.EVENTS}?since={since:.0f}", list[AnomalyEvent])
+
+    def models(self) -> list[ModelInfo]:
+        """The models that it runs."""
+        return self._get(edge_http.MODELS, list[ModelInfo])
+
+    def _get(self, path: str, answer_type: type[_T]) -> _T:
+        try:
+            # The scheme is http or https: the settings check it.
+            address = f"{self.url}{path}"
+            with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                body = answer.read(MAX_BYTES)
+            return msgspec.json.decode(body, type=answer_type)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            reason = getattr(error, "reason", error)
+            reason = getattr(reason, "strerror", None) or reason
+            raise GustbedError(
+                f"edge at {self.url}: {reason}", "is it running? GUSTBED_EDGE_URL names its address"
+            ) from error

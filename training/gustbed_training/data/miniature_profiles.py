@@ -1,0 +1,111 @@
+"""What miniatures are trained and judged on. Winds count anemometer revolutions, in 1/s."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gustbed_core.event_kinds import INJECTABLE
+from gustbed_core.settings import turbine_id
+from gustbed_core.turbine_types import TurbineType
+from gustbed_training.data.dataset import Role
+from gustbed_training.data.twin import Fault, Profile, Run
+
+SEVERITIES = (0.2, 0.3, 0.5, 0.8, 1.0)
+FAULT_S = 90.0
+"""How long an injected fault lasts."""
+PAUSE_S = 60.0
+_TURBINES = 6
+_USUAL_WIND = 2.15
+"""What the winds below were chosen for; those of a type scale with its own usual wind."""
+_WINDS = (0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.15, 2.3, 2.5, 2.75, 3.0, 3.3, 3.7)
+_TURBULENCES = (0.15, 0.1, 0.25)
+_OTHER_SEEDS = 1000
+"""Seeds of a role differ from every other role's."""
+
+
+def default(turbine_type: TurbineType) -> Profile:
+    """To train the shipped model on."""
+    return Profile(
+        turbine_type.name,
+        (
+            *_grid(turbine_type, "train", _OTHER_SEEDS, 0.12, every_turbulence=True),
+            *_grid(turbine_type, "calibrate", 2 * _OTHER_SEEDS, 0.5, every_turbulence=False),
+            _faulty(turbine_type, 3 * _OTHER_SEEDS, 1.9, _TURBINES, SEVERITIES),
+        ),
+    )
+
+
+def tiny(turbine_type: TurbineType) -> Profile:
+    """Made in seconds, for tests."""
+    return Profile(
+        f"{turbine_type.name}-tiny",
+        (
+            _run(turbine_type, "train", 2, 0.12, 11, 1.8),
+            _run(turbine_type, "train", 2, 0.12, 12, 2.5),
+            _run(turbine_type, "calibrate", 2, 0.1, 13, 2.15),
+            _faulty(turbine_type, 14, 2.15, 2, (1.0,)),
+        ),
+    )
+
+
+def evaluation(turbine_type: TurbineType) -> Profile:
+    """Seeds and winds that no training sees."""
+    return Profile(
+        f"{turbine_type.name}-evaluation",
+        (
+            _run(turbine_type, "test", _TURBINES, 1.0, 42, 2.15),
+            _run(turbine_type, "test", _TURBINES, 1.0, 7, 1.6),
+            _run(turbine_type, "test", _TURBINES, 1.0, 99, 2.15, suffix="-b"),
+            _run(turbine_type, "test", _TURBINES, 1.0, 1234, 2.8),
+            _faulty(turbine_type, 7001, 1.6, _TURBINES, SEVERITIES),
+            _faulty(turbine_type, 7002, 2.15, _TURBINES, SEVERITIES),
+            _faulty(turbine_type, 7003, 2.8, _TURBINES, SEVERITIES),
+        ),
+    )
+
+
+def _run(
+    turbine_type: TurbineType,
+    role: Role,
+    turbines: int,
+    hours: float,
+    seed: int,
+    wind: float,
+    *,
+    suffix: str = "",
+) -> Run:
+    wind = _scaled(turbine_type, wind)
+    name = f"wind{wind:g}{suffix}"
+    return Run(role, name, turbines, hours, seed, wind, _TURBULENCES[0], type=turbine_type.name)
+
+
+def _scaled(turbine_type: TurbineType, wind: float) -> float:
+    usual = float(turbine_type.physics.get("wind_mean_rps", _USUAL_WIND))
+    return round(wind * usual / _USUAL_WIND, 3)
+
+
+def _grid(
+    turbine_type: TurbineType, role: Role, first_seed: int, hours: float, *, every_turbulence: bool
+) -> Iterator[Run]:
+    seed = first_seed
+    for i, usual in enumerate(_WINDS):
+        wind = _scaled(turbine_type, usual)
+        chosen = _TURBULENCES if every_turbulence else _TURBULENCES[i % 3 : i % 3 + 1]
+        for turbulence in chosen:
+            name = f"wind{wind:g}-turbulence{turbulence:g}"
+            yield Run(role, name, _TURBINES, hours, seed, wind, turbulence, type=turbine_type.name)
+            seed += 1
+
+
+def _faulty(
+    turbine_type: TurbineType, seed: int, wind: float, turbines: int, severities: tuple[float, ...]
+) -> Run:
+    """Every kind and severity on every turbine, one after the other, at times of its own."""
+    faults: list[Fault] = []
+    pairs = [(kind, severity) for severity in severities for kind in INJECTABLE]
+    for index in range(turbines):
+        for position, (kind, severity) in enumerate(pairs):
+            start = PAUSE_S + position * (FAULT_S + PAUSE_S) + 7.3 * index
+            faults.append(Fault(turbine_id(index), kind, severity, round(start, 2), FAULT_S))
+    seconds = max(fault.start for fault in faults) + FAULT_S + PAUSE_S
+    normal = _run(turbine_type, "fault", turbines, round(seconds / 3600, 4), seed, wind)
+    return replace(normal, faults=tuple(faults))
