@@ -12,8 +12,8 @@ from gustbed_core.codec import decoder, encode
 from gustbed_core.commands import Ack, decode_ack
 from gustbed_core.events import ServiceState
 from gustbed_core.mqtt import Message, Session
-from gustbed_core.shadow import Reported, Truth, decode_reported, decode_truth
-from gustbed_core.telemetry import Samples, decode_typed_block
+from gustbed_core.telemetry import Samples, decode_block
+from gustbed_core.turbine_state import Reported, Truth, decode_reported, decode_truth
 from tests.support.mosquitto import Broker
 from tests.support.ports import wait_until
 
@@ -38,7 +38,7 @@ class SiteOperator:
         kind = topics.parse(topic).kind
         with self.lock:
             if kind == "telemetry":
-                samples = decode_typed_block(payload)
+                samples = decode_block(payload)
                 self.blocks[samples.turbine].append(samples)
                 self.payloads.append(payload)
             elif kind == "command/ack":
