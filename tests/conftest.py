@@ -1,21 +1,61 @@
-"""For every layer: the order of layers, and loud words about what was skipped."""
+"""For every layer: order and sharing among workers, coverage, and loud words about skips."""
 
+import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import coverage
 import pytest
 from playwright.sync_api import Browser
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.chromium import chromium, chromium_path
 
 LAYERS = ("unit", "integration", "browser", "e2e")
+PACKAGES = ("core", "broker", "twin", "edge", "cloud", "training", "dashboard", "cli")
 NO_SKIP = "GUSTBED_NO_SKIP"
 
 
+def pytest_configure() -> None:
+    """One thread per numeric library: on busy cores their threads mostly wait for each other."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick layers first, so that a simple mistake shows in seconds."""
-    items.sort(key=lambda item: _layer(item.path))
+    """Quick layers first, so that a simple mistake shows in seconds.
+
+    What needs Docker comes before all: it takes longest, and one worker does it alone.
+    """
+    items.sort(key=lambda item: (item.get_closest_marker("docker") is None, _layer(item.path)))
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that share what is dear to start run on one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared_by(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """What ``pytest -n`` asks for."""
+    return Scheduling(config, log)
+
+
+def shared_by(nodeid: str) -> str:
+    """What a test shares with others: the Docker engine, a browser, a fleet, or its module."""
+    path, _, name = nodeid.partition("::")
+    if path == "tests/integration/containers/test_arm64.py":
+        return path
+    if path.startswith("tests/integration/containers/") or "[docker" in name:
+        return "docker"
+    if path.startswith("tests/browser/"):
+        return "browser"
+    if path.startswith("tests/e2e/"):
+        return "fleet" if "[process" in name else "own fleet"
+    return path
 
 
 def _layer(path: Path) -> int:
@@ -24,7 +64,11 @@ def _layer(path: Path) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was skipped and why, so that nobody takes a partial run for a whole one."""
+    """Say what was covered, and what was skipped and why: a partial run is no whole one."""
+    if terminalreporter.config.getoption("cov_source", None):
+        terminalreporter.section("coverage: lines that the tests' own processes ran")
+        for line in _covered():
+            terminalreporter.write_line(line)
     skipped = terminalreporter.getreports("skipped")
     if not skipped:
         return
@@ -35,6 +79,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reasons[reason] = reasons.get(reason, 0) + 1
     for reason, count in sorted(reasons.items()):
         terminalreporter.write_line(f"{count:4d} × {reason.removeprefix('Skipped: ')}")
+
+
+def _covered() -> Iterator[str]:
+    measured = coverage.Coverage()
+    measured.load()
+    for package in PACKAGES:
+        with suppress(coverage.exceptions.NoDataError):
+            percent = measured.report(include=[f"*/gustbed_{package}/*"], file=io.StringIO())
+            yield f"{percent:5.1f} %  {package}"
 
 
 @pytest.hookimpl(trylast=True)

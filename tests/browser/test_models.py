@@ -52,7 +52,7 @@ def edge(cloud: LocalCloud) -> Identity:
     path = cloud.folder / "1.4.0.tar.gz"
     failed = {"gate": "worse than pca"}
     write_package(tiny_package("1.4.0", training=failed), path)
-    operations.register_model(client, path, despite_gate="a trial of new sensors")
+    operations.register_model(client, path, gate_override="a trial of new sensors")
     return identity
 
 

@@ -7,6 +7,7 @@ over the feature's threshold. So a test can say what a verdict must be.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -50,6 +51,7 @@ MILL = "mill"
 """A turbine type of tests."""
 MILL_CHANNELS = ("current", "rotor", "shaft")
 MILL_THRESHOLDS: Mapping[str, float] = {"current": 50.0, "slip": 1.0}
+Constant = NDArray[Any]
 BREAKING_VOLTAGE = 1000.0
 """A window that reaches this makes a ``breakable`` model's run fail."""
 
@@ -94,7 +96,7 @@ def tiny_graph(
         helper.make_node("Abs", [INPUT], ["absolute"]),
         helper.make_node("ReduceMean", ["absolute"], ["plain"], axes=[2], keepdims=0),
     ]
-    constants = {"limits": limits}
+    constants: dict[str, Constant] = {"limits": limits}
     score = "plain"
     if breakable:
         score = _add_breaking(nodes, constants, score)
@@ -104,7 +106,7 @@ def tiny_graph(
         helper.make_node("Identity", [score], [SCORE]),
         helper.make_node("Div", [score, "limits"], [RATIO]),
     ]
-    shape = ["n", len(thresholds)]
+    shape: list[str | int | None] = ["n", len(thresholds)]
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -117,14 +119,12 @@ def tiny_graph(
     return bytes(model.SerializeToString())
 
 
-def _add_breaking(
-    nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]], score: str
-) -> str:
+def _add_breaking(nodes: list[onnx.NodeProto], constants: dict[str, Constant], score: str) -> str:
     """Look up an index that does not exist once any value reaches the breaking voltage."""
     constants |= {
-        "breaking": np.float32(BREAKING_VOLTAGE),
+        "breaking": np.array(BREAKING_VOLTAGE, dtype=np.float32),
         "zero": np.array([0.0], dtype=np.float32),
-        "far": np.int64(99),
+        "far": np.array(99, dtype=np.int64),
     }
     nodes += [
         helper.make_node("ReduceMax", ["absolute"], ["peak"], keepdims=0),
@@ -139,14 +139,14 @@ def _add_breaking(
 
 def _add_delay(
     nodes: list[onnx.NodeProto],
-    constants: dict[str, NDArray[np.generic]],
+    constants: dict[str, Constant],
     score: str,
     products: int,
 ) -> str:
     side = 700
     constants |= {
         "seed": np.full((side, side), 1e-6, dtype=np.float32),
-        "none": np.float32(0.0),
+        "none": np.array(0.0, dtype=np.float32),
     }
     # Depends on the input, or the optimiser would do the work once, when loading.
     nodes += [
@@ -173,7 +173,7 @@ def tiny_package(
     rate: float = 20.0,
     model: bytes | None = None,
     thresholds: Mapping[str, float] = THRESHOLDS,
-    **changes: object,
+    **changes: Any,
 ) -> Package:
     """A package whose golden ratios are right for the tiny graph, whatever ``model`` is given.
 
@@ -194,7 +194,7 @@ def tiny_package(
         violations=MINI_TYPE.schema.violations,
         training={"gate": "passed"},
     )
-    manifest = replace(manifest, **changes)  # type: ignore[arg-type]
+    manifest = replace(manifest, **changes)
     limits = np.array(list(thresholds.values()), dtype=np.float32)
     shape = (4, len(manifest.features), window)
     windows = np.random.default_rng(7).normal(size=shape).astype(np.float32)
@@ -208,10 +208,10 @@ def mill_package(
     name: str = "mill",
     window: int = 5,
     thresholds: Mapping[str, float] = MILL_THRESHOLDS,
-    **changes: object,
+    **changes: Any,
 ) -> Package:
     """A package for another type of turbine, with other channels and one sample a second."""
-    mill: dict[str, object] = {
+    mill: dict[str, Any] = {
         "turbine_type": MILL,
         "channels": tuple(ChannelSpec(channel, "1") for channel in MILL_CHANNELS),
         "features": (

@@ -1,7 +1,6 @@
 """``gustbed model register``, ``approve``, ``promote`` and ``list``."""
 
 import time
-from collections.abc import Set
 from pathlib import Path
 from typing import Annotated
 
@@ -68,16 +67,11 @@ def approve(
     """Approve a version: it is packaged, signed and rolled out by itself."""
     fleet_with_cloud()
     cloud = operations.connect()
-    models = operations.list_models(cloud, name)
-    wanted = version or _newest_pending(models, name)
-    if {m.version: m.status for m in models}.get(wanted) == "Approved" and not rollback:
-        output.report(f"{name} {wanted} is approved already; nothing new is rolled out")
-    # A version that served before has been rolled out before.
-    old = {job.id for job in operations.list_jobs(cloud)} if rollback else set()
+    wanted = version or _newest_pending(operations.list_models(cloud, name), name)
     approved = operations.approve_model(cloud, name, wanted, rollback=rollback, shadow=shadow)
     if wait:
-        _wait_for_rollout(cloud, approved, old)
-    _tell(approved, waited=wait, json=json)
+        _wait_for_rollout(cloud, approved)
+    _print_decision(approved, waited=wait, json=json)
 
 
 def promote(
@@ -91,8 +85,8 @@ def promote(
     cloud = operations.connect()
     promoted = operations.promote_model(cloud, name, version)
     if wait:
-        _wait_for_rollout(cloud, promoted, set())
-    _tell(promoted, waited=wait, json=json)
+        _wait_for_rollout(cloud, promoted)
+    _print_decision(promoted, waited=wait, json=json)
 
 
 def list_(name: NameOption = NAME, json: JsonOption = False) -> None:
@@ -113,7 +107,7 @@ def list_(name: NameOption = NAME, json: JsonOption = False) -> None:
     )  # fmt: skip
 
 
-def _tell(decided: operations.ModelVersion, *, waited: bool, json: bool) -> None:
+def _print_decision(decided: operations.ModelVersion, *, waited: bool, json: bool) -> None:
     if json:
         output.emit_json(decided)
         return
@@ -131,33 +125,25 @@ def _newest_pending(models: list[operations.ModelVersion], name: str) -> str:
     return max(pending, key=version_key)
 
 
-def _wait_for_rollout(
-    cloud: operations.Cloud, wanted: operations.ModelVersion, old: Set[str]
-) -> None:
-    name, version = wanted.name, wanted.version
+def _wait_for_rollout(cloud: operations.Cloud, approved: operations.ModelVersion) -> None:
+    what = f"{approved.name} {approved.version}"
+    rollout = approved.approval.rollout if approved.approval else None
     deadline = time.monotonic() + ROLLOUT_WITHIN
-    told = ""
+    printed = ""
     while time.monotonic() < deadline:
-        jobs = [
-            job
-            for job in operations.list_jobs(cloud)
-            if (job.name, job.version, job.role) == (name, version, wanted.role or "serve")
-            and job.id not in old
-        ]
-        executions = jobs[0].executions if jobs else ()
+        found = (job.executions for job in operations.list_jobs(cloud) if job.id == rollout)
+        executions = next(found, ())
         words = ", ".join(f"{e.thing} {e.status}" for e in executions) or "waiting for the job"
-        if words != told:
+        if words != printed:
             output.report(words)
-            told = words
+            printed = words
         if executions and all(e.status in FINAL for e in executions):
             failed = [e for e in executions if e.status != "SUCCEEDED"]
             if failed:
                 raise GustbedError(
-                    f"{name} {version} on {failed[0].thing}: {failed[0].status}",
+                    f"{what} on {failed[0].thing}: {failed[0].status}",
                     explain(failed[0]) or "see `gustbed logs edge`",
                 )
             return
         time.sleep(1)
-    raise GustbedError(
-        f"{name} {version}: not rolled out after {ROLLOUT_WITHIN} s", "see `gustbed jobs`"
-    )
+    raise GustbedError(f"{what}: not rolled out after {ROLLOUT_WITHIN} s", "see `gustbed jobs`")

@@ -16,7 +16,7 @@ from gustbed_cloud.provision import Provisioner
 from gustbed_cloud.settings import CloudSettings, EndpointSettings, IotSettings
 from gustbed_cloud.teardown import destroy
 from gustbed_core.errors import GustbedError
-from gustbed_core.settings import load
+from gustbed_core.settings import SiteSettings, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,10 +59,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
     session = open_session(PATIENT)
-    endpoint = load(EndpointSettings).sagemaker
-    plan = make_plan(session, settings.stack, settings.cloud_dir, endpoint)
-    if not deploy(session, plan, say=_say).changed:
-        _say(f"stack {settings.stack}: up to date")
+    plan = make_plan(
+        session,
+        settings.stack,
+        settings.cloud_dir,
+        sagemaker_endpoint=load(EndpointSettings).sagemaker,
+        types_dir=load(SiteSettings).types_dir,
+    )
+    if not deploy(session, plan, report=_print_line).changed:
+        _print_line(f"stack {settings.stack}: up to date")
 
 
 def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
@@ -70,7 +75,7 @@ def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
     outputs = stack_outputs(session, settings.stack)
     common = common_answer(session, outputs, load(IotSettings))
     made = enrol(session, outputs, common, settings.enrol_dir, options.thing)
-    _say(f"thing {options.thing}: {'enrolled' if made else 'was enrolled already'}")
+    _print_line(f"thing {options.thing}: {'enrolled' if made else 'was enrolled already'}")
 
 
 def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
@@ -79,7 +84,8 @@ def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
         settings=settings,
         iot=load(IotSettings),
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
-        say=_say,
+        types_dir=load(SiteSettings).types_dir,
+        report=_print_line,
     )
     if not options.watch:
         provisioner.converge()
@@ -95,14 +101,14 @@ def _destroy(options: argparse.Namespace, settings: CloudSettings) -> None:
         question = f"Delete stack {settings.stack}, its devices and its artifacts? [y/N] "
         if not sys.stdin.isatty() or input(question).strip().lower() not in ("y", "yes"):
             raise GustbedError("destroy: not confirmed", "give --yes")
-    destroy(open_session(PATIENT), settings.stack, say=_say)
+    destroy(open_session(PATIENT), settings.stack, report=_print_line)
 
 
 def _health(_options: argparse.Namespace, settings: CloudSettings) -> None:
     print(json.dumps(check(open_session(), settings.stack, settings.enrol_dir)))
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     print(f"gustbed-cloud: {line}", flush=True)
 
 

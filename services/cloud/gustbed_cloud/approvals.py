@@ -1,32 +1,29 @@
 """Decide on registered versions: approve, put in shadow, promote, reject.
 
-An approval's note is one word of ``models.ROLLBACK``, ``models.SHADOW`` and others, which
-model_packager reads, and the reason of a version that did not pass its quality gate.
+A decision is a record in the artifact bucket; an approval's arrival there starts its rollout. The
+registry's status follows, for people and for SageMaker's console.
 """
 
+import time
+
+from gustbed_cloud.approval_store import add_approval, next_sequence, read_approvals
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
-from gustbed_cloud.models import (
-    ROLLBACK,
-    SHADOW,
-    Approval,
-    ModelVersion,
-    describe,
-    despite,
-    find_model,
-    first_word,
-)
+from gustbed_cloud.models import ApprovalStatus, ModelVersion, describe, find_model
+from gustbed_core.approvals import SEQUENCE_PROPERTY, ApprovalRecord, Decision
 from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import Role
+
+_STATUS: dict[Decision, ApprovalStatus] = {"approved": "Approved", "rejected": "Rejected"}
 
 
 def approve_model(
     cloud: Cloud, name: str, version: str, *, rollback: bool = False, shadow: bool = False
 ) -> ModelVersion:
-    """Approve a version: it is packaged, signed and rolled out.
+    """Approve a version: it is packaged, signed and rolled out, each time anew.
 
     ``rollback`` says that it is meant to replace a newer one, ``shadow`` that it is to run beside
-    the serving one. A version that is approved for that already stays as it is, unless it is to
-    be rolled back to. Raises ``GustbedError`` if the version is not registered, or has the other
+    the serving one. Raises ``GustbedError`` if the version is not registered, or has the other
     role.
     """
     if rollback and shadow:
@@ -36,48 +33,69 @@ def approve_model(
         raise GustbedError(f"{name} {version} serves already", "put another version in shadow")
     if not shadow and known.role == "shadow":
         raise GustbedError(f"{name} {version} runs in shadow", "promote it to let it serve")
-    if known.status == "Approved" and not rollback:
-        return known
-    word = ROLLBACK if rollback else SHADOW if shadow else "approved"
-    return _decide(cloud, known, "Approved", word)
+    role: Role = "shadow" if shadow else "serve"
+    return _decide(cloud, known, "approved", role=role, rollback=rollback)
 
 
 def promote_model(cloud: Cloud, name: str, version: str) -> ModelVersion:
     """Let a version serve that runs in shadow. Raises ``GustbedError`` if it does not."""
     known = find_model(cloud, name, version)
-    if first_word(known.note) != SHADOW:
+    if known.role != "shadow":
         raise GustbedError(
             f"{name} {version} is not in shadow ({known.status})", "approve it as a shadow first"
         )
-    return _decide(cloud, known, "Approved", "promoted")
+    return _decide(cloud, known, "approved")
 
 
 def reject_model(cloud: Cloud, name: str, version: str) -> ModelVersion:
     """Reject a version. A rollout that has begun goes on."""
-    return _decide(cloud, find_model(cloud, name, version), "Rejected", "rejected")
+    return _decide(cloud, find_model(cloud, name, version), "rejected")
 
 
 @readable_errors()
-def _decide(cloud: Cloud, known: ModelVersion, status: Approval, word: str) -> ModelVersion:
+def _decide(
+    cloud: Cloud,
+    known: ModelVersion,
+    decision: Decision,
+    *,
+    role: Role = "serve",
+    rollback: bool = False,
+) -> ModelVersion:
+    s3, bucket = cloud.client("s3"), cloud.outputs.artifact_bucket
     sagemaker = cloud.client("sagemaker")
-    properties = sagemaker.describe_model_package(ModelPackageName=known.arn).get(
-        "CustomerMetadataProperties"
+    records = read_approvals(s3, bucket, known.name, cloud.approvals)
+    record = ApprovalRecord(
+        model=known.name,
+        version=known.version,
+        sequence=next_sequence(records),
+        decision=decision,
+        source="operator",
+        by=cloud.client("sts").get_caller_identity()["Arn"],
+        at=time.time(),
+        sha256=known.sha256,
+        gate=known.gate,
+        role=role,
+        rollback=rollback,
     )
-    # The local registry forgets the properties that an update does not repeat.
-    kept = {"CustomerMetadataProperties": properties} if properties else {}
-    if known.status == status == "Approved":
-        # Only a change of the status is announced, so that an approval for something else is
-        # withdrawn first. Should it end here, the note still says what the version was.
-        sagemaker.update_model_package(
-            ModelPackageArn=known.arn,
-            ModelApprovalStatus="Rejected",
-            ApprovalDescription=known.note,
-            **kept,
-        )
+    # Before the registry learns of it: what announces an approval there without a record of ours
+    # was decided in the registry itself.
+    record = add_approval(s3, bucket, record)
+    described = sagemaker.describe_model_package(ModelPackageName=known.arn)
+    properties = described.get("CustomerMetadataProperties") or {}
     sagemaker.update_model_package(
         ModelPackageArn=known.arn,
-        ModelApprovalStatus=status,
-        ApprovalDescription=f"{word}{despite(known.despite_gate)}",
-        **kept,
+        ModelApprovalStatus=_STATUS[decision],
+        ApprovalDescription=_note(record),
+        CustomerMetadataProperties={**properties, SEQUENCE_PROPERTY: str(record.sequence)},
     )
-    return describe(sagemaker, known.arn)
+    return describe(cloud, known.arn)
+
+
+def _note(record: ApprovalRecord) -> str:
+    """What people read in the registry."""
+    words = "rejected"
+    if record.decision == "approved":
+        words = "approved as a rollback" if record.rollback else f"approved to {record.role}"
+        words = words.replace("to shadow", "as a shadow")
+    gate = f", despite its quality gate: {record.gate.override}" if record.gate.override else ""
+    return f"{words}{gate} (record {record.sequence})"

@@ -1,4 +1,4 @@
-"""AWS sessions and clients, and AWS's failures as errors that a person can mend."""
+"""AWS sessions and clients, and AWS's failures as errors that a person can remedy."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PROMPT = Config(
     read_timeout=8,
     retries={"mode": "standard", "total_max_attempts": 2},
 )
-"""For commands that a person waits for: a cloud that hangs is told within 20 seconds."""
+"""For commands that a person waits for: a cloud that hangs is reported within 20 seconds."""
 PATIENT = Config(
     connect_timeout=3,
     read_timeout=20,

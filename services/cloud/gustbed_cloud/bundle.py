@@ -6,12 +6,18 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import gustbed_cloud
 import gustbed_core
 from gustbed_core.errors import GustbedError
 
 FUNCTIONS = ("log_ingest", "lake_ingest", "alert", "model_packager", "job_creator")
-_CORE_MODULES = ("__init__", "errors", "topics", "jobs")
-"""What functions need of it; these stay within the standard library."""
+_SHARED = {
+    gustbed_core: (
+        "__init__", "approvals", "errors", "jobs", "records", "registrations", "topics",
+    ),
+    gustbed_cloud: ("__init__", "approval_store"),
+}  # fmt: skip
+"""Modules that functions need of our packages; these stay within the standard library."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -36,12 +42,13 @@ class Bundle:
 def bundle(function: str, cloud_dir: Path) -> Bundle:
     """Zip one function with what all share. Raises ``GustbedError`` naming a missing file."""
     folder = cloud_dir / "functions" / function
-    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.py"))}
-    if "handler.py" not in files:
+    if not (folder / "handler.py").exists():
         raise GustbedError(f"{folder / 'handler.py'}: no such file", "set GUSTBED_CLOUD_DIR")
-    files |= {path.name: path for path in sorted(folder.parent.glob("*.py"))}
-    core = Path(gustbed_core.__file__).parent
-    files |= {f"gustbed_core/{name}.py": core / f"{name}.py" for name in _CORE_MODULES}
+    found = [*sorted(folder.rglob("*.py")), *sorted(folder.parent.glob("*.py"))]
+    files = {str(path.relative_to(folder.parent)): path for path in found}
+    for package, modules in _SHARED.items():
+        source = Path(str(package.__file__)).parent
+        files |= {f"{source.name}/{name}.py": source / f"{name}.py" for name in modules}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in files.items():

@@ -10,10 +10,12 @@ from typing import Any
 
 from gustbed_cloud.aws import Session, error_code, readable_errors
 from gustbed_cloud.bundle import FUNCTIONS, Bundle, bundle
+from gustbed_cloud.dashboard import dashboard_choices
 from gustbed_cloud.outputs import Outputs, describe, from_description
 from gustbed_core.errors import GustbedError
+from gustbed_core.turbine_types import load_types
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 CONTENT_TAG = "gustbed-content"
 """The stack's tag that holds the digest of everything deployed."""
 TIMEOUT = 20 * 60.0
@@ -60,37 +62,47 @@ class Deployed:
 
 
 @readable_errors()
-def deploy(session: Session, plan: Plan, *, say: Say = print) -> Deployed:
+def deploy(session: Session, plan: Plan, *, report: Report = print) -> Deployed:
     """Create or update the stack and wait for it. Raises ``GustbedError`` with AWS's reason."""
     stack = plan.stack
     cloudformation = session.client("cloudformation")
-    described = settle(cloudformation, stack, say)
+    described = settle(cloudformation, stack, report)
     if described is not None and is_deployed(described, plan):
         return Deployed(from_description(described), changed=False)
-    upload(session, plan, say)
-    told = {event["EventId"] for event in events(cloudformation, stack)}
+    upload(session, plan, report)
+    reported = {event["EventId"] for event in events(cloudformation, stack)}
     if described is None:
-        say(f"stack {stack}: creating")
+        report(f"stack {stack}: creating")
         cloudformation.create_stack(**plan.request())
     else:
-        say(f"stack {stack}: updating")
+        report(f"stack {stack}: updating")
         try:
             cloudformation.update_stack(**plan.request())
         except cloudformation.exceptions.ClientError as error:
             if "No updates are to be performed" not in str(error):
                 raise
             return Deployed(from_description(described), changed=False)
-    described = wait(cloudformation, stack, say, told)
+    described = wait(cloudformation, stack, report, reported)
     if described is None or described["StackStatus"] not in _GOOD:
         status = described["StackStatus"] if described else "gone"
         raise GustbedError(f"stack {stack} is {status}", first_failure(cloudformation, stack))
-    say(f"stack {stack}: deployed")
+    report(f"stack {stack}: deployed")
     return Deployed(from_description(described), changed=True)
 
 
 @readable_errors()
-def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint: str = "") -> Plan:
-    """Read template and functions. Raises ``GustbedError`` naming a missing file."""
+def make_plan(
+    session: Session,
+    stack: str,
+    cloud_dir: Path,
+    *,
+    sagemaker_endpoint: str = "",
+    types_dir: Path | None = None,
+) -> Plan:
+    """Read template, functions and turbine types (``types_dir``: the user's own).
+
+    Raises ``GustbedError`` naming a file that is missing or wrong.
+    """
     path = cloud_dir / "stack.yaml"
     try:
         template = path.read_text(encoding="utf-8")
@@ -101,6 +113,7 @@ def make_plan(session: Session, stack: str, cloud_dir: Path, sagemaker_endpoint:
     parameters = {
         "CodeBucket": code_bucket(stack, account, session.region_name),
         "SageMakerEndpoint": sagemaker_endpoint,
+        **dashboard_choices(load_types(types_dir).values()),
         **{item.parameter: item.key for item in bundles},
     }
     return Plan(stack, template, parameters, bundles)
@@ -117,7 +130,7 @@ def is_deployed(described: dict[str, Any], plan: Plan) -> bool:
     return described["StackStatus"] in _GOOD and tags.get(CONTENT_TAG) == plan.digest
 
 
-def upload(session: Session, plan: Plan, say: Say) -> None:
+def upload(session: Session, plan: Plan, report: Report) -> None:
     """Put the functions' archives where CloudFormation finds them."""
     s3 = session.client("s3")
     bucket = plan.parameters["CodeBucket"]
@@ -129,7 +142,7 @@ def upload(session: Session, plan: Plan, say: Say) -> None:
     }
     for item in plan.bundles:
         if item.key not in present:
-            say(f"function {item.function}: uploading")
+            report(f"function {item.function}: uploading")
             s3.put_object(Bucket=bucket, Key=item.key, Body=item.data)
 
 
@@ -151,16 +164,16 @@ def ensure_bucket(s3: Any, bucket: str, region: str) -> None:
     )
 
 
-def settle(cloudformation: Any, stack: str, say: Say) -> dict[str, Any] | None:
+def settle(cloudformation: Any, stack: str, report: Report) -> dict[str, Any] | None:
     """Wait out a running operation, and clear away a creation that failed."""
     described = describe(cloudformation, stack)
     if described is not None and described["StackStatus"].endswith("_IN_PROGRESS"):
-        say(f"stack {stack}: waiting for {described['StackStatus']}")
-        described = wait(cloudformation, stack, say)
+        report(f"stack {stack}: waiting for {described['StackStatus']}")
+        described = wait(cloudformation, stack, report)
     if described is not None and described["StackStatus"] in _DEAD:
-        say(f"stack {stack}: deleting what {described['StackStatus']} left")
+        report(f"stack {stack}: deleting what {described['StackStatus']} left")
         cloudformation.delete_stack(StackName=stack)
-        described = wait(cloudformation, stack, say)
+        described = wait(cloudformation, stack, report)
         if described is not None:
             raise GustbedError(
                 f"stack {stack} is {described['StackStatus']}",
@@ -170,19 +183,19 @@ def settle(cloudformation: Any, stack: str, say: Say) -> dict[str, Any] | None:
 
 
 def wait(
-    cloudformation: Any, stack: str, say: Say, told: set[str] | None = None
+    cloudformation: Any, stack: str, report: Report, reported: set[str] | None = None
 ) -> dict[str, Any] | None:
-    """Wait for the running operation, saying what is done. Returns None once it is deleted."""
-    if told is None:
-        told = {event["EventId"] for event in events(cloudformation, stack)}
+    """Wait for the running operation, reporting what is done. Returns None once it is deleted."""
+    if reported is None:
+        reported = {event["EventId"] for event in events(cloudformation, stack)}
     deadline = time.monotonic() + TIMEOUT
     pause = 0.1
     while time.monotonic() < deadline:
         described = describe(cloudformation, stack)
         for event in reversed(list(events(cloudformation, stack))):
-            if event["EventId"] not in told:
-                told.add(event["EventId"])
-                _tell(event, say)
+            if event["EventId"] not in reported:
+                reported.add(event["EventId"])
+                _report_event(event, report)
         if described is None or described["StackStatus"] == "DELETE_COMPLETE":
             return None
         if not described["StackStatus"].endswith("_IN_PROGRESS"):
@@ -192,11 +205,11 @@ def wait(
     raise GustbedError(f"stack {stack}", f"not done after {TIMEOUT / 60:.0f} minutes")
 
 
-def _tell(event: dict[str, Any], say: Say) -> None:
+def _report_event(event: dict[str, Any], report: Report) -> None:
     status = event.get("ResourceStatus", "")
     if status.endswith(("_COMPLETE", "_FAILED")):
         reason = event.get("ResourceStatusReason")
-        say(f"  {event['LogicalResourceId']}: {status}{f' ({reason})' if reason else ''}")
+        report(f"  {event['LogicalResourceId']}: {status}{f' ({reason})' if reason else ''}")
 
 
 def events(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:

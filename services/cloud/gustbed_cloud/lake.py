@@ -7,7 +7,7 @@ from typing import Any
 
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
-from gustbed_cloud.objects import fetch_object, is_copy
+from gustbed_cloud.s3_files import fetch_object, is_copy
 from gustbed_core.errors import GustbedError
 
 _LATEST_DELIVERY = 24 * 3600.0

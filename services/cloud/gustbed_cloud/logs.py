@@ -13,7 +13,7 @@ from gustbed_cloud.client import Cloud
 from gustbed_core.events import AnomalyEvent
 
 REJECTED = "rejected"
-"""The kind of stream that holds messages which could not be read."""
+"""The stream of messages which could not be read."""
 _AT_ONCE = 100
 """Streams that FilterLogEvents takes in one call."""
 _RANK = {"opened": 0, "updated": 1, "closed": 2}
@@ -25,25 +25,25 @@ class LogRecord:
 
     t: float
     thing: str
-    kind: str
+    topic: str
     content: dict[str, Any]
 
 
 @readable_errors()
 def read_log(
     cloud: Cloud,
-    kind: str,
+    topic: str,
     *,
     thing: str | None = None,
     since: float | None = None,
     limit: int = 10_000,
 ) -> list[LogRecord]:
-    """Return the lines of one kind (``telemetry``, ``verdicts``, ``events``, ``logs``, …) by time.
+    """Return the lines of one topic (``telemetry``, ``verdicts``, ``events``, ``logs``, …) by time.
 
     Deliveries repeat, so lines may too.
     """
     logs, group = cloud.client("logs"), cloud.outputs.log_group_name
-    streams = [name for name in _streams(logs, group, thing) if name.endswith(f"/{kind}")]
+    streams = [name for name in _streams(logs, group, thing) if name.endswith(f"/{topic}")]
     start = {} if since is None else {"startTime": int(since * 1000)}
     lines: list[LogRecord] = []
     for first in range(0, len(streams), _AT_ONCE):
@@ -91,10 +91,10 @@ def _streams(logs: Any, group: str, thing: str | None) -> Iterator[str]:
 
 def _records(rows: Iterable[dict[str, Any]]) -> Iterator[LogRecord]:
     for row in rows:
-        thing, _, kind = row["logStreamName"].rpartition("/")
+        thing, _, topic = row["logStreamName"].rpartition("/")
         try:
             content = json.loads(row["message"])
         except ValueError:
             continue
         if isinstance(content, dict):
-            yield LogRecord(row["timestamp"] / 1000, thing, kind, content)
+            yield LogRecord(row["timestamp"] / 1000, thing, topic, content)

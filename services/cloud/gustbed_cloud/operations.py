@@ -9,16 +9,20 @@ from gustbed_cloud.aws import open_session
 from gustbed_cloud.client import Cloud, connect
 from gustbed_cloud.lake import fetch_captures
 from gustbed_cloud.logs import LogRecord, read_events, read_log
-from gustbed_cloud.models import Approval, ModelVersion, list_models
+from gustbed_cloud.models import ApprovalStatus, ModelVersion, list_models
 from gustbed_cloud.outputs import Outputs, stack_outputs
 from gustbed_cloud.packages import approved_package, fetch_package, model_card
 from gustbed_cloud.registration import register_model
 from gustbed_cloud.rollouts import Execution, Job, list_jobs
+from gustbed_core.approvals import ApprovalRecord
+from gustbed_core.registrations import GateResult
 
 __all__ = [
-    "Approval",
+    "ApprovalRecord",
+    "ApprovalStatus",
     "Cloud",
     "Execution",
+    "GateResult",
     "Job",
     "LogRecord",
     "ModelVersion",

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
 from gustbed_cloud.models import ModelVersion, find_model, list_models, serving_model
-from gustbed_cloud.objects import fetch_object, read_object
+from gustbed_cloud.s3_files import fetch_object, read_object
 from gustbed_core.package import MAX_PACKAGE_BYTES, read_package
 
 

@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gustbed_cloud.aws import Session
 from gustbed_cloud.client import Cloud
-from gustbed_cloud.deploy import Plan, Say, deploy, make_plan
+from gustbed_cloud.deploy import Plan, Report, deploy, make_plan
 from gustbed_cloud.enrol import common_answer, enrol, is_answered, requests
 from gustbed_cloud.outputs import Outputs
-from gustbed_cloud.presence import missing_resource
 from gustbed_cloud.rollouts import launch_lost
 from gustbed_cloud.settings import CloudSettings, IotSettings
+from gustbed_cloud.stack_resources import missing_resource
 from gustbed_cloud.teardown import destroy
 from gustbed_core.errors import GustbedError
 
@@ -26,16 +27,17 @@ THOROUGH_EVERY = 30.0
 
 @dataclass
 class Provisioner:
-    """Converges; says only what is new."""
+    """Converges; reports only what is new."""
 
     open_session: Callable[[], Session]
     settings: CloudSettings
     iot: IotSettings
     sagemaker_endpoint: str
-    say: Say
+    types_dir: Path | None
+    report: Report
     _session: Session | None = field(default=None, init=False)
     _plan: Plan | None = field(default=None, init=False)
-    _said: str = field(default="", init=False)
+    _reported: str = field(default="", init=False)
 
     def converge(self, *, thorough: bool = True) -> Outputs:
         """Deploy and enrol what is not.
@@ -57,7 +59,7 @@ class Provisioner:
         for thing in things:
             try:
                 if enrol(session, outputs, common, enrol_dir, thing):
-                    self.say(f"thing {thing}: enrolled")
+                    self.report(f"thing {thing}: enrolled")
             except GustbedError as error:
                 refused.append(error)
         if refused:
@@ -68,8 +70,14 @@ class Provisioner:
         session = self._session = self._session or self.open_session()
         stack = self.settings.stack
         if self._plan is None:
-            self._plan = make_plan(session, stack, self.settings.cloud_dir, self.sagemaker_endpoint)
-        deployed = deploy(session, self._plan, say=self.say)
+            self._plan = make_plan(
+                session,
+                stack,
+                self.settings.cloud_dir,
+                sagemaker_endpoint=self.sagemaker_endpoint,
+                types_dir=self.types_dir,
+            )
+        deployed = deploy(session, self._plan, report=self.report)
         missing = missing_resource(session, stack) if thorough else None
         if missing is None:
             return session, deployed.outputs, deployed.changed
@@ -78,23 +86,23 @@ class Provisioner:
                 f"stack {stack}: {missing} is gone",
                 "destroy and deploy it, or set GUSTBED_REBUILD=true",
             )
-        self.say(f"stack {stack}: {missing} is gone: making it anew")
-        destroy(session, stack, say=self.say)
+        self.report(f"stack {stack}: {missing} is gone: making it anew")
+        destroy(session, stack, report=self.report)
         return self._deployed(thorough)
 
     def watch(self, stop: threading.Event, every: float) -> None:
-        """Converge every so many seconds until told to stop."""
+        """Converge every so many seconds until ``stop`` is set."""
         thorough_at = 0.0
         while not stop.is_set():
             thorough = time.monotonic() >= thorough_at
             try:
                 outputs = self.converge(thorough=thorough)
-                self._note("cloud is as it should be")
+                self._report_once("cloud is as it should be")
                 if thorough:
                     self._launch_lost(outputs)
                     thorough_at = time.monotonic() + THOROUGH_EVERY
             except GustbedError as error:
-                self._note(str(error))
+                self._report_once(str(error))
                 # Whoever failed may come back with another state.
                 thorough_at = 0.0
             stop.wait(every)
@@ -102,9 +110,9 @@ class Provisioner:
     def _launch_lost(self, outputs: Outputs) -> None:
         if self.settings.rebuild and self._session is not None:
             for model in launch_lost(Cloud(self._session, outputs), time.time()):
-                self.say(f"model {model.name} {model.version}: its rollout was lost: starting it")
+                self.report(f"model {model}: its rollout was lost: starting it")
 
-    def _note(self, line: str) -> None:
-        if line != self._said:
-            self.say(line)
-            self._said = line
+    def _report_once(self, line: str) -> None:
+        if line != self._reported:
+            self.report(line)
+            self._reported = line

@@ -9,10 +9,17 @@ from botocore.exceptions import ClientError
 
 from gustbed_cloud.aws import error_code, readable_errors
 from gustbed_cloud.client import Cloud
-from gustbed_cloud.models import METRIC, ModelVersion, describe, despite, list_models
+from gustbed_cloud.models import ModelVersion, describe, list_models
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
-from gustbed_core.package import Manifest, read_package
+from gustbed_core.package import Manifest, read_package, sha256
+from gustbed_core.registrations import (
+    METRIC,
+    GateResult,
+    Registration,
+    model_prefix,
+    registration_key,
+)
 
 GATE, PASSED = "gate", "passed"
 """Key and value in a manifest's ``training`` of a package that passed its quality gate."""
@@ -25,10 +32,10 @@ _NOT_IN_PROPERTIES = re.compile(r"[^\w .:/=+@-]")
 
 
 @readable_errors()
-def register_model(cloud: Cloud, package_path: Path, despite_gate: str = "") -> ModelVersion:
+def register_model(cloud: Cloud, package_path: Path, gate_override: str = "") -> ModelVersion:
     """Upload a package and register it, pending approval.
 
-    ``despite_gate`` is the reason for registering one that has not passed its quality gate;
+    ``gate_override`` is the reason for registering one that has not passed its quality gate;
     operators are shown it. Raises ``PackageError`` for a bad package, ``GustbedError`` if the gate
     says no or the version is registered.
     """
@@ -37,24 +44,44 @@ def register_model(cloud: Cloud, package_path: Path, despite_gate: str = "") -> 
     except OSError as error:
         raise GustbedError(f"{package_path}: {error.strerror}", "name a model package") from error
     manifest = read_package(data).manifest
-    reason = _pass_gate(package_path, manifest, despite_gate)
+    gate = _pass_gate(package_path, manifest, gate_override)
     if any(known.version == manifest.version for known in list_models(cloud, manifest.name)):
         raise GustbedError(
             f"{package_path}: {manifest.name} {manifest.version} is registered already",
             "raise the version",
         )
+    record = Registration(
+        manifest.name,
+        manifest.version,
+        sha256(data),
+        len(data),
+        manifest.turbine_type,
+        manifest.detector,
+        gate,
+        {name: float(value) for name, value in manifest.metrics.items()},
+    )
+    return describe(cloud, _register(cloud, record, data))
+
+
+def _register(cloud: Cloud, record: Registration, data: bytes) -> str:
+    """Lay out the version's objects, then enter it into the registry; return its ARN."""
     bucket = cloud.outputs.artifact_bucket
-    folder = f"models/{manifest.name}/{manifest.version}"
-    metrics = json.dumps(manifest.metrics, sort_keys=True).encode()
+    folder = model_prefix(record.name, record.version)
+    objects = {
+        f"{folder}/{PACKAGE_FILE}": data,
+        f"{folder}/{METRICS_FILE}": json.dumps(record.metrics, sort_keys=True).encode(),
+        registration_key(record.name, record.version): record.to_json(),
+    }
     s3 = cloud.client("s3")
-    s3.put_object(Bucket=bucket, Key=f"{folder}/{PACKAGE_FILE}", Body=data)
-    s3.put_object(Bucket=bucket, Key=f"{folder}/{METRICS_FILE}", Body=metrics)
+    for key, body in objects.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
     sagemaker = cloud.client("sagemaker")
-    group = cloud.outputs.model_package_group_prefix + manifest.name
-    _ensure_group(sagemaker, group, manifest.name)
+    group = cloud.outputs.model_package_group_prefix + record.name
+    _ensure_group(sagemaker, group, record.name)
+    despite = f" (despite its gate: {record.gate.override})" if record.gate.override else ""
     made = sagemaker.create_model_package(
         ModelPackageGroupName=group,
-        ModelPackageDescription=f"{manifest.name} {manifest.version}{despite(reason)}",
+        ModelPackageDescription=f"{record.name} {record.version}{despite}",
         ModelApprovalStatus="PendingManualApproval",
         InferenceSpecification={
             "Containers": [{"ModelDataUrl": f"s3://{bucket}/{folder}/{PACKAGE_FILE}"}],
@@ -69,35 +96,35 @@ def register_model(cloud: Cloud, package_path: Path, despite_gate: str = "") -> 
                 }
             }
         },
-        CustomerMetadataProperties=_properties(manifest),
+        CustomerMetadataProperties=_properties(record),
         SkipModelValidation="All",
     )
-    return describe(sagemaker, made["ModelPackageArn"])
+    return str(made["ModelPackageArn"])
 
 
-def _pass_gate(path: Path, manifest: Manifest, despite_gate: str) -> str:
-    """Return the reason to tell operators, empty if there is nothing to tell."""
-    gate = manifest.training.get(GATE)
+def _pass_gate(path: Path, manifest: Manifest, override: str) -> GateResult:
+    """Return the gate's result. Raises ``GustbedError`` if it neither passed nor is overridden."""
+    gate = manifest.training.get(GATE, "")
     if gate == PASSED:
-        return ""
-    reason = "".join(sign for sign in " ".join(despite_gate.split()) if sign.isprintable())
+        return GateResult(passed=True)
+    reason = "".join(sign for sign in " ".join(override.split()) if sign.isprintable())
     if not reason:
-        said = f"its quality gate says {gate[:200]!r}" if gate else "it names no quality gate"
-        raise GustbedError(f"{path}: {said}", "train it again, or give --despite-gate REASON")
+        refusal = f"its quality gate says {gate[:200]!r}" if gate else "it names no quality gate"
+        raise GustbedError(f"{path}: {refusal}", "train it again, or give --despite-gate REASON")
     if len(reason) > MAX_REASON:
         raise GustbedError(f"--despite-gate: {len(reason)} characters", f"use at most {MAX_REASON}")
-    return reason
+    return GateResult(passed=False, detail=gate, override=reason)
 
 
-def _properties(manifest: Manifest) -> dict[str, str]:
-    """What the registry keeps of a manifest, in the characters that SageMaker takes."""
+def _properties(record: Registration) -> dict[str, str]:
+    """What people may look for in the registry, in the characters that SageMaker takes."""
     properties = {
-        "turbine_type": manifest.turbine_type,
-        "detector": manifest.detector,
-        GATE: manifest.training.get(GATE, ""),
+        "turbine_type": record.turbine_type,
+        "detector": record.detector,
+        GATE: PASSED if record.gate.passed else record.gate.detail,
     }
-    metrics = sorted(manifest.metrics.items())[:_MAX_METRICS]
-    properties |= {f"{METRIC}{name}"[:128]: repr(float(value)) for name, value in metrics}
+    metrics = sorted(record.metrics.items())[:_MAX_METRICS]
+    properties |= {f"{METRIC}{name}"[:128]: repr(value) for name, value in metrics}
     return {
         _NOT_IN_PROPERTIES.sub("_", name): _NOT_IN_PROPERTIES.sub("_", value)[:256]
         for name, value in properties.items()

@@ -1,14 +1,20 @@
-"""Rollouts: AWS IoT Jobs on the fleet's thing group, and how they stand on every edge."""
+"""Rollouts: AWS IoT Jobs on the fleet's thing group, and how they stand on every edge.
+
+What a job rolls out is in its document; its description is for people.
+"""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gustbed_cloud.approval_store import read_approvals
 from gustbed_cloud.aws import readable_errors
 from gustbed_cloud.client import Cloud
-from gustbed_cloud.models import ModelVersion, list_models
-from gustbed_core.jobs import Role
+from gustbed_cloud.models import list_models
+from gustbed_core.approvals import ApprovalRecord, approval_key
+from gustbed_core.jobs import DocumentError, Release, Role, read_job_document
 
 LATE, TOO_LATE = 20.0, 24 * 3600.0
 """Seconds after an approval between which a missing job means that the rollout was lost."""
@@ -36,7 +42,8 @@ class Execution:
 class Job:
     """A rollout of one model version, to serve or to run in shadow.
 
-    ``status`` is AWS IoT's word for the job as a whole.
+    ``status`` is AWS IoT's word for the job as a whole. ``name`` and ``version`` are empty for a
+    job that rolls out no model.
     """
 
     id: str
@@ -47,29 +54,69 @@ class Job:
     completed: float | None
     executions: tuple[Execution, ...]
     role: Role = "serve"
+    rollback: bool = False
 
 
 @readable_errors()
-def launch_lost(cloud: Cloud, now: float) -> list[ModelVersion]:
-    """Start the rollouts of approved versions whose announcement was lost; return them.
+def launch_lost(cloud: Cloud, now: float) -> list[str]:
+    """Start the rollouts of approvals whose announcement was lost; return what they are of.
 
-    Harmless when nothing was: a release's job is created once.
+    Harmless when nothing was: an approval's job is created once.
     """
-    overdue = [
-        model
-        for model in list_models(cloud)
-        if model.status == "Approved" and LATE <= now - (model.changed or 0.0) <= TOO_LATE
+    models = list_models(cloud)
+    records = read_approvals(
+        cloud.client("s3"), cloud.outputs.artifact_bucket, known=cloud.approvals
+    )
+    overdue = [each for each in standing_approvals(records) if _overdue(each.at, now)]
+    elsewhere = [
+        each
+        for each in models
+        if each.unrecorded and each.status == "Approved" and _overdue(each.changed or 0.0, now)
     ]
-    jobs = list_jobs(cloud) if overdue else []
-    rolled = {(job.name, job.version, job.role) for job in jobs}
-    lost = [model for model in overdue if (model.name, model.version, model.role) not in rolled]
-    for model in lost:
-        cloud.client("lambda").invoke(
-            FunctionName=cloud.outputs.model_packager_name,
-            InvocationType="Event",
-            Payload=json.dumps({"detail": {"ModelPackageArn": model.arn}}),
-        )
+    jobs = list_jobs(cloud) if overdue or elsewhere else []
+    ids = {job.id for job in jobs}
+    rolled = {(job.name, job.version) for job in jobs}
+    lost = []
+    for record in overdue:
+        if record.rollout not in ids:
+            _invoke(cloud, _arrival(cloud.outputs.artifact_bucket, approval_key(record)))
+            lost.append(f"{record.model} {record.version}")
+    for model in elsewhere:
+        # One that Gustbed 0.1 has rolled out needs no record now.
+        if model.approval is not None or (model.name, model.version) not in rolled:
+            _invoke(cloud, {"detail": {"ModelPackageArn": model.arn}})
+            lost.append(f"{model.name} {model.version}")
     return lost
+
+
+def standing_approvals(records: Iterable[ApprovalRecord]) -> list[ApprovalRecord]:
+    """Approvals that nothing later has replaced: the latest of each model and role, unless its
+    version was decided on again.
+    """
+    latest: dict[tuple[str, str], ApprovalRecord] = {}
+    of_version: dict[tuple[str, str], ApprovalRecord] = {}
+    for record in sorted(records, key=lambda record: record.sequence):
+        of_version[record.model, record.version] = record
+        if record.decision == "approved":
+            latest[record.model, record.role] = record
+    return [each for each in latest.values() if of_version[each.model, each.version] is each]
+
+
+def _overdue(at: float, now: float) -> bool:
+    return LATE <= now - at <= TOO_LATE
+
+
+def _arrival(bucket: str, key: str) -> dict[str, Any]:
+    """What S3 tells model_packager when an approval arrives."""
+    return {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key}}}]}
+
+
+def _invoke(cloud: Cloud, event: dict[str, Any]) -> None:
+    cloud.client("lambda").invoke(
+        FunctionName=cloud.outputs.model_packager_name,
+        InvocationType="Event",
+        Payload=json.dumps(event),
+    )
 
 
 @readable_errors()
@@ -79,27 +126,38 @@ def list_jobs(cloud: Cloud, limit: int = 20) -> list[Job]:
     pages = iot.get_paginator("list_jobs").paginate(thingGroupName=cloud.outputs.thing_group_name)
     rows = [row for page in pages for row in page["jobs"]]
     rows.sort(key=lambda row: row["createdAt"], reverse=True)
-    return [_job(iot, row["jobId"]) for row in rows[:limit]]
+    return [_job(cloud, row["jobId"]) for row in rows[:limit]]
 
 
-def _job(iot: Any, job_id: str) -> Job:
+def _job(cloud: Cloud, job_id: str) -> Job:
+    iot = cloud.client("iot")
     found = iot.describe_job(jobId=job_id)["job"]
-    # As job_creator writes it: name, version, and the role unless that is to serve.
-    name, version, role = [*found.get("description", "").split(" "), "", "", ""][:3]
     pages = iot.get_paginator("list_job_executions_for_job").paginate(jobId=job_id)
     executions = (
         _execution(iot, job_id, row) for page in pages for row in page["executionSummaries"]
     )
+    release = _release(cloud, job_id)
     return Job(
         id=job_id,
-        name=name,
-        version=version,
+        name=release.name if release else "",
+        version=release.version if release else "",
         status=found["status"],
         created=_unix(found.get("createdAt")),
         completed=_unix(found.get("completedAt")),
         executions=tuple(sorted(executions, key=lambda execution: execution.thing)),
-        role="shadow" if role == "shadow" else "serve",
+        role=release.role if release else "serve",
+        rollback=bool(release and release.rollback),
     )
+
+
+def _release(cloud: Cloud, job_id: str) -> Release | None:
+    if job_id not in cloud.releases:
+        text = cloud.client("iot").get_job_document(jobId=job_id)["document"]
+        try:
+            cloud.releases[job_id] = read_job_document(json.loads(text)).release
+        except (ValueError, DocumentError):
+            cloud.releases[job_id] = None
+    return cloud.releases[job_id]
 
 
 def _execution(iot: Any, job_id: str, row: dict[str, Any]) -> Execution:

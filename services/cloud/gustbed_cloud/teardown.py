@@ -3,14 +3,14 @@
 from typing import Any
 
 from gustbed_cloud.aws import Session, error_code, readable_errors
-from gustbed_cloud.deploy import Say, code_bucket, first_failure, wait
+from gustbed_cloud.deploy import Report, code_bucket, first_failure, wait
 from gustbed_cloud.enrol import remove_certificate
 from gustbed_cloud.outputs import Outputs, describe, from_description
 from gustbed_core.errors import GustbedError
 
 
 @readable_errors()
-def destroy(session: Session, stack: str, *, say: Say = print) -> None:
+def destroy(session: Session, stack: str, *, report: Report = print) -> None:
     """Delete everything that ``deploy`` and ``enrol`` made. Raises ``GustbedError``."""
     cloudformation = session.client("cloudformation")
     described = describe(cloudformation, stack)
@@ -21,23 +21,23 @@ def destroy(session: Session, stack: str, *, say: Say = print) -> None:
         except GustbedError:
             outputs = None  # a stack that failed early has none
         if outputs is not None:
-            _remove_things(session.client("iot"), outputs, say)
-            _empty(s3, outputs.artifact_bucket, say)
-            _empty(s3, outputs.lake_bucket, say)
+            _remove_things(session.client("iot"), outputs, report)
+            _empty(s3, outputs.artifact_bucket, report)
+            _empty(s3, outputs.lake_bucket, report)
         cloudformation.delete_stack(StackName=stack)
-        left = wait(cloudformation, stack, say)
+        left = wait(cloudformation, stack, report)
         if left is not None:
             raise GustbedError(
                 f"stack {stack} is {left['StackStatus']}", first_failure(cloudformation, stack)
             )
     account = session.client("sts").get_caller_identity()["Account"]
     bucket = code_bucket(stack, account, session.region_name)
-    if _empty(s3, bucket, say):
+    if _empty(s3, bucket, report):
         s3.delete_bucket(Bucket=bucket)
-    say(f"stack {stack}: gone")
+    report(f"stack {stack}: gone")
 
 
-def _remove_things(iot: Any, outputs: Outputs, say: Say) -> None:
+def _remove_things(iot: Any, outputs: Outputs, report: Report) -> None:
     try:
         pages = iot.get_paginator("list_things_in_thing_group").paginate(
             thingGroupName=outputs.thing_group_name
@@ -50,10 +50,10 @@ def _remove_things(iot: Any, outputs: Outputs, say: Say) -> None:
             if ":cert/" in arn:
                 remove_certificate(iot, outputs.policy_name, thing, arn)
         iot.delete_thing(thingName=thing)
-        say(f"thing {thing}: removed")
+        report(f"thing {thing}: removed")
 
 
-def _empty(s3: Any, bucket: str, say: Say) -> bool:
+def _empty(s3: Any, bucket: str, report: Report) -> bool:
     """Delete every version of every object. Returns whether the bucket exists."""
     try:
         pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
@@ -69,5 +69,5 @@ def _empty(s3: Any, bucket: str, say: Say) -> bool:
     for start in range(0, len(rows), 1000):
         s3.delete_objects(Bucket=bucket, Delete={"Objects": rows[start : start + 1000]})
     if rows:
-        say(f"bucket {bucket}: emptied")
+        report(f"bucket {bucket}: emptied")
     return True

@@ -4,9 +4,10 @@ import base64
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from gustbed_core.errors import GustbedError
+from gustbed_core.records import RecordError, read_record
 
 SCHEMA = 1
 OPERATION_UPDATE_MODEL = "update_model"
@@ -59,13 +60,40 @@ class Signature:
 
 @dataclass(frozen=True)
 class JobDocument:
-    """What the edge is asked to do. ``url`` is a presigned URL when the edge reads it."""
+    """What the edge is asked to do. ``url`` is a presigned URL when the edge reads it.
+
+    ``rollout`` names the approval that this is for: it is the job's id, too. Empty in documents of
+    earlier versions.
+    """
 
     release: Release
     url: str
     signature: Signature
     operation: str = OPERATION_UPDATE_MODEL
     schema: int = SCHEMA
+    rollout: str = ""
+
+
+class DocumentError(GustbedError):
+    """A job document that cannot be followed. ``reason`` is a code for job status details."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def read_job_document(content: object) -> JobDocument:
+    """Check a decoded job document, which is untrusted input. Raises ``DocumentError``."""
+    try:
+        document = read_record(JobDocument, content)
+    except RecordError as error:
+        raise DocumentError("bad_document", error.detail) from error
+    if document.schema != SCHEMA:
+        raise DocumentError("wrong_schema", f"job document schema {document.schema}")
+    if document.operation != OPERATION_UPDATE_MODEL:
+        raise DocumentError("wrong_operation", f"operation {document.operation[:60]!r}")
+    return document
 
 
 def presigned_placeholder(bucket: str, key: str, region: str) -> str:
@@ -76,16 +104,15 @@ def presigned_placeholder(bucket: str, key: str, region: str) -> str:
     return f"${{aws:iot:s3-presigned-url:https://s3.{region}.amazonaws.com/{bucket}/{key}}}"
 
 
-def package_prefix(name: str, version: str) -> str:
-    """Where a version lies in the artifact bucket: ``<prefix>/package.tar.gz``, its jobs below."""
-    return f"releases/{name}/{version}"
+def release_key(name: str, version: str) -> str:
+    """Where a released package lies in the artifact bucket, for all its rollouts."""
+    return f"releases/{name}/{version}/{PACKAGE_FILE}"
 
 
-def job_key(release: Release) -> str:
-    """Where a release's job document lies there: a version may be a shadow first, serve later."""
-    prefix = package_prefix(release.name, release.version)
-    place = prefix if release.role == "serve" else f"{prefix}/{release.role}"
-    return f"{place}/{JOB_FILE}"
+def job_key(document: JobDocument) -> str:
+    """Where a rollout's job document lies there; its arrival starts the rollout."""
+    release = document.release
+    return f"releases/{release.name}/{release.version}/{document.rollout}/{JOB_FILE}"
 
 
 PACKAGE_FILE = "package.tar.gz"
@@ -94,26 +121,22 @@ RELEASE_FILE = "release.json"
 """Beside a package at rest: ``{"release": {…}, "signature": {"value", "key_id"}}``."""
 
 
+@dataclass(frozen=True)
+class _SignedRelease:
+    release: Release
+    signature: Signature
+
+
 def release_to_json(release: Release, signature: Signature) -> bytes:
     """The content of ``release.json``."""
-    content = {"release": asdict(release), "signature": asdict(signature)}
+    content = asdict(_SignedRelease(release, signature))
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
 
 
 def release_from_json(data: bytes) -> tuple[Release, Signature]:
     """Read ``release.json``. Raises ``GustbedError`` if a field is missing or of a wrong type."""
     try:
-        content = json.loads(data)
-        release = Release(**content["release"])
-        signature = Signature(**content["signature"])
-    except (ValueError, KeyError, TypeError) as error:
+        signed = read_record(_SignedRelease, json.loads(data))
+    except (ValueError, RecordError) as error:
         raise GustbedError(RELEASE_FILE, f"not a signed release: {error}") from error
-    texts = (release.name, release.version, release.sha256, signature.value, signature.key_id)
-    if not (
-        all(type(text) is str for text in texts)
-        and type(release.size) is int
-        and type(release.rollback) is bool
-        and release.role in get_args(Role)
-    ):
-        raise GustbedError(RELEASE_FILE, "a field has the wrong type")
-    return release, signature
+    return signed.release, signed.signature

@@ -10,7 +10,7 @@ from gustbed_core.mqtt import Handler
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_core.turbine_types import TurbineType, load_types
 from gustbed_edge.capture.writer import CaptureWriter
-from gustbed_edge.choosing import choose, plug_in
+from gustbed_edge.choosing import Plugged, choose, plug_in
 from gustbed_edge.cloud.device_shadows import DeviceShadows
 from gustbed_edge.cloud.ports import CLOUDS, Cloud, CloudContext, CloudListener
 from gustbed_edge.guard import Guard, SinkWorker, WorkloadWorker
@@ -300,12 +300,12 @@ def _inputs(base: _Base) -> list[Part]:
         )
 
     names = choose(INPUTS, base.settings.inputs)
-    return [
-        Part(
-            partial(each.guard.call, each.plugin.start), partial(each.guard.call, each.plugin.stop)
-        )
-        for each in plug_in(INPUTS, names, make, base.guards).values()
-    ]
+    return [_guarded(each) for each in plug_in(INPUTS, names, make, base.guards).values()]
+
+
+def _guarded(each: Plugged[Input]) -> Part:
+    plugin, guard = each.plugin, each.guard
+    return Part(lambda: guard.call(plugin.start), lambda: guard.call(plugin.stop, BRIEFLY))
 
 
 def _operations(

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.cloud import LocalCloud, local_cloud
+from gustbed_cloud import operations
+from tests.support.cloud import Identity, LocalCloud, enrolled, local_cloud
 
 
 @pytest.fixture(scope="module")
@@ -12,3 +13,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """Emulator, registry and stack."""
     with local_cloud(tmp_path_factory.mktemp("cloud")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def edge(cloud: LocalCloud) -> Identity:
+    return enrolled(cloud, "gustbed-site-1")
+
+
+@pytest.fixture(scope="module")
+def client(cloud: LocalCloud, edge: Identity) -> operations.Cloud:
+    return cloud.connect()

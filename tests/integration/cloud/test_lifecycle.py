@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -51,6 +52,31 @@ def register(
     return operations.register_model(client, path)
 
 
+def approve_in_console(client: operations.Cloud, version: str) -> None:
+    """Approve a version of the model ``tiny`` without a record."""
+    arns = (arn["ModelPackageArn"] for arn in client.client("sagemaker").list_model_packages(
+        ModelPackageGroupName="gustbed-tiny")["ModelPackageSummaryList"])  # fmt: skip
+    sagemaker = client.client("sagemaker")
+    for arn in arns:
+        described = sagemaker.describe_model_package(ModelPackageName=arn)
+        if f"/{version}/" in described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]:
+            sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+
+
+@contextmanager
+def unannounced(client: operations.Cloud) -> Iterator[None]:
+    """Lose what S3 and the registry announce, as a cloud that is killed does."""
+    s3, bucket = client.client("s3"), client.outputs.artifact_bucket
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)
+    found.pop("ResponseMetadata")
+    client.client("events").disable_rule(Name="gustbed-model-approved")
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=found)
+
+
 def said(client: operations.Cloud, text: str) -> bool:
     lines = operations.read_log(client, "logs")
     return any(line.content.get("message") == text for line in lines)
@@ -82,6 +108,9 @@ def test_changed_function_updates_the_stack_and_unchanged_ones_stay(
         folder.mkdir(parents=True)
         text = (source / "functions" / name / "handler.py").read_text()
         (folder / "handler.py").write_text(text + ("\n# changed\n" if name == "alert" else ""))
+        for path in (source / "functions" / name).glob("*.py"):
+            if path.name != "handler.py":
+                (folder / path.name).write_text(path.read_text())
     (changed / "stack.yaml").write_text((source / "stack.yaml").read_text())
     functions = boto3.client("lambda")
 
@@ -155,7 +184,7 @@ def test_approval_reaches_an_emulator_that_was_down(own: LocalCloud, tmp_path: P
     client = own.connect()
     register(client, tmp_path, "1.1.0")
     stop_process(own.emulator)
-    operations.approve_model(client, "tiny", "1.1.0")
+    approve_in_console(client, "1.1.0")
     stop_process(own.registry, signal.SIGKILL)
     own.start_registry()
     own.start_emulator()
@@ -304,13 +333,27 @@ def test_missing_credentials_are_one_line_that_names_the_variable(tmp_path: Path
 def test_t4_lost_rollout_is_started_again(own: LocalCloud, tmp_path: Path) -> None:
     enrolled(own, "gustbed-site-1")
     client = own.connect()
-    events = client.client("events")
-    events.disable_rule(Name="gustbed-model-approved")
     register(client, tmp_path, "1.1.0")
-    operations.approve_model(client, "tiny", "1.1.0")
+    with unannounced(client):
+        operations.approve_model(client, "tiny", "1.1.0")
     approved = time.time()
     assert launch_lost(client, approved) == []
-    assert [model.version for model in launch_lost(client, approved + LATE + 5)] == ["1.1.0"]
+    assert launch_lost(client, approved + LATE + 5) == ["tiny 1.1.0"]
+    wait_until(lambda: operations.list_jobs(client), "the job exists")
+    assert launch_lost(client, approved + LATE + 10) == []
+
+
+def test_t4_lost_approval_of_the_registry_is_recorded_again(
+    own: LocalCloud, tmp_path: Path
+) -> None:
+    enrolled(own, "gustbed-site-1")
+    client = own.connect()
+    register(client, tmp_path, "1.1.0")
+    with unannounced(client):
+        approve_in_console(client, "1.1.0")
+        wait_until(lambda: operations.list_models(client)[0].unrecorded, "it is approved")
+    approved = time.time()
+    assert launch_lost(client, approved + LATE + 5) == ["tiny 1.1.0"]
     wait_until(lambda: operations.list_jobs(client), "the job exists")
     assert launch_lost(client, approved + LATE + 10) == []
 
@@ -323,9 +366,9 @@ def test_t4_lost_promotion_is_started_again_though_the_shadow_was_not_lost(
     register(client, tmp_path, "1.1.0")
     operations.approve_model(client, "tiny", "1.1.0", shadow=True)
     wait_until(lambda: operations.list_jobs(client), "the shadow's job exists")
-    client.client("events").disable_rule(Name="gustbed-model-approved")
-    operations.promote_model(client, "tiny", "1.1.0")
-    lost = launch_lost(client, time.time() + LATE + 5)
-    assert [(model.version, model.role) for model in lost] == [("1.1.0", "serve")]
+    with unannounced(client):
+        operations.promote_model(client, "tiny", "1.1.0")
+    assert launch_lost(client, time.time() + LATE + 5) == ["tiny 1.1.0"]
     wait_until(lambda: len(operations.list_jobs(client)) == 2, "the second job exists")
+    assert {job.role for job in operations.list_jobs(client)} == {"serve", "shadow"}
     assert launch_lost(client, time.time() + LATE + 5) == []

@@ -1,4 +1,4 @@
-"""The example plug-ins of docs/extending.md, installed as a package of their own, on a real edge."""
+"""The examples of docs/extending.md, installed as a package of their own, on a real edge."""
 
 import json
 import os
@@ -25,9 +25,8 @@ from tests.support.ports import free_port, wait_until
 
 PACKAGE = Path(__file__).parent / "plugins"
 PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
-EXAMPLES = sorted(
-    path for path in (PACKAGE / "gustbed_example").glob("*.py") if path.stat().st_size
-)
+FOUND = sorted((PACKAGE / "gustbed_example").glob("*.py"))
+EXAMPLES = [path for path in FOUND if path.name != "__init__.py"]
 MAX_LINES = 20
 SITE = SiteSettings(turbines=2)
 

@@ -231,7 +231,7 @@ def test_a_killed_twin_resumes_from_what_it_wrote_every_so_often(
     [
         ("scenario", "faults: [{turbine: wt09, kind: icing}]", "faults[0].turbine"),
         ("layout", "turbines: [[0, 0]]", "1 turbines"),
-        ("type", "name: x", "model"),
+        ("type", "name: x", "title"),
         ("checkpoint", "broken", "not a checkpoint"),
     ],
 )

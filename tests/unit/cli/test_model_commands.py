@@ -71,11 +71,15 @@ class FakeCloud:
         self.jobs: list[SimpleNamespace] = []
         self.captures = 3
 
-    def entry(self, version: str, role: str | None = None) -> operations.ModelVersion:
+    def entry(self, version: str, role: Any = None) -> operations.ModelVersion:
         status: Any = self.versions[version]
+        approval = operations.ApprovalRecord(
+            MODEL, version, len(self.calls), "approved", "operator", "arn:ann", 0.0, "",
+            operations.GateResult(passed=True), role or "serve",
+        )  # fmt: skip
         return operations.ModelVersion(
-            MODEL, version, status, 0.0, None, "", f"s3://b/models/{MODEL}/{version}/p", "arn",
-            role,  # type: ignore[arg-type]
+            MODEL, version, status, 0.0, None, f"s3://b/models/{MODEL}/{version}/p", "arn", role,
+            approval=approval if role else None,
         )  # fmt: skip
 
 
@@ -83,8 +87,8 @@ class FakeCloud:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
     fake = FakeCloud()
 
-    def register(_: object, path: Path, despite_gate: str) -> operations.ModelVersion:
-        fake.calls.append(("register", (path, despite_gate)))
+    def register(_: object, path: Path, gate_override: str) -> operations.ModelVersion:
+        fake.calls.append(("register", (path, gate_override)))
         fake.versions["9.9.9"] = "PendingManualApproval"
         return fake.entry("9.9.9")
 
@@ -336,22 +340,25 @@ def test_the_newest_pending_version_is_approved_in_the_role_that_is_asked_for(
     ]
 
 
-def test_waiting_looks_at_the_rollout_of_that_role_alone(
+def test_waiting_looks_at_the_rollout_of_that_approval_alone(
     cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def job(role: str, status: str) -> SimpleNamespace:
+    """The same version was rolled out before."""
+
+    def job(sequence: int, status: str) -> SimpleNamespace:
         execution = SimpleNamespace(thing="site-1", status=status, reason="bad_golden", details={})
-        return SimpleNamespace(
-            id=role, name=MODEL, version="1.2.0", role=role, executions=(execution,)
-        )
+        cloud.calls = [("approve", None)] * sequence
+        approval = cloud.entry("1.2.0", "serve").approval
+        assert approval is not None
+        return SimpleNamespace(id=approval.rollout, executions=(execution,))
 
     monkeypatch.setattr(registry, "explain", lambda execution: execution.reason)
     cloud.versions = {"1.2.0": "PendingManualApproval"}
-    cloud.jobs = [job("shadow", "SUCCEEDED"), job("serve", "FAILED")]
+    cloud.jobs = [job(2, "SUCCEEDED"), job(1, "FAILED")]
+    cloud.calls = []
     result = _run(model.app, "approve", "--wait")
     assert isinstance(result.exception, GustbedError)
     assert "bad_golden" in str(result.exception)
-    cloud.jobs = [job("shadow", "FAILED"), job("serve", "SUCCEEDED")]
     assert _run(model.app, "approve", "1.2.0", "--wait").exit_code == 0
 
 

@@ -1,6 +1,6 @@
 """The Lambda handlers as modules, and fakes of the clients that they are given."""
 
-import importlib.util
+import importlib
 import io
 import json
 import sys
@@ -8,27 +8,21 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 CLOUD = Path(__file__).resolve().parents[3] / "services" / "cloud" / "gustbed_cloud"
 
 
 def load(name: str) -> ModuleType:
-    """Import ``functions/<name>/handler.py``, whose name all handlers share."""
-    shared = str(CLOUD / "functions")
-    if shared not in sys.path:
-        # In an archive it lies beside the handler.
-        sys.path.append(shared)
-    return load_file(f"handler_{name}", CLOUD / "functions" / name / "handler.py")
+    """Import ``functions/<name>/handler.py`` as its archive does."""
+    return load_from(CLOUD / "functions", f"{name}.handler")
 
 
-def load_file(name: str, path: Path) -> ModuleType:
-    """Import a file that belongs to no package."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+def load_from(folder: Path, name: str) -> ModuleType:
+    """Import a module from a folder that is not installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    return importlib.import_module(name)
 
 
 class MissingError(Exception):
@@ -80,7 +74,7 @@ class FakeLogs:
 class FakeS3:
     """S3 in a dictionary that remembers the order of writing."""
 
-    exceptions = SimpleNamespace(NoSuchKey=MissingError)
+    exceptions = SimpleNamespace(NoSuchKey=MissingError, ClientError=ClientError)
 
     def __init__(self, **objects: bytes) -> None:
         self.objects: dict[str, bytes] = dict(objects)
@@ -92,9 +86,19 @@ class FakeS3:
         data = self.objects[Key]
         return {"Body": io.BytesIO(data), "ContentLength": len(data)}
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes, **_: str) -> None:  # noqa: N803
+    def put_object(self, Bucket: str, Key: str, Body: bytes, **options: str) -> None:  # noqa: N803
+        if "IfNoneMatch" in options and Key in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
         self.objects[Key] = Body
         self.written.append(Key)
+
+    def get_paginator(self, name: str) -> "FakeS3":
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
+        keys = sorted(key for key in self.objects if key.startswith(Prefix))
+        return [{"Contents": [{"Key": key, "ETag": ""}]} for key in keys] or [{}]
 
 
 def queued(*bodies: object) -> dict[str, Any]:

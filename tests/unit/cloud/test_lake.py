@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gustbed_cloud import operations
-from gustbed_cloud.objects import fetch_object, is_copy, read_object
+from gustbed_cloud.s3_files import fetch_object, is_copy, read_object
 from gustbed_core.errors import GustbedError
 
 DAY = datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -68,23 +68,33 @@ def test_package_that_passed_needs_none(tmp_path: Path) -> None:
 
 
 def version(
-    number: str, changed: float, note: str = "approved", role: Any = "serve"
+    number: str, sequence: int, role: Any = "serve", *, rollback: bool = False
 ) -> operations.ModelVersion:
+    record = operations.ApprovalRecord(
+        "m", number, sequence, "approved" if role else "rejected", "operator", "arn:ann", 0.0, "",
+        operations.GateResult(passed=True), role or "serve", rollback,
+    )  # fmt: skip
     status: Any = "Approved" if role else "Rejected"
-    return operations.ModelVersion("m", number, status, 0.0, changed, note, "", "", role)
+    return operations.ModelVersion(
+        "m", number, status, 0.0, None, "", "", role, rollback, record if sequence else None
+    )
 
 
 @pytest.mark.parametrize(
     ("models", "serving"),
     [
         ([], None),
-        ([version("1.0.0", 1, role=None)], None),
-        ([version("1.0.0", 1, "shadow", "shadow")], None),
+        ([version("1.0.0", 1, None)], None),
+        ([version("1.0.0", 1, "shadow")], None),
         ([version("1.10.0", 1), version("1.9.0", 2)], "1.10.0"),
-        ([version("1.2.0", 2), version("1.1.0", 3, "rollback (1.2.0 is bad)")], "1.1.0"),
-        ([version("1.3.0", 4), version("1.2.0", 2), version("1.1.0", 3, "rollback")], "1.3.0"),
-        ([version("1.2.0", 2), version("1.3.0", 3, "shadow", "shadow")], "1.2.0"),
-        ([version("1.2.0", 2), version("1.3.0", 3, role=None)], "1.2.0"),
+        ([version("1.2.0", 2), version("1.1.0", 3, rollback=True)], "1.1.0"),
+        ([version("1.3.0", 4), version("1.2.0", 2), version("1.1.0", 3, rollback=True)], "1.3.0"),
+        # Approved again after a rollback.
+        ([version("1.2.0", 4), version("1.1.0", 3, rollback=True)], "1.2.0"),
+        ([version("1.2.0", 2), version("1.3.0", 3, "shadow")], "1.2.0"),
+        ([version("1.2.0", 2), version("1.3.0", 3, None)], "1.2.0"),
+        # Approved by an earlier Gustbed, which kept no records.
+        ([version("1.3.0", 0), version("1.2.0", 1, rollback=True)], "1.2.0"),
     ],
 )
 def test_the_version_that_edges_end_with_is_to_serve(

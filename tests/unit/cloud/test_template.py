@@ -1,9 +1,12 @@
 """The stack: least privilege, no message lost without a trace, clean for cfn-lint."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,11 @@ import pytest
 import yaml
 
 from gustbed_cloud.bundle import FUNCTIONS, bundle
+from gustbed_cloud.dashboard import dashboard_choices
 from gustbed_cloud.outputs import Outputs
+from gustbed_core.aggregates import Aggregate
 from gustbed_core.topics import UPLINK_KINDS
+from gustbed_core.turbine_types import load_types
 from tests.unit.cloud.functions import CLOUD
 
 THING = "${!iot:Connection.Thing.ThingName}"
@@ -151,7 +157,8 @@ def test_no_role_may_do_anything_to_anything(template: dict[str, Any]) -> None:
 
 def test_each_function_has_a_role_and_log_group_of_its_own(template: dict[str, Any]) -> None:
     functions = of_type(template, "AWS::Lambda::Function")
-    assert len(functions) == len(FUNCTIONS)
+    handlers = {function["Handler"] for function in functions.values()}
+    assert handlers == {f"{name}.handler.handler" for name in FUNCTIONS}
     assert len({f["Role"] for f in functions.values()}) == len(functions)
     groups = {g["LogGroupName"] for g in of_type(template, "AWS::Logs::LogGroup").values()}
     for function in functions.values():
@@ -219,15 +226,65 @@ def test_lake_is_named_by_day_and_holds_what_lake_ingest_compressed(
     assert stream["DeliveryStreamEncryptionConfigurationInput"] == {"KeyType": "AWS_OWNED_CMK"}
 
 
+def dashboard(template: dict[str, Any], choices: dict[str, str]) -> dict[str, Any]:
+    """The dashboard's body as CloudFormation makes it."""
+    (found,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    text = found["DashboardBody"]
+    for name, value in choices.items():
+        text = text.replace(f"${{{name}}}", value)
+    return dict(json.loads(text))
+
+
 def test_dashboard_shows_what_was_promised(template: dict[str, Any]) -> None:
-    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
-    body = json.loads(dashboard["DashboardBody"])
+    body = dashboard(template, dashboard_choices(load_types().values()))
     titles = " ".join(widget["properties"]["title"].lower() for widget in body["widgets"])
-    for word in ("voltage", "rotation", "vibration", "anomalies", "per thing"):
+    for word in ("measurement", "anomalies", "per thing", "per turbine type"):
         assert word in titles
     for widget in body["widgets"]:
         assert widget["properties"]["query"].startswith("SOURCE ")
         assert "THING_PATTERN" in widget["properties"]["query"]
+
+
+def test_dashboard_offers_every_type_and_what_it_measures(
+    template: dict[str, Any], tmp_path: Path
+) -> None:
+    """A type is a file: nothing here names one."""
+    text = (
+        "name: pump\ntitle: A pump\nrate_hz: 1\n"
+        "channels: [{name: flow, unit: l/s}]\naggregates: {flow: {op: mean}}\n"
+        "features: [{name: flow, unit: l/s}]\nviolations: {flow: [flow]}\n"
+        "window: 10\nstep: 1\n"
+    )
+    (tmp_path / "pump.yaml").write_text(text)
+    types = load_types(tmp_path)
+    body = dashboard(template, dashboard_choices(types.values()))
+    offered = {
+        each["id"]: [choice["value"] for choice in each["values"]]
+        for each in body["variables"]
+        if "values" in each
+    }
+    assert offered["type"] == list(types)
+    assert "pump" in offered["type"]
+    measured = {each.name for kind in types.values() for each in kind.aggregates}
+    assert set(offered["measurement"]) == measured
+    patterns = {each["pattern"] for each in body["variables"]}
+    queries = " ".join(widget["properties"]["query"] for widget in body["widgets"])
+    assert all(pattern in queries for pattern in patterns)
+
+
+def test_dashboards_choices_fit_into_parameters(template: dict[str, Any]) -> None:
+    mini = load_types()["mini"]
+    many = tuple(Aggregate(f"temperature_of_part_{i}", "mean", ("rps",)) for i in range(200))
+    choices = dashboard_choices([replace(mini, aggregates=many)])
+    assert all(len(text) <= 4096 for text in choices.values())
+    (variable,) = (v for v in dashboard(template, choices)["variables"] if v["id"] == "measurement")
+    assert len(variable["values"]) > 40
+
+
+def test_dashboard_is_whole_without_choices(template: dict[str, Any]) -> None:
+    names = ("TurbineTypeChoice", "MeasurementChoice")
+    body = dashboard(template, {name: template["Parameters"][name]["Default"] for name in names})
+    assert len(body["variables"]) == 3
 
 
 def test_outputs_are_those_that_the_tools_read(template: dict[str, Any]) -> None:
@@ -239,11 +296,15 @@ def test_outputs_are_those_that_the_tools_read(template: dict[str, Any]) -> None
 def test_bundle_is_reproducible_and_needs_nothing_but_python(name: str, tmp_path: Path) -> None:
     first = bundle(name, CLOUD)
     assert first == bundle(name, CLOUD)
-    path = tmp_path / "function.zip"
-    path.write_bytes(first.data)
-    script = "import sys; sys.path.insert(0, sys.argv[1]); import handler; handler.handler"
+    # As Lambda does.
+    with zipfile.ZipFile(io.BytesIO(first.data)) as archive:
+        archive.extractall(tmp_path)
+    script = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
+        "importlib.import_module(sys.argv[2]).handler"
+    )
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", script, str(path)],
+        [sys.executable, "-I", "-S", "-c", script, str(tmp_path), f"{name}.handler"],
         capture_output=True,
         text=True,
         check=False,

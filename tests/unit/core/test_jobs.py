@@ -1,18 +1,68 @@
-"""Where a release's job document lies, for who writes it and who is told of it."""
+"""Job documents and releases: where they lie, and what is refused when they are read."""
+
+import json
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
-from gustbed_core.jobs import Release, Role, job_key
+from gustbed_core.errors import GustbedError
+from gustbed_core.jobs import (
+    DocumentError,
+    JobDocument,
+    Release,
+    Signature,
+    job_key,
+    read_job_document,
+    release_from_json,
+    release_key,
+    release_to_json,
+)
+
+RELEASE = Release("windturbine", "1.2.0", 1, "0" * 64, rollback=True, role="shadow")
+DOCUMENT = JobDocument(RELEASE, "https://x", Signature("c2ln", "key-1"), rollout="r-7")
+
+
+def test_every_rollout_of_a_version_has_a_document_and_all_one_package() -> None:
+    assert job_key(DOCUMENT) == "releases/windturbine/1.2.0/r-7/job.json"
+    assert release_key("windturbine", "1.2.0") == "releases/windturbine/1.2.0/package.tar.gz"
+
+
+def test_document_reads_back_as_it_was_written() -> None:
+    assert read_job_document(json.loads(json.dumps(asdict(DOCUMENT)))) == DOCUMENT
+
+
+def test_document_of_an_earlier_version_names_no_rollout() -> None:
+    content = asdict(DOCUMENT)
+    del content["rollout"]
+    assert read_job_document(content).rollout == ""
 
 
 @pytest.mark.parametrize(
-    ("role", "key"),
+    ("changes", "reason", "named"),
     [
-        ("serve", "releases/windturbine/1.2.0/job.json"),
-        ("shadow", "releases/windturbine/1.2.0/shadow/job.json"),
+        ({"schema": 2}, "wrong_schema", "2"),
+        ({"operation": "format_disk"}, "wrong_operation", "format_disk"),
+        ({"schema": "1"}, "bad_document", "schema"),
+        ({"url": None}, "bad_document", "url"),
+        ({"release": []}, "bad_document", "release"),
+        ({"release": asdict(RELEASE) | {"role": "king"}}, "bad_document", "release.role"),
+        ({"release": asdict(RELEASE) | {"rollback": 1}}, "bad_document", "release.rollback"),
+        ({"release": asdict(RELEASE) | {"size": True}}, "bad_document", "release.size"),
+        ({"signature": {"value": "c2ln"}}, "bad_document", "signature.key_id"),
     ],
 )
-def test_a_job_lies_with_its_version_and_a_shadow_beside_the_serving_one(
-    role: Role, key: str
+def test_document_that_is_none_names_the_field(
+    changes: dict[str, Any], reason: str, named: str
 ) -> None:
-    assert job_key(Release("windturbine", "1.2.0", 1, "0" * 64, role=role)) == key
+    with pytest.raises(DocumentError, match=named) as refused:
+        read_job_document(asdict(DOCUMENT) | changes)
+    assert refused.value.reason == reason
+
+
+def test_signed_release_reads_back_and_a_wrong_one_is_refused() -> None:
+    data = release_to_json(RELEASE, DOCUMENT.signature)
+    assert release_from_json(data) == (RELEASE, DOCUMENT.signature)
+    for wrong in (b"", b"[]", b"{}", data.replace(b'"size": 1', b'"size": "1"')):
+        with pytest.raises(GustbedError, match=r"release\.json"):
+            release_from_json(wrong)

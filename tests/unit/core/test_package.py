@@ -79,7 +79,7 @@ def archive(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
         for info, data in members:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
-    return gzip.compress(raw.getvalue())
+    return gzip.compress(raw.getvalue(), mtime=0)
 
 
 def test_s5_path_traversal_links_and_strangers_are_refused() -> None:

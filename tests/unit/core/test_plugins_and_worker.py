@@ -70,7 +70,5 @@ def test_a_turn_that_fails_is_tried_again_and_the_rest_waits_to_be_woken() -> No
     assert worker.turned.wait(30)
     assert worker.alive
     worker.stop(30)
-    assert not worker.alive
-    assert worker.stopping
-    assert worker.ended
+    assert (worker.alive, worker.stopping, worker.ended) == (False, True, True)
     assert worker.turns == 3

@@ -9,7 +9,7 @@ from gustbed_dashboard.cloud.client import CloudClient, Job, ModelVersion
 from gustbed_dashboard.cloud.reader import CARDS_KEPT, CloudReader, Decision, ModelCard
 from tests.support.ports import wait_until
 
-MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")
+MODEL = ModelVersion("ae", "1.1.0", "PendingManualApproval", 1.0, None, "s3://x", "arn:1")
 
 
 class FakeCloud:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gustbed_cloud.operations import GateResult
 from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command
@@ -54,8 +55,9 @@ def test_what_comes_over_the_network_is_escaped() -> None:
     beat = Heartbeat(SITE, EVIL, 1.0, True, model, [status()], update=EVIL)
     state.fold(topics.heartbeat(SITE), encode(beat), 1.0)
     registered = ModelVersion(
-        EVIL, EVIL, "Approved", 1.0, None, EVIL, EVIL, EVIL, "serve", EVIL, EVIL, EVIL
-    )
+        EVIL, EVIL, "Approved", 1.0, None, EVIL, EVIL, "serve", detector=EVIL, turbine_type=EVIL,
+        gate=GateResult(passed=False, detail=EVIL, override=EVIL),
+    )  # fmt: skip
     evil_type = TYPES.get(EVIL, [EVIL])
     served = Serving(evil_type, 1, model, {"care": EVIL}, beside)
     report = DriftReport(EVIL, EVIL, 1.0, "large", [FeatureDrift(EVIL, 1.0, 2.0, "large")], EVIL)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gustbed_cloud.operations import GateResult
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.events import Comparison, Heartbeat, ModelRef
@@ -20,9 +21,9 @@ from tests.support.packages import tiny_package
 from tests.unit.dashboard.messages import SITE, TYPES, status
 from tests.unit.training.judged import last_sample, part, schema, thermal
 
-WAITING = ModelVersion("ae", "1.2.0", "PendingManualApproval", 1.0, None, "", "s3://x", "arn:1")
-SHADOWED = replace(WAITING, status="Approved", note="shadow", role="shadow")
-SERVING = replace(WAITING, status="Approved", note="approved", role="serve")
+WAITING = ModelVersion("ae", "1.2.0", "PendingManualApproval", 1.0, None, "s3://x", "arn:1")
+SHADOWED = replace(WAITING, status="Approved", role="shadow")
+SERVING = replace(WAITING, status="Approved", role="serve")
 REJECTED = replace(WAITING, status="Rejected")
 
 
@@ -76,7 +77,8 @@ def test_a_version_is_marked_by_what_the_edge_does_with_it() -> None:
 
 
 def test_a_version_that_did_not_pass_its_gate_says_so() -> None:
-    told = model_panels.version(replace(WAITING, despite_gate="worse than pca"), "", None)
+    gate = GateResult(passed=False, override="worse than pca")
+    told = model_panels.version(replace(WAITING, gate=gate), "", None)
 
     assert "despite its quality gate: worse than pca" in told
     assert "quality gate" not in model_panels.version(WAITING, "", None)

@@ -1,13 +1,14 @@
 """Hysteresis: one event per lasting fault, none for a flicker, continued over a restart."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gustbed_core import event_kinds
-from gustbed_core.events import AnomalyEvent
+from gustbed_core.events import AnomalyEvent, ModelRef
 from gustbed_core.signals import Decision
 from gustbed_edge.events.judge import Judge
 from gustbed_edge.events.tracker import UPDATE_SECONDS, EventTracker, Site
@@ -215,3 +216,41 @@ def test_a_turbine_that_is_another_now_has_its_events_closed_and_its_counts_gone
     assert one.open_kinds(0) == []
     assert one.restart(1, 111.0) == []
     assert feed(one, *[FAULT] * (OPEN - 1), row=1) == []
+
+
+def test_an_event_of_a_kind_that_the_model_no_longer_has_closes_by_normal_verdicts() -> None:
+    (opened,) = feed(tracker(), *[FAULT] * OPEN)
+    gone = replace(opened, kind="icing", model=ModelRef("older", "0.1.0"))
+    restarted = tracker()
+    assert restarted.resume([gone]) == []
+    assert restarted.open_kinds(0) == ["icing"]
+    changes = feed(restarted, *[FAULT] * CLOSE)
+    assert [(each.kind, each.change) for each in changes] == [
+        (event_kinds.VOLTAGE, "opened"),
+        ("icing", "closed"),
+    ]
+    assert restarted.open_kinds(0) == [event_kinds.VOLTAGE]
+
+
+def test_models_name_their_own_kinds_and_a_next_one_goes_on_with_those_it_shares() -> None:
+    manifest = tiny_package(
+        "2.0.0",
+        violations={
+            "icing": ("roll",),
+            event_kinds.VOLTAGE: ("voltage",),
+            "noise": ("pitch", "yaw", "wind_speed_rps", "rps"),
+        },
+    ).manifest
+    other = Judge.of(manifest, Decision(OPEN, CLOSE))
+    one = tracker()
+    feed(one, *[FAULT] * (OPEN - 1))
+    ratios = np.full((1, len(other.features)), CALM)
+    ratios[0, other.features.index("voltage")] = ratios[0, other.features.index("roll")] = FAULT
+    rows = np.zeros(1, dtype=np.intp)
+    told = [
+        one.update(rows, np.array([200.0 + i]), ratios, other.by_kind(ratios), other)
+        for i in range(OPEN)
+    ]
+    assert [event.kind for event in told[0]] == [event_kinds.VOLTAGE], "its run goes on"
+    assert [event.kind for event in told[-1]] == ["icing"]
+    assert one.open_kinds(0) == [event_kinds.VOLTAGE, "icing"]

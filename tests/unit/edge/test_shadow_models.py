@@ -160,7 +160,7 @@ def test_a_shadow_model_that_fails_is_dropped_and_the_serving_model_goes_on(
 
 
 def test_a_shadow_model_that_is_slow_is_stopped_in_time_and_dropped(tmp_path: Path) -> None:
-    slow = Detector(tiny_package("2.0.0", model=tiny_graph(delay=200)))
+    slow = Detector(tiny_package("2.0.0", model=tiny_graph(delay=60)))
     _, unbounded = slow.timed(np.zeros((1, len(THRESHOLDS), 20), dtype=np.float32), 60.0)
     ring = Ring(tmp_path, max_scoring_time=unbounded / 100)
     ring.shadow_models.begin(slow)

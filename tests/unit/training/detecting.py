@@ -61,13 +61,15 @@ def fitted(detector: Detector, data: FitData | None = None, seed: int = 0) -> nn
 def scores(module: nn.Module, of: np.ndarray) -> np.ndarray:
     """(n, features)."""
     with torch.no_grad():
-        return module(torch.from_numpy(of)).numpy()
+        found: np.ndarray = module(torch.from_numpy(of)).numpy()
+    return found
 
 
 def ratios(module: nn.Module, of: np.ndarray) -> np.ndarray:
     """To what normal windows reach."""
     usual = np.quantile(scores(module, windows(signals(2000, 77))), 0.99, axis=0)
-    return scores(module, of) / usual
+    found: np.ndarray = scores(module, of) / usual
+    return found
 
 
 def offset_windows(feature: int, size: float = 5.0, seed: int = 5) -> np.ndarray:

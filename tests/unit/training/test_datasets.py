@@ -132,6 +132,19 @@ def labels(turbine: str, fault: str, start: int, stop: int, rules: LabelRules) -
     return label
 
 
+@pytest.mark.parametrize(
+    "fault", [{"turbine": "wt02", "start": 10.0}, {"turbine": 1, "at": 10.0, "action": "inject"}]
+)
+def test_cards_of_this_twin_and_of_earlier_ones_say_the_same(
+    tmp_path: Path, fault: dict[str, object]
+) -> None:
+    listed = fault | {"kind": "sensor_stuck", "severity": 0.5, "signal": "pitch"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"type": "nrel_5mw", "faults": [listed]}))
+    (tmp_path / "wt02.parquet").touch()
+    (source,) = open_dataset(tmp_path).sources
+    assert source.rules.injections == [Injection("sensor_stuck", "wt02", 10.0, "pitch")]
+
+
 def test_a_sensors_fault_is_on_the_signal_that_the_card_names() -> None:
     rules = LabelRules(
         injections=[

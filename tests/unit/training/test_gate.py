@@ -29,11 +29,11 @@ def measured(
     like = short.eventwise.outcomes[0]
     outcomes = tuple(replace(like, fault=fault, detected=i < found) for i in range(of))
     events = replace(short.eventwise, outcomes=outcomes, false_events=false, calm_hours=days * DAY)
-    found = replace(short, vus_pr=vus, eventwise=events)
+    faulty = replace(short, vus_pr=vus, eventwise=events)
     if not synthetic:
-        return Measured(found, None)
-    quiet = replace(found, vus_pr=None, eventwise=replace(events, outcomes=()))
-    return Measured(quiet, found)
+        return Measured(faulty, None)
+    quiet = replace(faulty, vus_pr=None, eventwise=replace(events, outcomes=()))
+    return Measured(quiet, faulty)
 
 
 def gate(

@@ -11,12 +11,14 @@ import pytest
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.event_kinds import SENSOR
+from gustbed_core.turbine_types import load_type
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.import_map import read_map
 from gustbed_training.data.importing import import_files
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.split import partition_dataset
 from gustbed_training.data.writing import sha256
+from gustbed_twin.recordings.parquet import read_parquet
 from tests.unit.training.recorded import (
     PUMP_MAP,
     Columns,
@@ -73,9 +75,8 @@ def test_the_card_says_what_became_of_every_row(tmp_path: Path) -> None:
 
 
 def test_the_twin_replays_what_was_imported(tmp_path: Path) -> None:
-    from gustbed_twin.parquet_recording import read_parquet
-
-    replayed = read_parquet(bring(tmp_path, pump_columns()) / "p1.parquet")
+    recording = bring(tmp_path, pump_columns()) / "p1.parquet"
+    replayed = read_parquet(recording, load_type("mini"))
     assert (replayed.type, replayed.names, replayed.rate_hz) == ("pump", ("warmth", "flow"), 1.0)
     assert len(replayed.values) == 200
 
@@ -173,7 +174,10 @@ def change(name: str, index: int, value: object) -> Callable[[Columns], None]:
 
 
 def drop(name: str) -> Callable[[Columns], None]:
-    return lambda columns: columns.pop(name) and None  # type: ignore[func-returns-value]
+    def spoil(columns: Columns) -> None:
+        del columns[name]
+
+    return spoil
 
 
 def dead(columns: Columns) -> None:

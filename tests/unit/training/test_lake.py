@@ -23,7 +23,7 @@ T0 = 1_700_000_000.0
 
 def capture(first: int, count: int = 20, turbine: str = "wt01", boot: str = "b1") -> Capture:
     """Samples ``first`` to ``first + count``, which count, of one turbine."""
-    numbers = np.arange(first, first + count)
+    numbers = np.arange(first, first + count, dtype=np.float64)
     values = np.stack([numbers % 7, numbers, numbers * 0 + 5])
     return Capture(
         turbine, "pump", boot, T0 + first / 2, 0.5, ["flow", "warmth", "other"], pack(values),

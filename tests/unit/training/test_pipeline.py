@@ -12,7 +12,7 @@ from gustbed_core.package import PackageError, read_package
 from gustbed_training.detectors.base import Plan
 from gustbed_training.detectors.registry import DETECTORS
 from gustbed_training.detectors.scoring import scorer
-from gustbed_training.pipeline import fit, measure, steps
+from gustbed_training.pipeline import fit, measure, package, steps
 from gustbed_training.pipeline.identity import Identity, model_name
 from gustbed_training.pipeline.job import STEPS, Job, Result
 from gustbed_training.pipeline.steps import BASELINE, run
@@ -132,7 +132,7 @@ def test_a_run_that_was_interrupted_goes_on_at_the_step_it_had_reached(
         "train": (fit, "fit"),
         "evaluate": (measure, "measure"),
         "gate": (steps, "judge"),
-        "package": (steps.package, "package"),
+        "package": (package, "package"),
     }
     with monkeypatch.context() as patch:
         patch.setattr(*places[broken], interrupt)

@@ -66,10 +66,10 @@ def test_what_is_cut_short_is_said_and_done(
 
 def test_another_dataset_can_be_what_is_judged_on(data: Path, tmp_path: Path) -> None:
     judging = write_dataset(tmp_path / "judging", (FAULTY[:4],))
-    data = ComparisonData("toy", data, judging)
-    (run,) = run_all([data], ("mean",), (0,), tmp_path / "home", lambda _: None)
+    both = ComparisonData("toy", data, judging)
+    (run,) = run_all([both], ("mean",), (0,), tmp_path / "home", lambda _: None)
     assert len(run.evaluation.eventwise.outcomes) == 4
-    assert "with 4 faults" in comparison.describe(data)
+    assert "with 4 faults" in comparison.describe(both)
 
 
 def test_the_command_prints_rows_and_writes_the_page(

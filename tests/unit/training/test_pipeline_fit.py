@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from gustbed_core.signals import Decision
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.windows import windows_of
-from gustbed_training.detectors.base import FitData, Log, Plan
+from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.registry import DETECTORS, FOR_FEW, SHIPPED, suited
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline import fit
 from gustbed_training.pipeline.calibrate import thresholds_of
 from gustbed_training.pipeline.prepare import Prepared, load_prepared, prepare
+from gustbed_training.progress import Log
 from tests.unit.training.toy import FAULTY, SCHEMA, Mean, write_dataset
 
 

@@ -36,6 +36,7 @@ def test_a_run_is_recorded_once_with_figures_and_package(job: Job) -> None:
     assert sum("6/6 register: cached" in line for line in lines) == 1
     client = MlflowClient(store_uri(job.home))
     experiment = client.get_experiment_by_name("toy")
+    assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     assert sorted(each.data.params["seed"] for each in runs) == ["0", "1"]
     for each in runs:

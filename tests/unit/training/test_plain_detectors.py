@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.ensemble import IsolationForest
+from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
 from torch import nn
 
 from gustbed_core.errors import GustbedError
@@ -34,8 +34,8 @@ from tests.unit.training.detecting import (
     windows,
 )
 
-ALL = [Pca, Forest, ReferenceAutoencoder, PredictionIntervals]
-SEEDED = [Forest, ReferenceAutoencoder]
+ALL: list[type[Detector]] = [Pca, Forest, ReferenceAutoencoder, PredictionIntervals]
+SEEDED: list[type[Detector]] = [Forest, ReferenceAutoencoder]
 every = pytest.mark.parametrize("make", ALL, ids=[make.name for make in ALL])
 Make = Callable[[], Detector]
 

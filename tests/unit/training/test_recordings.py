@@ -35,7 +35,7 @@ def write(tmp_path: Path) -> Callable[[Columns], Path]:
 def test_a_csv_and_a_parquet_file_read_alike(
     columns: Columns, write: Callable[[Columns], Path], tmp_path: Path
 ) -> None:
-    columns["fault_voltage"] = [0.0] * 30 + [0.5] * 5 + [0.7] * 5
+    columns["fault_voltage"] = [*[0.0] * 30, *[0.5] * 5, *[0.7] * 5]
     pa_parquet.write_table(pa.table(columns), tmp_path / "wt07.parquet")
     (text,) = read_recording(write(columns), MINI, shortest=20)
     (binary,) = read_recording(tmp_path / "wt07.parquet", MINI, shortest=20)
@@ -60,7 +60,7 @@ def test_without_label_columns_nobody_said_what_is_normal(
 def test_a_recording_is_cut_where_samples_are_missing(
     columns: Columns, write: Callable[[Columns], Path]
 ) -> None:
-    columns["fault_rotation"] = [0] * 20 + [1] * 12 + [0] * 8
+    columns["fault_rotation"] = [*[0] * 20, *[1] * 12, *[0] * 8]
     for name in columns:
         del columns[name][25:27]
     parts = read_recording(write(columns), MINI, shortest=10, fit=30)

@@ -197,7 +197,12 @@ def test_a_bound_on_hours_shortens_what_is_learnt_and_not_what_is_tested() -> No
 def test_files_that_hold_nothing_wanted_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = made({"train-a": [pump(1000, name="a")], "fault-b": [pump(400, name="b")]})
     read: list[str] = []
-    monkeypatch.setattr(Made, "read", lambda _, s: read.append(s.path.stem) or MADE[s.path.stem])
+
+    def note(_: Made, source: Source) -> list[Recording]:
+        read.append(source.path.stem)
+        return MADE[source.path.stem]
+
+    monkeypatch.setattr(Made, "read", note)
     partition_dataset(dataset, want=("train", "calibrate"))
     assert read == ["train-a"]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import threading
 from dataclasses import asdict, replace
@@ -47,7 +48,7 @@ class FakeTwin:
 @pytest.fixture
 def twin(monkeypatch: pytest.MonkeyPatch) -> FakeTwin:
     fake = FakeTwin()
-    monkeypatch.setattr(twin_module.subprocess, "run", fake.run)
+    monkeypatch.setattr("gustbed_training.data.twin.subprocess.run", fake.run)
     return fake
 
 
@@ -147,7 +148,7 @@ def test_the_cache_keeps_the_newest_of_a_name_only(
         for age, folder in enumerate(reversed(made)):
             if folder.exists():
                 # File systems may not tell folders apart that are made in one instant.
-                twin_module.os.utime(folder, (1e9 - age, 1e9 - age))
+                os.utime(folder, (1e9 - age, 1e9 - age))
     assert [folder.exists() for folder in made] == [False, False, True, True]
     assert other.exists()
 

@@ -34,7 +34,8 @@ def alone(schema: Schema, recording: Recording, end: int) -> np.ndarray:
     """The features of one window, by its last sample."""
     engineer = Engineer(schema.features, schema.channel_names)
     window = recording.values[None, :, end + 1 - schema.window : end + 1]
-    return engineer(np.ascontiguousarray(window))[0]
+    found: np.ndarray = engineer(np.ascontiguousarray(window))[0]
+    return found
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -13,7 +13,8 @@ from gustbed_core.event_kinds import ELECTRICAL, THERMAL
 from gustbed_core.features import Feature
 from gustbed_core.signals import ChannelSpec, Decision, Schema
 from gustbed_training.data.writing import write_card, write_recording
-from gustbed_training.detectors.base import FitData, Log, Plan
+from gustbed_training.detectors.base import FitData, Plan
+from gustbed_training.progress import Log
 
 SCHEMA = Schema(
     turbine_type="toy_type",

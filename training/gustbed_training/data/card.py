@@ -37,13 +37,22 @@ class SplitRule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class InjectedFault(msgspec.Struct, frozen=True):
-    """A fault as the twin's cards list it; of the miniature's, ``turbine`` is a name."""
+    """A fault as the twin's cards list it, from ``start`` in s; older ones have ``at`` for it, and
+    may number their turbines.
+    """
 
     turbine: int | str = 0
+    start: float | None = None
     at: float = 0.0
     kind: str = ""
     severity: float = 0.0
     signal: str = ""
+
+    def injection(self) -> Injection:
+        """As labels need it."""
+        turbine = turbine_id(self.turbine) if isinstance(self.turbine, int) else self.turbine
+        start = self.at if self.start is None else self.start
+        return Injection(self.kind, turbine, start, self.signal)
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -65,16 +74,8 @@ class Card(msgspec.Struct, frozen=True):
 
     def rules(self) -> LabelRules:
         """What labels mean."""
-        injections = [
-            Injection(
-                each.kind,
-                turbine_id(each.turbine) if isinstance(each.turbine, int) else each.turbine,
-                each.at,
-                each.signal,
-            )
-            for each in self.faults
-            if each.signal and each.severity > 0
-        ]
+        signals = (each for each in self.faults if each.signal and each.severity > 0)
+        injections = [each.injection() for each in signals]
         return LabelRules(self.signals, self.violations, injections)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import retention
-from lasting import Message, MessageJournal, Snapshots
+from persistence import Message, MessageJournal, Snapshots
 
 ACCOUNT = "000000000000"
 SAVE_EVERY = 1.0
@@ -59,7 +59,7 @@ Route = Callable[[str, str, str, bytes, str | None], Coroutine[Any, Any, None]]
 
 
 class LauncherError(Exception):
-    """A failure that a person can mend, in one line."""
+    """A failure that a person can remedy, in one line."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Journal:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._mend()
+            self._cut_torn_line()
             self._file = path.open("ab")
         except OSError as error:
             raise JournalError(f"{path}: {error.strerror}: make its folder writable") from error
@@ -49,7 +49,7 @@ class Journal:
         """Close the file."""
         self._file.close()
 
-    def _mend(self) -> None:
+    def _cut_torn_line(self) -> None:
         """Cut off a last line without an end: its call was never answered."""
         if not self._path.exists():
             return

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,10 @@ class Registry:
 
     def _change(self, call: Call) -> Answer:
         now = datetime.now(UTC)
-        before = self._approval(call)
+        described = self._described(call)
+        before = described.get("ModelApprovalStatus") if described else None
+        if described:
+            call = keep_unsaid(call, described)
         with self._clock.at(now):
             answer = self._forward(call)
         if not answer.ok:
@@ -135,19 +138,18 @@ class Registry:
         try:
             self._journal.append(entry)
         except OSError as error:
-            # Memory is ahead of the disk now; only a new start can mend that.
+            # Memory is ahead of the disk now; only a new start can repair that.
             print(f"gustbed-registry: the journal cannot be written: {error}", file=sys.stderr)
             os._exit(1)
         if event is not None:
             self.unsent.put((event["id"], event))
         return answer
 
-    def _approval(self, call: Call) -> str | None:
+    def _described(self, call: Call) -> dict[str, Any] | None:
+        """The model version that a call is to update, as it is before."""
         if call.action != "UpdateModelPackage":
             return None
-        arn = json.loads(call.body).get("ModelPackageArn", "")
-        described = self._describe(arn, call.region)
-        return described.get("ModelApprovalStatus") if described else None
+        return self._describe(json.loads(call.body).get("ModelPackageArn", ""), call.region)
 
     def _event(self, call: Call, answer: Answer, before: str | None) -> dict[str, Any] | None:
         """What AWS tells the event bus when a version is made or its approval changes."""
@@ -190,6 +192,20 @@ class Registry:
         chunks, status, headers = werkzeug.run_wsgi_app(self._backend, builder.get_environ())
         kept = [(k, v) for k, v in headers if k.lower() not in ("content-length", "server")]
         return Answer(status, kept, b"".join(chunks))
+
+
+def keep_unsaid(call: Call, described: Mapping[str, Any]) -> Call:
+    """Add to an update what AWS would keep and moto would lose: whatever it does not mention."""
+    body = json.loads(call.body)
+    for field in ("ModelApprovalStatus", "ApprovalDescription"):
+        if field in described:
+            body.setdefault(field, described[field])
+    properties = described.get("CustomerMetadataProperties") or {}
+    body["CustomerMetadataProperties"] = {
+        **properties,
+        **(body.get("CustomerMetadataProperties") or {}),
+    }
+    return replace(call, body=json.dumps(body).encode())
 
 
 class Clock:

@@ -12,10 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
-from gustbed_core import jobs
-from gustbed_core.jobs import JobDocument, Release
+from gustbed_core.jobs import DocumentError, JobDocument, Release, read_job_document
 from gustbed_core.package import (
     MAX_PACKAGE_BYTES,
     Manifest,
@@ -275,13 +272,9 @@ def _swapping() -> Iterator[None]:
 def read_document(document: object) -> JobDocument:
     """Check a job document: untrusted input. Raises ``PackageError``."""
     try:
-        order = msgspec.convert(document, JobDocument, strict=True)
-    except msgspec.ValidationError as error:
-        raise PackageError("bad_document", str(error)) from error
-    if order.schema != jobs.SCHEMA:
-        raise PackageError("wrong_schema", f"job document schema {order.schema}")
-    if order.operation != jobs.OPERATION_UPDATE_MODEL:
-        raise PackageError("wrong_operation", f"operation {order.operation[:60]!r}")
+        order = read_job_document(document)
+    except DocumentError as error:
+        raise PackageError(error.reason, error.detail) from error
     check_name(order.release.name)
     version_key(order.release.version)
     if not 0 < order.release.size <= MAX_PACKAGE_BYTES:

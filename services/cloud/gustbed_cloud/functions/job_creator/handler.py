@@ -1,13 +1,13 @@
 """Start the rollout of a release whose ``job.json`` has arrived in the artifact bucket.
 
-The job's id follows from the release, so that a repeated notification creates nothing new.
+The job's id is the rollout's, so that a repeated notification creates nothing new.
 """
 
-import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import unquote_plus
 
 from gustbed_core import jobs
@@ -17,6 +17,7 @@ MAX_DOCUMENT_BYTES = 32 * 1024
 """AWS IoT's limit for a job document."""
 PRESIGNED_SECONDS = 3600
 """AWS IoT's longest validity of a download link; a device gets a fresh one whenever it asks."""
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def handler(event: dict[str, Any], _context: object) -> list[str]:
@@ -35,47 +36,35 @@ def create(bucket: str, key: str, s3: Any, iot: Any, env: Mapping[str, str]) -> 
     """Create the job unless it exists. Raises ``GustbedError`` for a document that is none."""
     answer = s3.get_object(Bucket=bucket, Key=key)
     text = answer["Body"].read(MAX_DOCUMENT_BYTES + 1)
-    release = read_release(key, text)
-    job_id = job_id_of(release)
+    document = read_document(key, text)
+    job_id = document.rollout
+    settings = job_settings(document.release, env)
     try:
-        iot.create_job(jobId=job_id, document=text.decode(), **job_settings(release, env))
+        iot.create_job(jobId=job_id, document=text.decode(), **settings)
         print(json.dumps({"level": "info", "outcome": "created", "job": job_id}))
     except iot.exceptions.ResourceAlreadyExistsException:
         print(json.dumps({"level": "info", "outcome": "exists", "job": job_id}))
     return job_id
 
 
-def read_release(key: str, text: bytes) -> jobs.Release:
-    """Read the release out of a job document. Raises ``GustbedError`` naming the object."""
+def read_document(key: str, text: bytes) -> jobs.JobDocument:
+    """Read a rollout's job document. Raises ``GustbedError`` naming the object."""
     if len(text) > MAX_DOCUMENT_BYTES:
         raise GustbedError(key, f"more than {MAX_DOCUMENT_BYTES} bytes")
     try:
-        document = json.loads(text)
-        release = jobs.Release(**document["release"])
-        operation, schema = document["operation"], document["schema"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise GustbedError(key, f"not a job document: {error!r}") from error
-    if (operation, schema) != (jobs.OPERATION_UPDATE_MODEL, jobs.SCHEMA):
-        raise GustbedError(key, f"operation {operation!r}, schema {schema!r} are not known")
-    if release.role not in get_args(jobs.Role):
-        raise GustbedError(key, f"role {release.role!r} is not known")
-    if key != jobs.job_key(release):
-        raise GustbedError(key, f"says that it is {described(release)}")
-    return release
-
-
-def job_id_of(release: jobs.Release) -> str:
-    """Return the same id for the same release: at most 64 of the characters that IoT allows."""
-    digest = hashlib.sha256(release.statement()).hexdigest()[:8]
-    return f"{release.name[:24]}-{release.version.replace('.', '_')}-{digest}"
+        document = jobs.read_job_document(json.loads(text))
+    except (ValueError, jobs.DocumentError) as error:
+        raise GustbedError(key, f"not a job document: {error}") from error
+    if not _JOB_ID.fullmatch(document.rollout):
+        raise GustbedError(key, f"{document.rollout!r} cannot be the id of a job")
+    if key != jobs.job_key(document):
+        raise GustbedError(key, f"says that it is {jobs.job_key(document)}")
+    return document
 
 
 def described(release: jobs.Release) -> str:
-    """Name and version, and the role unless it serves: the job's description, read by operators
-    and by ``gustbed_cloud.rollouts``.
-    """
-    name = f"{release.name} {release.version}"
-    return name if release.role == "serve" else f"{name} {release.role}"
+    """Name, version and role, for people."""
+    return f"{release.name} {release.version} {release.role}"
 
 
 def job_settings(release: jobs.Release, env: Mapping[str, str]) -> dict[str, Any]:

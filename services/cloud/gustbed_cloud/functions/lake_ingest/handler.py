@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import fleetlog
-from fleetlog import Message, RejectedError, rejected, unwrap
+import cloudwatch
+from envelope import Message, RejectedError, unwrap
 
-KIND = "capture"
+TOPIC = "capture"
 SCHEMA = 1
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "turbine": str,
@@ -65,12 +65,12 @@ class Lake:
                     DeliveryStreamName=self._stream, Records=[{"Data": data} for _, data in batch]
                 )
             except Exception as error:  # noqa: BLE001 - whatever it is, SQS delivers again
-                _complain(error)
+                _log_error(error)
                 failed |= set(ids)
                 continue
-            for name, told in zip(ids, answer["RequestResponses"], strict=True):
-                if told.get("ErrorCode"):
-                    _complain(told.get("ErrorMessage", told["ErrorCode"]))
+            for name, answered in zip(ids, answer["RequestResponses"], strict=True):
+                if answered.get("ErrorCode"):
+                    _log_error(answered.get("ErrorMessage", answered["ErrorCode"]))
                     failed.add(name)
         return failed
 
@@ -82,12 +82,12 @@ class Log:
         self._logs = logs
         self._group = group
 
-    def put(self, stream: str, line: fleetlog.Line, now: float) -> bool:
+    def put(self, stream: str, line: cloudwatch.Line, now: float) -> bool:
         """Write a line; return whether that succeeded."""
         try:
-            fleetlog.write(self._logs, self._group, stream, [line], now)
+            cloudwatch.write(self._logs, self._group, stream, [line], now)
         except Exception as error:  # noqa: BLE001 - whatever it is, SQS delivers again
-            _complain(error)
+            _log_error(error)
             return False
         return True
 
@@ -103,7 +103,7 @@ def ingest(event: dict[str, Any], lake: Lake, log: Log, now: float) -> dict[str,
             message = unwrap(body, now)
             records.append((name, record_of(message)))
         except RejectedError as reason:
-            if not log.put(*rejected(message, reason, body, now), now):
+            if not log.put(*cloudwatch.rejected(message, reason, body, now), now):
                 failed.add(name)
     failed |= lake.put(records)
     return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
@@ -111,8 +111,8 @@ def ingest(event: dict[str, Any], lake: Lake, log: Log, now: float) -> dict[str,
 
 def record_of(message: Message) -> bytes:
     """Compress a message to a line of the lake. Raises ``RejectedError``."""
-    if message.kind != KIND:
-        raise RejectedError(f"kind {message.kind!r} is not {KIND}")
+    if message.topic != TOPIC:
+        raise RejectedError(f"topic {message.topic!r} is not {TOPIC}")
     payload = message.payload
     if payload.get("schema") != SCHEMA:
         raise RejectedError(f"schema {payload.get('schema')!r} is not {SCHEMA}")
@@ -125,7 +125,7 @@ def record_of(message: Message) -> bytes:
     origin = {"thing": message.thing, "site": payload["site"]}
     line = {**origin, "captures": captures, "schema": SCHEMA}
     try:
-        text = fleetlog.to_json(line, allow_nan=False)
+        text = cloudwatch.to_json(line, allow_nan=False)
     except ValueError as error:
         raise RejectedError("a number is not finite") from error
     # mtime 0, so that a message that is delivered again is the same record.
@@ -152,10 +152,10 @@ def batches(records: list[Record]) -> Iterator[list[Record]]:
 def _check(number: int, capture: object) -> None:
     if not isinstance(capture, dict):
         raise RejectedError(f"capture {number} is not an object")
-    for name, kind in FIELDS.items():
-        if name not in capture or not isinstance(capture[name], kind):
+    for name, wanted in FIELDS.items():
+        if name not in capture or not isinstance(capture[name], wanted):
             raise RejectedError(f"capture {number}: {name!r} is missing or of a wrong type")
 
 
-def _complain(error: object) -> None:
+def _log_error(error: object) -> None:
     print(json.dumps({"level": "error", "error": str(error)}))

@@ -1,4 +1,4 @@
-"""Write what edges send to CloudWatch Logs: a stream per thing and kind, a JSON line per record.
+"""Write what edges send to CloudWatch Logs: a stream per thing and topic, a JSON line per record.
 
 Deliveries repeat; readers fold verdicts by (turbine, boot, seq) and events by id.
 """
@@ -9,20 +9,11 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from fleetlog import (
-    Line,
-    Message,
-    RejectedError,
-    line_of,
-    rejected,
-    seconds,
-    stream_of,
-    unwrap,
-    write,
-)
+from cloudwatch import Line, line_of, rejected, stream_of, write
+from envelope import Message, RejectedError, seconds, unwrap
 
 _BATCHED = {"verdicts": "verdicts", "events": "events", "telemetry": "turbines", "logs": "lines"}
-"""By kind, the field that holds the records. Captures have a function of their own."""
+"""By topic, the field that holds the records. Captures have a function of their own."""
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -55,7 +46,7 @@ def read(body: str, now: float) -> list[tuple[str, Line]]:
     message: Message | None = None
     try:
         message = unwrap(body, now)
-        stream = stream_of(message.thing, message.kind)
+        stream = stream_of(message.thing, message.topic)
         return [(stream, line) for line in lines_of(message)]
     except RejectedError as reason:
         return [rejected(message, reason, body, now)]
@@ -63,12 +54,12 @@ def read(body: str, now: float) -> list[tuple[str, Line]]:
 
 def lines_of(message: Message) -> list[Line]:
     """One line per record, with the record's own time. Raises ``RejectedError``."""
-    kind, payload, thing = message.kind, message.payload, message.thing
-    if kind not in _BATCHED:
-        raise RejectedError(f"kind {kind!r} is not one of {', '.join(_BATCHED)}")
-    field = _BATCHED[kind]
+    topic, payload, thing = message.topic, message.payload, message.thing
+    if topic not in _BATCHED:
+        raise RejectedError(f"topic {topic!r} is not one of {', '.join(_BATCHED)}")
+    field = _BATCHED[topic]
     if field not in payload:
-        if kind != "logs" or "type" not in payload:
+        if topic != "logs" or "type" not in payload:
             raise RejectedError(f"no list {field!r}")
         # The reference systems' records share the logs topic.
         return [line_of({"thing": thing, **payload}, message.received)]
@@ -76,11 +67,11 @@ def lines_of(message: Message) -> list[Line]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise RejectedError(f"{field!r} is not a list of objects")
     origin = {"site": payload.get("site"), "thing": thing}
-    return [line_of({**row, **origin}, _time_of(row, kind, message.received)) for row in rows]
+    return [line_of({**row, **origin}, _time_of(row, topic, message.received)) for row in rows]
 
 
-def _time_of(row: dict[str, Any], kind: str, received: float) -> float:
-    if kind != "events":
+def _time_of(row: dict[str, Any], topic: str, received: float) -> float:
+    if topic != "events":
         return seconds(row.get("t"), 1, received)
     if row.get("change") == "closed":
         return seconds(row.get("closed"), 1, received)

@@ -1,195 +1,223 @@
-"""Turn an approved model version into a signed release in the artifact bucket.
+"""Turn an approval into a signed release in the artifact bucket, and into its rollout.
 
-Approval in the registry brings an EventBridge event here. The archive is untrusted input: only
-its manifest is read, in memory, with a bound on every size. Running twice is harmless.
+An approval record that arrives in the bucket brings an S3 event here. A change of approval in the
+registry brings an EventBridge event; if it was decided there, in SageMaker's console say, it gets a
+record first. Running twice is harmless.
 """
 
-import gzip
 import hashlib
-import io
 import json
 import os
-import re
-import tarfile
-import zlib
-from dataclasses import asdict, replace
-from typing import Any, get_args
-from urllib.parse import urlsplit
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import unquote_plus
 
+from model_packager.archive import name_and_version
+
+from gustbed_cloud.approval_store import next_sequence, put_approval, read_approvals
 from gustbed_core import jobs
+from gustbed_core.approvals import (
+    SEQUENCE_PROPERTY,
+    ApprovalRecord,
+    Decision,
+    approval_from_json,
+    decided_elsewhere,
+    of_version,
+)
 from gustbed_core.errors import GustbedError
-from gustbed_core.topics import level
+from gustbed_core.registrations import (
+    Registration,
+    earlier_registration,
+    model_prefix,
+    package_place,
+    registration_from_json,
+    registration_key,
+)
 
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
-MAX_UNPACKED_BYTES = 256 * 1024 * 1024
-MAX_MANIFEST_BYTES = 1024 * 1024
-MANIFEST = "manifest.json"
-ROLLBACK, SHADOW = "rollback", "shadow"
-"""First word of an approval's description: the version may be installed over a newer one, or is to
-run beside the serving one.
-"""
+ATTEMPTS = 10
 
 
-class _Bounded:
-    """A stream that refuses to give more than so many bytes."""
+@dataclass(frozen=True)
+class Services:
+    """The clients and names that everything here needs."""
 
-    def __init__(self, inner: gzip.GzipFile, limit: int) -> None:
-        self._inner = inner
-        self._left = limit
-
-    def read(self, size: int) -> bytes:
-        chunk = self._inner.read(size)
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise GustbedError("package", "unpacks to more than is sensible: refused")
-        return chunk
+    s3: Any
+    kms: Any
+    sagemaker: Any
+    bucket: str
+    key_id: str
+    region: str
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """React to "SageMaker Model Package State Change". Raises on failure, to be called again."""
+def handler(event: dict[str, Any], _context: object) -> list[dict[str, Any]]:
+    """React to S3's and to the registry's events. Raises on failure, to be called again."""
     import boto3
 
     session = boto3.session.Session()
-    return package(
-        event["detail"]["ModelPackageArn"],
-        sagemaker=session.client("sagemaker"),
+    services = Services(
         s3=session.client("s3"),
         kms=session.client("kms"),
+        sagemaker=session.client("sagemaker"),
         bucket=os.environ["ARTIFACT_BUCKET"],
         key_id=os.environ["SIGNING_KEY_ID"],
         region=session.region_name,
     )
+    if "detail" in event:
+        return [record_decision(services, event["detail"]["ModelPackageArn"], time.time())]
+    keys = (unquote_plus(row["s3"]["object"]["key"]) for row in event["Records"])
+    return [package(services, key) for key in keys]
 
 
-def package(
-    arn: str, *, sagemaker: Any, s3: Any, kms: Any, bucket: str, key_id: str, region: str
-) -> dict[str, Any]:
-    """Describe, check, sign and lay out. Raises ``GustbedError`` saying what is wrong."""
-    described = sagemaker.describe_model_package(ModelPackageName=arn)
-    if described["ModelApprovalStatus"] != "Approved":
-        # The approval was withdrawn between the event and now.
-        return _done("skipped", arn, f"status is {described['ModelApprovalStatus']}")
-    source = described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
-    data = fetch(s3, bucket, source)
-    release = release_of(data, source, str(described.get("ApprovalDescription") or ""))
-    refuse_changed(s3, bucket, release)
-    document = sign(kms, key_id, release, bucket, region)
-    prefix = jobs.package_prefix(release.name, release.version)
-    s3.put_object(Bucket=bucket, Key=f"{prefix}/{jobs.PACKAGE_FILE}", Body=data)
-    # Last, because its arrival starts the rollout.
-    body = json.dumps(asdict(document), sort_keys=True).encode()
-    key = jobs.job_key(release)
-    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
-    return _done("released", arn, key)
+def record_decision(services: Services, arn: str, now: float) -> dict[str, Any]:
+    """Write the record of what was decided in the registry itself. Raises ``GustbedError``.
 
-
-def fetch(s3: Any, bucket: str, url: str) -> bytes:
-    """Download a registered package. Only from the fleet's own bucket, and only so large."""
-    place = urlsplit(url)
-    if place.scheme != "s3" or place.netloc != bucket:
-        raise GustbedError(url, f"register the package in s3://{bucket}/models/")
-    answer = s3.get_object(Bucket=bucket, Key=place.path.lstrip("/"))
-    if answer["ContentLength"] > MAX_PACKAGE_BYTES:
-        raise GustbedError(url, f"{answer['ContentLength']} bytes, at most {MAX_PACKAGE_BYTES}")
-    data: bytes = answer["Body"].read(MAX_PACKAGE_BYTES + 1)
-    return data
-
-
-def release_of(data: bytes, source: str, note: str) -> jobs.Release:
-    """Read name and version from the manifest; they must agree with the place in the bucket.
-
-    ``note`` is the approval's description; its first word may be ``ROLLBACK`` or ``SHADOW``.
+    An approval there means to serve. Decisions of Gustbed's own tools have their record already.
     """
-    manifest = read_manifest(data)
+    described = services.sagemaker.describe_model_package(ModelPackageName=arn)
+    url = described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
     try:
-        name, version = level(str(manifest["name"])), level_version(str(manifest["version"]))
-    except (KeyError, ValueError) as error:
-        raise GustbedError(
-            f"{source}: {MANIFEST}", f"no usable name and version: {error}"
-        ) from error
-    expected = f"/models/{name}/{version}/{jobs.PACKAGE_FILE}"
-    if urlsplit(source).path != expected:
-        raise GustbedError(source, f"{MANIFEST} says {name} {version}: register it anew")
-    said = re.split(r"\W", note.lower(), maxsplit=1)[0]
-    return jobs.Release(
-        name,
-        version,
-        len(data),
-        hashlib.sha256(data).hexdigest(),
-        rollback=said == ROLLBACK,
-        role="shadow" if said == SHADOW else "serve",
+        bucket, name, version = package_place(url)
+    except ValueError as error:
+        raise GustbedError(arn, str(error)) from error
+    if bucket != services.bucket:
+        raise GustbedError(url, f"register the package in s3://{services.bucket}/models/")
+    status = described["ModelApprovalStatus"]
+    properties = described.get("CustomerMetadataProperties") or {}
+    pointer = int(properties.get(SEQUENCE_PROPERTY, "0"))
+    registered = _registration(services, name, version, described)
+    for _ in range(ATTEMPTS):
+        records = read_approvals(services.s3, services.bucket, name)
+        decision = decided_elsewhere(status, pointer, of_version(records, name, version))
+        if decision is None:
+            return _done("known", arn, f"{name} {version} {status}")
+        record = _record(registered, next_sequence(records), decision, _who(described), now)
+        # Where the number is taken, another call was quicker: perhaps with this very event.
+        if put_approval(services.s3, services.bucket, record):
+            return _done("recorded", arn, f"{name} {version} {decision}")
+    raise GustbedError(f"model {name}: too many decide at once", "try again")
+
+
+def _record(
+    registered: Registration, sequence: int, decision: Decision, by: str, now: float
+) -> ApprovalRecord:
+    return ApprovalRecord(
+        model=registered.name,
+        version=registered.version,
+        sequence=sequence,
+        decision=decision,
+        source="registry",
+        by=by,
+        at=now,
+        sha256=registered.sha256,
+        gate=registered.gate,
     )
 
 
-def level_version(version: str) -> str:
-    """Return ``MAJOR.MINOR.PATCH``, else raise ``ValueError``."""
-    parts = version.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
-        raise ValueError(f"version {version!r} is not MAJOR.MINOR.PATCH")
-    return version
+def _who(described: dict[str, Any]) -> str:
+    changed_by = described.get("LastModifiedBy") or {}
+    identity = changed_by.get("IamIdentity") or {}
+    return str(identity.get("Arn") or changed_by.get("UserProfileArn") or "")
 
 
-def read_manifest(data: bytes) -> dict[str, Any]:
-    """Read ``manifest.json`` out of the archive. Raises ``GustbedError``."""
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
-            stream: Any = _Bounded(unpacked, MAX_UNPACKED_BYTES)
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
-                for member in archive:
-                    if member.name == MANIFEST and member.isreg():
-                        return _manifest(archive, member)
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise GustbedError("package", f"not a readable archive: {error}") from error
-    raise GustbedError("package", f"no {MANIFEST} in it")
+def _registration(
+    services: Services, name: str, version: str, described: dict[str, Any]
+) -> Registration:
+    key = registration_key(name, version)
+    data = _content(services, key)
+    if data is None:
+        return earlier_registration(name, version, described)
+    return registration_from_json(data, key)
 
 
-def _manifest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
-    if member.size > MAX_MANIFEST_BYTES:
-        raise GustbedError(MANIFEST, f"{member.size} bytes, at most {MAX_MANIFEST_BYTES}")
-    file = archive.extractfile(member)
-    try:
-        manifest = json.loads(file.read() if file else b"")
-    except ValueError as error:
-        raise GustbedError(MANIFEST, f"not JSON: {error}") from error
-    if not isinstance(manifest, dict):
-        raise GustbedError(MANIFEST, "not a JSON object")
-    return manifest
+def package(services: Services, key: str) -> dict[str, Any]:
+    """Check, sign and lay out what a record approves. Raises ``GustbedError``."""
+    data = _content(services, key)
+    if data is None:
+        raise GustbedError(key, "no such approval")
+    record = approval_from_json(data, key)
+    records = read_approvals(services.s3, services.bucket, record.model)
+    latest = of_version(records, record.model, record.version)[-1]
+    if "rejected" in (record.decision, latest.decision):
+        # The approval was withdrawn between the event and now.
+        return _done("skipped", key, f"record {latest.sequence} rejects it")
+    archive = fetch(services, record)
+    release = release_of(archive, record)
+    release_key = jobs.release_key(release.name, release.version)
+    released = _content(services, release_key)
+    if released is None:
+        services.s3.put_object(Bucket=services.bucket, Key=release_key, Body=archive)
+    elif hashlib.sha256(released).hexdigest() != release.sha256:
+        raise GustbedError(
+            f"{release.name} {release.version}",
+            "released before with other bytes: raise the version",
+        )
+    document = sign(services, release, record.rollout)
+    # Last, because its arrival starts the rollout.
+    services.s3.put_object(
+        Bucket=services.bucket,
+        Key=jobs.job_key(document),
+        Body=json.dumps(asdict(document), sort_keys=True).encode(),
+        ContentType="application/json",
+    )
+    return _done("released", key, jobs.job_key(document))
 
 
-def refuse_changed(s3: Any, bucket: str, release: jobs.Release) -> None:
-    """Raise ``GustbedError`` if this version was released before with other bytes."""
-    for role in get_args(jobs.Role):
-        key = jobs.job_key(replace(release, role=role))
-        try:
-            earlier = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        except s3.exceptions.NoSuchKey:
-            continue
-        if earlier["release"]["sha256"] != release.sha256:
-            raise GustbedError(
-                f"{release.name} {release.version}",
-                "released before with other bytes: raise the version",
-            )
+def fetch(services: Services, record: ApprovalRecord) -> bytes:
+    """Return the registered package, only so large. Raises ``GustbedError``."""
+    key = f"{model_prefix(record.model, record.version)}/{jobs.PACKAGE_FILE}"
+    data = _content(services, key)
+    if data is None:
+        raise GustbedError(f"s3://{services.bucket}/{key}", "no such package: register it anew")
+    return data
 
 
-def sign(
-    kms: Any, key_id: str, release: jobs.Release, bucket: str, region: str
-) -> jobs.JobDocument:
+def release_of(archive: bytes, record: ApprovalRecord) -> jobs.Release:
+    """What is released. Raises ``GustbedError`` if the package is not the one that was approved."""
+    what = f"{record.model} {record.version}"
+    name, version = name_and_version(archive)
+    if (name, version) != (record.model, record.version):
+        raise GustbedError(what, f"its manifest says {name} {version}: register it anew")
+    digest = hashlib.sha256(archive).hexdigest()
+    if record.sha256 not in ("", digest):
+        raise GustbedError(what, "its package has changed since: register it anew")
+    return jobs.Release(name, version, len(archive), digest, record.rollback, record.role)
+
+
+def sign(services: Services, release: jobs.Release, rollout: str) -> jobs.JobDocument:
     """Return the job document with KMS's signature over the release."""
-    answer = kms.sign(
-        KeyId=key_id,
+    answer = services.kms.sign(
+        KeyId=services.key_id,
         Message=release.digest(),
         MessageType="DIGEST",
         SigningAlgorithm="ECDSA_SHA_256",
     )
-    key = f"{jobs.package_prefix(release.name, release.version)}/{jobs.PACKAGE_FILE}"
+    key = jobs.release_key(release.name, release.version)
     return jobs.JobDocument(
         release=release,
-        url=jobs.presigned_placeholder(bucket, key, region),
-        signature=jobs.Signature.from_bytes(answer["Signature"], key_id),
+        url=jobs.presigned_placeholder(services.bucket, key, services.region),
+        signature=jobs.Signature.from_bytes(answer["Signature"], services.key_id),
+        rollout=rollout,
     )
 
 
-def _done(outcome: str, arn: str, detail: str) -> dict[str, Any]:
-    result = {"outcome": outcome, "model_package": arn, "detail": detail}
+def _content(services: Services, key: str) -> bytes | None:
+    """An object of at most ``MAX_PACKAGE_BYTES``, None if there is none."""
+    try:
+        answer = services.s3.get_object(Bucket=services.bucket, Key=key)
+    except services.s3.exceptions.NoSuchKey:
+        return None
+    size = answer["ContentLength"]
+    if size > MAX_PACKAGE_BYTES:
+        raise GustbedError(
+            f"s3://{services.bucket}/{key}", f"{size} bytes, at most {MAX_PACKAGE_BYTES}"
+        )
+    data: bytes = answer["Body"].read(MAX_PACKAGE_BYTES + 1)
+    return data
+
+
+def _done(outcome: str, subject: str, detail: str) -> dict[str, Any]:
+    result = {"outcome": outcome, "subject": subject, "detail": detail}
     print(json.dumps({"level": "info", **result}))
     return result

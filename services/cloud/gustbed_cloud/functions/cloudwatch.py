@@ -1,20 +1,20 @@
-"""What the functions behind the topic rules share: messages, and lines of the fleet's log.
+"""Lines of the fleet's log, and how they get into CloudWatch Logs.
 
-It lies at the root of each function's archive. A message that cannot be read becomes a line of the
-stream ``<thing>/rejected`` with a reason, so that nothing is lost.
+A message that cannot be read becomes a line of the stream ``<thing>/rejected`` with a reason, so
+that nothing is lost.
 """
 
 import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
+
+from envelope import Message, RejectedError
 
 Line = tuple[int, str]
 """Unix time in milliseconds, and the text."""
 
-_ENVELOPE = ("mqtt_client", "mqtt_thing", "mqtt_kind", "mqtt_received")
 _STREAM_SAFE = re.compile(r"[^A-Za-z0-9_-]")
 # PutLogEvents: 1 MiB and 10,000 events a call, 26 bytes of overhead each, 24 hours from first to
 # last, at most 14 days back and 2 hours ahead.
@@ -24,46 +24,16 @@ _OLDEST_MS, _NEWEST_MS = 13 * _DAY_MS, 3600 * 1000
 _MAX_LINE = 250_000
 
 
-class RejectedError(Exception):
-    """A message that is none of ours. The text is the reason."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """What a device published, and what the topic rule says of it. ``received``: Unix seconds."""
-
-    thing: str
-    kind: str
-    received: float
-    payload: dict[str, Any]
-
-
-def unwrap(body: str, now: float) -> Message:
-    """Take a message out of the topic rule's envelope. Raises ``RejectedError``."""
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise RejectedError("not JSON") from error
-    if not isinstance(message, dict) or not isinstance(message.get("mqtt_thing"), str):
-        raise RejectedError("not from the topic rule")
-    return Message(
-        message["mqtt_thing"],
-        str(message.get("mqtt_kind")),
-        seconds(message.get("mqtt_received"), 1000, now),
-        {key: value for key, value in message.items() if key not in _ENVELOPE},
-    )
-
-
 def rejected(message: Message | None, reason: object, body: str, now: float) -> tuple[str, Line]:
     """Stream and line of a message that cannot be used; None is one without an envelope."""
-    thing, kind = (message.thing, message.kind) if message else ("unknown", "unknown")
-    content = {"thing": thing, "kind": kind, "reason": str(reason), "payload": body[:4000]}
+    thing, topic = (message.thing, message.topic) if message else ("unknown", "unknown")
+    content = {"thing": thing, "kind": topic, "reason": str(reason), "payload": body[:4000]}
     return stream_of(thing, "rejected"), line_of(content, message.received if message else now)
 
 
-def stream_of(thing: str, kind: str) -> str:
-    """Name of the stream of a thing's lines of one kind."""
-    return f"{_STREAM_SAFE.sub('_', thing)[:128] or 'unknown'}/{kind}"
+def stream_of(thing: str, topic: str) -> str:
+    """Name of the stream of a thing's lines of one topic."""
+    return f"{_STREAM_SAFE.sub('_', thing)[:128] or 'unknown'}/{topic}"
 
 
 def line_of(content: dict[str, Any], t: float) -> Line:
@@ -79,14 +49,6 @@ def to_json(content: object, *, allow_nan: bool = True) -> bytes:
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=allow_nan)
     # Half a surrogate pair is no UTF-8; as a backslash escape it is JSON again.
     return text.encode("utf-8", "backslashreplace")
-
-
-def seconds(value: object, scale: int, otherwise: float) -> float:
-    """Read a time given in ``1/scale`` seconds; ``otherwise`` where it makes no sense."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return otherwise
-    found = value / scale
-    return found if 0 <= found < 1e11 else otherwise
 
 
 def write(logs: Any, group: str, stream: str, lines: Iterable[Line], now: float) -> None:

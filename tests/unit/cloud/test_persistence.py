@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cloud.functions import CLOUD, load_file
+from tests.unit.cloud.functions import CLOUD, load_from
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,7 +31,7 @@ def read(root: Path) -> dict[str, Any]:
 
 
 def test_snapshot_is_whole_and_the_only_one(tmp_path: Path) -> None:
-    from lasting import Snapshots
+    from persistence import Snapshots
 
     snapshots = Snapshots(tmp_path, serialise)
     assert snapshots.take({"iot": lambda: 1, "s3": lambda: 2, "off": lambda: None})
@@ -41,7 +41,7 @@ def test_snapshot_is_whole_and_the_only_one(tmp_path: Path) -> None:
 
 
 def test_unchanged_state_is_not_written(tmp_path: Path) -> None:
-    from lasting import Snapshots
+    from persistence import Snapshots
 
     snapshots = Snapshots(tmp_path, serialise)
     snapshots.take({"iot": lambda: 1})
@@ -51,7 +51,7 @@ def test_unchanged_state_is_not_written(tmp_path: Path) -> None:
 
 
 def test_what_services_keep_beside_their_state_is_carried_over(tmp_path: Path) -> None:
-    from lasting import Snapshots
+    from persistence import Snapshots
 
     snapshots = Snapshots(tmp_path, serialise)
     blob = tmp_path / "state" / "lambda-blobs" / "code.zip"
@@ -63,7 +63,7 @@ def test_what_services_keep_beside_their_state_is_carried_over(tmp_path: Path) -
 
 
 def test_services_that_did_not_run_keep_what_they_had(tmp_path: Path) -> None:
-    from lasting import Snapshots
+    from persistence import Snapshots
 
     Snapshots(tmp_path, serialise).take({"iot": lambda: 1, "s3": lambda: 2})
     Snapshots(tmp_path, serialise).take({"iot": lambda: 5})
@@ -71,7 +71,7 @@ def test_services_that_did_not_run_keep_what_they_had(tmp_path: Path) -> None:
 
 
 def test_half_written_snapshot_of_a_crash_is_cleared_away(tmp_path: Path) -> None:
-    from lasting import Snapshots
+    from persistence import Snapshots
 
     Snapshots(tmp_path, serialise).take({"iot": lambda: 1})
     half = tmp_path / "snapshot-99"
@@ -84,13 +84,13 @@ def test_half_written_snapshot_of_a_crash_is_cleared_away(tmp_path: Path) -> Non
 
 
 def message(number: int) -> Any:
-    from lasting import Message
+    from persistence import Message
 
     return Message("000000000000", "eu-central-1", "device/t/logs", b"\xff%d" % number, "t")
 
 
 def test_messages_survive_until_a_snapshot_surely_holds_them(tmp_path: Path) -> None:
-    from lasting import MessageJournal
+    from persistence import MessageJournal
 
     journal = MessageJournal(tmp_path)
     journal.routed = True
@@ -102,7 +102,7 @@ def test_messages_survive_until_a_snapshot_surely_holds_them(tmp_path: Path) -> 
 
 
 def test_messages_of_an_earlier_process_stay_until_they_are_routed(tmp_path: Path) -> None:
-    from lasting import MessageJournal
+    from persistence import MessageJournal
 
     MessageJournal(tmp_path).append(message(1))
     journal = MessageJournal(tmp_path)
@@ -118,7 +118,7 @@ def test_messages_of_an_earlier_process_stay_until_they_are_routed(tmp_path: Pat
 
 
 def test_message_cut_by_a_crash_is_left_out(tmp_path: Path) -> None:
-    from lasting import MessageJournal
+    from persistence import MessageJournal
 
     journal = MessageJournal(tmp_path)
     journal.append(message(1))
@@ -219,7 +219,7 @@ def test_lakes_keep_their_latest_objects_and_firehose_no_records() -> None:
 
 @pytest.fixture
 def emulator() -> Any:
-    return load_file("gustbed_emulator_script", CLOUD / "emulator" / "emulator.py")
+    return load_from(CLOUD / "emulator", "emulator")
 
 
 def test_emulator_refuses_a_ministack_whose_internals_have_changed(
