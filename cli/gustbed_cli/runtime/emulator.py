@@ -79,7 +79,7 @@ def _follow(pip: subprocess.Popen[str], total: int, report: Progress) -> str:
     """Report pip's progress; return its first error."""
     error, collected = "", 0
     for line in pip.stdout or ():
-        if line.startswith("Collecting "):
+        if line.startswith(("Collecting ", "Processing ")):
             collected += 1
             if collected % REPORT_EVERY == 0:
                 report(f"{min(collected, total)} of {total} packages")
