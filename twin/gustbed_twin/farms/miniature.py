@@ -158,7 +158,7 @@ class MiniatureFarm:
         """A miniature takes no commands."""
         return f"this turbine takes no {action}"
 
-    def said(self) -> None:
+    def report_numbers(self) -> None:
         """A miniature reports nothing of itself."""
 
     def reported(self, _position: int, turbine: str) -> Reported:
