@@ -132,17 +132,25 @@ def hysteresis(
         return np.zeros(flags.shape, dtype=np.bool_), counts
     on = run_lengths(flags, counts.violating)
     off = run_lengths(~flags, counts.normal)
-    # No verdict is both, so that the last one to say anything decides.
-    says = np.where(on >= decision.open_after, 1, np.where(off >= decision.close_after, -1, 0))
-    places = np.where(says != 0, np.arange(flags.shape[-1]), -1)
-    latest = np.maximum.accumulate(places, axis=-1)
-    said = np.take_along_axis(says, np.maximum(latest, 0), axis=-1) > 0
-    is_open: NDArray[np.bool_] = np.where(latest >= 0, said, counts.open[..., None])
+    opens, closes = on >= decision.open_after, off >= decision.close_after
+    before = counts.open[..., None]
+    if flags.shape[-1] > 1:
+        # No verdict is both, so that the last one to say anything decides.
+        says = np.maximum.accumulate(
+            np.where(opens | closes, np.arange(1, flags.shape[-1] + 1), 0), axis=-1
+        )
+        last = np.maximum(says - 1, 0)
+        opens = (says > 0) & np.take_along_axis(opens, last, axis=-1)
+        closes = (says > 0) & np.take_along_axis(closes, last, axis=-1)
+    is_open: NDArray[np.bool_] = opens | (before & ~closes)
     return is_open, RunCounts(on[..., -1], off[..., -1], is_open[..., -1])
 
 
 def run_lengths(flags: NDArray[np.bool_], before: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many flags in a row are true up to each (…, n); ``before`` (…) is the run so far."""
+    if flags.shape[-1] == 1:
+        # As the edge has them, block by block and often.
+        return np.where(flags, before[..., None] + 1, 0)
     places = np.arange(flags.shape[-1])
     broken = np.maximum.accumulate(np.where(flags, -1, places), axis=-1)
     return np.where(broken >= 0, places - broken, places + 1 + before[..., None])

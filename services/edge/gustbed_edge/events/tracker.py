@@ -105,9 +105,8 @@ class EventTracker:
         ``times`` (k) are the verdicts' Unix times, ``ratios`` (k, features) the judge's, and
         ``scores`` (k, kinds) what it makes of them by kind.
         """
-        columns = self._columns_of(judge.kinds)
-        violated = np.zeros((len(rows), len(self._kinds)), dtype=np.bool_)
-        violated[:, columns] = decisions.violating(scores)
+        scores = self._spread(scores, judge)
+        violated = decisions.violating(scores)
         opened = self._counts.open[rows]
         if not (violated.any() or opened.any()):
             # As hysteresis has it: no run of violations, and nothing that normal ones could close.
@@ -115,7 +114,8 @@ class EventTracker:
             return []
         before = self._counts.violating[rows]
         began = violated & (before == 0)
-        self._since[rows] = np.where(began, times[:, None], self._since[rows])
+        if began.any():
+            self._since[rows] = np.where(began, times[:, None], self._since[rows])
         counts = RunCounts(before, self._counts.normal[rows], opened)
         is_open, after = decisions.hysteresis(violated[..., None], counts, judge.decision)
         self._counts.violating[rows] = after.violating
@@ -123,10 +123,8 @@ class EventTracker:
         self._counts.open[rows] = after.open
         closing = opened & ~is_open[..., 0]
         changes: list[AnomalyEvent] = []
-        best = np.full(violated.shape, -np.inf)
-        best[:, columns] = scores
         # As lists: what follows looks at single numbers.
-        places, values, largest = rows.tolist(), ratios.tolist(), best.tolist()
+        places, values, largest = rows.tolist(), ratios.tolist(), scores.tolist()
         closes, known, opens = closing.tolist(), opened.tolist(), after.open.tolist()
         for i, k in np.argwhere(violated | closing).tolist():
             key = (places[i], self._kinds[k])
@@ -142,6 +140,15 @@ class EventTracker:
                 since = float(self._since[places[i], k])
                 changes.append(self._begin(key, since, largest[i][k], judge.model))
         return changes
+
+    def _spread(self, scores: NDArray[np.floating], judge: Judge) -> NDArray[np.floating]:
+        """A judge's scores (k, its kinds) to those of all kinds: -inf for what it does not know."""
+        columns = self._columns_of(judge.kinds)
+        if judge.kinds == tuple(self._kinds):
+            return scores
+        spread = np.full((len(scores), len(self._kinds)), -np.inf)
+        spread[:, columns] = scores
+        return spread
 
     def _columns_of(self, kinds: tuple[EventKind, ...]) -> NDArray[np.intp]:
         columns = self._columns.get(kinds)

@@ -17,8 +17,7 @@ from awsiot import mqtt5_client_builder
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.worker import Worker
-from gustbed_edge.cloud.aws.enrolment import Answer, Enrolment
-from gustbed_edge.cloud.aws.identity import ensure_identity
+from gustbed_edge.cloud.aws.enrolment import Answer, AwsIdentity
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +35,16 @@ SESSION_SECONDS = 24 * 3600
 class IotConnection(Worker):
     """One thing's connection."""
 
-    def __init__(self, thing: str, data_dir: Path, enrol_dir: Path) -> None:
+    def __init__(self, identity: AwsIdentity) -> None:
         super().__init__("uplink")
-        self._thing = thing
-        self._data_dir = data_dir
-        self._enrol_dir = enrol_dir
-        self._enrolment = Enrolment(enrol_dir / thing)
+        self._identity = identity
         self._on_client: Callable[[Any], None] = lambda _client: None
         self._on_connected: Callable[[], None] = lambda: None
         self._connected = threading.Event()
         self._client: Any = None
         self._answer: Answer | None = None
         self._complaint = ""
-        self._request = data_dir / "no-request-yet"
+        self._request: Path | None = None
 
     @property
     def connected(self) -> bool:
@@ -97,11 +93,11 @@ class IotConnection(Worker):
         return True
 
     def _look(self) -> None:
-        if not self._request.exists():
-            self._request = ensure_identity(self._data_dir, self._enrol_dir, self._thing)
-        answer = self._enrolment.answer()
+        if self._request is None or not self._request.exists():
+            self._request = self._identity.request()
+        answer = self._identity.answer()
         if answer is None:
-            self._complain(f"not enrolled yet: waiting for an answer in {self._enrolment.folder}")
+            self._complain(f"not enrolled yet: waiting for an answer in {self._identity.folder}")
         elif answer != self._answer:
             self._disconnect()
             self._connect(answer)
@@ -117,11 +113,11 @@ class IotConnection(Worker):
         try:
             client = mqtt5_client_builder.mtls_from_bytes(
                 answer.certificate,
-                (self._data_dir / "private-key.pem").read_bytes(),
+                self._identity.key.read_bytes(),
                 endpoint=endpoint.host,
                 port=endpoint.port,
                 ca_bytes=answer.ca,
-                client_id=self._thing,
+                client_id=self._identity.thing,
                 session_behavior=mqtt5.ClientSessionBehaviorType.REJOIN_ALWAYS,
                 session_expiry_interval_sec=SESSION_SECONDS,
                 offline_queue_behavior=(
@@ -141,13 +137,13 @@ class IotConnection(Worker):
         except Exception as error:
             self._answer = None
             raise GustbedError(
-                f"{self._enrolment.folder}: the certificate or CA cannot be used: {error}",
+                f"{self._identity.folder}: the certificate or CA cannot be used: {error}",
                 "enrol again",
             ) from error
         self._answer, self._client = answer, client
         self._on_client(client)
         client.start()
-        log.info("connecting to %s:%d as %s", endpoint.host, endpoint.port, self._thing)
+        log.info("connecting to %s:%d as %s", endpoint.host, endpoint.port, self._identity.thing)
 
     def _disconnect(self) -> None:
         client, self._client = self._client, None

@@ -24,32 +24,50 @@ BUSY = (429, 500)
 """Too many requests, and an error of the service's own: worth another try."""
 
 
-class ShadowsClient:
-    """The named shadows of one thing over one MQTT client.
-
-    ``on_delta`` gets a shadow's name and the service's message. Must not block.
+class AwsShadows:
+    """The named shadows of one thing over whichever MQTT client there is; ``online`` tells if it
+    is connected.
     """
 
-    def __init__(self, client: Any, thing: str, on_delta: Callable[[str, bytes], None]) -> None:
+    def __init__(self, thing: str, online: Callable[[], bool]) -> None:
         self._prefix = f"$aws/things/{thing}/shadow/name/"
+        self._online = online
+        self._client: rr.Client | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is worth trying."""
+        return self._client is not None and self._online()
+
+    def use(self, client: Any, on_delta: Callable[[str, bytes], None]) -> None:
+        """Talk over this client from now on; None: there is none any more. ``on_delta`` gets a
+        shadow's name and the service's message. Must not block.
+        """
+        if client is None:
+            self._client = None
+            return
         self._on_delta = on_delta
         options = rr.ClientOptions(
             max_request_response_subscriptions=2,
             max_streaming_subscriptions=1,
             operation_timeout_in_seconds=REQUEST_SECONDS,
         )
-        self._client = rr.Client(client, options)
-        self._stream = self._client.create_stream(
+        made = rr.Client(client, options)
+        self._stream = made.create_stream(
             rr.StreamingOperationOptions(
                 self._topic("+", "/delta"), self._subscription, self._received
             )
         )
         self._stream.open()
+        self._client = made
 
     def update(self, shadow: str, reported: dict[str, object]) -> None:
         """Set what a shadow reports. Raises ``ShadowsUnavailableError`` or
         ``ShadowRefusedError``.
         """
+        client = self._client
+        if client is None:
+            raise ShadowsUnavailableError("not connected")
         token = str(uuid4())
         request = UpdateNamedShadowRequest(
             client_token=token, state=ShadowState(reported=reported)
@@ -65,7 +83,7 @@ class ShadowsClient:
             correlation_token=token,
         )
         try:
-            response = self._client.make_request(options).result(REQUEST_SECONDS + 5)
+            response = client.make_request(options).result(REQUEST_SECONDS + 5)
         except FutureTimeout as error:
             raise ShadowsUnavailableError("no answer") from error
         except Exception as error:

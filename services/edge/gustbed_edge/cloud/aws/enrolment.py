@@ -7,6 +7,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gustbed_core.errors import GustbedError
+from gustbed_edge.cloud.aws.identity import KEY, ensure_identity
+from gustbed_edge.cloud.ports import CloudContext
 from gustbed_edge.models.signatures import load_keys
 
 CERTIFICATE, CA, ENDPOINT, KEYS = "certificate.pem", "ca.pem", "endpoint.json", "signing-keys"
@@ -29,11 +31,19 @@ class Answer:
     endpoint: Endpoint
 
 
-class Enrolment:
-    """The thing's folder, in which the request lies and the answer appears."""
+class AwsIdentity:
+    """The thing's key, and the folder in which its request lies and the answer appears."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, context: CloudContext) -> None:
+        self.thing = context.thing
+        self.folder = context.enrol_dir / context.thing
+        self.key = context.data_dir / KEY
+        self._context = context
+
+    def request(self) -> Path:
+        """Make key and request unless they are there. Raises ``GustbedError``."""
+        context = self._context
+        return ensure_identity(context.data_dir, context.enrol_dir, context.thing)
 
     def answer(self) -> Answer | None:
         """The answer as it is now, or None while there is none or it is still being written.

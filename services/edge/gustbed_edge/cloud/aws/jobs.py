@@ -19,22 +19,38 @@ STEP_TIMEOUT_MINUTES = 10
 MAX_DETAIL = 1024
 
 
-class JobsClient:
-    """Jobs of one thing over one MQTT client."""
+class AwsJobs:
+    """Jobs of one thing over whichever MQTT client there is; ``online``: if it is connected."""
 
-    def __init__(self, client: Any, thing: str, notify: Callable[[], None]) -> None:
+    def __init__(self, thing: str, online: Callable[[], bool]) -> None:
         self._thing = thing
+        self._online = online
+        self._jobs: Any = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is worth trying."""
+        return self._jobs is not None and self._online()
+
+    def use(self, client: Any, notify: Callable[[], None]) -> None:
+        """Talk over this client from now on; None: there is none any more. ``notify`` is called
+        when another job comes.
+        """
+        if client is None:
+            self._jobs = None
+            return
         options = mqtt_request_response.ClientOptions(
             max_request_response_subscriptions=4,
             max_streaming_subscriptions=1,
             operation_timeout_in_seconds=REQUEST_SECONDS,
         )
-        self._jobs = iotjobs.IotJobsClientV2(client, options)
-        self._stream = self._jobs.create_next_job_execution_changed_stream(
-            iotjobs.NextJobExecutionChangedSubscriptionRequest(thing_name=thing),
+        jobs = iotjobs.IotJobsClientV2(client, options)
+        self._stream = jobs.create_next_job_execution_changed_stream(
+            iotjobs.NextJobExecutionChangedSubscriptionRequest(thing_name=self._thing),
             ServiceStreamOptions(incoming_event_listener=lambda _event: notify()),
         )
         self._stream.open()
+        self._jobs = jobs
 
     def start_next(self) -> Execution | None:
         """The job that is in progress or the next in the queue, or None.
@@ -44,7 +60,7 @@ class JobsClient:
         request = iotjobs.StartNextPendingJobExecutionRequest(
             thing_name=self._thing, step_timeout_in_minutes=STEP_TIMEOUT_MINUTES
         )
-        response = _wait(self._jobs.start_next_pending_job_execution(request))
+        response = _wait(self._now().start_next_pending_job_execution(request))
         execution = response.execution
         if execution is None or not execution.job_id:
             return None
@@ -65,6 +81,12 @@ class JobsClient:
             return False
         return True
 
+    def _now(self) -> Any:
+        jobs = self._jobs
+        if jobs is None:
+            raise JobsUnavailableError("not connected")
+        return jobs
+
     def _update(
         self,
         job: str,
@@ -79,7 +101,7 @@ class JobsClient:
             status=status,
             status_details={key: _clean(value) for key, value in details.items()},
         )
-        _wait(self._jobs.update_job_execution(request), refused=True)
+        _wait(self._now().update_job_execution(request), refused=True)
 
 
 def _wait(future: Future[Any], *, refused: bool = False) -> Any:
