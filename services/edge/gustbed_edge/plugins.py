@@ -20,6 +20,19 @@ from gustbed_core.telemetry import Samples
 from gustbed_edge.ingest.receiver import ArrivedBlock
 from gustbed_edge.settings import EdgeSettings
 
+__all__ = [
+    "ArrivedBlock",
+    "Input",
+    "InputContext",
+    "JobContext",
+    "JobFailedError",
+    "JobOperation",
+    "Sink",
+    "SinkContext",
+    "Workload",
+    "WorkloadContext",
+]
+
 
 class Input(Protocol):
     """Delivers blocks, by a thread of its own or by subscriptions to the site broker.

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,10 @@ def edge(broker: Broker, tmp_path: Path) -> Iterator[RunningEdge]:
         yield running
 
 
+def all_scored(listener: Listener, turbines: Turbines, turbine: str) -> bool:
+    return len(listener.verdicts(turbine)) == turbines.sent[turbine]
+
+
 def scored(edge: RunningEdge, turbine: str = "wt01") -> bool:
     return edge.turbine(turbine)["state"] in ("ok", "anomaly")
 
@@ -75,7 +80,7 @@ def test_every_block_gets_its_verdict_in_order(
     with farm(broker) as turbines:
         wait_until(lambda: turbines.sent["wt01"] >= 30, "30 blocks are sent")
     for turbine in ALL:
-        wait_until(lambda t=turbine: len(listener.verdicts(t)) == turbines.sent[t], "all scored")
+        wait_until(partial(all_scored, listener, turbines, turbine), "all scored")
         verdicts = listener.verdicts(turbine)
         assert [verdict.seq for verdict in verdicts] == list(range(turbines.sent[turbine]))
         assert {verdict.boot for verdict in verdicts} == {turbines.boot}
