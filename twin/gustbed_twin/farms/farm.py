@@ -78,7 +78,7 @@ class Farm(Protocol):
     def control(self, position: int, action: str, value: float | None = None) -> str:
         """Act on a command; what it refuses, and why, or nothing."""
 
-    def said(self) -> Floats | None:
+    def report_numbers(self) -> Floats | None:
         """Numbers (turbines, n) that change when what turbines report does; None if they report
         nothing."""
 

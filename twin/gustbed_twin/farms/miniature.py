@@ -89,6 +89,7 @@ class MiniatureFarm:
         self.sample = 0
         self.blind = False
         self.conditions = conditions
+        self._whole = miniature.rows == tuple(range(len(QUANTITIES)))
         streams = [turbine_stream(seed, index) for index in indices]
         self._traits = turbine.make_traits(streams, rate_hz, miniature.physics.machine)
         wind = start_site_wind(seed, rate_hz)
@@ -127,8 +128,7 @@ class MiniatureFarm:
         )
         self.moment = replace(now, wind=wind, weather=weather, state=state, counters=counters)
         self.sample += samples
-        rows = self.miniature.rows
-        return values if rows == tuple(range(len(QUANTITIES))) else values[:, rows]
+        return values if self._whole else values[:, self.miniature.rows]
 
     def inject(
         self, position: int, kind: str, severity: float, ramp_s: float, _signal: str = ""
@@ -158,7 +158,7 @@ class MiniatureFarm:
         """A miniature takes no commands."""
         return f"this turbine takes no {action}"
 
-    def said(self) -> None:
+    def report_numbers(self) -> None:
         """A miniature reports nothing of itself."""
 
     def reported(self, _position: int, turbine: str) -> Reported:

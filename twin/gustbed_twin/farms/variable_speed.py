@@ -206,7 +206,7 @@ class VariableSpeedFarm:
             state[action] = value
         return ""
 
-    def said(self) -> Floats:
+    def report_numbers(self) -> Floats:
         """What turbines report, as numbers."""
         return np.column_stack([self.turbines.state[name] for name in _REPORTED])
 

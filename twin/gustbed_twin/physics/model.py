@@ -52,6 +52,8 @@ class PhysicsModel(Protocol):
     fades: ClassVar[bool]
     """Whether a scenario's fault goes as it came, over its ramp."""
 
+    def __init__(self, turbine_type: TurbineType) -> None: ...
+
     @property
     def turbine_type(self) -> TurbineType:
         """The type."""

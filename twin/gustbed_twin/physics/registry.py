@@ -9,7 +9,7 @@ from gustbed_twin.physics.model import PhysicsModel
 from gustbed_twin.physics.variable_speed import VariableSpeed
 from gustbed_twin.turbine.variable_speed import type_file
 
-MODELS: dict[str, type[Miniature] | type[VariableSpeed]] = {
+MODELS: dict[str, type[PhysicsModel]] = {
     "miniature": Miniature,
     "variable_speed": VariableSpeed,
 }

@@ -35,7 +35,7 @@ class FarmSource:
         self._versions = [0] * count
         self._refusals = [""] * count
         self._shown = np.empty((0, 0))
-        # Below zero: told once in any case, for what an earlier run said is still retained.
+        # Below zero: told once in any case, for what an earlier run numbers is still retained.
         self._levels = np.full((count, len(self._kinds)), -1)
         self._since = dict(since or {})
         self._type = built.farm.turbine_type
@@ -82,10 +82,10 @@ class FarmSource:
 
     def changed_reports(self) -> list[Reported]:
         """The states that changed since the last call."""
-        said = self._farm.said()
-        if said is None:
+        numbers = self._farm.report_numbers()
+        if numbers is None:
             return []
-        now = np.column_stack((said, np.array(self._versions, dtype=float)))
+        now = np.column_stack((numbers, np.array(self._versions, dtype=float)))
         known = self._shown.shape == now.shape
         changed = np.flatnonzero((now != self._shown).any(axis=1)) if known else range(len(now))
         self._shown = now

@@ -44,19 +44,12 @@ def compare(turbine_type: VariableSpeedType) -> list[Compared]:
 
 def steady_claims(turbine_type: VariableSpeedType, rows: list[Compared]) -> list[Claim]:
     """The claims of a type that has published steady states."""
+    gear = turbine_type.physics.drivetrain.gearbox_ratio
     power = [row.power_error for row in rows]
     worst = int(np.argmax(np.abs(power)))
     rated = [row for row in rows if row.point.wind_ms >= 12.0]
     speed = max(abs(row.point.rotor_rpm / 12.1 - 1.0) for row in rated)
-    ratio = max(
-        abs(
-            row.point.generator_rpm
-            / row.point.rotor_rpm
-            / turbine_type.physics.drivetrain.gearbox_ratio
-            - 1.0
-        )
-        for row in rows
-    )
+    ratio = max(abs(row.point.generator_rpm / row.point.rotor_rpm / gear - 1.0) for row in rows)
     pitch = [row.point.pitch_deg - row.pitch_deg for row in rated]
     furthest = int(np.argmax(np.abs(pitch)))
     thrust = max(abs(row.point.thrust_coefficient / row.thrust_coefficient - 1.0) for row in rows)
@@ -70,7 +63,7 @@ def steady_claims(turbine_type: VariableSpeedType, rows: list[Compared]) -> list
         ),
         Claim("rated rotor speed 12.1 rpm, 12–25 m/s", "±1 %", f"{speed:.3%}", speed <= 0.01),
         Claim(
-            f"generator speed = {turbine_type.physics.drivetrain.gearbox_ratio:g} × rotor speed",
+            f"generator speed = {gear:g} × rotor speed",
             "0.01 %",
             f"{ratio:.5%}",
             ratio <= 1e-4,
