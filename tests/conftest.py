@@ -45,7 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 
 
 def shared_by(nodeid: str) -> str:
-    """What a test shares with others: the Docker engine, wheels, a browser, a fleet, or its module."""
+    """What a test shares with others: a Docker engine, wheels, a browser, a fleet, its module."""
     path, _, name = nodeid.partition("::")
     if path == "tests/integration/containers/test_arm64.py":
         return path
