@@ -34,7 +34,7 @@ test: ## Install what tests need, then run all that this machine can run
 	@scripts/test $(PYTEST_ARGS)
 
 .PHONY: check
-check: ## Format, lint and type checks
+check: ## Format, lint, types, imports, scripts, template
 	@scripts/check
 
 .PHONY: bench

@@ -45,12 +45,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 
 
 def shared_by(nodeid: str) -> str:
-    """What a test shares with others: the Docker engine, a browser, a fleet, or its module."""
+    """What a test shares with others: a Docker engine, wheels, a browser, a fleet, its module."""
     path, _, name = nodeid.partition("::")
     if path == "tests/integration/containers/test_arm64.py":
         return path
     if path.startswith("tests/integration/containers/") or "[docker" in name:
         return "docker"
+    if path.startswith("tests/integration/packaging/"):
+        return "wheels"
     if path.startswith("tests/browser/"):
         return "browser"
     if path.startswith("tests/e2e/"):

@@ -11,6 +11,7 @@ from tests.conftest import shared_by
         ("tests/unit/core/test_mqtt.py::test_a", "tests/unit/core/test_mqtt.py"),
         ("tests/integration/cloud/test_lake.py::test_a[x]", "tests/integration/cloud/test_lake.py"),
         ("tests/integration/containers/test_images.py::test_a", "docker"),
+        ("tests/integration/packaging/test_wheels.py::test_a", "wheels"),
         ("tests/browser/test_models.py::test_a", "browser"),
         ("tests/e2e/test_dashboard.py::test_a[docker]", "docker"),
         ("tests/e2e/test_dashboard.py::test_a[process]", "fleet"),
