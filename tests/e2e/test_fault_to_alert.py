@@ -58,7 +58,8 @@ def test_a_fault_opens_one_event_of_its_kind_reaches_the_cloud_and_closes(
     assert closed["closed"] > closed["opened"]
 
 
-def test_t1_every_block_is_counted_and_none_is_lost(fleet: RunningFleet) -> None:
+@pytest.mark.promise("T1")
+def test_every_block_is_counted_and_none_is_lost(fleet: RunningFleet) -> None:
     before = fleet.turbines()
 
     def advanced() -> bool:

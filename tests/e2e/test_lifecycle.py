@@ -39,8 +39,9 @@ def test_a_running_fleet_is_not_started_in_the_other_runtime(own_fleet: RunningF
     assert own_fleet.turbines()
 
 
+@pytest.mark.promise("T4")
 @pytest.mark.parametrize("service", ["broker", "edge", "twin", "emulator", "registry"])
-def test_t4_a_killed_service_leads_back_to_a_working_fleet(
+def test_a_killed_service_leads_back_to_a_working_fleet(
     own_fleet: RunningFleet, service: str
 ) -> None:
     wait_until(lambda: scored(own_fleet), "all turbines are ok", 60)
@@ -68,7 +69,8 @@ def test_up_recovers_from_an_unclean_stop(own_fleet: RunningFleet) -> None:
     assert scored(own_fleet) or own_fleet.turbines()
 
 
-def test_s4_no_password_stands_in_a_log_or_a_process_listing(own_fleet: RunningFleet) -> None:
+@pytest.mark.promise("S4")
+def test_no_password_stands_in_a_log_or_a_process_listing(own_fleet: RunningFleet) -> None:
     secrets = [p.read_text().strip() for p in (own_fleet.home / "credentials").iterdir()]
     keys = [
         line

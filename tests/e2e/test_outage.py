@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from gustbed_core import topics
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings
@@ -21,7 +23,8 @@ def logged_verdicts(fleet: RunningFleet, turbine: str) -> set[tuple[str, int]]:
     return {(v["boot"], v["seq"]) for v in found if v["turbine"] == turbine}
 
 
-def test_t2_an_outage_of_the_cloud_link_loses_no_verdict_and_no_event(
+@pytest.mark.promise("T2")
+def test_an_outage_of_the_cloud_link_loses_no_verdict_and_no_event(
     own_fleet: RunningFleet,
 ) -> None:
     wait_until(lambda: scored(own_fleet), "all turbines are ok", 60)
@@ -59,7 +62,8 @@ def test_t2_an_outage_of_the_cloud_link_loses_no_verdict_and_no_event(
     )
 
 
-def test_t5_foul_payloads_are_counted_and_the_others_go_on(own_fleet: RunningFleet) -> None:
+@pytest.mark.promise("T5")
+def test_foul_payloads_are_counted_and_the_others_go_on(own_fleet: RunningFleet) -> None:
     wait_until(lambda: scored(own_fleet), "all turbines are ok", 60)
     before = own_fleet.edge()["rejected"]
     port = int(own_fleet.environment["GUSTBED_PORT_MQTT"])

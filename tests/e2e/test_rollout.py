@@ -46,8 +46,9 @@ class VerdictRecord:
             return {v.model.version for vs in self.by_turbine.values() for v in vs if v.model}
 
 
+@pytest.mark.promise("O7")
 @pytest.mark.slow
-def test_o7_a_new_model_is_trained_approved_and_rolled_out_without_a_gap(
+def test_a_new_model_is_trained_approved_and_rolled_out_without_a_gap(
     fleet: RunningFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in fleet.environment.items():

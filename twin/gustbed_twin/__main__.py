@@ -83,12 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     add = generate.add_argument
     usual = TwinSettings.model_fields["type"].default
     add("--type", default=usual, help=f"turbine type: a name or a YAML file, default {usual}")
-    add("--turbines", type=_whole(1, 10_000), default=6, help="default 6")
-    add("--hours", type=_number(0, 24 * 366), required=True, help="simulated hours")
-    add("--seed", type=_whole(0, 2**63), default=42, help="default 42")
-    add("--rate", type=_whole(1, 100), help="samples per second, default the type's own")
-    add("--wind-mean", type=_number(0, 60), help="in the type's unit, default the type's own")
-    add("--turbulence", type=_number(0, 0.5), help="standard deviation over mean")
+    add("--turbines", type=_within(int, 1, 10_000), default=6, help="default 6")
+    add("--hours", type=_within(float, 0, 24 * 366), required=True, help="simulated hours")
+    add("--seed", type=_within(int, 0, 2**63), default=42, help="default 42")
+    add("--rate", type=_within(int, 1, 100), help="samples per second, default the type's own")
+    add(
+        "--wind-mean", type=_within(float, 0, 60), help="in the type's unit, default the type's own"
+    )
+    add("--turbulence", type=_within(float, 0, 0.5), help="standard deviation over mean")
     add("--scenario", type=Path, metavar="FILE", help="YAML: what happens, and the wind")
     add(
         "--fault",
@@ -112,38 +114,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _whole:  # noqa: N801 - argparse prints the name
-    """A whole number within bounds."""
-
-    def __init__(self, low: int, high: int) -> None:
-        self._low, self._high = low, high
-
-    def __call__(self, text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = self._low - 1
-        if not self._low <= value <= self._high:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number from {self._low} to {self._high}"
-            )
-        return value
-
-
-class _number:  # noqa: N801 - argparse prints the name
+class _within:  # noqa: N801 - argparse prints the name
     """A number within bounds."""
 
-    def __init__(self, low: float, high: float) -> None:
-        self._low, self._high = low, high
+    def __init__(self, form: type[int] | type[float], low: float, high: float) -> None:
+        self._form, self._low, self._high = form, low, high
 
     def __call__(self, text: str) -> float:
         try:
-            value = float(text)
+            value = self._form(text)
         except ValueError:
-            value = self._low - 1
+            value = self._form(self._low - 1)
         if not self._low <= value <= self._high:
+            what = "whole number" if self._form is int else "number"
             raise argparse.ArgumentTypeError(
-                f"{text!r} is not a number from {self._low} to {self._high}"
+                f"{text!r} is not a {what} from {self._low} to {self._high}"
             )
         return value
 

@@ -20,7 +20,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield running
 
 
-def test_s2_anonymous_clients_are_refused(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.promise("S2")
+def test_anonymous_clients_are_refused(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     nameless = MqttSettings(port=broker.settings.port)
     with Session(nameless, user="", client_id="nobody") as session:
         wait_until(lambda: "refused" in caplog.text, "the broker's answer")
@@ -28,7 +29,8 @@ def test_s2_anonymous_clients_are_refused(broker: Broker, caplog: pytest.LogCapt
             session.wait_connected(0)
 
 
-def test_s2_a_turbine_cannot_publish_as_another_turbine(broker: Broker) -> None:
+@pytest.mark.promise("S2")
+def test_a_turbine_cannot_publish_as_another_turbine(broker: Broker) -> None:
     site = broker.site.site
     seen: list[str] = []
     done = threading.Event()
@@ -53,7 +55,8 @@ def test_s2_a_turbine_cannot_publish_as_another_turbine(broker: Broker) -> None:
     assert seen == ["wt01", "wt01"]
 
 
-def test_t7_a_lost_client_leaves_its_will_and_a_clean_one_does_not(broker: Broker) -> None:
+@pytest.mark.promise("T7")
+def test_a_lost_client_leaves_its_will_and_a_clean_one_does_not(broker: Broker) -> None:
     topic = topics.state(broker.site.site, "twin")
     will = Message(topic, b"lost", retain=True)
     birth = Message(topic, b"born", retain=True)

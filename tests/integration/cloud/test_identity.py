@@ -32,7 +32,8 @@ def test_enrolled_edge_connects_and_subscribes_to_its_jobs(first: Identity) -> N
     assert int(answer["qos"]) == 1
 
 
-def test_s1_private_key_never_leaves_the_edge(cloud: LocalCloud, first: Identity) -> None:
+@pytest.mark.promise("S1")
+def test_private_key_never_leaves_the_edge(cloud: LocalCloud, first: Identity) -> None:
     secret = first.key.read_bytes().splitlines()[1]
     for place in (cloud.enrol_dir, cloud.folder / "emulator"):
         for path in place.rglob("*"):
@@ -52,14 +53,16 @@ def _say_connect(cloud: LocalCloud, context: ssl.SSLContext) -> bytes:
         return answer
 
 
-def test_s1_client_without_certificate_is_refused(cloud: LocalCloud, first: Identity) -> None:
+@pytest.mark.promise("S1")
+def test_client_without_certificate_is_refused(cloud: LocalCloud, first: Identity) -> None:
     context = ssl.create_default_context(cafile=first.folder / "ca.pem")
     # TLS 1.3 tells a client of its refusal with the first bytes after the handshake.
     with pytest.raises((ssl.SSLError, ConnectionError)):
         _say_connect(cloud, context)
 
 
-def test_s1_client_with_foreign_certificate_is_refused(
+@pytest.mark.promise("S1")
+def test_client_with_foreign_certificate_is_refused(
     cloud: LocalCloud, first: Identity, second: Identity
 ) -> None:
     stranger = ask_to_enrol(cloud, "stranger")
@@ -83,11 +86,13 @@ def test_s1_client_with_foreign_certificate_is_refused(
     (stranger.folder / "request.csr").unlink()
 
 
-def test_s1_thing_cannot_connect_as_another_thing(first: Identity, second: Identity) -> None:
+@pytest.mark.promise("S1")
+def test_thing_cannot_connect_as_another_thing(first: Identity, second: Identity) -> None:
     with pytest.raises(AwsCrtError), Device(first, second.thing):
         pass
 
 
+@pytest.mark.promise("S1")
 @pytest.mark.parametrize(
     "topic",
     [
@@ -99,7 +104,7 @@ def test_s1_thing_cannot_connect_as_another_thing(first: Identity, second: Ident
         "$aws/things/gustbed-site-1/shadow/update",
     ],
 )
-def test_s1_thing_cannot_publish_beyond_its_own_topics(
+def test_thing_cannot_publish_beyond_its_own_topics(
     first: Identity, second: Identity, topic: str
 ) -> None:
     with Device(first) as device, pytest.raises(AwsCrtError):
@@ -114,6 +119,7 @@ def test_enrolled_edge_hears_what_becomes_of_its_shadows(first: Identity) -> Non
     assert topic == SHADOW.format(first.thing, "wt01/update/accepted")
 
 
+@pytest.mark.promise("S1")
 @pytest.mark.parametrize(
     "topic",
     [
@@ -126,14 +132,15 @@ def test_enrolled_edge_hears_what_becomes_of_its_shadows(first: Identity) -> Non
         SHADOW.format("gustbed-site-1", "+/get/accepted"),
     ],
 )
-def test_s1_thing_cannot_subscribe_beyond_its_own_jobs_and_shadows(
+def test_thing_cannot_subscribe_beyond_its_own_jobs_and_shadows(
     first: Identity, second: Identity, topic: str
 ) -> None:
     with Device(first) as device, pytest.raises(AwsCrtError):
         device.subscribe(topic)
 
 
-def test_s1_certificate_without_its_thing_may_not_connect(cloud: LocalCloud) -> None:
+@pytest.mark.promise("S1")
+def test_certificate_without_its_thing_may_not_connect(cloud: LocalCloud) -> None:
     identity = enrolled(cloud, "gustbed-loose")
     iot = cloud.connect().client("iot")
     arn = iot.list_thing_principals(thingName=identity.thing)["principals"][0]

@@ -192,7 +192,8 @@ def test_approval_reaches_an_emulator_that_was_down(own: LocalCloud, tmp_path: P
     assert [job.version for job in operations.list_jobs(client)] == ["1.1.0"]
 
 
-def test_t4_killed_emulator_loses_no_acknowledged_message(own: LocalCloud) -> None:
+@pytest.mark.promise("T4")
+def test_killed_emulator_loses_no_acknowledged_message(own: LocalCloud) -> None:
     identity = enrolled(own, "gustbed-site-1")
     for attempt in range(3):
         batch = LogBatch(identity.thing, "site-1", [LogLine(time.time(), "info", str(attempt))])
@@ -205,7 +206,8 @@ def test_t4_killed_emulator_loses_no_acknowledged_message(own: LocalCloud) -> No
         wait_until(lambda text=str(attempt): said(own.connect(), text), "the line is in the logs")  # type: ignore[misc]
 
 
-def test_t4_provisioner_heals_a_killed_and_a_wiped_emulator(own: LocalCloud) -> None:
+@pytest.mark.promise("T4")
+def test_provisioner_heals_a_killed_and_a_wiped_emulator(own: LocalCloud) -> None:
     identity = enrolled(own, "gustbed-site-1")
     with Device(identity):
         pass
@@ -249,7 +251,8 @@ def test_watching_provisioner_serves_who_comes_late_and_stops_when_told(tmp_path
         assert "Traceback" not in own.log("provisioner")
 
 
-def test_t4_provisioner_remakes_a_stack_that_lost_a_part(own: LocalCloud) -> None:
+@pytest.mark.promise("T4")
+def test_provisioner_remakes_a_stack_that_lost_a_part(own: LocalCloud) -> None:
     identity = enrolled(own, "gustbed-site-1")
     boto3.client("sqs").delete_queue(QueueUrl=own.connect().outputs.ingest_queue_url)
     refused = own.run("provision", GUSTBED_REBUILD="false")
@@ -330,7 +333,8 @@ def test_missing_credentials_are_one_line_that_names_the_variable(tmp_path: Path
     assert "AWS_PROFILE" in done.stderr
 
 
-def test_t4_lost_rollout_is_started_again(own: LocalCloud, tmp_path: Path) -> None:
+@pytest.mark.promise("T4")
+def test_lost_rollout_is_started_again(own: LocalCloud, tmp_path: Path) -> None:
     enrolled(own, "gustbed-site-1")
     client = own.connect()
     register(client, tmp_path, "1.1.0")
@@ -343,9 +347,8 @@ def test_t4_lost_rollout_is_started_again(own: LocalCloud, tmp_path: Path) -> No
     assert launch_lost(client, approved + LATE + 10) == []
 
 
-def test_t4_lost_approval_of_the_registry_is_recorded_again(
-    own: LocalCloud, tmp_path: Path
-) -> None:
+@pytest.mark.promise("T4")
+def test_lost_approval_of_the_registry_is_recorded_again(own: LocalCloud, tmp_path: Path) -> None:
     enrolled(own, "gustbed-site-1")
     client = own.connect()
     register(client, tmp_path, "1.1.0")
@@ -358,7 +361,8 @@ def test_t4_lost_approval_of_the_registry_is_recorded_again(
     assert launch_lost(client, approved + LATE + 10) == []
 
 
-def test_t4_lost_promotion_is_started_again_though_the_shadow_was_not_lost(
+@pytest.mark.promise("T4")
+def test_lost_promotion_is_started_again_though_the_shadow_was_not_lost(
     own: LocalCloud, tmp_path: Path
 ) -> None:
     enrolled(own, "gustbed-site-1")

@@ -96,9 +96,8 @@ def test_verdicts_telemetry_and_logs_become_lines_with_their_own_time(
         assert line.t == pytest.approx(t + offset, abs=0.001)
 
 
-def test_p3_record_of_the_reference_systems_is_kept(
-    device: Device, client: operations.Cloud
-) -> None:
+@pytest.mark.promise("P3")
+def test_record_of_the_reference_systems_is_kept(device: Device, client: operations.Cloud) -> None:
     record = {"type": "rawdata", "data": {"ts": "2026-01-01T00:00:00+00:00", "values": ["1"] * 20}}
     device.publish(uplink(THING, "logs"), record)
     wait_until(

@@ -92,7 +92,8 @@ def close(one: float | None, other: float | None) -> bool:
     return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
-def test_p2_the_arm64_edge_image_gives_the_same_verdicts(arm64_image: str, recording: Path) -> None:
+@pytest.mark.promise("P2")
+def test_the_arm64_edge_image_gives_the_same_verdicts(arm64_image: str, recording: Path) -> None:
     architecture = docker("image", "inspect", "--format", "{{.Architecture}}", arm64_image)
     assert architecture.strip() == "arm64"
     here = verdicts(image_of("edge"), None, recording)

@@ -37,7 +37,8 @@ def test_each_target_is_a_valid_fleet(target: str, services: set[str]) -> None:
     assert set(model(target)["services"]) == services
 
 
-def test_p1_the_same_images_run_against_the_emulator_and_against_aws() -> None:
+@pytest.mark.promise("P1")
+def test_the_same_images_run_against_the_emulator_and_against_aws() -> None:
     local, aws = model("local")["services"], model("aws")["services"]
     for service in SITE | CLOUD:
         assert local[service]["image"] == aws[service]["image"]

@@ -38,7 +38,8 @@ def test_every_service_runs_and_is_healthy(fleet: Compose) -> None:
     assert set(health.values()) == {"healthy"}, health
 
 
-def test_s3_containers_run_as_non_root_with_a_read_only_root_and_no_capabilities(
+@pytest.mark.promise("S3")
+def test_containers_run_as_non_root_with_a_read_only_root_and_no_capabilities(
     fleet: Compose,
 ) -> None:
     for service, container in fleet.containers().items():
@@ -54,7 +55,8 @@ def test_s3_containers_run_as_non_root_with_a_read_only_root_and_no_capabilities
         assert "refused" in said, service
 
 
-def test_s3_init_runs_under_the_same_limits_and_ends_well(fleet: Compose) -> None:
+@pytest.mark.promise("S3")
+def test_init_runs_under_the_same_limits_and_ends_well(fleet: Compose) -> None:
     init = fleet.containers(all_of_them=True)["init"]
     assert init["State"]["ExitCode"] == 0
     limits = init["HostConfig"]
@@ -75,7 +77,8 @@ def test_ports_are_published_on_the_loopback_only(fleet: Compose) -> None:
     assert {address for _, address in published} == {"127.0.0.1"}
 
 
-def test_s4_each_client_of_the_broker_holds_only_its_own_passwords(fleet: Compose) -> None:
+@pytest.mark.promise("S4")
+def test_each_client_of_the_broker_holds_only_its_own_passwords(fleet: Compose) -> None:
     def held(service: str) -> set[str]:
         return set(fleet.execute(service, "ls", "/run/gustbed/credentials").split())
 
@@ -86,7 +89,8 @@ def test_s4_each_client_of_the_broker_holds_only_its_own_passwords(fleet: Compos
     assert held("twin") == turbines | {"twin.password", "legacy.password"}
 
 
-def test_s1_the_edges_private_key_is_mounted_nowhere_else(fleet: Compose) -> None:
+@pytest.mark.promise("S1")
+def test_the_edges_private_key_is_mounted_nowhere_else(fleet: Compose) -> None:
     containers = fleet.containers(all_of_them=True)
     private = mounts(containers["edge"])["/var/lib/gustbed/edge"]
     holders = {name for name, c in containers.items() if private in mounts(c).values()}
@@ -95,7 +99,8 @@ def test_s1_the_edges_private_key_is_mounted_nowhere_else(fleet: Compose) -> Non
     assert mode.strip() == "600"
 
 
-def test_s4_no_password_is_in_a_containers_environment_or_command_line(fleet: Compose) -> None:
+@pytest.mark.promise("S4")
+def test_no_password_is_in_a_containers_environment_or_command_line(fleet: Compose) -> None:
     secrets = [
         fleet.execute(service, "cat", f"/run/gustbed/credentials/{user}.password").strip()
         for service, user in (("edge", "edge"), ("dashboard", "operator"), ("twin", "wt01"))

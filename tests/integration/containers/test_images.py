@@ -75,7 +75,8 @@ def layers_of(images: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
         assert saving.wait(60) == 0
 
 
-def test_s4_no_secret_is_in_an_image_layer(images: None) -> None:
+@pytest.mark.promise("S4")
+def test_no_secret_is_in_an_image_layer(images: None) -> None:
     scanned, found = 0, []
     for name, layer in layers_of(IMAGES):
         scanned += 1
@@ -84,6 +85,7 @@ def test_s4_no_secret_is_in_an_image_layer(images: None) -> None:
     assert not found
 
 
+@pytest.mark.promise("S4")
 @pytest.mark.parametrize(
     ("path", "content"),
     [
@@ -93,7 +95,7 @@ def test_s4_no_secret_is_in_an_image_layer(images: None) -> None:
         ("run/secrets/ca", b"x"),
     ],
 )
-def test_s4_the_search_finds_a_planted_secret(path: str, content: bytes) -> None:
+def test_the_search_finds_a_planted_secret(path: str, content: bytes) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as layer:
         member = tarfile.TarInfo(path)
@@ -103,8 +105,9 @@ def test_s4_the_search_finds_a_planted_secret(path: str, content: bytes) -> None
     assert list(secrets_in(buffer))
 
 
+@pytest.mark.promise("S4")
 @pytest.mark.parametrize("image", IMAGES)
-def test_s4_an_images_history_tells_no_secret(images: None, image: str) -> None:
+def test_an_images_history_tells_no_secret(images: None, image: str) -> None:
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
     assert "COPY" in history
     assert not re.search(
@@ -112,8 +115,9 @@ def test_s4_an_images_history_tells_no_secret(images: None, image: str) -> None:
     )
 
 
+@pytest.mark.promise("S3")
 @pytest.mark.parametrize("image", IMAGES)
-def test_s3_an_image_names_an_ordinary_user_and_a_health_check(images: None, image: str) -> None:
+def test_an_image_names_an_ordinary_user_and_a_health_check(images: None, image: str) -> None:
     config = json.loads(docker("image", "inspect", image))[0]["Config"]
     assert config["User"] == "10001:10001"
     assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"

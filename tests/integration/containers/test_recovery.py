@@ -38,8 +38,9 @@ def works(fleet: Compose) -> bool:
     return bool(status["connected"]) and scoring
 
 
+@pytest.mark.promise("T4")
 @pytest.mark.parametrize("victim", ["broker", "twin", "edge", "emulator", "registry"])
-def test_t4_killing_a_container_leads_back_to_a_working_fleet(fleet: Compose, victim: str) -> None:
+def test_killing_a_container_leads_back_to_a_working_fleet(fleet: Compose, victim: str) -> None:
     wait_until(lambda: works(fleet), "the fleet works", BACK_WITHIN)
     before = restarts(fleet, victim)
     # `docker kill` would count as a person's wish; this is how a crash looks.

@@ -133,7 +133,8 @@ def test_the_site_works_before_enrolment_and_what_it_saw_arrives_after(place: Pl
     assert closed["change"] == "closed"
 
 
-def test_s1_the_private_key_never_left_the_edge(place: Place) -> None:
+@pytest.mark.promise("S1")
+def test_the_private_key_never_left_the_edge(place: Place) -> None:
     with place.edge() as edge:
         place.enrol()
         wait_until(lambda: connected(edge), "the edge connects")
@@ -146,7 +147,8 @@ def test_s1_the_private_key_never_left_the_edge(place: Place) -> None:
     assert not [path for path in files if secret in path.read_bytes()]
 
 
-def test_t2_a_cloud_outage_loses_no_verdict_and_no_event(place: Place) -> None:
+@pytest.mark.promise("T2")
+def test_a_cloud_outage_loses_no_verdict_and_no_event(place: Place) -> None:
     with place.edge() as edge, place.turbines() as turbines:
         place.enrol()
         wait_until(lambda: connected(edge), "the edge connects")
@@ -185,7 +187,8 @@ def test_a_new_certificate_is_taken_up(place: Place) -> None:
         assert connected(edge)
 
 
-def test_o7_an_update_succeeds_and_no_block_goes_unscored(place: Place) -> None:
+@pytest.mark.promise("O7")
+def test_an_update_succeeds_and_no_block_goes_unscored(place: Place) -> None:
     with place.edge() as edge, place.turbines() as turbines:
         place.enrol()
         wait_until(lambda: edge.turbine("wt01")["state"] == "ok", "wt01 is scored")
@@ -203,7 +206,8 @@ def test_o7_an_update_succeeds_and_no_block_goes_unscored(place: Place) -> None:
     assert {v["model"]["version"] for v in verdicts} == {"1.0.0", "1.1.0", "1.2.0", "1.10.0"}
 
 
-def test_o8_an_edge_that_was_away_updates_when_it_returns_and_keeps_it(place: Place) -> None:
+@pytest.mark.promise("O8")
+def test_an_edge_that_was_away_updates_when_it_returns_and_keeps_it(place: Place) -> None:
     with place.edge() as edge:
         place.enrol()
         wait_until(lambda: connected(edge), "the edge connects")
@@ -220,7 +224,8 @@ def test_o8_an_edge_that_was_away_updates_when_it_returns_and_keeps_it(place: Pl
         place.cloud.start_emulator()
 
 
-def test_o2_o3_o4_what_must_not_serve_is_refused_with_its_reason(place: Place) -> None:
+@pytest.mark.promise("O2", "O3", "O4")
+def test_what_must_not_serve_is_refused_with_its_reason(place: Place) -> None:
     rollout = place.rollout
     with place.edge() as edge:
         place.enrol()
@@ -313,7 +318,8 @@ def test_an_edge_whose_key_is_gone_asks_again(place: Place) -> None:
         wait_until(lambda: connected(edge), "the edge connects with its new key")
 
 
-def test_t4_a_killed_cloud_is_found_again(place: Place) -> None:
+@pytest.mark.promise("T4")
+def test_a_killed_cloud_is_found_again(place: Place) -> None:
     with place.edge() as edge, place.turbines() as turbines:
         place.enrol()
         wait_until(lambda: place.numbers(turbines, "wt01"), "verdicts arrive")

@@ -85,7 +85,8 @@ def test_sigterm_stops_it_cleanly(edge: EdgeProcess, broker: Broker) -> None:
     assert "Traceback" not in edge.log.read_text()
 
 
-def test_t4_sigkill_loses_no_event_and_it_goes_on_afterwards(
+@pytest.mark.promise("T4")
+def test_sigkill_loses_no_event_and_it_goes_on_afterwards(
     edge: EdgeProcess, broker: Broker
 ) -> None:
     with Turbines(broker.settings, SITE, ("wt01", "wt02")) as turbines:
@@ -105,7 +106,8 @@ def test_t4_sigkill_loses_no_event_and_it_goes_on_afterwards(
     assert edge.disk().waiting > waiting, "what waited is kept, and more has come"
 
 
-def test_s4_neither_logs_nor_arguments_hold_a_secret(edge: EdgeProcess, broker: Broker) -> None:
+@pytest.mark.promise("S4")
+def test_neither_logs_nor_arguments_hold_a_secret(edge: EdgeProcess, broker: Broker) -> None:
     with edge.running() as process:
         arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     password = broker.settings.password("edge")

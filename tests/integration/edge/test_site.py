@@ -81,7 +81,8 @@ def test_every_block_gets_its_verdict_in_order(
         assert {verdict.boot for verdict in verdicts} == {turbines.boot}
 
 
-def test_t5_malformed_payloads_are_quarantined_with_a_reason_and_scoring_goes_on(
+@pytest.mark.promise("T5")
+def test_malformed_payloads_are_quarantined_with_a_reason_and_scoring_goes_on(
     broker: Broker, edge: RunningEdge, listener: Listener, tmp_path: Path
 ) -> None:
     bad = {
@@ -112,7 +113,8 @@ def test_t5_malformed_payloads_are_quarantined_with_a_reason_and_scoring_goes_on
     assert all(f'reason="{reason}"' in edge.get("/metrics") for reason in reasons)
 
 
-def test_t5_an_unknown_turbine_is_quarantined(
+@pytest.mark.promise("T5")
+def test_an_unknown_turbine_is_quarantined(
     broker: Broker, edge: RunningEdge, listener: Listener
 ) -> None:
     with farm(broker, "wt06") as stranger:
@@ -122,7 +124,8 @@ def test_t5_an_unknown_turbine_is_quarantined(
     assert listener.verdicts("wt06") == []
 
 
-def test_t1_a_lost_block_is_counted_and_the_turbine_warms_up_again(
+@pytest.mark.promise("T1")
+def test_a_lost_block_is_counted_and_the_turbine_warms_up_again(
     broker: Broker, edge: RunningEdge, listener: Listener
 ) -> None:
     with farm(broker) as turbines:
@@ -138,7 +141,8 @@ def test_t1_a_lost_block_is_counted_and_the_turbine_warms_up_again(
     assert 'gustbed_edge_lost_total{turbine="wt01"} 2' in edge.get("/metrics")
 
 
-def test_t6_a_failing_model_is_said_and_the_others_go_on(
+@pytest.mark.promise("T6")
+def test_a_failing_model_is_said_and_the_others_go_on(
     broker: Broker, listener: Listener, tmp_path: Path
 ) -> None:
     key = SigningKey("k")
@@ -167,7 +171,8 @@ def test_without_a_model_verdicts_are_unknown_and_health_says_so(
         assert edge.get("/status")["model"] is None
 
 
-def test_t7_birth_and_last_will_are_retained(broker: Broker, tmp_path: Path) -> None:
+@pytest.mark.promise("T7")
+def test_birth_and_last_will_are_retained(broker: Broker, tmp_path: Path) -> None:
     def retained() -> list[str]:
         with Listener(broker) as late:
             wait_until(late.states, "a retained state")
@@ -203,7 +208,8 @@ def test_the_heartbeat_is_retained_and_tells_of_every_turbine(
     )
 
 
-def test_t4_an_open_event_goes_on_over_a_restart(
+@pytest.mark.promise("T4")
+def test_an_open_event_goes_on_over_a_restart(
     broker: Broker, listener: Listener, tmp_path: Path
 ) -> None:
     with farm(broker) as turbines:
@@ -221,7 +227,8 @@ def test_t4_an_open_event_goes_on_over_a_restart(
             assert len(edge.events()) == 1
 
 
-def test_t4_the_edge_goes_on_when_the_broker_comes_back(tmp_path: Path) -> None:
+@pytest.mark.promise("T4")
+def test_the_edge_goes_on_when_the_broker_comes_back(tmp_path: Path) -> None:
     folder = tmp_path / "broker"
     folder.mkdir()
     with mosquitto(folder) as first, running_edge(tmp_path, first.settings, SITE) as edge:
@@ -236,7 +243,8 @@ def test_t4_the_edge_goes_on_when_the_broker_comes_back(tmp_path: Path) -> None:
                 wait_until(lambda: late.states() == ["online"], "the birth is told again")
 
 
-def test_p3_a_reference_device_is_scored_beside_the_others(
+@pytest.mark.promise("P3")
+def test_a_reference_device_is_scored_beside_the_others(
     broker: Broker, listener: Listener, tmp_path: Path
 ) -> None:
     sample = sample_as_mapping(excited(1)[:, 0])

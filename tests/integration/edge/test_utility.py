@@ -231,7 +231,8 @@ def test_a_power_limit_set_in_the_cloud_is_kept_and_reported_by_the_real_twin(
         assert edge.get("/status")["rejected"] == {}
 
 
-def test_t2_what_changed_during_a_cloud_outage_goes_up_after_it(
+@pytest.mark.promise("T2")
+def test_what_changed_during_a_cloud_outage_goes_up_after_it(
     tmp_path: Path, broker: Broker, cloud: LocalCloud
 ) -> None:
     with enrolled_edge(tmp_path, broker, cloud) as edge, UtilityTurbine(broker) as utility:

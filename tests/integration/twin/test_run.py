@@ -75,7 +75,8 @@ def twin(broker: Broker, folder: Path, **settings: str) -> Iterator[Twin]:
         process.wait(30)
 
 
-def test_t1_every_block_carries_turbine_boot_and_sequence(broker: Broker, tmp_path: Path) -> None:
+@pytest.mark.promise("T1")
+def test_every_block_carries_turbine_boot_and_sequence(broker: Broker, tmp_path: Path) -> None:
     with site_operator(broker) as operator, twin(broker, tmp_path, seed="5"):
         heard = {name: operator.wait_blocks(name, 4) for name in broker.site.turbine_ids}
     live = mini_farm(5, range(TURBINES), WindConfig()).advance(40)
@@ -118,7 +119,8 @@ def _until(operator: SiteOperator, turbine: str, condition: Callable[[float], bo
     wait_until(lambda: condition(_spread(operator.blocks[turbine][-1])), f"{turbine} changes")
 
 
-def test_t7_birth_and_farewell_are_retained_and_a_killed_twin_leaves_its_will(
+@pytest.mark.promise("T7")
+def test_birth_and_farewell_are_retained_and_a_killed_twin_leaves_its_will(
     broker: Broker, tmp_path: Path
 ) -> None:
     with site_operator(broker) as operator, twin(broker, tmp_path) as running:
@@ -145,7 +147,8 @@ def test_health_follows_the_process(broker: Broker, tmp_path: Path) -> None:
         assert not healthy(running)
 
 
-def test_t4_a_broker_that_comes_back_gets_every_block(tmp_path: Path) -> None:
+@pytest.mark.promise("T4")
+def test_a_broker_that_comes_back_gets_every_block(tmp_path: Path) -> None:
     folder = tmp_path / "broker"
     folder.mkdir()
     with mosquitto(folder, turbines=TURBINES) as first:
@@ -188,7 +191,8 @@ def test_messagepack_by_configuration(broker: Broker, tmp_path: Path) -> None:
     assert msgspec.msgpack.decode(operator.payloads[0])["schema"] == 1
 
 
-def test_p3_a_turbine_also_speaks_the_legacy_record(broker: Broker, tmp_path: Path) -> None:
+@pytest.mark.promise("P3")
+def test_a_turbine_also_speaks_the_legacy_record(broker: Broker, tmp_path: Path) -> None:
     records: list[bytes] = []
     edge = Session(
         broker.settings,

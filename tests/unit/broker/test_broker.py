@@ -3,13 +3,16 @@
 import stat
 from pathlib import Path
 
+import pytest
+
 from gustbed_broker.access import acl_file, clients
 from gustbed_broker.configure import BrokerFiles, configure
 from gustbed_broker.passwords import ensure_passwords, hash_password
 from gustbed_core.settings import SiteSettings
 
 
-def test_s2_a_turbine_may_write_only_as_itself() -> None:
+@pytest.mark.promise("S2")
+def test_a_turbine_may_write_only_as_itself() -> None:
     turbine = next(c for c in clients("s", ["wt01", "wt02"]) if c.user == "wt01")
     assert turbine.writes == (
         "gustbed/s/wt01/telemetry",

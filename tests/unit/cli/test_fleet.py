@@ -41,7 +41,8 @@ def test_a_persons_own_aws_identity_never_reaches_the_local_target(
     assert "AWS_SESSION_TOKEN" not in environment
 
 
-def test_p1_the_aws_target_sets_nothing_but_what_the_person_set(
+@pytest.mark.promise("P1")
+def test_the_aws_target_sets_nothing_but_what_the_person_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")

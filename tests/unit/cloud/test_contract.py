@@ -146,13 +146,15 @@ FOUND = sorted(
 )
 
 
-def test_p1_every_call_is_listed_and_every_listed_one_is_made() -> None:
+@pytest.mark.promise("P1")
+def test_every_call_is_listed_and_every_listed_one_is_made() -> None:
     made = {method for (method, _), _ in FOUND}
     listed = {xform_name(op) for operations in CALLS.values() for op in operations}
     assert made == listed
 
 
-def test_p1_every_service_that_is_asked_is_listed() -> None:
+@pytest.mark.promise("P1")
+def test_every_service_that_is_asked_is_listed() -> None:
     asked = set()
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -164,13 +166,15 @@ def test_p1_every_service_that_is_asked_is_listed() -> None:
     assert asked | {"events", "firehose", "sns", "sqs"} == set(CALLS)
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.parametrize("service", sorted(CALLS))
-def test_p1_every_listed_operation_is_one_of_the_service(service: str) -> None:
+def test_every_listed_operation_is_one_of_the_service(service: str) -> None:
     assert CALLS[service] <= set(MODELS[service].operation_names)
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.parametrize(("call", "file"), FOUND, ids=lambda value: str(value)[:60])
-def test_p1_parameters_are_those_that_the_service_takes(call: Call, file: str) -> None:
+def test_parameters_are_those_that_the_service_takes(call: Call, file: str) -> None:
     method, parameters = call
     candidates = operations_of(method)
     assert candidates, file
@@ -180,8 +184,9 @@ def test_p1_parameters_are_those_that_the_service_takes(call: Call, file: str) -
     ), (file, candidates, parameters)
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.parametrize("function", sorted(GRANTED_BESIDES))
-def test_p1_function_is_granted_what_it_calls_and_nothing_else(function: str) -> None:
+def test_function_is_granted_what_it_calls_and_nothing_else(function: str) -> None:
     template = yaml.load((CLOUD / "stack.yaml").read_text(), Loader=_Loader)  # noqa: S506
     logical = "".join(word.capitalize() for word in function.split("_"))
     role = template["Resources"][f"{logical}Role"]["Properties"]

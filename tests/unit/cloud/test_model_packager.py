@@ -221,6 +221,7 @@ def test_damaged_or_misplaced_approval_is_named(key: str) -> None:
             packager.package(services(s3), key)
 
 
+@pytest.mark.promise("S5")
 @pytest.mark.parametrize(
     "data",
     [
@@ -239,7 +240,7 @@ def test_damaged_or_misplaced_approval_is_named(key: str) -> None:
         package(version="1.3.0"),
     ],
 )
-def test_s5_untrusted_package_is_refused_and_nothing_is_written(data: bytes) -> None:
+def test_untrusted_package_is_refused_and_nothing_is_written(data: bytes) -> None:
     record = approval()
     s3 = bucket(record, data=data)
     with pytest.raises(GustbedError):
@@ -247,7 +248,8 @@ def test_s5_untrusted_package_is_refused_and_nothing_is_written(data: bytes) -> 
     assert s3.written == []
 
 
-def test_s5_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise("S5")
+def test_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 100_000)
     bomb = archive({"model.onnx": b"\0" * 1_000_000, "manifest.json": b"{}"})
     assert len(bomb) < 10_000

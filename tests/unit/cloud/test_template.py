@@ -76,7 +76,8 @@ def test_template_fits_into_a_request() -> None:
     assert (CLOUD / "stack.yaml").stat().st_size < 51_200
 
 
-def test_s1_device_policy_names_only_the_thing_itself(template: dict[str, Any]) -> None:
+@pytest.mark.promise("S1")
+def test_device_policy_names_only_the_thing_itself(template: dict[str, Any]) -> None:
     (policy,) = of_type(template, "AWS::IoT::Policy").values()
     for statement in policy["PolicyDocument"]["Statement"]:
         (action,) = as_list(statement["Action"])
@@ -98,7 +99,8 @@ def test_s1_device_policy_names_only_the_thing_itself(template: dict[str, Any]) 
             assert "*" not in "/".join(levels[: levels.index(THING) + 1])
 
 
-def test_s1_device_may_publish_its_uplink_jobs_and_shadows_only(
+@pytest.mark.promise("S1")
+def test_device_may_publish_its_uplink_jobs_and_shadows_only(
     template: dict[str, Any],
 ) -> None:
     (policy,) = of_type(template, "AWS::IoT::Policy").values()
@@ -110,11 +112,12 @@ def test_s1_device_may_publish_its_uplink_jobs_and_shadows_only(
     } | {"$aws/things/T/shadow/name/*/update"}
 
 
+@pytest.mark.promise("S1")
 @pytest.mark.parametrize(
     ("action", "kind", "shadows"),
     [("iot:Subscribe", "topicfilter", "+"), ("iot:Receive", "topic", "*")],
 )
-def test_s1_device_may_hear_of_its_jobs_and_its_shadows_updates_only(
+def test_device_may_hear_of_its_jobs_and_its_shadows_updates_only(
     template: dict[str, Any], action: str, kind: str, shadows: str
 ) -> None:
     (policy,) = of_type(template, "AWS::IoT::Policy").values()

@@ -8,7 +8,8 @@ from gustbed_core.errors import PayloadError
 from gustbed_core.turbine_types import load_type
 
 
-def test_p3_a_record_of_the_reference_firmware_is_read() -> None:
+@pytest.mark.promise("P3")
+def test_a_record_of_the_reference_firmware_is_read() -> None:
     motion = "1000,512,1.50,2.25,44,1.00,0.01,-0.01,0.50,0.00,0.01,1.00,12,-7,8192"
     record = f"{motion},31.2,21.5,40.1,1013.2,0.9"
     millis, sample = legacy.parse_record(record)
@@ -32,6 +33,7 @@ def test_a_sample_survives_the_record_to_its_two_decimals() -> None:
     assert back == pytest.approx(sample)
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -42,7 +44,7 @@ def test_a_sample_survives_the_record_to_its_two_decimals() -> None:
         ("", "wrong_fields"),
     ],
 )
-def test_t5_a_bad_record_is_refused_with_its_reason(text: str, reason: str) -> None:
+def test_a_bad_record_is_refused_with_its_reason(text: str, reason: str) -> None:
     with pytest.raises(PayloadError) as caught:
         legacy.parse_record(text)
     assert caught.value.reason == reason

@@ -60,7 +60,8 @@ def test_a_package_survives_the_archive_and_is_reproducible(tmp_path: Path) -> N
     assert back.golden_windows.shape == (2, 6, 100)
 
 
-def test_o2_every_truncation_and_every_flipped_byte_is_refused(tmp_path: Path) -> None:
+@pytest.mark.promise("O2")
+def test_every_truncation_and_every_flipped_byte_is_refused(tmp_path: Path) -> None:
     good = write_package(package(), tmp_path / "a.tar.gz")
     for cut in range(0, len(good) - 1, 37):
         with pytest.raises(PackageError):
@@ -82,7 +83,8 @@ def archive(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
     return gzip.compress(raw.getvalue(), mtime=0)
 
 
-def test_s5_path_traversal_links_and_strangers_are_refused() -> None:
+@pytest.mark.promise("S5")
+def test_path_traversal_links_and_strangers_are_refused() -> None:
     link = tarfile.TarInfo("model.onnx")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     for info in (tarfile.TarInfo("../../etc/cron.d/x"), tarfile.TarInfo("extra.py"), link):
@@ -91,7 +93,8 @@ def test_s5_path_traversal_links_and_strangers_are_refused() -> None:
         assert caught.value.reason == "bad_archive"
 
 
-def test_s5_a_decompression_bomb_is_refused_without_unpacking_it() -> None:
+@pytest.mark.promise("S5")
+def test_a_decompression_bomb_is_refused_without_unpacking_it() -> None:
     bomb = tarfile.TarInfo("model.onnx")
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
@@ -149,5 +152,6 @@ def test_versions_are_semantic_and_nothing_else(bad: str) -> None:
         version_key(bad)
 
 
-def test_o3_versions_order_as_numbers_not_as_text_or_floats() -> None:
+@pytest.mark.promise("O3")
+def test_versions_order_as_numbers_not_as_text_or_floats() -> None:
     assert version_key("1.10.0") > version_key("1.9.0") > version_key("1.2.0")

@@ -44,6 +44,7 @@ def columns(**changes: list[float]) -> dict[str, list[float]]:
     return {**block_from_samples(samples()).columns, **changes}
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -60,22 +61,24 @@ def columns(**changes: list[float]) -> dict[str, list[float]]:
         (b"{" + b" " * MAX_PAYLOAD_BYTES + b"}", "oversized"),
     ],
 )
-def test_t5_a_bad_block_is_refused_with_its_reason(payload: bytes, reason: str) -> None:
+def test_a_bad_block_is_refused_with_its_reason(payload: bytes, reason: str) -> None:
     with pytest.raises(PayloadError) as caught:
         decode_block(payload)
     assert caught.value.reason == reason
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_t5_msgpack_cannot_smuggle_in_what_json_cannot_say(bad: float) -> None:
+def test_msgpack_cannot_smuggle_in_what_json_cannot_say(bad: float) -> None:
     block: Block = replace(block_from_samples(samples()), columns=columns(rps=[bad] * 10))
     with pytest.raises(PayloadError) as caught:
         decode_block(encode(block, Encoding.MSGPACK))
     assert caught.value.reason == "non_finite"
 
 
+@pytest.mark.promise("S5")
 @given(st.binary(max_size=400))
-def test_s5_no_bytes_whatever_raise_anything_but_a_payload_error(payload: bytes) -> None:
+def test_no_bytes_whatever_raise_anything_but_a_payload_error(payload: bytes) -> None:
     with pytest.raises(PayloadError):
         decode_block(payload)
 

@@ -39,7 +39,8 @@ def test_one_window_a_batch_and_many_batches_agree() -> None:
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_t6_a_window_that_breaks_the_model_leaves_the_others_scored() -> None:
+@pytest.mark.promise("T6")
+def test_a_window_that_breaks_the_model_leaves_the_others_scored() -> None:
     detector = Detector(tiny_package(model=tiny_graph(breakable=True)))
     windows = np.stack([calm(20), excited(20, BREAKING_VOLTAGE), excited(20)])
     ratios = detector.score(windows)
@@ -47,7 +48,8 @@ def test_t6_a_window_that_breaks_the_model_leaves_the_others_scored() -> None:
     np.testing.assert_allclose(ratios[[0, 2], VOLTAGE], [0.2, 1.8], rtol=1e-6)
 
 
-def test_t6_nan_from_the_model_is_unknown_for_the_whole_window() -> None:
+@pytest.mark.promise("T6")
+def test_nan_from_the_model_is_unknown_for_the_whole_window() -> None:
     windows = np.stack([calm(20), calm(20)])
     windows[1, 2, 3] = np.nan
     ratios = Detector(tiny_package()).score(windows)
@@ -64,7 +66,8 @@ def test_golden_windows_are_repeated_to_the_sites_size(turbines: int) -> None:
     check(tiny_package(), turbines=turbines)
 
 
-def test_o4_a_model_that_misses_its_golden_outputs_is_refused() -> None:
+@pytest.mark.promise("O4")
+def test_a_model_that_misses_its_golden_outputs_is_refused() -> None:
     package = tiny_package()
     wrong = replace(package, golden_ratios=package.golden_ratios + np.float32(2e-4))
     with pytest.raises(PackageError) as refused:
@@ -72,7 +75,8 @@ def test_o4_a_model_that_misses_its_golden_outputs_is_refused() -> None:
     assert refused.value.reason == "golden_mismatch"
 
 
-def test_o4_a_model_that_gives_nan_is_refused() -> None:
+@pytest.mark.promise("O4")
+def test_a_model_that_gives_nan_is_refused() -> None:
     package = tiny_package()
     windows = package.golden_windows.copy()
     windows[0, 0, 0] = np.nan
@@ -81,7 +85,8 @@ def test_o4_a_model_that_gives_nan_is_refused() -> None:
     assert refused.value.reason == "golden_failed"
 
 
-def test_o4_a_model_that_is_too_slow_is_refused() -> None:
+@pytest.mark.promise("O4")
+def test_a_model_that_is_too_slow_is_refused() -> None:
     with pytest.raises(PackageError) as refused:
         check(tiny_package(model=tiny_graph(delay=1)), limit=1e-6)
     assert refused.value.reason == "too_slow"

@@ -170,6 +170,7 @@ def test_the_thread_goes_on_after_a_failure_and_stops(bench: Bench) -> None:
     assert not bench.device_shadows.alive
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize(
     ("reason", "changes"),
     [
@@ -181,14 +182,15 @@ def test_the_thread_goes_on_after_a_failure_and_stops(bench: Bench) -> None:
         ("oversized", {"reason": "x" * MAX_REPORTED_BYTES}),
     ],
 )
-def test_t5_a_bad_report_is_quarantined(bench: Bench, reason: str, changes: dict[str, Any]) -> None:
+def test_a_bad_report_is_quarantined(bench: Bench, reason: str, changes: dict[str, Any]) -> None:
     payload = codec.encode(asdict(REPORT) | changes)
     bench.device_shadows.reported(topics.reported("s", "wt01"), payload)
     bench.device_shadows.turn()
     assert (bench.refused, bench.shadows.updates) == ([reason], [])
 
 
-def test_t5_infinity_and_strangers_and_nonsense_are_quarantined(bench: Bench) -> None:
+@pytest.mark.promise("T5")
+def test_infinity_and_strangers_and_nonsense_are_quarantined(bench: Bench) -> None:
     infinite = codec.encode(replace(REPORT, yaw_offset_deg=float("inf")), codec.Encoding.MSGPACK)
     bench.device_shadows.reported(topics.reported("s", "wt01"), infinite)
     bench.device_shadows.reported(topics.reported("s", "wt09"), codec.encode(REPORT))
@@ -215,6 +217,7 @@ def test_a_delta_without_version_echoes_the_one_reported(bench: Bench) -> None:
     assert bench.desired() == [Desired(yaw_offset_deg=-3.5, version=4)]
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize(
     "state",
     [
@@ -228,17 +231,18 @@ def test_a_delta_without_version_echoes_the_one_reported(bench: Bench) -> None:
         {"run": True, "schema": 2},
     ],
 )
-def test_t5_a_bad_desired_state_reaches_no_turbine(bench: Bench, state: dict[str, Any]) -> None:
+def test_a_bad_desired_state_reaches_no_turbine(bench: Bench, state: dict[str, Any]) -> None:
     bench.delta(**state)
     assert bench.messages == []
     assert bench.device_shadows.counts == {"bad": 1}
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize(
     "payload",
     [b"", b"{", b"[]", b'{"state": 3}', b'{"state": {"power_limit_kw": 1e999}}', b"{" * 100_000],
 )
-def test_t5_nonsense_from_the_cloud_reaches_no_turbine(bench: Bench, payload: bytes) -> None:
+def test_nonsense_from_the_cloud_reaches_no_turbine(bench: Bench, payload: bytes) -> None:
     bench.device_shadows.delta("wt01", payload)
     assert bench.messages == []
     assert bench.device_shadows.counts == {"bad": 1}

@@ -105,31 +105,36 @@ def test_an_expired_link_is_not_tried_again(store: Store, tmp_path: Path) -> Non
     assert store.requests == 1
 
 
-def test_o2_more_bytes_than_released_are_not_taken(store: Store, tmp_path: Path) -> None:
+@pytest.mark.promise("O2")
+def test_more_bytes_than_released_are_not_taken(store: Store, tmp_path: Path) -> None:
     store.answers = [send(BODY * 20)]
     assert refusal(store, tmp_path) == "wrong_size"
 
 
-def test_o2_a_truncated_package_is_not_taken(store: Store, tmp_path: Path) -> None:
+@pytest.mark.promise("O2")
+def test_a_truncated_package_is_not_taken(store: Store, tmp_path: Path) -> None:
     store.answers = [send(BODY[:-1])]
     assert refusal(store, tmp_path) == "wrong_size"
     assert store.requests == 1
 
 
-def test_o2_other_bytes_than_released_are_not_taken(store: Store, tmp_path: Path) -> None:
+@pytest.mark.promise("O2")
+def test_other_bytes_than_released_are_not_taken(store: Store, tmp_path: Path) -> None:
     store.answers = [send(BODY[::-1])]
     assert refusal(store, tmp_path) == "wrong_digest"
 
 
+@pytest.mark.promise("S5")
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "/etc/passwd", "", "s3://b"])
-def test_s5_only_http_addresses_are_fetched(url: str, store: Store, tmp_path: Path) -> None:
+def test_only_http_addresses_are_fetched(url: str, store: Store, tmp_path: Path) -> None:
     with pytest.raises(PackageError) as refused:
         download(url, 10, SHA256, tmp_path)
     assert refused.value.reason == "bad_url"
     assert store.requests == 0
 
 
-def test_s5_a_redirect_to_a_file_is_not_followed(store: Store, tmp_path: Path) -> None:
+@pytest.mark.promise("S5")
+def test_a_redirect_to_a_file_is_not_followed(store: Store, tmp_path: Path) -> None:
     store.answers = [send(b"", status=302, Location="file:///etc/passwd")]
     assert refusal(store, tmp_path) == "download_failed"
 

@@ -17,7 +17,8 @@ def make(tmp_path: Path, thing: str = "gustbed-s") -> tuple[bytes, bytes]:
     return (tmp_path / "edge" / KEY).read_bytes(), request.read_bytes()
 
 
-def test_s1_the_request_is_for_the_thing_and_signed_by_its_key(tmp_path: Path) -> None:
+@pytest.mark.promise("S1")
+def test_the_request_is_for_the_thing_and_signed_by_its_key(tmp_path: Path) -> None:
     pem, request = make(tmp_path)
     read = x509.load_pem_x509_csr(request)
     assert read.is_signature_valid
@@ -25,7 +26,8 @@ def test_s1_the_request_is_for_the_thing_and_signed_by_its_key(tmp_path: Path) -
     assert read.public_key() == load_pem_private_key(pem, None).public_key()
 
 
-def test_s1_the_key_is_readable_by_its_owner_only_and_stays_home(tmp_path: Path) -> None:
+@pytest.mark.promise("S1")
+def test_the_key_is_readable_by_its_owner_only_and_stays_home(tmp_path: Path) -> None:
     make(tmp_path)
     assert stat.S_IMODE((tmp_path / "edge" / KEY).stat().st_mode) == 0o600
     handed_over = [path for path in (tmp_path / "enrol").rglob("*") if path.is_file()]

@@ -24,7 +24,8 @@ def test_an_update_serves_and_is_committed(site: Site) -> None:
     assert site.serves() == "1.1.0"
 
 
-def test_o6_updates_two_and_three_work_as_the_first_did(site: Site) -> None:
+@pytest.mark.promise("O6")
+def test_updates_two_and_three_work_as_the_first_did(site: Site) -> None:
     for version in ("1.1.0", "1.2.0", "1.10.0"):
         site.install(site.package(version))
     assert site.swapped == ["1.1.0", "1.2.0", "1.10.0"]
@@ -39,7 +40,8 @@ def test_progress_names_the_version_and_the_step(site: Site) -> None:
     ]
 
 
-def test_o2_a_wrongly_signed_package_is_refused_before_it_is_downloaded(site: Site) -> None:
+@pytest.mark.promise("O2")
+def test_a_wrongly_signed_package_is_refused_before_it_is_downloaded(site: Site) -> None:
     signed = site.package("1.1.0")
     unsigned = asdict(Signature("", "k1"))
     stranger = asdict(SigningKey("k1").sign(signed.release))
@@ -50,14 +52,16 @@ def test_o2_a_wrongly_signed_package_is_refused_before_it_is_downloaded(site: Si
     assert site.downloads == 0
 
 
-def test_o2_a_changed_release_is_refused(site: Site) -> None:
+@pytest.mark.promise("O2")
+def test_a_changed_release_is_refused(site: Site) -> None:
     signed = site.package("1.1.0")
     for change in ({"version": "1.2.0"}, {"rollback": True}, {"size": 5}, {"sha256": "0" * 64}):
         changed = asdict(replace(signed.release, **change))  # type: ignore[arg-type]
         assert site.refusal(signed, release=changed) == "bad_signature"
 
 
-def test_o2_an_oversized_package_is_refused(site: Site) -> None:
+@pytest.mark.promise("O2")
+def test_an_oversized_package_is_refused(site: Site) -> None:
     package = tiny_package("1.1.0")
     size = MAX_PACKAGE_BYTES + 1
     signed = sign_package(package, KEY, site.folder / "packages", size=size)
@@ -65,7 +69,8 @@ def test_o2_an_oversized_package_is_refused(site: Site) -> None:
     assert site.downloads == 0
 
 
-def test_o2_what_was_downloaded_must_be_what_was_signed(site: Site) -> None:
+@pytest.mark.promise("O2")
+def test_what_was_downloaded_must_be_what_was_signed(site: Site) -> None:
     signed = site.package("1.1.0")
     other = site.package("1.2.0")
     document = site.order(signed)
@@ -75,7 +80,8 @@ def test_o2_what_was_downloaded_must_be_what_was_signed(site: Site) -> None:
     assert refused.value.reason in ("wrong_size", "wrong_digest")
 
 
-def test_o3_an_older_version_is_refused_also_after_a_restart(site: Site) -> None:
+@pytest.mark.promise("O3")
+def test_an_older_version_is_refused_also_after_a_restart(site: Site) -> None:
     site.install(site.package("1.2.0"))
     assert site.refusal(site.package("1.1.0")) == "not_newer"
     site.start()
@@ -83,7 +89,8 @@ def test_o3_an_older_version_is_refused_also_after_a_restart(site: Site) -> None
     assert site.refusal(site.package("1.0.0")) == "not_newer"
 
 
-def test_o3_a_signed_rollback_is_followed(site: Site) -> None:
+@pytest.mark.promise("O3")
+def test_a_signed_rollback_is_followed(site: Site) -> None:
     site.install(site.package("1.2.0"))
     package = tiny_package("1.1.0")
     rollback = sign_package(package, KEY, site.folder / "packages", rollback=True)
@@ -101,7 +108,8 @@ def test_the_same_version_with_other_content_is_refused(site: Site) -> None:
     assert site.refusal(other) == "not_newer"
 
 
-def test_o6_what_serves_already_is_a_success_without_another_swap(site: Site) -> None:
+@pytest.mark.promise("O6")
+def test_what_serves_already_is_a_success_without_another_swap(site: Site) -> None:
     signed = site.package("1.1.0")
     site.install(signed)
     site.start()
@@ -158,19 +166,22 @@ def test_a_package_for_other_features_is_refused(site: Site) -> None:
     assert site.refusal(signed) == "wrong_features"
 
 
-def test_o4_a_model_that_misses_its_golden_outputs_is_refused(site: Site) -> None:
+@pytest.mark.promise("O4")
+def test_a_model_that_misses_its_golden_outputs_is_refused(site: Site) -> None:
     package = replace(tiny_package("1.1.0"), model=tiny_graph(dict.fromkeys(THRESHOLDS, 3.0)))
     signed = sign_package(package, KEY, site.folder / "packages")
     assert site.refusal(signed) == "golden_mismatch"
     assert site.serves() == "1.0.0"
 
 
-def test_o4_a_model_that_is_too_slow_is_refused(site: Site) -> None:
+@pytest.mark.promise("O4")
+def test_a_model_that_is_too_slow_is_refused(site: Site) -> None:
     site.start(limits=Limits(6, 1e-7))
     assert site.refusal(site.package("1.1.0")) == "too_slow"
 
 
-def test_o1_a_pointer_that_cannot_be_written_brings_the_old_model_back(
+@pytest.mark.promise("O1")
+def test_a_pointer_that_cannot_be_written_brings_the_old_model_back(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(site.store, "commit", full)
@@ -213,8 +224,9 @@ BAD_DOCUMENTS: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
 }
 
 
+@pytest.mark.promise("S5")
 @pytest.mark.parametrize("case", BAD_DOCUMENTS)
-def test_s5_a_bad_document_is_refused_with_its_reason(case: str, site: Site) -> None:
+def test_a_bad_document_is_refused_with_its_reason(case: str, site: Site) -> None:
     reason, change = BAD_DOCUMENTS[case]
     document = change(site.order(site.package("1.1.0")))
     with pytest.raises(PackageError) as refused:

@@ -15,7 +15,8 @@ def test_a_type_that_the_site_has_not_got_is_installed_all_the_same(site: Site) 
     assert site.swapped == ["0.1.0"]
 
 
-def test_o3_versions_are_compared_within_a_models_name(site: Site) -> None:
+@pytest.mark.promise("O3")
+def test_versions_are_compared_within_a_models_name(site: Site) -> None:
     site.install(site.mill("5.0.0"))
     site.install(site.package("1.1.0"))
     assert site.refusal(site.mill("4.0.0")) == "not_newer"
@@ -25,7 +26,8 @@ def test_o3_versions_are_compared_within_a_models_name(site: Site) -> None:
     assert (site.serves(), site.serves(MILL)) == ("1.2.0", "5.0.0")
 
 
-def test_o6_updates_of_two_types_in_turn_work_as_the_first_did(site: Site) -> None:
+@pytest.mark.promise("O6")
+def test_updates_of_two_types_in_turn_work_as_the_first_did(site: Site) -> None:
     for number in ("2.0.0", "2.1.0", "2.2.0"):
         site.install(site.package(number))
         site.install(site.mill(number))
@@ -45,7 +47,8 @@ def test_a_second_name_for_a_type_is_refused_also_after_a_restart(site: Site) ->
     assert site.refusal(site.mill("2.0.0", name="windmill")) == "wrong_model"
 
 
-def test_o1_a_first_model_of_a_type_whose_pointer_cannot_be_written_does_not_serve(
+@pytest.mark.promise("O1")
+def test_a_first_model_of_a_type_whose_pointer_cannot_be_written_does_not_serve(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(site.store, "commit", full)
@@ -68,7 +71,8 @@ def test_a_shadow_release_runs_in_shadow_and_does_not_serve_also_after_a_restart
     assert site.shadows == {"mini": "1.1.0"}
 
 
-def test_o2_o4_a_shadow_model_passes_the_same_checks(site: Site) -> None:
+@pytest.mark.promise("O2", "O4")
+def test_a_shadow_model_passes_the_same_checks(site: Site) -> None:
     signed = site.shadow("1.1.0")
     changed = asdict(replace(signed.release, role="serve"))
     assert site.refusal(signed, release=changed) == "bad_signature"
@@ -140,7 +144,8 @@ def test_what_runs_in_shadow_already_is_a_success_and_what_was_dropped_begins_ag
     assert (site.downloads, site.shadows) == (2, {"mini": "1.1.0"})
 
 
-def test_o1_a_shadow_model_that_cannot_be_committed_does_not_stay(
+@pytest.mark.promise("O1")
+def test_a_shadow_model_that_cannot_be_committed_does_not_stay(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

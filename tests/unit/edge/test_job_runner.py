@@ -110,7 +110,8 @@ def test_a_shadow_models_report_says_its_role(edge: Edge, jobs: FakeJobs) -> Non
     assert jobs.reports[0] == JobOutcome("a", 1, "SUCCEEDED", details)
 
 
-def test_o2_a_refusal_is_reported_with_its_reason_and_the_next_job_goes_on(
+@pytest.mark.promise("O2")
+def test_a_refusal_is_reported_with_its_reason_and_the_next_job_goes_on(
     edge: Edge, jobs: FakeJobs
 ) -> None:
     edge.installer.error = PackageError("bad_signature", "does not verify")
@@ -126,7 +127,8 @@ def test_a_fault_of_ours_is_reported_too(edge: Edge, jobs: FakeJobs) -> None:
     assert jobs.reports[0].details == {"reason": "internal", "detail": "ZeroDivisionError"}
 
 
-def test_o5_failing_to_report_undoes_nothing_and_the_report_follows(
+@pytest.mark.promise("O5")
+def test_failing_to_report_undoes_nothing_and_the_report_follows(
     edge: Edge, jobs: FakeJobs
 ) -> None:
     edge.installer.during = lambda: setattr(jobs, "away", True)
@@ -140,7 +142,8 @@ def test_o5_failing_to_report_undoes_nothing_and_the_report_follows(
     assert edge.installer.installed == ["a", "b"]
 
 
-def test_o5_the_report_follows_also_after_a_restart(edge: Edge, jobs: FakeJobs) -> None:
+@pytest.mark.promise("O5")
+def test_the_report_follows_also_after_a_restart(edge: Edge, jobs: FakeJobs) -> None:
     edge.installer.during = lambda: setattr(jobs, "away", True)
     assert edge.turn() == RETRY_SECONDS
     edge.installer.during = lambda: None
@@ -151,7 +154,8 @@ def test_o5_the_report_follows_also_after_a_restart(edge: Edge, jobs: FakeJobs) 
     assert jobs.reports[0].status == "SUCCEEDED"
 
 
-def test_o5_the_report_does_not_wait_for_the_job_to_be_delivered_again(
+@pytest.mark.promise("O5")
+def test_the_report_does_not_wait_for_the_job_to_be_delivered_again(
     edge: Edge, jobs: FakeJobs
 ) -> None:
     edge.job_log.record(JobOutcome("z", 1, "SUCCEEDED", {}))
@@ -160,7 +164,8 @@ def test_o5_the_report_does_not_wait_for_the_job_to_be_delivered_again(
     assert [key(report) for report in jobs.reports] == [("z", 1)]
 
 
-def test_o6_a_job_delivered_again_is_reported_again_but_not_executed(
+@pytest.mark.promise("O6")
+def test_a_job_delivered_again_is_reported_again_but_not_executed(
     edge: Edge, jobs: FakeJobs
 ) -> None:
     jobs.queue = jobs.queue[:1]

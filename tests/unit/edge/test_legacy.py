@@ -51,6 +51,7 @@ def test_a_restart_or_a_long_silence_begins_anew(after: int) -> None:
     assert later[0].seq == 0
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -60,7 +61,7 @@ def test_a_restart_or_a_long_silence_begins_anew(after: int) -> None:
         (record(0).replace(b"1.00", b"nan", 1), "non_finite"),
     ],
 )
-def test_t5_bad_records_are_refused(payload: bytes, reason: str) -> None:
+def test_bad_records_are_refused(payload: bytes, reason: str) -> None:
     with pytest.raises(PayloadError) as refused:
         LegacyReader("wt01").read(payload)
     assert refused.value.reason == reason

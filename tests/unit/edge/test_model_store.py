@@ -17,7 +17,8 @@ from tests.support.packages import Signed, SigningKey, sign_package, tiny_packag
 from tests.unit.edge.committing import KEY, KEYS, commit, kills, version
 
 
-def test_o8_the_committed_model_serves_after_a_restart(
+@pytest.mark.promise("O8")
+def test_the_committed_model_serves_after_a_restart(
     store: ModelStore, sign: Callable[[str], Signed], factory: Path, tmp_path: Path
 ) -> None:
     assert version(load_serving(store, KEYS, factory)) == "0.9.0"
@@ -27,7 +28,8 @@ def test_o8_the_committed_model_serves_after_a_restart(
     assert version(load_serving(restarted, KEYS, factory)) == "1.1.0"
 
 
-def test_o1_a_staged_model_does_not_serve(
+@pytest.mark.promise("O1")
+def test_a_staged_model_does_not_serve(
     store: ModelStore, sign: Callable[[str], Signed], factory: Path
 ) -> None:
     commit(store, sign("1.0.0"))
@@ -36,8 +38,9 @@ def test_o1_a_staged_model_does_not_serve(
     assert version(load_serving(store, KEYS, factory)) == "1.0.0"
 
 
+@pytest.mark.promise("O1")
 @pytest.mark.parametrize("crash_in", ["write_atomic", "sync_folder"])
-def test_o1_a_kill_while_staging_or_committing_leaves_old_or_new(
+def test_a_kill_while_staging_or_committing_leaves_old_or_new(
     crash_in: str,
     store: ModelStore,
     sign: Callable[[str], Signed],
@@ -99,8 +102,9 @@ def test_an_unreadable_pointer_leads_to_the_factory_model(
     assert version(load_serving(store, KEYS, factory)) == "0.9.0"
 
 
+@pytest.mark.promise("S5")
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "", "UPPER"])
-def test_s5_a_pointer_that_leads_elsewhere_is_not_followed(
+def test_a_pointer_that_leads_elsewhere_is_not_followed(
     name: str, store: ModelStore, sign: Callable[[str], Signed], factory: Path, tmp_path: Path
 ) -> None:
     commit(store, sign("1.0.0"))
@@ -165,11 +169,13 @@ def refusal(signed: Signed, signature: Signature | None = None) -> str:
     return refused.value.reason
 
 
-def test_o2_an_unsigned_package_is_refused(sign: Callable[[str], Signed]) -> None:
+@pytest.mark.promise("O2")
+def test_an_unsigned_package_is_refused(sign: Callable[[str], Signed]) -> None:
     assert refusal(sign("1.0.0"), Signature("", "k1")) == "unsigned"
 
 
-def test_o2_a_wrongly_signed_package_is_refused(sign: Callable[[str], Signed]) -> None:
+@pytest.mark.promise("O2")
+def test_a_wrongly_signed_package_is_refused(sign: Callable[[str], Signed]) -> None:
     signed = sign("1.0.0")
     stranger = SigningKey("k1")
     assert refusal(signed, stranger.sign(signed.release)) == "bad_signature"
@@ -184,12 +190,14 @@ def test_a_key_named_by_arn_is_found(sign: Callable[[str], Signed]) -> None:
     check_package(signed.release, by_arn, signed.archive, KEYS)
 
 
-def test_o2_a_truncated_package_is_refused(sign: Callable[[str], Signed]) -> None:
+@pytest.mark.promise("O2")
+def test_a_truncated_package_is_refused(sign: Callable[[str], Signed]) -> None:
     signed = sign("1.0.0")
     assert refusal(Signed(signed.release, signed.signature, signed.archive[:-1])) == "wrong_size"
 
 
-def test_o2_a_bit_flipped_package_is_refused(sign: Callable[[str], Signed]) -> None:
+@pytest.mark.promise("O2")
+def test_a_bit_flipped_package_is_refused(sign: Callable[[str], Signed]) -> None:
     signed = sign("1.0.0")
     flipped = bytes([signed.archive[0] ^ 1]) + signed.archive[1:]
     assert refusal(Signed(signed.release, signed.signature, flipped)) == "wrong_digest"

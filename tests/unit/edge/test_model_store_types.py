@@ -144,8 +144,9 @@ def test_a_shadow_release_never_serves_whatever_the_pointer_says(
     assert version(load_serving(store, KEYS, factory)) == "0.9.0"
 
 
+@pytest.mark.promise("O1")
 @pytest.mark.parametrize("crash_in", ["write_atomic", "sync_folder"])
-def test_o1_a_kill_while_a_shadow_model_is_promoted_leaves_the_old_or_the_new_model(
+def test_a_kill_while_a_shadow_model_is_promoted_leaves_the_old_or_the_new_model(
     crash_in: str,
     store: ModelStore,
     sign: Callable[[str], Signed],

@@ -51,7 +51,8 @@ def test_a_fragment_larger_than_asked_for_still_comes(tmp_path: Path) -> None:
     assert len(box.waiting_for("logs", 10)) == 1
 
 
-def test_t3_a_full_outbox_drops_the_oldest_telemetry_first_and_counts(tmp_path: Path) -> None:
+@pytest.mark.promise("T3")
+def test_a_full_outbox_drops_the_oldest_telemetry_first_and_counts(tmp_path: Path) -> None:
     box = outbox(tmp_path, max_rows=6)
     for i in range(4):
         box.record([Fragment(kind, b"%d" % i) for kind in ("events", "verdicts", "telemetry")])
@@ -62,7 +63,8 @@ def test_t3_a_full_outbox_drops_the_oldest_telemetry_first_and_counts(tmp_path: 
     assert box.waiting == 6
 
 
-def test_t3_captures_are_worth_least_and_go_before_all_else(tmp_path: Path) -> None:
+@pytest.mark.promise("T3")
+def test_captures_are_worth_least_and_go_before_all_else(tmp_path: Path) -> None:
     box = outbox(tmp_path, max_rows=6)
     for i in range(3):
         box.record([Fragment(kind, b"%d" % i) for kind in ("telemetry", "capture", "verdicts")])
@@ -71,7 +73,8 @@ def test_t3_captures_are_worth_least_and_go_before_all_else(tmp_path: Path) -> N
     assert box.dropped == {"capture": 3}
 
 
-def test_t3_the_bound_in_bytes_holds_whatever_comes(tmp_path: Path) -> None:
+@pytest.mark.promise("T3")
+def test_the_bound_in_bytes_holds_whatever_comes(tmp_path: Path) -> None:
     box = outbox(tmp_path, max_bytes=1000)
     for i in range(50):
         box.record([Fragment("verdicts", b"v" * (i * 7 % 300))])
@@ -79,7 +82,8 @@ def test_t3_the_bound_in_bytes_holds_whatever_comes(tmp_path: Path) -> None:
     assert box.dropped["verdicts"] > 0
 
 
-def test_t3_an_outbox_that_was_full_recovers(tmp_path: Path) -> None:
+@pytest.mark.promise("T3")
+def test_an_outbox_that_was_full_recovers(tmp_path: Path) -> None:
     box = outbox(tmp_path, max_rows=10)
     for i in range(30):
         box.record([Fragment("verdicts", b"%d" % i)])
@@ -117,7 +121,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_t4_what_was_recorded_survives_sigkill(tmp_path: Path) -> None:
+@pytest.mark.promise("T4")
+def test_what_was_recorded_survives_sigkill(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     assert bodies(outbox(tmp_path), "verdicts") == [b"%d" % i for i in range(20)]

@@ -79,15 +79,17 @@ BAD: dict[str, tuple[str, bytes]] = {
 }
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize("case", BAD)
-def test_t5_a_bad_payload_is_refused_with_its_reason(case: str) -> None:
+def test_a_bad_payload_is_refused_with_its_reason(case: str) -> None:
     reason, payload = BAD[case]
     with pytest.raises(PayloadError) as refused:
         make_reader().read(TOPIC, payload)
     assert refused.value.reason == reason
 
 
-def test_t5_an_unknown_turbine_is_refused() -> None:
+@pytest.mark.promise("T5")
+def test_an_unknown_turbine_is_refused() -> None:
     with pytest.raises(PayloadError) as refused:
         make_reader().read(topics.telemetry("s", "wt09"), codec.encode(block(turbine="wt09")))
     assert refused.value.reason == "unknown_turbine"
@@ -141,7 +143,8 @@ def test_without_a_model_any_rate_will_do() -> None:
     reader.read(TOPIC, codec.encode(block(dt=0.5)))
 
 
-def test_t5_the_quarantine_keeps_reason_topic_and_beginning(tmp_path: Path) -> None:
+@pytest.mark.promise("T5")
+def test_the_quarantine_keeps_reason_topic_and_beginning(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path, clock=lambda: NOW)
     quarantine.reject(TOPIC, b"\xff" + b"x" * 1000, PayloadError("malformed", "why"))
     entry = json.loads((tmp_path / FILE).read_text())

@@ -85,7 +85,8 @@ def test_a_duplicate_gets_no_second_verdict_and_changes_no_window(bench: Bench) 
     assert bench.score(bench.block("wt01", calm())).verdicts[0].score == 1.0
 
 
-def test_t5_bad_payloads_in_a_batch_do_not_touch_the_others(bench: Bench) -> None:
+@pytest.mark.promise("T5")
+def test_bad_payloads_in_a_batch_do_not_touch_the_others(bench: Bench) -> None:
     topic = topics.telemetry("s", "wt01")
     bad = [Received(topic, payload, 0.0) for payload in (b"", b"{", b"\xff" * 50)]
     outcome = bench.score(
@@ -104,7 +105,8 @@ def test_blocks_of_several_lengths_go_together(bench: Bench) -> None:
     assert scores["wt03"] == pytest.approx(1.8)
 
 
-def test_t6_a_failing_model_makes_its_turbine_unknown_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.promise("T6")
+def test_a_failing_model_makes_its_turbine_unknown_and_nothing_else(tmp_path: Path) -> None:
     bench = Bench(tmp_path, tiny_package(model=tiny_graph(breakable=True)))
     for _ in range(3):
         bench.score(*[bench.block(turbine, calm()) for turbine in TURBINES])
@@ -121,7 +123,8 @@ def test_t6_a_failing_model_makes_its_turbine_unknown_and_nothing_else(tmp_path:
     assert bench.state("wt02") == "ok"
 
 
-def test_t6_without_a_model_a_turbine_is_unknown_and_telemetry_goes_on(tmp_path: Path) -> None:
+@pytest.mark.promise("T6")
+def test_without_a_model_a_turbine_is_unknown_and_telemetry_goes_on(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     assert bench.score(*[bench.block("wt01", calm()) for _ in range(11)]).verdicts == []
     assert bench.state("wt01") == "unknown"
@@ -138,7 +141,8 @@ def test_unknown_verdicts_neither_open_nor_close_events(tmp_path: Path) -> None:
     assert bench.tracker.open_kinds(0) == ["voltage"]
 
 
-def test_o7_a_swap_leaves_no_block_unscored(bench: Bench) -> None:
+@pytest.mark.promise("O7")
+def test_a_swap_leaves_no_block_unscored(bench: Bench) -> None:
     bench.score(*[bench.block("wt01", calm()) for _ in range(6)])
     bench.scorer.serve(Detector(tiny_package("1.1.0", window=30)))
     verdict = bench.score(bench.block("wt01", calm())).verdicts[0]
@@ -173,7 +177,8 @@ def test_summaries_are_means_since_the_last_ones(bench: Bench) -> None:
     assert bench.scorer.take_summaries() == []
 
 
-def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
+@pytest.mark.promise("P3")
+def test_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
     bench = Bench(tmp_path, tiny_package())
     reader = LegacyReader("wt02")
     sample = legacy.sample_as_mapping(excited(1)[:, 0])
@@ -190,6 +195,7 @@ def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
     assert [event.change for event in outcome.events] == ["opened"]
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -201,7 +207,7 @@ def test_p3_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
         ({"seq": -1}, "wrong_fields"),
     ],
 )
-def test_t5_a_bad_block_of_an_input_is_quarantined_and_the_next_is_scored(
+def test_a_bad_block_of_an_input_is_quarantined_and_the_next_is_scored(
     bench: Bench, changes: dict[str, object], reason: str
 ) -> None:
     good = mini_block("wt01", "b", 0, time.time() - 100, 0.05, calm())
@@ -280,8 +286,9 @@ def test_types_from_outside_do_not_fill_memory(bench: Bench) -> None:
     assert sum(counts.values()) == 100
 
 
+@pytest.mark.promise("T5")
 @pytest.mark.parametrize("kind", ["", "a b", "x" * 65, 'a"} 1'])
-def test_t5_a_type_that_is_no_name_is_quarantined(bench: Bench, kind: str) -> None:
+def test_a_type_that_is_no_name_is_quarantined(bench: Bench, kind: str) -> None:
     bench.score(utility_block(bench, "wt01", kind))
     assert bench.quarantine.counts == {"wrong_fields": 1}
     assert not bench.scorer.unserved.counts

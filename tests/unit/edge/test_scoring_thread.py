@@ -163,7 +163,8 @@ def test_summaries_are_recorded_at_their_interval(line: Line) -> None:
     wait_until(written, "a summary")
 
 
-def test_t6_a_fault_of_ours_in_a_batch_does_not_end_scoring(
+@pytest.mark.promise("T6")
+def test_a_fault_of_ours_in_a_batch_does_not_end_scoring(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score = line.telemetry.scorer.score
@@ -179,7 +180,8 @@ def test_t6_a_fault_of_ours_in_a_batch_does_not_end_scoring(
     wait_until(lambda: line.telemetry.verdicts == 3, "the next ones are scored")
 
 
-def test_o7_a_swap_under_load_scores_every_block_once(line: Line) -> None:
+@pytest.mark.promise("O7")
+def test_a_swap_under_load_scores_every_block_once(line: Line) -> None:
     for number in range(20):
         line.send(3)
         line.telemetry.host.serve(Detector(tiny_package(f"1.{number + 1}.0")))

@@ -159,7 +159,8 @@ def test_captures_are_batches_that_go_one_at_a_time(
     assert unpack(batch.captures[0].values, 10).shape[0] == 10
 
 
-def test_t2_what_is_not_acknowledged_stays_and_goes_first(
+@pytest.mark.promise("T2")
+def test_what_is_not_acknowledged_stays_and_goes_first(
     sender: Sender, box: Outbox, link: FakeLink, clock: Clock
 ) -> None:
     box.record([Fragment("verdicts", b"1")])

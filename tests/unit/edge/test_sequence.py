@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from gustbed_edge.ingest.sequence import RETURNS, Arrival, SequenceCounter
 
 
@@ -13,7 +15,8 @@ def observe(sequence: SequenceCounter, *numbers: int, boot: str = "a") -> list[A
     return [sequence.observe(boot, number) for number in numbers]
 
 
-def test_t1_the_edge_counts_loss_duplicates_and_reordering() -> None:
+@pytest.mark.promise("T1")
+def test_the_edge_counts_loss_duplicates_and_reordering() -> None:
     sequence = SequenceCounter()
     arrivals = observe(sequence, 0, 1, 4, 3, 4, 5)
     assert arrivals == [

@@ -93,7 +93,8 @@ def test_blocks_of_two_orders_are_judged_alike(bench: Bench) -> None:
     assert [v.ratios["current"] for v in outcome.verdicts] == [1.36, 1.36]
 
 
-def test_t5_a_block_without_the_models_channels_is_quarantined_and_they_are_named(
+@pytest.mark.promise("T5")
+def test_a_block_without_the_models_channels_is_quarantined_and_they_are_named(
     bench: Bench, tmp_path: Path
 ) -> None:
     columns = mill_columns()
@@ -105,7 +106,8 @@ def test_t5_a_block_without_the_models_channels_is_quarantined_and_they_are_name
     assert "['current', 'rotor']" in (tmp_path / "quarantine.jsonl").read_text()
 
 
-def test_t5_the_rate_is_that_of_the_types_own_model(tmp_path: Path) -> None:
+@pytest.mark.promise("T5")
+def test_the_rate_is_that_of_the_types_own_model(tmp_path: Path) -> None:
     bench = Bench(tmp_path, tiny_package(), mill_package(window=5))
     bench.scorer.serve(Detector(tiny_package("1.1.0", rate=20.0)))
     assert bench.score(bench.mill("wt02")).verdicts
@@ -235,7 +237,8 @@ def test_a_model_that_comes_later_scores_its_type_from_then_on(tmp_path: Path) -
     assert "mini" in bench.scorer.models
 
 
-def test_o7_a_swap_to_a_longer_window_and_fewer_channels_leaves_no_block_unscored(
+@pytest.mark.promise("O7")
+def test_a_swap_to_a_longer_window_and_fewer_channels_leaves_no_block_unscored(
     bench: Bench,
 ) -> None:
     warm(bench, "wt02", blocks=12)
@@ -254,7 +257,8 @@ def test_o7_a_swap_to_a_longer_window_and_fewer_channels_leaves_no_block_unscore
     assert verdict.ratios == pytest.approx({"slip": (7 * 0.1 + 0.9) / 8})
 
 
-def test_o7_a_miniatures_next_model_may_read_other_channels_at_once(tmp_path: Path) -> None:
+@pytest.mark.promise("O7")
+def test_a_miniatures_next_model_may_read_other_channels_at_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, tiny_package())
     bench.score(*[bench.block("wt01", calm()) for _ in range(3)])
     package = tiny_package(

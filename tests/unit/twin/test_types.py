@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.turbine_types import load_type, read_type, type_files
 from gustbed_twin.farms.steady import steady_curve
-from gustbed_twin.physics.registry import physics_of, summaries
+from gustbed_twin.physics.model import FarmPlan
+from gustbed_twin.physics.registry import load_physics, physics_of, summaries
+from gustbed_twin.records import PHYSICAL
 from gustbed_twin.turbine.model import prepare_model
 from gustbed_twin.turbine.variable_speed import (
     load_variable_speed,
@@ -108,3 +111,38 @@ def test_an_unknown_type_lists_the_known_ones() -> None:
 def test_winds_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(GustbedError, match="--winds"):
         parse_numbers("--winds", text)
+
+
+def renamed(data: dict) -> None:
+    """Every channel by another name, in another order; models' and pages' sections go."""
+    for section in ("features", "violations", "drivers", "aftermath", "groups", "card",
+                    "aggregates"):  # fmt: skip
+        data.pop(section, None)
+    data["channels"] = [{**c, "name": f"x_{c['of']}_{n}"} for n, c in enumerate(data["channels"])]
+    data["channels"].reverse()
+
+
+def test_a_type_with_channels_of_other_names_works_with_no_code_changed(tmp_path: Path) -> None:
+    other = physics_of(read_type(changed(tmp_path, renamed)))
+    ours = load_physics("nrel_5mw")
+    theirs = other.turbine_type.channel_names
+    for kind, fault in other.faults.items():
+        found = {
+            name.split("_", 1)[1].rsplit("_", 1)[0] for name in fault.signals(other.turbine_type)
+        }
+        assert found == set(fault.quantities), kind
+    values = {}
+    for physics in (ours, other):
+        farm = physics.build(FarmPlan(len(physics.faults), 3))
+        signal = "pitch" if physics is ours else next(n for n in theirs if n.startswith("x_pitch_"))
+        for position, (kind, fault) in enumerate(physics.faults.items()):
+            farm.inject(position, kind, 0.5, 0.0, signal if fault.any_signal else "")
+        values[physics] = farm.advance(60)
+    quantities = [channel.of for channel in ours.turbine_type.channels]
+    exact = [n for n, name in enumerate(quantities) if quantities.count(name) == 1]
+    places = [[c.of for c in other.turbine_type.channels].index(quantities[n]) for n in exact]
+    # Noise follows a channel's place; what the physics gives is the same.
+    noise = [ours.turbine_type.channels[n].noise for n in exact]
+    physical = slice(0, len(PHYSICAL))
+    difference = np.abs(values[ours][physical, exact] - values[other][physical, places])
+    assert (difference.max(axis=(0, 2)) <= 7.5 * np.array(noise) + 1e-9).all()

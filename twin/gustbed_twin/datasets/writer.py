@@ -51,7 +51,8 @@ class Dataset:
     @property
     def turbine_ids(self) -> tuple[str, ...]:
         """Names of this shard's turbines."""
-        return tuple(self.plan.turbine_ids[number] for number in self.plan.indices)
+        ids = self.plan.turbine_ids
+        return tuple(ids[number] for number in self.plan.indices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,7 @@ import math
 import numpy as np
 
 from gustbed_twin.compiled import compiled
-from gustbed_twin.faults.sizes import (
-    DIP_DEPTH,
-    IMBALANCE_FAULT,
-    IMBALANCE_ICE,
-    IMBALANCE_SOUND,
-    LEAK_BAR,
-    PITCH_BAR,
-    PRESSURE_BAR,
-    SLOWEST_PITCH,
-    WEAR_FRICTION,
-)
+from gustbed_twin.faults import sizes
 from gustbed_twin.filters import Floats
 from gustbed_twin.noise import normal
 from gustbed_twin.records import (
@@ -71,19 +61,23 @@ def advance_machine(
     s.rotor_wind += p.rotor_gain * (wind - s.rotor_wind)
     felt = max(s.rotor_wind * s.facing, 0.0)
     torque = aerodynamics(s, p, coefficients, felt, severity.icing)
-    control_torque(s, p, 1.0 - DIP_DEPTH * severity.grid_dip)
-    pressure = min((PRESSURE_BAR - LEAK_BAR * severity.hydraulic_leak) / PITCH_BAR, 1.0)
-    able = (1.0 - severity.pitch_stuck) * (1.0 - SLOWEST_PITCH * severity.pitch_slow) * pressure
+    control_torque(s, p, 1.0 - sizes.DIP_DEPTH * severity.grid_dip)
+    pressure = min(
+        (sizes.PRESSURE_BAR - sizes.LEAK_BAR * severity.hydraulic_leak) / sizes.PITCH_BAR, 1.0
+    )
+    able = (
+        (1.0 - severity.pitch_stuck) * (1.0 - sizes.SLOWEST_PITCH * severity.pitch_slow) * pressure
+    )
     control_pitch(s, p, able)
-    wear = WEAR_FRICTION * severity.gearbox_bearing
+    wear = sizes.WEAR_FRICTION * severity.gearbox_bearing
     turn_shaft(s, p, shaft, torque, wear * p.shaft_power / p.rated_speed * p.ratio)
     acceleration = sway_tower(s, p, tower)
     s.power = p.efficiency * s.torque * s.generator * p.ratio
     s.second_power += (s.power - s.second_power) / p.rate
     swing = (
-        IMBALANCE_SOUND
-        + IMBALANCE_FAULT * severity.blade_imbalance
-        + IMBALANCE_ICE * severity.icing
+        sizes.IMBALANCE_SOUND
+        + sizes.IMBALANCE_FAULT * severity.blade_imbalance
+        + sizes.IMBALANCE_ICE * severity.icing
     )
     truth.wind_speed = wind
     truth.rotor_speed = s.rotor * RPM_PER_RAD_S

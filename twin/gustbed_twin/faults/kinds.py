@@ -41,7 +41,7 @@ def fault_refusal(
 ) -> str:
     """Why a fault cannot be injected, or nothing."""
     if kind not in kinds:
-        return f"no such fault kind {kind!r}"
+        return "no such kind of fault"
     if kinds[kind].any_signal:
         known = signal in turbine_type.channel_names
         return "" if known else f"signal {signal!r} is not a channel"

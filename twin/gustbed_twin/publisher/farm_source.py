@@ -55,7 +55,7 @@ class FarmSource:
     def clear(self, position: int, kind: str | None, ramp_s: float) -> str:
         """Mend one kind of fault, or all; why it is refused, or nothing."""
         if kind is not None and kind not in self._kinds:
-            return f"no such fault kind {kind!r}"
+            return "no such kind of fault"
         self._farm.clear(position, kind, ramp_s)
         return ""
 
@@ -63,8 +63,8 @@ class FarmSource:
         """Act on a command; why it is refused, or nothing."""
         return self._farm.control(position, action, value)
 
-    def take_desired(self, position: int, desired: Desired) -> None:
-        """Take the desired state, field by field; the report says what was refused."""
+    def take_desired(self, position: int, desired: Desired) -> str:
+        """Take the desired state, field by field; what is refused, as the report says too."""
         asked: list[tuple[str, float | None]] = []
         if desired.run is not None:
             asked.append(("start" if desired.run else "stop", None))
@@ -78,6 +78,7 @@ class FarmSource:
         refused = [self._farm.control(position, action, value) for action, value in asked]
         self._refusals[position] = "; ".join(filter(None, refused))
         self._versions[position] = desired.version
+        return self._refusals[position]
 
     def changed_reports(self) -> list[Reported]:
         """The states that changed since the last call."""

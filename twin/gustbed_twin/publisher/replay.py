@@ -68,7 +68,7 @@ class Replay:
         if self._names != QUANTITIES:
             return f"no fault can be laid over a recording of type {self._type}"
         if kind not in KINDS:
-            return f"no such fault kind {kind!r} over a recording"
+            return "no such kind of fault over a recording"
         length = round(ramp_s * self._rate_hz)
         self._faults = self._faults.ramp(kind, position, severity, length, self._now)
         self._bent = True

@@ -122,7 +122,7 @@ def serve(service: Service) -> None:
         note = pacer.settle()
         if note:
             log.warning("%s", note)
-        _answer(service, commands)
+        _handle_inbox(service, commands)
         if service.writer is not None:
             writer = service.writer
             _settle_checkpoint(service, commands, writer.path, writer.look())
@@ -131,7 +131,7 @@ def serve(service: Service) -> None:
             log.info("the recording has ended")
             return
         _publish(service, streams, step, pacer.t0)
-        _tell(service, pacer.t0)
+        _publish_states(service, pacer.t0)
         pacer.next()
         now = service.clocks.monotonic()
         if now >= health_due:
@@ -190,7 +190,7 @@ def _wait_connected(service: Service) -> None:
     log.info("all turbines connected")
 
 
-def _answer(service: Service, commands: CommandHandler) -> None:
+def _handle_inbox(service: Service, commands: CommandHandler) -> None:
     # No more than what was there: a flood of commands must not hold the blocks back.
     for _ in range(service.inbox.qsize()):
         position, kind, payload = service.inbox.get_nowait()
@@ -210,12 +210,14 @@ def _take_desired(service: Service, position: int, payload: bytes) -> None:
         log.warning("%s: desired state refused: this turbine takes none", turbine)
         return
     try:
-        service.built.source.take_desired(position, decode_desired(payload))
+        refused = service.built.source.take_desired(position, decode_desired(payload))
     except PayloadError as error:
-        log.warning("%s: desired state refused: %s: %s", turbine, error.reason, error.detail)
+        refused = f"{error.reason}: {error.detail}"
+    if refused:
+        log.warning("%s: desired state refused: %s", turbine, refused)
 
 
-def _tell(service: Service, t: float) -> None:
+def _publish_states(service: Service, t: float) -> None:
     """Publish the reported states and truths that changed."""
     source = service.built.source
     if not isinstance(source, FarmSource):
@@ -225,7 +227,7 @@ def _tell(service: Service, t: float) -> None:
         service.publisher.report(places[reported.turbine], reported)
     if service.settings.truth:
         for truth in source.changed_truths(t):
-            service.publisher.tell_truth(places[truth.turbine], truth)
+            service.publisher.publish_truth(places[truth.turbine], truth)
 
 
 def _publish(service: Service, streams: list[Stream], step: Step, t0: float) -> None:

@@ -115,7 +115,7 @@ class Publisher:
         topic = topics.reported(self._site, reported.turbine)
         self._turbines[position].publish(Message(topic, encode(reported), retain=True))
 
-    def tell_truth(self, position: int, truth: Truth) -> None:
+    def publish_truth(self, position: int, truth: Truth) -> None:
         """Say what is really wrong with a turbine, retained."""
         topic = topics.truth(self._site, truth.turbine)
         self._turbines[position].publish(Message(topic, encode(truth), retain=True))

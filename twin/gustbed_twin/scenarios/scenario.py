@@ -14,7 +14,7 @@ from gustbed_core.yaml_text import read_yaml
 from gustbed_twin.faults.kinds import fault_refusal
 from gustbed_twin.physics.model import PhysicsModel
 from gustbed_twin.turbine.variable_speed import NotNegative, Positive
-from gustbed_twin.wind.request import AS_USUAL, Wind
+from gustbed_twin.wind.request import AS_USUAL, Mean, Turbulence, Wind
 
 Severity = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -75,8 +75,8 @@ class Scenario(_Part, frozen=True):
     random: RandomPart | None = None
     commands: tuple[CommandPart, ...] = ()
     delivery: DeliveryPart = DeliveryPart()
-    wind_mean: float | None = None
-    turbulence: float | None = None
+    wind_mean: Mean | None = None
+    turbulence: Turbulence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def parse_change(text: str, farm: Farm) -> Change:
         return Change(0.0, numbers[name], what, value=value)
     refused = fault_refusal(farm.faults, farm.turbine_type, what, signal)
     if refused:
-        raise GustbedError(f"{text!r}: {what!r}: {refused}", "see `gustbed twin faults`")
+        raise GustbedError(f"{text!r}: {refused}", "see `gustbed twin faults`")
     severity = 1.0 if value is None else value
     if not 0.0 <= severity <= 1.0:
         raise GustbedError(f"{text!r}: severity {severity:g}", "use a number from 0 to 1")

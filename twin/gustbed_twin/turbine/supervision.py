@@ -7,20 +7,7 @@ Thermal, electrical and vibration figures are typical of machines of this size, 
 import math
 
 from gustbed_twin.compiled import compiled
-from gustbed_twin.faults.sizes import (
-    BEARING_K,
-    DIP_DEPTH,
-    HYDRAULIC_K,
-    LEAK_BAR,
-    MISALIGNED_DEG,
-    OIL_K,
-    PRESSURE_BAR,
-    VIBRATION,
-    VIBRATION_BEARING,
-    VIBRATION_LOAD,
-    VIBRATION_WEAR,
-    WINDING_K,
-)
+from gustbed_twin.faults import sizes
 from gustbed_twin.filters import Floats
 from gustbed_twin.records import (
     CONVERTER_TRIP,
@@ -68,7 +55,7 @@ def trip_if_needed(s: State, p: Parameters, severity: Severities) -> None:
         s.trip = OVERSPEED_TRIP
     elif severity.converter_trip > 0.5:
         s.trip = CONVERTER_TRIP
-    elif 1.0 - DIP_DEPTH * severity.grid_dip < p.ride_through:
+    elif 1.0 - sizes.DIP_DEPTH * severity.grid_dip < p.ride_through:
         s.trip = GRID_TRIP
 
 
@@ -106,7 +93,7 @@ def supervise(s: State, p: Parameters, wind: float, severity: Severities) -> Non
 def follow_wind(s: State, p: Parameters, direction: float, misaligned: float) -> float:
     """Yaw slowly after the averaged vane; returns what the vane reads (deg)."""
     s.direction = direction
-    vane = wrapped(direction - s.nacelle + MISALIGNED_DEG * misaligned)
+    vane = wrapped(direction - s.nacelle + sizes.MISALIGNED_DEG * misaligned)
     s.vane_average += p.vane_gain * (vane - s.vane_average)
     error = s.vane_average - s.yaw_offset
     if abs(error) > p.yaw_deadband:
@@ -133,15 +120,15 @@ def warm(
         around = degrees[NACELLE] if node.in_nacelle else ambient
         rise = node.idle * (0.3 + 0.7 * min(speed, 1.0)) + node.load * load
         if number == OIL:
-            rise += OIL_K * severity.gearbox_bearing * speed
+            rise += sizes.OIL_K * severity.gearbox_bearing * speed
         elif number == BEARING:
-            rise += BEARING_K * severity.gearbox_bearing * speed
+            rise += sizes.BEARING_K * severity.gearbox_bearing * speed
         elif number == DRIVE_END:
-            rise += BEARING_K * severity.generator_bearing * speed
+            rise += sizes.BEARING_K * severity.generator_bearing * speed
         elif number == STATOR:
-            rise += WINDING_K * severity.winding_overheating * load
+            rise += sizes.WINDING_K * severity.winding_overheating * load
         elif number == HYDRAULIC:
-            rise += HYDRAULIC_K * severity.hydraulic_leak
+            rise += sizes.HYDRAULIC_K * severity.hydraulic_leak
         degrees[number] += node.gain * (around + rise - degrees[number])
 
 
@@ -157,7 +144,7 @@ def tick(
     load = max(power, 0.0) / (p.rated_power * p.efficiency)
     speed = s.generator * p.ratio / p.reference_speed
     warm(nodes, degrees, site.ambient, load, speed, severity)
-    voltage = p.line_voltage * (1.0 - DIP_DEPTH * severity.grid_dip)
+    voltage = p.line_voltage * (1.0 - sizes.DIP_DEPTH * severity.grid_dip)
     truth.wind_direction = site.direction % 360.0
     truth.vane = vane
     truth.nacelle_direction = s.nacelle
@@ -165,12 +152,12 @@ def tick(
     truth.voltage = voltage
     truth.current = power / p.cos_phi / (SQRT_3 * max(voltage, 1.0))
     truth.vibration = speed * (
-        VIBRATION
-        + VIBRATION_LOAD * load
-        + VIBRATION_WEAR * severity.gearbox_bearing
-        + VIBRATION_BEARING * severity.generator_bearing
+        sizes.VIBRATION
+        + sizes.VIBRATION_LOAD * load
+        + sizes.VIBRATION_WEAR * severity.gearbox_bearing
+        + sizes.VIBRATION_BEARING * severity.generator_bearing
     )
-    truth.hydraulic_pressure = PRESSURE_BAR - LEAK_BAR * severity.hydraulic_leak
+    truth.hydraulic_pressure = sizes.PRESSURE_BAR - sizes.LEAK_BAR * severity.hydraulic_leak
     truth.ambient = site.ambient
     truth.mode = s.mode
     for node in range(nodes.shape[0]):

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Mean = Annotated[float, msgspec.Meta(gt=0, le=60)]
+Turbulence = Annotated[float, msgspec.Meta(ge=0, le=0.5)]
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,8 +22,8 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Wind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The site's wind: ``mean`` in the type's unit, ``turbulence`` is deviation over mean."""
 
-    mean: Annotated[float, msgspec.Meta(gt=0, le=60)] | None = None
-    turbulence: Annotated[float, msgspec.Meta(ge=0, le=0.5)] | None = None
+    mean: Mean | None = None
+    turbulence: Turbulence | None = None
     diurnal: Annotated[float, msgspec.Meta(ge=0, le=0.9)] | None = None
     direction: Annotated[float, msgspec.Meta(ge=0, le=360)] | None = None
     direction_spread: Annotated[float, msgspec.Meta(ge=0, le=60)] | None = None
