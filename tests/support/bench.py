@@ -55,7 +55,7 @@ class Bench:
         self, turbine: str, columns: Mapping[str, list[float]] | None = None, **values: float
     ) -> Received:
         """The turbine's next block, as a mill."""
-        given = dict(columns or mill_columns(**values))
+        given = dict(columns or mill_columns(1, **values))
         t0 = self.ends[turbine] + 1.0
         arrays = np.array(list(given.values()))
         boot, seq = self.boots[turbine], self.seqs[turbine]

@@ -208,7 +208,7 @@ class Mill:
     def send(self, count: int = 1, **values: float) -> None:
         """Publish blocks of a second each."""
         for _ in range(count):
-            columns = mill_columns(**values)
+            columns = mill_columns(1, **values)
             samples = Samples(
                 self._turbine,
                 self.boot,

@@ -20,6 +20,27 @@ from gustbed_core.telemetry import Samples
 from gustbed_edge.ingest.receiver import ArrivedBlock
 from gustbed_edge.settings import EdgeSettings
 
+__all__ = [
+    "INPUTS",
+    "JOB_OPERATIONS",
+    "SINKS",
+    "WORKLOADS",
+    "ArrivedBlock",
+    "Input",
+    "InputContext",
+    "InputFactory",
+    "JobContext",
+    "JobFailedError",
+    "JobOperation",
+    "OperationFactory",
+    "Sink",
+    "SinkContext",
+    "SinkFactory",
+    "Workload",
+    "WorkloadContext",
+    "WorkloadFactory",
+]
+
 
 class Input(Protocol):
     """Delivers blocks, by a thread of its own or by subscriptions to the site broker.

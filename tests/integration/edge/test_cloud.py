@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from gustbed_cloud.outputs import stack_outputs
 from gustbed_core.capture import Capture, CaptureBatch, unpack
-from gustbed_core.jobs import Signature
+from gustbed_core.jobs import Release, Signature
 from gustbed_core.settings import SiteSettings
 from tests.support.cloud import STACK, LocalCloud
 from tests.support.edge import Rollout, RunningEdge, Turbines, running_edge
@@ -101,6 +102,10 @@ class Place:
         return [v for v in self.logged("verdicts") if (v["turbine"], v["boot"]) == wanted]
 
 
+def arrived(place: Place, turbines: Turbines, turbine: str, count: int) -> bool:
+    return len(place.numbers(turbines, turbine)) >= count
+
+
 def connected(edge: RunningEdge) -> bool:
     return bool(edge.get("/status")["connected"])
 
@@ -163,11 +168,7 @@ def test_a_cloud_outage_loses_no_verdict_and_no_event(place: Place) -> None:
         wait_until(lambda: connected(edge), "the edge connects again")
         targets = dict(turbines.sent)
         for turbine, target in targets.items():
-            wait_until(
-                lambda t=turbine, n=target: len(place.numbers(turbines, t)) >= n,
-                "everything has come",
-                60,
-            )
+            wait_until(partial(arrived, place, turbines, turbine, target), "everything comes", 60)
         wait_until(lambda: len(place.changes(edge)) == 2, "both changes have come")
     for turbine, target in targets.items():
         assert place.numbers(turbines, turbine)[:target] == list(range(target))
@@ -236,7 +237,7 @@ def test_what_must_not_serve_is_refused_with_its_reason(place: Place) -> None:
         old, old_archive = rollout.release(tiny_package("1.4.0"))
         golden = tiny_package("1.6.0")
         golden = replace(golden, golden_ratios=golden.golden_ratios + np.float32(1))
-        cases = {
+        cases: dict[str, tuple[Release, bytes, dict[str, Any]]] = {
             "unsigned": (good, archive, {"signature": asdict(Signature("", rollout.key_id))}),
             "bad_signature": (good, archive, {"signature": asdict(stranger)}),
             "wrong_digest": (good, bytes([archive[0] ^ 1]) + archive[1:], {}),

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,13 +70,18 @@ def test_a_fault_is_one_event_on_its_turbine_and_clearing_closes_it(
     assert listener.events("wt01") == listener.events("wt03") == []
 
 
+def has_verdicts(listener: Listener, turbine: str, count: int) -> bool:
+    return len(listener.verdicts(turbine)) == count
+
+
 def test_every_block_gets_its_verdict_in_order(
     broker: Broker, edge: RunningEdge, listener: Listener
 ) -> None:
     with farm(broker) as turbines:
         wait_until(lambda: turbines.sent["wt01"] >= 30, "30 blocks are sent")
     for turbine in ALL:
-        wait_until(lambda t=turbine: len(listener.verdicts(t)) == turbines.sent[t], "all scored")
+        sent = turbines.sent[turbine]
+        wait_until(partial(has_verdicts, listener, turbine, sent), "all are scored")
         verdicts = listener.verdicts(turbine)
         assert [verdict.seq for verdict in verdicts] == list(range(turbines.sent[turbine]))
         assert {verdict.boot for verdict in verdicts} == {turbines.boot}

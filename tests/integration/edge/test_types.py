@@ -140,8 +140,8 @@ def test_a_shadow_model_disagrees_beside_the_serving_model_and_opens_nothing(
     told = listener.shadow_verdicts(MINI_ONE, boot)
     assert [v.state for v in told[:4]] == ["warming", "warming", "anomaly", "anomaly"]
     assert {v.model.version for v in told if v.model} == {"2.0.0"}
-    serving = {v.seq: v.state for v in listener.verdicts(MINI_ONE, boot)}
-    assert {serving[v.seq] for v in told[2:]} == {"ok"}
+    states = {v.seq: v.state for v in listener.verdicts(MINI_ONE, boot)}
+    assert {states[v.seq] for v in told[2:]} == {"ok"}
     assert listener.shadow_verdicts(MILL_ONE, mill.boot) == []
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -215,12 +216,16 @@ def real_twin(folder: Path, broker: Broker) -> Iterator[None]:
         assert process.wait(30) == 0, (folder / "twin.log").read_text()
 
 
+def heard(edge: RunningEdge, turbine: str) -> bool:
+    return bool(edge.turbine(turbine)["blocks"] >= 2)
+
+
 def test_a_power_limit_set_in_the_cloud_is_kept_and_reported_by_the_real_twin(
     tmp_path: Path, broker: Broker, cloud: LocalCloud
 ) -> None:
     with enrolled_edge(tmp_path, broker, cloud) as edge, real_twin(tmp_path, broker):
         for turbine in ("wt01", UTILITY):
-            wait_until(lambda t=turbine: edge.turbine(t)["blocks"] >= 2, f"{turbine} is heard")
+            wait_until(partial(heard, edge, turbine), f"{turbine} is heard")
             assert edge.turbine(turbine)["state"] == "unknown"
         wait_until(lambda: reported("mode") not in (None, "idle"), "the twin's state is there")
         desire(run=True, power_limit_kw=2000, version=21)

@@ -15,7 +15,8 @@ from gustbed_edge.models.installer import Limits
 from gustbed_edge.models.loading import load_factory
 from gustbed_edge.scoring.detector import Detector
 from tests.support.packages import SigningKey, sign_package, tiny_graph, tiny_package, write_factory
-from tests.unit.edge.installing import KEY, THRESHOLDS, Site, full
+from tests.unit.edge.committing import KEY
+from tests.unit.edge.installing import THRESHOLDS, Site, full
 
 
 def test_an_update_serves_and_is_committed(site: Site) -> None:
@@ -55,8 +56,14 @@ def test_a_wrongly_signed_package_is_refused_before_it_is_downloaded(site: Site)
 @pytest.mark.promise("O2")
 def test_a_changed_release_is_refused(site: Site) -> None:
     signed = site.package("1.1.0")
-    for change in ({"version": "1.2.0"}, {"rollback": True}, {"size": 5}, {"sha256": "0" * 64}):
-        changed = asdict(replace(signed.release, **change))  # type: ignore[arg-type]
+    changes: tuple[dict[str, Any], ...] = (
+        {"version": "1.2.0"},
+        {"rollback": True},
+        {"size": 5},
+        {"sha256": "0" * 64},
+    )
+    for change in changes:
+        changed = asdict(replace(signed.release, **change))
         assert site.refusal(signed, release=changed) == "bad_signature"
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from gustbed_core.package import PackageError
 from tests.support.packages import MILL, mill_package, sign_package, tiny_graph, tiny_package
-from tests.unit.edge.installing import KEY, THRESHOLDS, Site, full
+from tests.unit.edge.committing import KEY
+from tests.unit.edge.installing import THRESHOLDS, Site, full
 
 
 def test_a_type_that_the_site_has_not_got_is_installed_all_the_same(site: Site) -> None:
