@@ -71,9 +71,8 @@ class RunningFleet:
 
     def aws(self, service: str) -> Any:
         """A client of the fleet's cloud."""
-        place = PlaceSettings(
-            **{f"port_{p.lower()}": int(self.environment[f"GUSTBED_PORT_{p}"]) for p in PORTS}
-        )
+        ports = {f"port_{p.lower()}": int(self.environment[f"GUSTBED_PORT_{p}"]) for p in PORTS}
+        place = PlaceSettings.model_validate(ports)
         values = target_variables("local", place)
         endpoint = values.get(f"AWS_ENDPOINT_URL_{service.upper()}", values["AWS_ENDPOINT_URL"])
         return boto3.client(

@@ -136,7 +136,10 @@ def choices_of(model: ModelVersion, newest: str | None) -> list[tuple[str, Decis
         return [] if older else [("Promote to serving", Decision(model, "promote"))]
     back = ("Roll back to it", Decision(model, "serve", rollback=True))
     if model.role == "serve":
-        return [back] if older else []
+        # Approved, and yet an older one serves: after a rollback, or an update that failed.
+        newer = newest is not None and version_key(model.version) > version_key(newest)
+        again = [("Roll out again", Decision(model, "serve"))] if newer else []
+        return [back] if older else again
     found = [back if older else ("Approve as serving", Decision(model, "serve"))]
     found.append(("Approve as shadow model", Decision(model, "shadow")))
     if model.status == "PendingManualApproval":

@@ -102,12 +102,12 @@ class Place:
         return [v for v in self.logged("verdicts") if (v["turbine"], v["boot"]) == wanted]
 
 
-def arrived(place: Place, turbines: Turbines, turbine: str, count: int) -> bool:
-    return len(place.numbers(turbines, turbine)) >= count
-
-
 def connected(edge: RunningEdge) -> bool:
     return bool(edge.get("/status")["connected"])
+
+
+def arrived(place: Place, turbines: Turbines, turbine: str, count: int) -> bool:
+    return len(place.numbers(turbines, turbine)) >= count
 
 
 def version(edge: RunningEdge) -> str:
@@ -168,7 +168,9 @@ def test_a_cloud_outage_loses_no_verdict_and_no_event(place: Place) -> None:
         wait_until(lambda: connected(edge), "the edge connects again")
         targets = dict(turbines.sent)
         for turbine, target in targets.items():
-            wait_until(partial(arrived, place, turbines, turbine, target), "everything comes", 60)
+            wait_until(
+                partial(arrived, place, turbines, turbine, target), "everything has come", 60
+            )
         wait_until(lambda: len(place.changes(edge)) == 2, "both changes have come")
     for turbine, target in targets.items():
         assert place.numbers(turbines, turbine)[:target] == list(range(target))

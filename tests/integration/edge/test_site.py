@@ -49,6 +49,10 @@ def edge(broker: Broker, tmp_path: Path) -> Iterator[RunningEdge]:
         yield running
 
 
+def all_scored(listener: Listener, turbines: Turbines, turbine: str) -> bool:
+    return len(listener.verdicts(turbine)) == turbines.sent[turbine]
+
+
 def scored(edge: RunningEdge, turbine: str = "wt01") -> bool:
     return edge.turbine(turbine)["state"] in ("ok", "anomaly")
 
@@ -70,18 +74,13 @@ def test_a_fault_is_one_event_on_its_turbine_and_clearing_closes_it(
     assert listener.events("wt01") == listener.events("wt03") == []
 
 
-def has_verdicts(listener: Listener, turbine: str, count: int) -> bool:
-    return len(listener.verdicts(turbine)) == count
-
-
 def test_every_block_gets_its_verdict_in_order(
     broker: Broker, edge: RunningEdge, listener: Listener
 ) -> None:
     with farm(broker) as turbines:
         wait_until(lambda: turbines.sent["wt01"] >= 30, "30 blocks are sent")
     for turbine in ALL:
-        sent = turbines.sent[turbine]
-        wait_until(partial(has_verdicts, listener, turbine, sent), "all are scored")
+        wait_until(partial(all_scored, listener, turbines, turbine), "all scored")
         verdicts = listener.verdicts(turbine)
         assert [verdict.seq for verdict in verdicts] == list(range(turbines.sent[turbine]))
         assert {verdict.boot for verdict in verdicts} == {turbines.boot}

@@ -46,7 +46,7 @@ class Child:
 @pytest.fixture
 def child(monkeypatch: pytest.MonkeyPatch) -> Child:
     made = Child()
-    monkeypatch.setattr(training.subprocess, "run", made.run)
+    monkeypatch.setattr("gustbed_cli.training.subprocess.run", made.run)
     monkeypatch.setattr(training, "ensure", lambda _group: None)
     return made
 

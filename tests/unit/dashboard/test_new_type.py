@@ -113,7 +113,7 @@ def test_its_page_shows_its_labels_groups_features_and_aggregates(
     text = " ".join(element.value for element in app.markdown)
     for said in ("Kite AWT", "Reel", "Tether bend", "Oil pressure", "Tip angle", "bar"):
         assert said in text
-    (signals,) = (pills for pills in app.get("button_group") if pills.label == "Signals")
+    (signals,) = (pills for pills in app.button_group if pills.label == "Signals")
     assert [option.content for option in signals.proto.options] == [
         "All signals",
         "Tether",

@@ -37,7 +37,8 @@ REJECTED = replace(WAITING, status="Rejected")
         (SHADOWED, "1.1.0", ["promote"]),
         (SHADOWED, "1.3.0", []),
         (SERVING, "1.2.0", []),
-        (SERVING, "1.1.0", []),
+        (SERVING, None, []),
+        (SERVING, "1.1.0", ["serve"]),
         (SERVING, "1.3.0", ["serve back"]),
     ],
 )

@@ -179,8 +179,9 @@ def test_the_part_before_an_event_reaches_no_further_than_a_gap(film: Film) -> N
     (stretch,) = longer.kept
     # One block warms up, four violate: fifty samples, and ten seconds after them.
     assert stretch.length == 50 + 200
-    assert stretch.judged[0][::2] == (20, True)
-    assert stretch.judged[0].score == pytest.approx(1.8)
+    first = stretch.judged[0]
+    assert first == Judged(20, first.score, True)
+    assert first.score == pytest.approx(1.8)
 
 
 def test_one_event_of_a_turbine_is_captured_in_an_interval(film: Film) -> None:

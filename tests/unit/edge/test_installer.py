@@ -56,13 +56,7 @@ def test_a_wrongly_signed_package_is_refused_before_it_is_downloaded(site: Site)
 @pytest.mark.promise("O2")
 def test_a_changed_release_is_refused(site: Site) -> None:
     signed = site.package("1.1.0")
-    changes: tuple[dict[str, Any], ...] = (
-        {"version": "1.2.0"},
-        {"rollback": True},
-        {"size": 5},
-        {"sha256": "0" * 64},
-    )
-    for change in changes:
+    for change in ({"version": "1.2.0"}, {"rollback": True}, {"size": 5}, {"sha256": "0" * 64}):
         changed = asdict(replace(signed.release, **change))
         assert site.refusal(signed, release=changed) == "bad_signature"
 

@@ -31,8 +31,8 @@ def test_windows_equal_brute_force(
             kept[row] = kept[row][:, :0]
         rows = np.array(sorted(members), dtype=np.intp)
         size = len(rows) * CHANNELS * count
-        numbers = np.arange(counter, counter + size, dtype=np.float32)
-        values = numbers.reshape(len(rows), CHANNELS, count)
+        flat = np.arange(counter, counter + size, dtype=np.float32)
+        values = flat.reshape(len(rows), CHANNELS, count)
         counter += size
         windows.append(rows, values)
         for i, row in enumerate(rows):

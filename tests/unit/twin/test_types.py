@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ from gustbed_twin.turbine.variable_speed import (
     read_variable_speed,
 )
 
+Data = dict[str, Any]
 OURS = next(path for path in type_files() if path.stem == "nrel_5mw")
 
 
-def changed(folder: Path, change: Callable[[dict], object], name: str = "mine") -> Path:
+def changed(folder: Path, change: Callable[[Data], object], name: str = "mine") -> Path:
     data = yaml.safe_load(OURS.read_text(encoding="utf-8"))
     data["name"] = name
     change(data)
@@ -38,7 +40,7 @@ def changed(folder: Path, change: Callable[[dict], object], name: str = "mine") 
 def test_a_user_adds_a_type_by_adding_a_file(
     tmp_path: Path,
 ) -> None:
-    def smaller(data: dict) -> None:
+    def smaller(data: Data) -> None:
         data["physics"]["limits"]["rated_power_kw"] = 4000.0
 
     changed(tmp_path, smaller)
@@ -68,7 +70,7 @@ def test_a_user_adds_a_type_by_adding_a_file(
     ],
 )
 def test_a_wrong_file_gets_one_line_that_names_file_and_key(
-    tmp_path: Path, change: Callable[[dict], object], key: str
+    tmp_path: Path, change: Callable[[Data], object], key: str
 ) -> None:
     path = changed(tmp_path, change)
     with pytest.raises(GustbedError) as caught:
@@ -113,7 +115,7 @@ def test_winds_that_are_none_are_refused(text: str) -> None:
         parse_numbers("--winds", text)
 
 
-def renamed(data: dict) -> None:
+def renamed(data: Data) -> None:
     """Every channel by another name, in another order; models' and pages' sections go."""
     for section in ("features", "violations", "drivers", "aftermath", "groups", "card",
                     "aggregates"):  # fmt: skip
