@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from gustbed_core import topics
+from gustbed_core import codec, topics
 from gustbed_core.events import AnomalyEvent, Heartbeat
 from gustbed_core.mqtt import Handler
 from gustbed_core.settings import MqttSettings, SiteSettings
@@ -62,6 +62,7 @@ from gustbed_edge.site_broker import SiteBroker
 from gustbed_edge.workloads.telemetry import NAME as TELEMETRY
 from gustbed_edge.workloads.telemetry import Telemetry, TelemetryContext
 
+_decode_event = codec.decoder(AnomalyEvent)
 STOP_SECONDS = 3.0
 """For what is being written or scored; less for what is taken up again at the next start."""
 BRIEFLY = 1.0
@@ -231,11 +232,15 @@ def _scoring(
     others = [name for name in names if name != TELEMETRY]
     before = base.outbox.open_events()
 
+    def checked(events: Iterable[AnomalyEvent]) -> None:
+        # Here, where whoever made them is to blame, and not where others' events are written too.
+        recorder.events([_decode_event(codec.encode(event)) for event in events])
+
     def make(name: str, factory: WorkloadFactory, _guard: Guard) -> Workload:
         return factory(
             TelemetryContext(
                 base.site,
-                recorder.events,
+                recorder.events if name == TELEMETRY else checked,
                 tuple(_events_of(name, before, others)),
                 base.broker.publish,
                 name,

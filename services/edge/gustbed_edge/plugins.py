@@ -21,16 +21,24 @@ from gustbed_edge.ingest.receiver import ArrivedBlock
 from gustbed_edge.settings import EdgeSettings
 
 __all__ = [
+    "INPUTS",
+    "JOB_OPERATIONS",
+    "SINKS",
+    "WORKLOADS",
     "ArrivedBlock",
     "Input",
     "InputContext",
+    "InputFactory",
     "JobContext",
     "JobFailedError",
     "JobOperation",
+    "OperationFactory",
     "Sink",
     "SinkContext",
+    "SinkFactory",
     "Workload",
     "WorkloadContext",
+    "WorkloadFactory",
 ]
 
 

@@ -205,6 +205,9 @@ def test_reference_records_are_scored_as_one_turbine(tmp_path: Path) -> None:
         ({"values": np.full((18, 10), np.nan)}, "non_finite"),
         ({"dt": 0.0}, "wrong_fields"),
         ({"seq": -1}, "wrong_fields"),
+        ({"seq": 1.5}, "wrong_fields"),
+        ({"boot": None}, "wrong_fields"),
+        ({"turbine": ["wt01"]}, "wrong_fields"),
     ],
 )
 def test_a_bad_block_of_an_input_is_quarantined_and_the_next_is_scored(

@@ -59,6 +59,14 @@ def test_a_queue_is_bounded_in_bytes_too() -> None:
     assert queue.dropped == 7, "what was taken no longer counts"
 
 
+def test_what_is_no_payload_and_no_block_is_not_taken() -> None:
+    queue = ReceiveQueue(limit=3)
+    for nonsense in (None, "text", [1.0]):
+        with pytest.raises(TypeError):
+            queue.put("t", nonsense)  # type: ignore[arg-type]
+    assert take(queue) == []
+
+
 def test_a_batch_is_bounded_and_the_rest_comes_next() -> None:
     queue = ReceiveQueue(limit=10_000)
     for i in range(MAX_BATCH + 1):

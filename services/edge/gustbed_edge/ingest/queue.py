@@ -36,11 +36,16 @@ class ReceiveQueue:
         return len(self._queue)
 
     def put(self, source: str, content: bytes | Samples) -> None:
-        """Add a payload or a block; never blocks. May be called by any thread."""
+        """Add a payload or a block; never blocks. May be called by any thread. Raises
+        ``TypeError`` for anything else.
+        """
+        if not isinstance(content, bytes | Samples):
+            raise TypeError(f"neither a payload nor a block: {type(content).__name__}")
         item = Received(source, content, time.monotonic())
+        size = _size(item)
         with self._changed:
             self._queue.append(item)
-            self._bytes += _size(item)
+            self._bytes += size
             while len(self._queue) > self._limit or self._bytes > self._max_bytes:
                 self._bytes -= _size(self._queue.popleft())
                 self.dropped += 1
@@ -63,4 +68,4 @@ class ReceiveQueue:
 
 def _size(item: Received) -> int:
     content = item.content
-    return len(content) if isinstance(content, bytes) else content.values.nbytes
+    return len(content) if isinstance(content, bytes) else int(content.values.nbytes)

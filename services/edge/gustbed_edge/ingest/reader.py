@@ -8,7 +8,7 @@ import numpy as np
 
 from gustbed_core import codec, topics
 from gustbed_core.errors import PayloadError
-from gustbed_core.telemetry import Samples, block_from_samples, check_block, decode_block
+from gustbed_core.telemetry import Samples, block_from_samples, decode_block
 
 RATE_TOLERANCE = 0.01
 MAX_SEQ = 2**53
@@ -75,17 +75,18 @@ class BlockReader:
 
     def accept(self, samples: Samples) -> Samples:
         """Check a block that came without a topic. Raises ``PayloadError`` as ``read`` does."""
-        if samples.turbine not in self.rows:
-            raise PayloadError(
-                "unknown_turbine", f"{samples.turbine[:64]!r} is not a turbine of this site"
-            )
         try:
-            checked = check_block(block_from_samples(samples))
+            # As if it had come over the wire: whatever an input made, nothing else gets further.
+            block = block_from_samples(samples)
+            checked = decode_block(codec.encode(block, codec.Encoding.MSGPACK))
         except PayloadError:
             raise
         except Exception as error:
-            # Whatever an input made of it, the blocks of others must go on.
             raise PayloadError("malformed", f"not a block: {error}") from error
+        if checked.turbine not in self.rows:
+            raise PayloadError(
+                "unknown_turbine", f"{checked.turbine[:64]!r} is not a turbine of this site"
+            )
         self.check(checked)
         return checked
 
