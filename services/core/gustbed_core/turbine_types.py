@@ -6,7 +6,7 @@ its ``physics`` is for the twin, which alone knows what it means.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -227,7 +227,7 @@ def _read_by_features(schema: Schema) -> Schema:
         schema.aftermath
     )
     kept = tuple(channel for channel in schema.channels if channel.name in needed)
-    return Schema(**{**vars(schema), "channels": kept})
+    return replace(schema, channels=kept)
 
 
 def _check_channels(path: Path, part: _TypeFile) -> None:
