@@ -5,6 +5,8 @@ GUSTBED := .venv/bin/gustbed
 RUNTIME ?= auto
 TARGET ?=
 export RUNTIME TARGET
+# What a shell says of another Python is not for this one: see scripts/own-python.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP
 PYTEST_ARGS ?=
 SEEDS ?= 0,1,2
 AGAIN ?= 3
@@ -14,11 +16,15 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: ## Install everything that the fleet needs
+setup: ## Install everything that the fleet needs as processes
 	@scripts/setup run
 
+.PHONY: cli
+cli:
+	@scripts/setup cli
+
 .PHONY: up
-up: setup ## Start the fleet (RUNTIME=docker|process, TARGET=local|aws)
+up: cli ## Start the fleet (RUNTIME=docker|process, TARGET=local|aws)
 	@$(GUSTBED) up
 
 .PHONY: down
@@ -26,7 +32,7 @@ down: ## Stop what `make up` started, and nothing else
 	@[ ! -x $(GUSTBED) ] || $(GUSTBED) down
 
 .PHONY: status
-status: setup ## Show services, edge and turbines
+status: cli ## Show services, edge and turbines
 	@$(GUSTBED) status
 
 .PHONY: test
@@ -40,6 +46,10 @@ check: ## Format, lint, types, imports, scripts, template
 .PHONY: bench
 bench: setup ## Print the figures of edge, twin and memory
 	@$(GUSTBED) bench edge && $(GUSTBED) bench twin && $(GUSTBED) bench memory
+
+.PHONY: soak
+soak: setup ## Watch a large farm of its own for minutes: latency, backlog, loss (TURBINES=1000 MINUTES=15)
+	@.venv/bin/python bench/soak.py --turbines $(or $(TURBINES),1000) --minutes $(or $(MINUTES),15)
 
 .PHONY: detection
 detection: ## Make datasets, train and judge every detector, write docs/detection.* (SEEDS=0,1,2)

@@ -265,7 +265,7 @@ def _broker(folder: Path) -> Iterator[MqttSettings]:
     program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
     process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
-        yield MqttSettings(port=port, credentials_dir=None)
+        yield MqttSettings(host="127.0.0.1", port=port, credentials_dir=None, ca=None)
     finally:
         process.terminate()
         process.wait(10)

@@ -164,7 +164,8 @@ def _broker() -> Iterator[Session | None]:
             [program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            settings = MqttSettings(port=port)
+            # A broker of its own, whatever the environment says of a fleet's.
+            settings = MqttSettings(host="127.0.0.1", port=port, credentials_dir=None, ca=None)
             session = Session(settings, user="twin", client_id="bench", max_queued=60_000)
             with session:
                 session.wait_connected(20.0)

@@ -2,22 +2,35 @@
 
 import io
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 from dotenv import dotenv_values
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from gustbed_cli.checkout import base_folder
-from gustbed_core.errors import GustbedError
+from gustbed_cli.foreign import without_foreign
+from gustbed_cli.record import (
+    Record,
+    Target,
+    mismatch,
+    new_fleet_id,
+    read_record,
+    require_project,
+    require_same,
+)
 from gustbed_core.settings import MqttSettings, SiteSettings, load, section
 
-Runtime = Literal["process", "docker"]
-Target = Literal["local", "aws"]
-
+ADDRESSES = (
+    *(f"port_{name}" for name in ("mqtt", "mqtt_tools", "compat", "edge", "aws", "registry")),
+    *(f"port_{name}" for name in ("iot", "dashboard")),
+    "stack",
+    "compat",
+)
+"""The settings that say where a fleet is found."""
 TARGETS = Path(__file__).with_name("targets")
 OPERATOR = "operator"
 _LOCAL_HOST = "127.0.0.1"
@@ -54,23 +67,21 @@ class PlaceSettings(BaseSettings):
     emulator_python: Path | None = Field(
         None, description="Python that has the AWS emulator; an environment is made if not given"
     )
-    port_mqtt: int = Field(1883, ge=1, le=65535)
+    port_mqtt: int = Field(1883, ge=1, le=65535, description="machines of the site")
+    port_mqtt_tools: int = Field(1884, ge=1, le=65535, description="operators' tools and the twin")
+    port_compat: int = Field(1885, ge=1, le=65535, description="with GUSTBED_COMPAT=reference")
     port_edge: int = Field(8070, ge=1, le=65535)
     port_aws: int = Field(4566, ge=1, le=65535)
     port_registry: int = Field(4567, ge=1, le=65535)
     port_iot: int = Field(8883, ge=1, le=65535)
     port_dashboard: int = Field(8501, ge=1, le=65535)
     stack: str = Field("gustbed", description="CloudFormation stack")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the last ``up`` chose, remembered for the commands that follow."""
-
-    runtime: Runtime
-    target: Target
-    site: str
-    turbines: int
+    compat: Literal["", "reference"] = Field(
+        "", description="also serve applications of the reference systems"
+    )
+    hang_s: float = Field(
+        120.0, gt=0, description="seconds without an answer after which a service is started again"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,10 @@ class Fleet:
     place: PlaceSettings
     site: SiteSettings
     target: Target
+    id: str = ""
+    """What this fleet's services show to whoever asks; empty where none was ever started."""
+    record: Record | None = None
+    """What the last ``up`` wrote."""
 
     @property
     def home(self) -> Path:
@@ -106,17 +121,24 @@ class Fleet:
         """Folder of the broker passwords that this machine's tools may use."""
         return self.home / "credentials"
 
+    @property
+    def aws_credentials(self) -> Path:
+        """The local cloud's key, as an AWS shared credentials file."""
+        return self.home / "aws" / "credentials"
+
     def mqtt(self, credentials: Path | None = None) -> MqttSettings:
         """The site broker as seen from this machine."""
         return MqttSettings(
             host=_LOCAL_HOST,
             port=self.place.port_mqtt,
+            tools_port=self.place.port_mqtt_tools,
+            ca=None,
             credentials_dir=credentials or self.credentials,
         )
 
     def environment(self) -> dict[str, str]:
         """Variables for every process of the fleet on this machine, and for the AWS SDK here."""
-        inherited = dict(os.environ)
+        inherited = without_foreign(os.environ)
         if self.target == "local":
             # A person's own AWS profile must never receive what was meant for the emulator.
             inherited = {k: v for k, v in inherited.items() if not _is_aws_identity(k)}
@@ -132,12 +154,16 @@ class Fleet:
         enrol = str(self.enrol_dir)
         return {
             "GUSTBED_HOME": str(home),
+            "GUSTBED_FLEET": self.id,
             "GUSTBED_SITE": self.site.site,
             "GUSTBED_TURBINES": str(self.site.turbines),
             **self.types_variable(),
             "GUSTBED_STACK": place.stack,
             "GUSTBED_MQTT_HOST": _LOCAL_HOST,
             "GUSTBED_MQTT_PORT": str(place.port_mqtt),
+            "GUSTBED_MQTT_TOOLS_PORT": str(place.port_mqtt_tools),
+            # A person's own, of another site: processes of one machine speak plaintext.
+            "GUSTBED_MQTT_CA": "",
             "GUSTBED_MQTT_CREDENTIALS_DIR": str(home / "credentials"),
             "GUSTBED_TWIN_DATA_DIR": str(home / "twin"),
             "GUSTBED_EDGE_DATA_DIR": str(home / "edge"),
@@ -148,6 +174,7 @@ class Fleet:
             "GUSTBED_EMULATOR_PORT": str(place.port_aws),
             "GUSTBED_EMULATOR_MTLS_PORT": str(place.port_iot),
             "GUSTBED_EMULATOR_DATA_DIR": str(home / "emulator"),
+            "GUSTBED_EMULATOR_CREDENTIALS": str(self.aws_credentials),
             "GUSTBED_REGISTRY_PORT": str(place.port_registry),
             "GUSTBED_REGISTRY_DATA_DIR": str(home / "registry"),
             "GUSTBED_DASHBOARD_PORT": str(place.port_dashboard),
@@ -155,57 +182,68 @@ class Fleet:
 
 
 def target_variables(target: Target, place: PlaceSettings) -> dict[str, str]:
-    """The variables of ``targets/<target>.env``, with this fleet's ports filled in."""
+    """The variables of ``targets/<target>.env``, with this fleet's home and ports filled in."""
     path = TARGETS / f"{target}.env"
-    ports = {
+    filled = {
+        "GUSTBED_HOME": str(place.home.resolve()),
         "GUSTBED_PORT_AWS": str(place.port_aws),
         "GUSTBED_PORT_REGISTRY": str(place.port_registry),
         "GUSTBED_PORT_IOT": str(place.port_iot),
     }
-    # The file's ${GUSTBED_PORT_…} are filled in from the text that precedes it.
-    preamble = "".join(f"{name}={value}\n" for name, value in ports.items())
+    # The file's ${GUSTBED_…} are filled in from the text that precedes it.
+    preamble = "".join(f"{name}={value}\n" for name, value in filled.items())
     stream = io.StringIO(preamble + path.read_text(encoding="utf-8"))
     return {k: v for k, v in dotenv_values(stream=stream).items() if v is not None}
 
 
 def fleet_to_start() -> Fleet:
     """The fleet that the environment describes; a choice of before is not carried on."""
-    return Fleet(load(PlaceSettings), load(SiteSettings), load(FleetSettings).target or "local")
+    place = load(PlaceSettings)
+    record = read_record(place.home)
+    known = record.fleet if record else ""
+    target = load(FleetSettings).target or "local"
+    return Fleet(place, load(SiteSettings), target, known or new_fleet_id(), record)
 
 
 def load_fleet() -> Fleet:
-    """The fleet that runs: as the last ``up`` chose, unless the environment says otherwise.
+    """The fleet of this home, as the last ``up`` started it: where it listens, and who it is.
 
-    Raises ``GustbedError`` naming a variable that is wrong.
+    The environment may narrow what is looked at (target, site, turbines); an address that it gives
+    must be the fleet's. Raises ``GustbedError`` naming a variable that is wrong.
     """
     asked = fleet_to_start()
-    remembered = read_choice(asked.place.home)
-    if remembered is None:
-        return asked
-    said = asked.site.model_fields_set
-    kept = {name: getattr(remembered, name) for name in ("site", "turbines") if name not in said}
-    site = asked.site.model_copy(update=kept)
-    return Fleet(asked.place, site, load(FleetSettings).target or remembered.target)
+    if asked.record is None:
+        return replace(asked, id="")
+    said = {name: getattr(asked.place, name) for name in _said(asked.place, ADDRESSES)}
+    require_same(asked.home, said, asked.record)
+    runtime = load(FleetSettings).runtime
+    if runtime not in ("auto", asked.record.runtime):
+        raise mismatch(asked.home, "RUNTIME", runtime, f"RUNTIME={asked.record.runtime}")
+    require_project(asked.home, asked.record, os.environ)
+    return _as_recorded(asked, asked.record)
 
 
-def read_choice(home: Path) -> Choice | None:
-    """What the last ``up`` chose, or None if there was none."""
-    try:
-        return msgspec.json.decode((home / "fleet.json").read_bytes(), type=Choice)
-    except (OSError, msgspec.MsgspecError):
-        return None
+def fleet_to_stop() -> Fleet:
+    """The fleet of this home, whatever the environment says of its addresses."""
+    asked = fleet_to_start()
+    return asked if asked.record is None else _as_recorded(asked, asked.record)
 
 
-def write_choice(home: Path, choice: Choice) -> None:
-    """Remember a choice. Raises ``GustbedError`` if the folder cannot be written."""
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "fleet.json").write_bytes(msgspec.json.encode(choice))
-    except OSError as error:
-        raise GustbedError(
-            f"{home}: {error.strerror}",
-            "make it writable, or set GUSTBED_HOME to a folder of yours",
-        ) from error
+def addresses_of(place: PlaceSettings) -> dict[str, int | str]:
+    """What a record keeps of ports and stack."""
+    return {name: getattr(place, name) for name in ADDRESSES}
+
+
+def _as_recorded(asked: Fleet, record: Record) -> Fleet:
+    place = asked.place.model_copy(update=dict(record.addresses))
+    unsaid = {"site", "turbines"} - asked.site.model_fields_set
+    site = asked.site.model_copy(update={name: getattr(record, name) for name in unsaid})
+    target = load(FleetSettings).target or record.target
+    return Fleet(place, site, target, record.fleet, record)
+
+
+def _said(settings: BaseSettings, names: Iterable[str]) -> set[str]:
+    return settings.model_fields_set & set(names)
 
 
 def _is_aws_identity(name: str) -> bool:

@@ -6,16 +6,32 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gustbed_cli import site
-from gustbed_cli.fleet import load_fleet, read_choice
+from gustbed_cli.fleet import Fleet, load_fleet
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.selection import current_backend
+from gustbed_core import edge_http
 from gustbed_core.commands import Ack, Command
 from gustbed_core.errors import GustbedError
 
 
+def started_fleet() -> Fleet:
+    """The fleet of this home, if it was started and what answers at its edge's address is its own.
+
+    Raises ``GustbedError``.
+    """
+    fleet = load_fleet()
+    if fleet.record is None and not current_backend(fleet).is_running():
+        raise GustbedError(
+            f"no fleet was started from {fleet.home}",
+            "run `gustbed up`, or set GUSTBED_HOME to the fleet's home",
+        )
+    probes.require_own(fleet, f"{fleet.edge_url}{edge_http.HEALTH}")
+    return fleet
+
+
 def send_command(turbine: str, command: Command) -> Ack:
     """Send a command and return how it was accepted. Raises ``GustbedError`` if it was not."""
-    fleet = load_fleet()
+    fleet = started_fleet()
     known = fleet.site.turbine_ids
     if turbine not in known:
         raise GustbedError(
@@ -30,7 +46,7 @@ def send_command(turbine: str, command: Command) -> Ack:
 def is_running() -> bool:
     """Whether the fleet that was last started here has a broker to speak to."""
     fleet = load_fleet()
-    if read_choice(fleet.home) is None:
+    if fleet.record is None:
         return False
     try:
         probes.tcp("127.0.0.1", fleet.place.port_mqtt)
@@ -41,7 +57,7 @@ def is_running() -> bool:
 
 def checkpoint_now(turbine: str | None = None) -> bytes:
     """A checkpoint of the running farm, or of the part that simulates ``turbine``."""
-    fleet = load_fleet()
+    fleet = started_fleet()
     ack = send_command(turbine or fleet.site.turbine_ids[0], Command("checkpoint"))
     return current_backend(fleet).read_file("twin", ack.file)
 

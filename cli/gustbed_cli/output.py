@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _err = Console(stderr=True, highlight=False)
@@ -26,20 +27,22 @@ def emit_json(value: object) -> None:
 
 def table(title: str, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout; says so when it is empty."""
-    grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid = Table(header_style="bold", box=None, pad_edge=False)
     for header in headers:
         grid.add_column(header, overflow="fold")
     count = 0
     for row in rows:
-        grid.add_row(*("–" if cell is None else str(cell) for cell in row))
+        grid.add_row(*("–" if cell is None else escape(str(cell)) for cell in row))
         count += 1
+    # Not as the table's title, which is folded to the table's width, in the middle of a sentence.
+    _out.print(f"[italic]{escape(title)}[/italic]", soft_wrap=True)
     _out.print(grid)
     if count == 0:
         _out.print("[dim](none)[/dim]")
 
 
 def clock(seconds: float | None) -> str | None:
-    """A Unix time as local-free UTC text."""
+    """A Unix time with its date, in UTC, which the heading says."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

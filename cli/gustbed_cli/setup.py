@@ -8,17 +8,19 @@ from typing import Literal
 from gustbed_cli.checkout import find_checkout
 from gustbed_core.errors import GustbedError
 
-Group = Literal["twin", "train", "dev"]
+Group = Literal["run", "data", "twin", "train", "dev"]
 NEEDED: dict[Group, tuple[tuple[str, ...], str]] = {
+    "run": (("gustbed_edge", "gustbed_dashboard"), "gustbed-cli"),
     "twin": (
         ("numba", "pyarrow", "floris", "matplotlib"),
         "gustbed-cli[twin]",
     ),
+    "data": (("gustbed_training",), "gustbed-cli[train]"),
     "train": (("gustbed_training",), "gustbed-cli[train]"),
 }
 """By group: the modules that its commands import, and the package that brings them.
 
-Nothing needs ``dev`` outside a checkout."""
+Outside a checkout ``run`` is there always, and nothing needs ``dev``."""
 
 
 def ensure(group: Group) -> None:
@@ -28,6 +30,8 @@ def ensure(group: Group) -> None:
     """
     root = find_checkout()
     if root is None:
+        if group == "run":
+            return
         modules, package = NEEDED[group]
         missing = [name for name in modules if find_spec(name) is None]
         if missing:

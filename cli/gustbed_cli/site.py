@@ -2,7 +2,7 @@
 
 import threading
 import time
-from uuid import uuid4
+from typing import TypeVar
 
 import msgspec
 
@@ -11,10 +11,13 @@ from gustbed_cli.runtime import probes
 from gustbed_core import edge_http, topics
 from gustbed_core.codec import decoder, encode
 from gustbed_core.commands import Ack, Command, decode_ack
+from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent, Heartbeat
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import MqttSettings
+
+T = TypeVar("T")
 
 HEARTBEAT_WITHIN = 3.0
 """Seconds to wait for an edge's retained heartbeat."""
@@ -73,9 +76,18 @@ def send_command(broker: MqttSettings, site: str, turbine: str, command: Command
 
 def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
     """Anomaly events that the edge knows, latest state each. Raises ``GustbedError``."""
-    address = f"{edge_url}{edge_http.EVENTS}"
+    return _asked(edge_url, f"{edge_http.EVENTS}?since={since}", list[AnomalyEvent])
+
+
+def models(edge_url: str) -> list[ModelInfo]:
+    """The models that the edge runs, the factory's among them. Raises ``GustbedError``."""
+    return _asked(edge_url, edge_http.MODELS, list[ModelInfo])
+
+
+def _asked(edge_url: str, path: str, answer: type[T]) -> T:
+    address = f"{edge_url}{path}"
     try:
-        status, body = probes.get(f"{address}?since={since}")
+        status, body = probes.get(address)
     except GustbedError as error:
         raise GustbedError(
             f"the edge at {edge_url} does not answer", "start the fleet with `gustbed up`"
@@ -83,15 +95,10 @@ def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
     if status != 200:
         raise GustbedError(f"{address} answers {status}", "see `gustbed logs edge`")
     try:
-        return msgspec.json.decode(body, type=list[AnomalyEvent])
+        return msgspec.json.decode(body, type=answer)
     except msgspec.MsgspecError as error:
         raise GustbedError(address, str(error)) from error
 
 
 def _session(broker: MqttSettings, subscriptions: dict[str, Handler]) -> Session:
-    return Session(
-        broker,
-        user=OPERATOR,
-        client_id=f"gustbed-cli-{uuid4().hex[:12]}",
-        subscriptions=subscriptions,
-    )
+    return Session(broker, user=OPERATOR, subscriptions=subscriptions)

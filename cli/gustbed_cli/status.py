@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gustbed_cli import site
-from gustbed_cli.fleet import Fleet, Runtime, Target
+from gustbed_cli.fleet import Fleet
+from gustbed_cli.record import Runtime, Target
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.backend import Progress, RuntimeBackend, ServiceStatus
 from gustbed_core import edge_http
@@ -20,7 +21,8 @@ CONNECTED_WITHIN = 30.0
 
 @dataclass(frozen=True, slots=True)
 class EdgeStatus:
-    """The site's gateway. ``connected``: to the cloud. ``buffered``: messages waiting for it.
+    """The site's gateway. ``connected``: to the cloud. ``buffered``: messages waiting for it,
+    ``lag``: for how many seconds the oldest has.
 
     ``models`` and ``shadow_models`` are by turbine type; ``model`` is the first that serves.
     """
@@ -33,6 +35,7 @@ class EdgeStatus:
     update: str | None
     models: dict[str, ModelRef] = field(default_factory=dict)
     shadow_models: dict[str, Comparison] = field(default_factory=dict)
+    lag: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ class FleetStatus:
 def fleet_status(fleet: Fleet, backend: RuntimeBackend) -> FleetStatus:
     """Look at everything; what does not answer is shown as such, never raised."""
     services = backend.statuses()
-    broker_runs = any(row.name == "broker" and row.state == "healthy" for row in services)
+    broker_runs = any(
+        row.name == "broker" and row.state in ("healthy", "unhealthy") for row in services
+    )
     beat = site.heartbeat(backend.operator(), fleet.site.site) if broker_runs else None
     return FleetStatus(backend.name, fleet.target, services, [_site_status(fleet, beat)])
 
@@ -87,5 +92,6 @@ def _site_status(fleet: Fleet, beat: Heartbeat | None) -> SiteStatus:
         beat.update,
         beat.models,
         beat.shadow_models,
+        beat.lag,
     )
     return SiteStatus(beat.site, edge, beat.turbines)

@@ -16,7 +16,7 @@ import typer
 
 from gustbed_cli import output
 from gustbed_cli.fleet import FarmSettings, Fleet
-from gustbed_cli.setup import ensure
+from gustbed_cli.setup import Group, ensure
 from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
@@ -27,17 +27,17 @@ FACTORY = Path(str(files("gustbed_edge") / "factory"))
 FACTORY_VERSION = "1.0.0"
 
 
-def training(*arguments: object) -> None:
+def training(*arguments: object, group: Group = "train") -> None:
     """Run a command of the training package; it prints for us, and its failure is ours."""
-    ensure("train")
+    ensure(group)
     done = subprocess.run(_command(*arguments), check=False)
     if done.returncode != 0:
         raise typer.Exit(done.returncode)
 
 
-def training_json(*arguments: object) -> Any:
+def training_json(*arguments: object, group: Group = "train") -> Any:
     """The same for a command that prints JSON. Raises ``GustbedError``."""
-    ensure("train")
+    ensure(group)
     done = subprocess.run(_command(*arguments), check=False, stdout=subprocess.PIPE)
     if done.returncode != 0:
         raise typer.Exit(done.returncode)
@@ -55,11 +55,14 @@ def flags(options: Mapping[str, bool]) -> list[str]:
 
 
 def model_of(data: Path | None, turbine_type: str) -> tuple[str, str]:
-    """Turbine type and model name of a dataset; without one, of a type."""
+    """Turbine type and model name of a dataset; without one, of a type.
+
+    Needs no PyTorch, so that a wrong folder is named before it is installed.
+    """
     if data is not None:
-        described = training_json("describe", "--data", data)
+        described = training_json("describe", "--data", data, group="data")
     else:
-        described = training_json("describe", "--type", turbine_type)
+        described = training_json("describe", "--type", turbine_type, group="data")
     return described["turbine_type"], described["name"]
 
 

@@ -4,13 +4,12 @@ import argparse
 import socket
 import sys
 import urllib.request
-from pathlib import Path
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings, SiteSettings, load
+from gustbed_core.web_origin import HttpSettings
 from gustbed_dashboard.settings import DashboardSettings, EdgeSettings
 
-APP = Path(__file__).with_name("app.py")
 HEALTH = "/_stcore/health"
 _EVERY_INTERFACE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
 
@@ -33,8 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             for section in (SiteSettings, MqttSettings, EdgeSettings):
                 load(section)
+            names = load(HttpSettings).names
             check_free(settings)
-            serve(settings)
+            serve(settings, names)
     except GustbedError as error:
         print(f"gustbed-dashboard: {error}", file=sys.stderr)
         return 1
@@ -45,8 +45,10 @@ def check_health(settings: DashboardSettings) -> None:
     """Raises ``GustbedError`` unless the dashboard answers within 3 s."""
     host = _EVERY_INTERFACE.get(settings.host, settings.host)
     address = f"http://{host}:{settings.port}{HEALTH}"
+    # No proxy: this is our own address, whatever the environment says of others.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(address, timeout=3) as answer:
+        with opener.open(address, timeout=3) as answer:
             answer.read()
     except OSError as error:
         raise GustbedError(f"{address}: {error}", "is the dashboard running?") from error
@@ -66,23 +68,16 @@ def check_free(settings: DashboardSettings) -> None:
             ) from error
 
 
-def serve(settings: DashboardSettings) -> None:
+def serve(settings: DashboardSettings, names: frozenset[str]) -> None:
     """Serve the pages until SIGTERM or SIGINT.
 
     The client starts first and in this process, so that the first viewer already finds a history.
     """
-    from streamlit.web import cli
-
+    from gustbed_dashboard import server
     from gustbed_dashboard.views import resources
 
     resources.site_client()
-    flags = [
-        f"--server.address={settings.host}",
-        f"--server.port={settings.port}",
-        "--server.headless=true",
-        "--browser.gatherUsageStats=false",
-    ]
-    cli.main(["run", str(APP), *flags], standalone_mode=False)
+    server.serve(settings, names)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Navigation and nothing else: ``streamlit run app.py``, or ``python -m gustbed_dashboard``."""
+"""Navigation and nothing else: what ``python -m gustbed_dashboard`` serves."""
 
 import streamlit as st
 
@@ -15,13 +15,19 @@ def main() -> None:
     one_turbine = st.Page(
         turbine.page, title="Turbine", icon=":material/wind_power:", url_path="turbine"
     )
+
+    the_fleet = st.Page(
+        lambda: fleet.page(one_turbine),
+        title="Fleet",
+        icon=":material/grid_view:",
+        url_path="",
+        default=True,
+    )
     pages = [
+        the_fleet,
+        # Streamlit serves its default page at the root alone.
         st.Page(
-            lambda: fleet.page(one_turbine),
-            title="Fleet",
-            icon=":material/grid_view:",
-            url_path="fleet",
-            default=True,
+            lambda: st.switch_page(the_fleet), title="Fleet", url_path="fleet", visibility="hidden"
         ),
         one_turbine,
         st.Page(models.page, title="Models", icon=":material/model_training:", url_path="models"),

@@ -1,7 +1,7 @@
 """Numbers, times and states as a person reads them."""
 
 import math
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 NOTHING = "–"
 THIN_SPACE = "\u2009"
@@ -49,12 +49,9 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d"
 
 
-def clock(moment: float, zone: tzinfo | None) -> str:
-    """Time of day of a Unix time, in the viewer's zone."""
-    try:
-        return datetime.fromtimestamp(moment, tz=zone).strftime("%H:%M:%S")
-    except (OverflowError, OSError, ValueError):
-        return NOTHING
+def stamp(unix: float, zone: tzinfo | None) -> str:
+    """``27 Nov 2026, 09:15:02 CET``: a Unix time to the second, in the viewer's zone."""
+    return _written(unix, zone, "%-d %b %Y, %H:%M:%S %Z")
 
 
 def nice_ceiling(value: float, floor: float) -> float:
@@ -76,8 +73,12 @@ def sentence(line: str) -> str:
 
 
 def moment(unix: float, zone: tzinfo | None) -> str:
-    """Day and time of a Unix time, in the viewer's zone."""
+    """``27 Nov 2026, 09:15 CET``: a Unix time to the minute, in the viewer's zone."""
+    return _written(unix, zone, "%-d %b %Y, %H:%M %Z")
+
+
+def _written(unix: float, zone: tzinfo | None, pattern: str) -> str:
     try:
-        return datetime.fromtimestamp(unix, tz=zone).strftime("%-d %b %Y, %H:%M")
+        return datetime.fromtimestamp(unix, tz=UTC).astimezone(zone).strftime(pattern)
     except (OverflowError, OSError, ValueError):
         return NOTHING

@@ -1,6 +1,7 @@
 """The dashboard as an operator sees it, on a real broker with a scripted site behind it."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,8 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from gustbed_core import event_kinds, topics
 from gustbed_core.commands import Command
-from tests.browser.conftest import TURBINES, Dashboard
+from tests.browser.conftest import TURBINES
 from tests.browser.scripted_site import ScriptedSite
+from tests.support.dashboard import Dashboard
 from tests.support.ports import wait_until
 
 pytestmark = pytest.mark.browser
@@ -42,6 +44,38 @@ def test_the_fleet_page_shows_every_turbine_with_its_state_in_words(
     expect(page.locator('[data-cell="cloud"]')).to_contain_text("Connected")
     expect(page.locator('[data-cell="model"]')).to_contain_text("1.0.0")
     no_traceback(page)
+
+
+@pytest.mark.parametrize("address", ["", "fleet", "turbine", "models", "faults"])
+def test_every_address_that_is_named_is_a_page(
+    address: str, scripted_site: ScriptedSite, open_page: OpenPage
+) -> None:
+    page = open_page(address)
+
+    expect(page.locator(".gb-strip, .gb-section, .gb-title").first).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    no_traceback(page)
+
+
+def test_an_event_leads_to_its_turbine(scripted_site: ScriptedSite, open_page: OpenPage) -> None:
+    scripted_site.violations["wt02"] = {event_kinds.ROTATION}
+    page = open_page()
+    event = page.locator('.gb-event[data-turbine="wt02"][data-open="true"]').first
+    expect(event).to_contain_text(re.compile(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d:\d\d \w+"))
+    event.click()
+
+    expect(page.locator('.gb-title[data-turbine="wt02"]')).to_be_visible()
+
+
+def test_an_alarm_outlives_its_edge_as_last_known(mqtt_port: int, open_page: OpenPage) -> None:
+    with ScriptedSite(mqtt_port, TURBINES) as site:
+        site.violations["wt02"] = {event_kinds.VIBRATION}
+        page = open_page()
+        expect(card(page, "wt02", "anomaly")).to_be_visible()
+    expect(page.locator('[data-cell="edge"]')).to_contain_text("Not heard")
+
+    expect(card(page, "wt02", "anomaly").locator(".gb-note")).to_contain_text("last known")
+    expect(page.locator('[data-cell="turbines"]')).to_contain_text("last known")
 
 
 def test_a_violation_appears_and_disappears_without_a_reload(

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import TURBINES, start_dashboard
+from tests.browser.conftest import TURBINES
 from tests.browser.scripted_site import ScriptedSite
 from tests.support.chromium import visit
+from tests.support.dashboard import start_dashboard
 from tests.support.mosquitto import mosquitto
 from tests.support.ports import free_port, wait_until
 

@@ -9,11 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from gustbed_cloud import operations
-from gustbed_core.package import write_package
-from tests.browser.conftest import start_dashboard
 from tests.support.chromium import visit
 from tests.support.cloud import Device, Identity, LocalCloud, enrolled, local_cloud
-from tests.support.packages import tiny_package
+from tests.support.dashboard import start_dashboard
+from tests.support.packages import tiny_package, write_passed
 from tests.support.ports import wait_until
 
 pytestmark = pytest.mark.browser
@@ -47,11 +46,11 @@ def edge(cloud: LocalCloud) -> Identity:
     for version in ("1.1.0", "1.2.0", "1.3.0"):
         path = cloud.folder / f"{version}.tar.gz"
         package = tiny_package(version, metrics={"vus_pr": 0.8125, "care": 0.75})
-        write_package(replace(package, card=CARD.format(version=version)), path)
+        write_passed(replace(package, card=CARD.format(version=version)), path)
         operations.register_model(client, path)
     path = cloud.folder / "1.4.0.tar.gz"
     failed = {"gate": "worse than pca"}
-    write_package(tiny_package("1.4.0", training=failed), path)
+    write_passed(tiny_package("1.4.0", training=failed), path)
     operations.register_model(client, path, gate_override="a trial of new sensors")
     return identity
 
@@ -60,7 +59,7 @@ def edge(cloud: LocalCloud) -> Identity:
 def page(
     browser: Browser, mqtt_port: int, cloud: LocalCloud, edge: Identity, tmp_path: Path
 ) -> Iterator[Page]:
-    dashboard = start_dashboard(tmp_path, mqtt_port, cloud.environment)
+    dashboard = start_dashboard(tmp_path, mqtt_port, cloud=cloud.environment)
     try:
         wait_until(lambda: dashboard.health() == 0, "the dashboard is healthy", timeout=90)
         window = browser.new_page()

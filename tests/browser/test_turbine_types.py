@@ -10,9 +10,10 @@ from playwright.sync_api import Page, expect
 
 from gustbed_core import event_kinds
 from gustbed_core.commands import Command
-from tests.browser.conftest import SHADOW, Dashboard
+from tests.browser.conftest import SHADOW
 from tests.browser.scripted_site import ScriptedSite
 from tests.browser.scripted_turbines import UTILITY, UTILITY_CHANNELS
+from tests.support.dashboard import Dashboard
 from tests.support.ports import wait_until
 
 pytestmark = pytest.mark.browser

@@ -18,7 +18,7 @@ def docker_answers() -> bool:
 
 
 @pytest.fixture(
-    scope="session", params=["process", pytest.param("docker", marks=pytest.mark.docker)]
+    scope="package", params=["process", pytest.param("docker", marks=pytest.mark.docker)]
 )
 def fleet(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -30,8 +30,13 @@ def fleet(
         yield up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def own_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
-    """A process fleet that tests may maltreat, as long as they wait until it has healed."""
-    with running("process", tmp_path_factory.mktemp("own")) as up:
+    """A process fleet that tests may maltreat, as long as they wait until it has healed.
+
+    What they stop for an outage is not to be taken for a service that hangs. Every verdict goes
+    up, so that a missing one is seen by its number.
+    """
+    changes = {"GUSTBED_HANG_S": "600", "GUSTBED_EDGE_UPLINK": "full"}
+    with running("process", tmp_path_factory.mktemp("own"), **changes) as up:
         yield up

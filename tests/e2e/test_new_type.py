@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from gustbed_core.gate_report import PUBLIC_KEYS
 from gustbed_core.turbine_types import load_type
 from tests.support.chromium import visit
 from tests.support.fleet import RunningFleet, logged, running
@@ -47,13 +48,17 @@ def package(types: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def meadow(types: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
+def meadow(
+    types: Path, package: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningFleet]:
     with running(
         "process",
         tmp_path_factory.mktemp("fleet"),
         GUSTBED_TYPES_DIR=str(types),
         GUSTBED_TWIN_TYPE=NAME,
         GUSTBED_TURBINES=str(TURBINES),
+        GUSTBED_PIPELINE_KEYS=str(package.parent / ".gustbed" / PUBLIC_KEYS),
+        GUSTBED_EDGE_TELEMETRY_INTERVAL="5",
     ) as fleet:
         yield fleet
 

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from awscrt import mqtt
 from awsiot import mqtt_connection_builder
@@ -23,6 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gustbed_cloud import operations
+from gustbed_core.enrolment import answer_folder, request_path
+from tests.support.packages import PIPELINE
 from tests.support.ports import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +43,8 @@ class LocalCloud:
     port: int = field(default_factory=free_port)
     mtls_port: int = field(default_factory=free_port)
     registry_port: int = field(default_factory=free_port)
+    access_key: str = field(default_factory=lambda: f"GBTEST{secrets.token_hex(6).upper()}")
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(30))
     emulator: subprocess.Popen[bytes] | None = None
     registry: subprocess.Popen[bytes] | None = None
 
@@ -60,8 +66,8 @@ class LocalCloud:
             "AWS_ENDPOINT_URL_SAGEMAKER": f"http://127.0.0.1:{self.registry_port}",
             "AWS_REGION": "eu-central-1",
             "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "GUSTBED_STACK": STACK,
@@ -70,6 +76,9 @@ class LocalCloud:
             "GUSTBED_IOT_PORT": str(self.mtls_port),
             "GUSTBED_IOT_CA_URL": f"{self.url}/_ministack/iot/ca.pem",
             "GUSTBED_REBUILD": "true",
+            "GUSTBED_PIPELINE_KEYS": str(self.folder / "pipelines"),
+            "GUSTBED_DEPLOY": "true",
+            "GUSTBED_ENROL": "any",
             "GUSTBED_EMULATOR_PORT": str(self.port),
             "GUSTBED_EMULATOR_MTLS_PORT": str(self.mtls_port),
             "GUSTBED_EMULATOR_DATA_DIR": str(self.folder / "emulator"),
@@ -156,10 +165,15 @@ def stop_process(process: subprocess.Popen[bytes] | None, sig: int = signal.SIGT
 def local_cloud(folder: Path, *, deploy: bool = True) -> Iterator[LocalCloud]:
     """Run emulator and registry until the block ends, this process's AWS pointed at them."""
     cloud = LocalCloud(folder)
+    pipelines = folder / "pipelines"
+    pipelines.mkdir(exist_ok=True)
+    (pipelines / f"{PIPELINE.key_id}.pem").write_bytes(PIPELINE.public_pem())
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AWS_PROFILE", raising=False)
         for name, value in cloud.environment.items():
             patch.setenv(name, value)
+        # It would go on with the key of a cloud that was here before.
+        patch.setattr(boto3, "DEFAULT_SESSION", None)
         try:
             cloud.start_emulator()
             cloud.start_registry()
@@ -212,19 +226,20 @@ def alert_mailbox(sqs: Any, sns: Any, topic: str) -> Iterator[Mailbox]:
 
 @dataclass(frozen=True)
 class Identity:
-    """An edge's key and request. ``folder`` also takes the answer."""
+    """An edge's key and request. ``folder`` takes the answer."""
 
     thing: str
     folder: Path
     key: Path
+    request: Path
 
 
-def ask_to_enrol(cloud: LocalCloud, thing: str) -> Identity:
+def ask_to_enrol(cloud: LocalCloud, thing: str, *, common_name: str | None = None) -> Identity:
     """Make a key and a request as an edge does."""
-    folder = cloud.enrol_dir / thing
-    folder.mkdir(parents=True, exist_ok=True)
+    path = request_path(cloud.enrol_dir, thing)
+    path.parent.mkdir(parents=True, exist_ok=True)
     private = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, thing)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name or thing)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject)
     signed = request.sign(private, hashes.SHA256())
     key = cloud.folder / f"{thing}.key"
@@ -235,14 +250,14 @@ def ask_to_enrol(cloud: LocalCloud, thing: str) -> Identity:
             serialization.NoEncryption(),
         )
     )
-    (folder / "request.csr").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    return Identity(thing, folder, key)
+    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    return Identity(thing, answer_folder(cloud.enrol_dir, thing), key, path)
 
 
-def enrolled(cloud: LocalCloud, thing: str) -> Identity:
-    """An edge with a certificate."""
+def enrolled(cloud: LocalCloud, thing: str, *options: str) -> Identity:
+    """A device with a certificate."""
     identity = ask_to_enrol(cloud, thing)
-    done = cloud.run("enrol", thing)
+    done = cloud.run("enrol", thing, *options)
     assert done.returncode == 0, done.stderr
     return identity
 

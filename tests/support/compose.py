@@ -12,7 +12,7 @@ from typing import Any
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
 
-PORTS = ("MQTT", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
+PORTS = ("MQTT", "MQTT_TOOLS", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
 TAG = f"test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
 """Each working copy tests images of its own, and leaves a person's alone."""
 OURS = ("AWS_", "COMPOSE_", "GUSTBED_", "TARGET")
@@ -87,7 +87,7 @@ def compose_fleet() -> Iterator[Compose]:
     project = f"gustbed-containers-{os.getpid()}"
     fleet = Compose(clean_environment(COMPOSE_PROJECT_NAME=project, **ports))
     try:
-        fleet.run("up", "--detach", "--wait", "--wait-timeout", "120")
+        fleet.run("up", "--detach", "--wait", "--wait-timeout", "300")
         yield fleet
     finally:
         fleet.run("down", "--volumes", "--remove-orphans")

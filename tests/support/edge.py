@@ -34,6 +34,7 @@ from gustbed_edge.settings import EdgeSettings
 from tests.support.packages import (
     MILL,
     SigningKey,
+    as_order,
     calm,
     mill_columns,
     mill_package,
@@ -240,7 +241,8 @@ class Rollout:
         """A package's release statement and its archive."""
         archive = write_package(package, self.folder / "outgoing.tar.gz")
         name, version = package.manifest.name, package.manifest.version
-        return Release(name, version, len(archive), sha256(archive), rollback, role), archive
+        release = Release(name, version, len(archive), sha256(archive), rollback, role)
+        return as_order(release), archive
 
     def sign(self, release: Release) -> Signature:
         """A signature by the stack's key."""

@@ -1,5 +1,6 @@
 """A whole fleet on free ports with a home of its own, driven by its command line."""
 
+import configparser
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from gustbed_cli.runtime.supervisor import read_state
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
 
-PORTS = ("MQTT", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
+PORTS = ("MQTT", "MQTT_TOOLS", "EDGE", "AWS", "REGISTRY", "IOT", "DASHBOARD")
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,16 @@ class RunningFleet:
     def aws(self, service: str) -> Any:
         """A client of the fleet's cloud."""
         ports = {f"port_{p.lower()}": int(self.environment[f"GUSTBED_PORT_{p}"]) for p in PORTS}
-        place = PlaceSettings.model_validate(ports)
+        place = PlaceSettings.model_validate({**ports, "home": self.home})
         values = target_variables("local", place)
+        key = configparser.ConfigParser(interpolation=None)
+        key.read(values["AWS_SHARED_CREDENTIALS_FILE"])
         endpoint = values.get(f"AWS_ENDPOINT_URL_{service.upper()}", values["AWS_ENDPOINT_URL"])
         return boto3.client(
             service,
             endpoint_url=endpoint,
             region_name=values["AWS_REGION"],
-            aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
+            **key["default"],
         )
 
     @property

@@ -4,6 +4,8 @@ The model scores a feature by the mean of its absolute values over the window; t
 over the feature's threshold. So a test can say what a verdict must be.
 """
 
+import itertools
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,14 +21,24 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from gustbed_core import event_kinds
+from gustbed_core.archive import MANIFEST, read_members
 from gustbed_core.features import Feature
-from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Release, Signature, release_to_json
+from gustbed_core.gate_report import GateReport, SignedReport
+from gustbed_core.jobs import (
+    PACKAGE_FILE,
+    RELEASE_FILE,
+    VALID_SECONDS,
+    Release,
+    Signature,
+    release_to_json,
+)
 from gustbed_core.package import (
     INPUT,
     RATIO,
     SCORE,
     Manifest,
     Package,
+    seal_package,
     sha256,
     write_package,
 )
@@ -52,6 +64,9 @@ MILL = "mill"
 MILL_CHANNELS = ("current", "rotor", "shaft")
 MILL_THRESHOLDS: Mapping[str, float] = {"current": 50.0, "slip": 1.0}
 Constant = NDArray[Any]
+GROUP = "gustbed-edges"
+"""The fleet's thing group."""
+_ORDERS = itertools.count(1)
 BREAKING_VOLTAGE = 1000.0
 """A window that reaches this makes a ``breakable`` model's run fail."""
 
@@ -65,15 +80,30 @@ class SigningKey:
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
 
-    def sign(self, release: Release) -> Signature:
-        """A signature over the release's statement."""
-        der = self.private.sign(release.digest(), ec.ECDSA(Prehashed(SHA256())))
+    def sign(self, statement: Release | GateReport) -> Signature:
+        """A signature over a release's statement or a gate's report."""
+        der = self.private.sign(statement.digest(), ec.ECDSA(Prehashed(SHA256())))
         return Signature.from_bytes(der, self.key_id)
 
     def public_pem(self) -> bytes:
         """What the edge is given."""
         public = self.private.public_key()
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+PIPELINE = SigningKey("pipeline-of-tests")
+"""Whose word on quality gates counts in tests."""
+
+
+def write_passed(package: Package, path: Path, key: SigningKey = PIPELINE) -> bytes:
+    """Write a package as a pipeline does that vouches for it; return its bytes."""
+    archive = write_package(package, path)
+    said = package.manifest
+    manifest = sha256(read_members(archive)[MANIFEST])
+    report = GateReport(said.name, said.version, manifest, said.training.get("gate", ""), "")
+    sealed = seal_package(archive, SignedReport(report, key.sign(report)).to_json())
+    path.write_bytes(sealed)
+    return sealed
 
 
 @dataclass(frozen=True)
@@ -248,6 +278,25 @@ def sign_package(package: Package, key: SigningKey, folder: Path, **changes: obj
     )
     release = replace(release, **changes)  # type: ignore[arg-type]
     return Signed(release, key.sign(release), archive)
+
+
+def as_order(release: Release, **changes: Any) -> Release:
+    """A release as the fleet is ordered to install it, later than any such order before.
+
+    A real approval's order is later than all of these: it is numbered by the clock.
+    """
+    now = int(time.time())
+    order = replace(
+        release, sequence=next(_ORDERS), issued=now, expires=now + VALID_SECONDS, target=GROUP
+    )
+    return replace(order, **changes)
+
+
+def order_package(package: Package, key: SigningKey, folder: Path, **changes: Any) -> Signed:
+    """Write a package below ``folder`` and sign the order to install it, with such changes."""
+    signed = sign_package(package, key, folder)
+    release = as_order(signed.release, **changes)
+    return Signed(release, key.sign(release), signed.archive)
 
 
 def write_factory(folder: Path, signed: Signed, key: SigningKey) -> Path:

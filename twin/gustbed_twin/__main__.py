@@ -35,8 +35,8 @@ def _run(_options: argparse.Namespace) -> int:
 
 
 def _health(_options: argparse.Namespace) -> int:
-    path = health_file(load(TwinSettings).data_dir, load(SiteSettings).site)
-    health = check_health(path)
+    settings = load(TwinSettings)
+    health = check_health(health_file(settings.data_dir, load(SiteSettings).site, settings.shard))
     print(f"{health.site}: {health.turbines} turbines connected, {health.blocks} blocks")
     return DONE
 

@@ -23,7 +23,12 @@ class TwinSettings(BaseSettings):
     rate_hz: int | None = Field(
         None, ge=1, le=100, description="samples per second; the type's own if not given"
     )
-    interval_s: float = Field(0.5, gt=0, le=10, description="seconds of samples in a block")
+    interval_s: float = Field(
+        0.5,
+        gt=0,
+        le=86_400,
+        description="seconds of samples in a block; of a slower recording one sample",
+    )
     wind_mean: float | None = Field(
         None, gt=0, le=60, description="mean wind in the type's unit; the type's own if not given"
     )
@@ -41,7 +46,7 @@ class TwinSettings(BaseSettings):
     shard: str = Field("1/1", description="i/N: simulate this part of the farm only")
     truth: bool = Field(False, description="publish what is really wrong")
     connection: Literal["each", "shared"] = Field(
-        "each", description="a session per turbine, or one for all"
+        "each", description="a session per turbine (320 at most), or one for all"
     )
     checkpoint: Path | None = Field(None, description="resume from it, keep it up to date")
     checkpoint_every_s: float = Field(
@@ -52,7 +57,9 @@ class TwinSettings(BaseSettings):
     legacy: str | None = Field(None, description="turbine that also speaks the legacy record")
     legacy_rate_hz: int = Field(20, ge=1, le=100, description="legacy records per second")
     replay: Path | None = Field(None, description="CSV or Parquet to replay instead")
-    replay_rate_hz: float = Field(20.0, gt=0, le=100, description="samples per second in it")
+    replay_rate_hz: float | None = Field(
+        None, gt=0, le=100, description="samples per second in it; what it says itself, or 20"
+    )
     replay_loop: bool = Field(True, description="start again at the recording's end")
     data_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()) / f"gustbed-twin-{os.getuid()}",

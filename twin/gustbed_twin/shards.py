@@ -11,6 +11,11 @@ def shard_of(turbines: int, shard: tuple[int, int]) -> range:
     return range((part - 1) * turbines // parts, part * turbines // parts)
 
 
+def suffix(shard: str) -> str:
+    """What tells the files of a shard ``i/N`` from its neighbours'; empty for a whole farm."""
+    return "" if shard == "1/1" else f"-{shard.replace('/', 'of')}"
+
+
 def parse_shard(where: str, text: str) -> tuple[int, int]:
     """Read ``i/N``. Raises ``GustbedError`` naming ``where`` it was given."""
     match = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text)

@@ -1,7 +1,9 @@
-"""``gustbed bench edge`` and ``gustbed bench twin``."""
+"""``gustbed bench``: of the edge, the twin, the dashboard; and memory of the running fleet."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import typer
 
@@ -16,24 +18,35 @@ app = typer.Typer(help="Print figures, measured here and now.", no_args_is_help=
 @app.command()
 def edge(json: JsonOption = False) -> None:
     """Verdicts per second and latency of the edge, against the reference way in the same run."""
-    _run("edge", json)
+    _run("edge", _no_fleet(), json)
 
 
 @app.command()
 def twin(json: JsonOption = False) -> None:
     """Turbine-steps per second of the twin."""
-    _run("twin", json)
+    _run("twin", _no_fleet(), json)
+
+
+@app.command()
+def dashboard(json: JsonOption = False) -> None:
+    """Blocks per second, lag and processor time of the dashboard on large sites."""
+    _run("dashboard", _no_fleet(), json)
 
 
 @app.command()
 def memory(json: JsonOption = False) -> None:
     """Memory of every service of the running fleet."""
-    _run("memory", json)
+    _run("memory", load_fleet().environment(), json)
 
 
-def _run(name: str, json: bool) -> None:
+def _no_fleet() -> dict[str, str]:
+    """What is measured brings its own site: no fleet's addresses or passwords have a part in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GUSTBED_")}
+
+
+def _run(name: str, environment: Mapping[str, str], json: bool) -> None:
     root = require_checkout("gustbed bench")
     ensure("dev")
     command = [sys.executable, str(root / "bench" / f"{name}.py"), *(["--json"] if json else [])]
-    done = subprocess.run(command, env=load_fleet().environment(), cwd=root, check=False)
+    done = subprocess.run(command, env=environment, cwd=root, check=False)
     raise typer.Exit(done.returncode)

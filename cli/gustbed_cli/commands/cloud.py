@@ -9,6 +9,7 @@ from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
 from gustbed_cli.runtime.selection import current_backend
 from gustbed_cloud import operations
 from gustbed_cloud.__main__ import main as cloud_main
+from gustbed_core.enrolment import DeviceRole
 
 
 def jobs(json: JsonOption = False) -> None:
@@ -24,25 +25,36 @@ def jobs(json: JsonOption = False) -> None:
         (
             (
                 job.id,
-                f"{job.name} {job.version}",
-                job.role,
-                job.status,
-                e.thing,
-                e.status,
-                explain(e),
+                f"{job.name} {job.version}" if job.name else None,
+                job.role if job.name else None,
+                outcome(job),
+                e.thing if e else None,
+                e.status if e else None,
+                (operations.explain(e) or None) if e else None,
             )
             for job in found
-            for e in job.executions
+            for e in job.executions or (None,)
         ),
     )
 
 
 def enrol(
-    thing: Annotated[str, typer.Argument(help="The edge's thing name, gustbed-site-1 say.")],
+    thing: Annotated[str, typer.Argument(help="The device's thing name, gustbed-site-1 say.")],
+    role: Annotated[
+        DeviceRole | None,
+        typer.Option(
+            help="edge: gets the fleet's rollouts. device: has identity and topics, no rollouts. "
+            "Not given: as it was, or edge."
+        ),
+    ] = None,
+    replace_key: Annotated[
+        bool, typer.Option("--replace-key", help="Its key has changed, and that is right.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Give an edge its certificate: answers the request in the enrolment folder."""
-    code = current_backend(fleet_with_cloud()).enrol(thing)
+    """Give a device its certificate: answers the request in the enrolment folder."""
+    options = [*(["--role", role] if role else []), *(["--replace-key"] if replace_key else [])]
+    code = current_backend(fleet_with_cloud()).enrol(thing, *options)
     if json:
         output.emit_json({"thing": thing, "enrolled": code == 0})
     raise typer.Exit(code)
@@ -54,7 +66,11 @@ def deploy() -> None:
     raise typer.Exit(cloud_main(["deploy"]))
 
 
-def explain(execution: operations.Execution) -> str | None:
-    """Why a job stands as it does on an edge: the reason's code and the edge's sentence."""
-    words = (execution.reason, execution.details.get("detail", ""))
-    return ": ".join(word for word in words if word) or None
+def outcome(job: operations.Job) -> str:
+    """How a rollout went: what AWS calls completed has only ended, and may have failed."""
+    broken = sum(execution.failed for execution in job.executions)
+    if broken:
+        return f"FAILED on {broken} of {len(job.executions)}"
+    if job.status == "COMPLETED" and not job.executions:
+        return "reached no edge"
+    return job.status

@@ -6,13 +6,19 @@ from typing import Annotated
 import typer
 
 from gustbed_cli.fleet import Fleet, load_fleet
+from gustbed_cli.runtime import probes
+from gustbed_cli.runtime.selection import current_backend
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def fleet_with_cloud() -> Fleet:
     """The running fleet, with this process's environment pointing the AWS SDK at its cloud."""
-    return adopt(load_fleet())
+    fleet = load_fleet()
+    if fleet.target == "local" and fleet.record is not None:
+        probes.require_own(fleet, f"http://127.0.0.1:{fleet.place.port_aws}/_ministack/ready")
+        current_backend(fleet).cloud_access()
+    return adopt(fleet)
 
 
 def adopt(fleet: Fleet) -> Fleet:

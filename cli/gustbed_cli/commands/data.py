@@ -17,7 +17,8 @@ def import_(
     out: Annotated[Path, typer.Option(help="The dataset folder; it must not exist yet.")],
 ) -> None:
     """Turn recordings into a dataset, by a small map of their columns."""
-    training("import", "--map", map_, "--out", out, *files)
+    # Reads the map before anything as heavy as PyTorch is installed, and needs none of it.
+    training("import", "--map", map_, "--out", out, *files, group="data")
 
 
 @app.command()

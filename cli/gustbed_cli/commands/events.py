@@ -8,7 +8,7 @@ import typer
 
 from gustbed_cli import output, site
 from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.fleet import load_fleet
+from gustbed_cli.live_farm import started_fleet
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
 
@@ -24,7 +24,7 @@ def events(
     since: Annotated[float, typer.Option(help="Opened after this Unix time, in seconds.")] = 0.0,
 ) -> None:
     """List the anomaly events that the site's edge has found."""
-    edge_url = load_fleet().edge_url
+    edge_url = started_fleet().edge_url
     if follow:
         for event in _changes(edge_url, since):
             if json:
@@ -89,4 +89,4 @@ def _line(event: AnomalyEvent) -> str:
     when = output.clock(event.closed or event.opened)
     carried = f" ({', '.join(event.signals[:SIGNALS_SHOWN])})" if event.signals else ""
     peak = f"peak {event.peak_score:.2f}"
-    return f"{when} {event.turbine} {event.kind} {event.change}, {peak}{carried}"
+    return f"{when} UTC {event.turbine} {event.kind} {event.change}, {peak}{carried}"

@@ -6,11 +6,18 @@ from typing import Annotated
 import typer
 
 from gustbed_cli import output
+from gustbed_cli.checkout import find_checkout
 from gustbed_cli.commands.common import JsonOption, adopt
-from gustbed_cli.fleet import Choice, fleet_to_start, load_fleet, write_choice
+from gustbed_cli.fleet import Fleet, addresses_of, fleet_to_start, fleet_to_stop, load_fleet
+from gustbed_cli.record import Record, write_record
 from gustbed_cli.runtime import preflight
+from gustbed_cli.runtime.backend import RuntimeBackend
 from gustbed_cli.runtime.selection import current_backend, select_backend
 from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
+from gustbed_core.naming import natural
+
+LAG_TOLD = 60.0
+"""Seconds of waiting for the cloud that are no longer a batch being gathered."""
 
 
 def up(json: JsonOption = False) -> None:
@@ -23,8 +30,7 @@ def up(json: JsonOption = False) -> None:
     if fleet.target == "aws":
         preflight.aws_reachable()
     backend = select_backend(fleet, output.report)
-    site = fleet.site
-    write_choice(fleet.home, Choice(backend.name, fleet.target, site.site, site.turbines))
+    write_record(fleet.home, _record(fleet, backend))
     backend.up(output.report)
     wait_for_cloud(fleet, output.report)
     now = fleet_status(fleet, backend)
@@ -42,7 +48,7 @@ def down(
     json: JsonOption = False,
 ) -> None:
     """Stop what `up` started, and nothing else."""
-    backend = current_backend(load_fleet())
+    backend = current_backend(fleet_to_stop())
     backend.down(output.report, delete_state=delete_state)
     if json:
         output.emit_json({"runtime": backend.name, "state": "stopped", "deleted": delete_state})
@@ -61,6 +67,8 @@ def status(json: JsonOption = False) -> None:
         models = ", ".join(_models(edge)) or "no model"
         cloud = "connected to the cloud" if edge.connected else "not connected to the cloud"
         waiting = f", {edge.buffered} messages waiting" if edge.buffered else ""
+        if edge.buffered and edge.lag >= LAG_TOLD:
+            waiting += f", the oldest for {edge.lag / 60:.0f} min"
         typer.echo()
         output.table(
             f"{site.site}: edge {edge.thing}, {cloud}, {models}{waiting}",
@@ -75,7 +83,7 @@ def status(json: JsonOption = False) -> None:
                     _score(t.score),
                     ", ".join(t.violations) or None,
                 )
-                for t in site.turbines
+                for t in sorted(site.turbines, key=lambda turbine: natural(turbine.id))
             ),
         )
 
@@ -88,12 +96,28 @@ def logs(
     raise typer.Exit(current_backend(load_fleet()).logs(service, follow=follow))
 
 
+def _record(fleet: Fleet, backend: RuntimeBackend) -> Record:
+    return Record(
+        runtime=backend.name,
+        target=fleet.target,
+        site=fleet.site.site,
+        turbines=fleet.site.turbines,
+        addresses=addresses_of(fleet.place),
+        fleet=fleet.id,
+        checkout=str(find_checkout() or ""),
+        project=backend.project,
+    )
+
+
 def _print_services(now: FleetStatus) -> None:
     output.table(
         f"Services ({now.runtime}, target {now.target})",
         ["service", "state", "address", "memory MB", "restarts"],
         ((s.name, s.state, s.address, s.memory_mb, s.restarts) for s in now.services),
     )
+    for service in now.services:
+        if service.reason:
+            typer.echo(f"{service.name}: {service.reason}")
 
 
 def _models(edge: EdgeStatus) -> Iterator[str]:

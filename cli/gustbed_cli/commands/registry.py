@@ -1,27 +1,29 @@
 """``gustbed model register``, ``approve``, ``promote`` and ``list``."""
 
-import time
+import os
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gustbed_cli import output
-from gustbed_cli.commands.cloud import explain
+from gustbed_cli import output, site
+from gustbed_cli.commands.cloud import outcome
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.training import manifest_of, trained
 from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
+from gustbed_core.gate_report import PUBLIC_KEYS
 from gustbed_core.package import version_key
 
 NAME = "windturbine"
 ROLLOUT_WITHIN = 600
 """Seconds that ``--wait`` gives a rollout."""
-FINAL = frozenset({"SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED"})
-"""Statuses of a job execution that no longer change."""
 
 NameOption = Annotated[str, typer.Option(help="The model's name.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until every edge answered.")]
+WithinOption = Annotated[int, typer.Option(min=1, help="Seconds that --wait takes at most.")]
 
 
 def register(
@@ -43,7 +45,9 @@ def register(
             )
         path = max(found, key=lambda each: each.stat().st_mtime)
     manifest_of(path)
-    registered = operations.register_model(operations.connect(), path, despite_gate)
+    registered = operations.register_model(
+        operations.connect(), path, despite_gate, _pipelines(fleet)
+    )
     if json:
         output.emit_json(registered)
         return
@@ -62,6 +66,7 @@ def approve(
         bool, typer.Option("--rollback", help="Let it replace a newer version.")
     ] = False,
     wait: WaitOption = False,
+    within: WithinOption = ROLLOUT_WITHIN,
     json: JsonOption = False,
 ) -> None:
     """Approve a version: it is packaged, signed and rolled out by itself."""
@@ -70,7 +75,7 @@ def approve(
     wanted = version or _newest_pending(operations.list_models(cloud, name), name)
     approved = operations.approve_model(cloud, name, wanted, rollback=rollback, shadow=shadow)
     if wait:
-        _wait_for_rollout(cloud, approved)
+        operations.follow_rollout(cloud, approved, within, output.report)
     _print_decision(approved, waited=wait, json=json)
 
 
@@ -78,6 +83,7 @@ def promote(
     version: Annotated[str, typer.Argument(help="A version that runs in shadow.")],
     name: NameOption = NAME,
     wait: WaitOption = False,
+    within: WithinOption = ROLLOUT_WITHIN,
     json: JsonOption = False,
 ) -> None:
     """Let a version serve that has run in shadow."""
@@ -85,26 +91,65 @@ def promote(
     cloud = operations.connect()
     promoted = operations.promote_model(cloud, name, version)
     if wait:
-        _wait_for_rollout(cloud, promoted)
+        operations.follow_rollout(cloud, promoted, within, output.report)
     _print_decision(promoted, waited=wait, json=json)
 
 
 def list_(name: NameOption = NAME, json: JsonOption = False) -> None:
-    """List the registry's versions."""
-    fleet_with_cloud()
-    models = operations.list_models(operations.connect(), name)
+    """List the registry's versions, and what this site's edge runs."""
+    fleet = fleet_with_cloud()
+    cloud = operations.connect()
+    models = operations.list_models(cloud, name)
     if json:
         output.emit_json(models)
         return
+    jobs = {job.id: job for job in operations.list_jobs(cloud)}
     output.table(
-        f"Versions of {name}",
-        ["version", "status", "role", "detector", "VUS-PR", "registered (UTC)", "package"],
+        f"Versions of {name} in the registry",
+        ["version", "status", "approved to", "rollout", "detector", "VUS-PR", "registered (UTC)"],
         (
-            (m.version, m.status, m.role, m.detector or None, m.metrics.get("vus_pr"),
-             output.clock(m.created), m.url)
+            (m.version, m.status, m.role, _rollout(m, jobs), m.detector or None,
+             m.metrics.get("vus_pr"), output.clock(m.created))
             for m in models
         ),
     )  # fmt: skip
+    typer.echo()
+    _print_running(fleet.edge_url, {(model.name, model.version) for model in models})
+
+
+def _rollout(model: operations.ModelVersion, jobs: Mapping[str, operations.Job]) -> str | None:
+    job = jobs.get(model.approval.rollout) if model.approval and model.role else None
+    if job is None:
+        return None
+    broken = [execution for execution in job.executions if execution.failed]
+    if not broken:
+        return outcome(job)
+    # One that said why tells more than those that were cancelled because of it.
+    first = min(broken, key=lambda execution: execution.status == "CANCELED")
+    return f"{outcome(job)}: {first.thing}: {operations.explain(first) or first.status}"
+
+
+def _print_running(edge_url: str, registered: Container[tuple[str, str]]) -> None:
+    try:
+        running = site.models(edge_url)
+    except GustbedError as error:
+        output.report(f"what this site runs is not known: {error}")
+        return
+    output.table(
+        "Models that this site's edge runs",
+        ["model", "version", "role", "turbine type", "detector", "in the registry"],
+        (
+            (info.model.name, info.model.version, info.role, info.turbine_type,
+             info.detector or None,
+             "yes" if (info.model.name, info.model.version) in registered else "no")
+            for info in running
+        ),
+    )  # fmt: skip
+
+
+def _pipelines(fleet: Fleet) -> Path | None:
+    """The keys of pipelines that this fleet trusts: its own, unless other ones are named."""
+    return None if os.environ.get("GUSTBED_PIPELINE_KEYS") else fleet.home / PUBLIC_KEYS
 
 
 def _print_decision(decided: operations.ModelVersion, *, waited: bool, json: bool) -> None:
@@ -123,27 +168,3 @@ def _newest_pending(models: list[operations.ModelVersion], name: str) -> str:
             f"model {name}: no version is pending", "register one, or name a version"
         )
     return max(pending, key=version_key)
-
-
-def _wait_for_rollout(cloud: operations.Cloud, approved: operations.ModelVersion) -> None:
-    what = f"{approved.name} {approved.version}"
-    rollout = approved.approval.rollout if approved.approval else None
-    deadline = time.monotonic() + ROLLOUT_WITHIN
-    printed = ""
-    while time.monotonic() < deadline:
-        found = (job.executions for job in operations.list_jobs(cloud) if job.id == rollout)
-        executions = next(found, ())
-        words = ", ".join(f"{e.thing} {e.status}" for e in executions) or "waiting for the job"
-        if words != printed:
-            output.report(words)
-            printed = words
-        if executions and all(e.status in FINAL for e in executions):
-            failed = [e for e in executions if e.status != "SUCCEEDED"]
-            if failed:
-                raise GustbedError(
-                    f"{what} on {failed[0].thing}: {failed[0].status}",
-                    explain(failed[0]) or "see `gustbed logs edge`",
-                )
-            return
-        time.sleep(1)
-    raise GustbedError(f"{what}: not rolled out after {ROLLOUT_WITHIN} s", "see `gustbed jobs`")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from gustbed_cli.fleet import Runtime
+from gustbed_cli.record import Runtime
 from gustbed_core.settings import MqttSettings
 
 State = Literal["healthy", "unhealthy", "starting", "restarting", "stopped"]
@@ -13,13 +13,17 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """A service of the fleet. ``memory_mb`` is its resident memory with its children's."""
+    """A service of the fleet. ``memory_mb`` is its resident memory with its children's.
+
+    ``reason`` is what it, or its probe, says of not being healthy.
+    """
 
     name: str
     state: State
     address: str
     memory_mb: float | None
     restarts: int
+    reason: str | None = None
 
 
 class RuntimeBackend(Protocol):
@@ -28,6 +32,10 @@ class RuntimeBackend(Protocol):
     @property
     def name(self) -> Runtime:
         """How it runs them."""
+
+    @property
+    def project(self) -> str:
+        """The Compose project; empty for processes."""
 
     def up(self, report: Progress) -> None:
         """Start what is not running; return when all is healthy. Raises ``GustbedError``."""
@@ -38,8 +46,11 @@ class RuntimeBackend(Protocol):
     def is_running(self) -> bool:
         """Whether anything of this fleet runs."""
 
-    def enrol(self, thing: str) -> int:
-        """Answer an edge's certificate request; return an exit code."""
+    def enrol(self, thing: str, *options: str) -> int:
+        """Answer a device's certificate request; return an exit code."""
+
+    def cloud_access(self) -> None:
+        """Have the local cloud's key where this machine's tools look for it, if it is to be had."""
 
     def statuses(self) -> list[ServiceStatus]:
         """The state of every service."""

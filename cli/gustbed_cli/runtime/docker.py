@@ -1,20 +1,22 @@
 """The fleet as containers, through Docker Compose."""
 
 import base64
-import json
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
 from pathlib import Path
 
 from dotenv import dotenv_values
 
+from gustbed_broker.certificates import CA_FILE
 from gustbed_cli.checkout import CLONE, find_checkout, require_checkout
-from gustbed_cli.fleet import OPERATOR, Fleet, Runtime
-from gustbed_cli.runtime import preflight
-from gustbed_cli.runtime.backend import Progress, ServiceStatus, State
+from gustbed_cli.fleet import OPERATOR, Fleet
+from gustbed_cli.record import Runtime, project_of
+from gustbed_cli.runtime import containers, preflight
+from gustbed_cli.runtime.backend import Progress, ServiceStatus
 from gustbed_cli.runtime.services import addresses
 from gustbed_core.drift import FOLDER
 from gustbed_core.errors import GustbedError
@@ -22,15 +24,22 @@ from gustbed_core.settings import MqttSettings
 
 LOOK_SECONDS = 20
 PULL_SECONDS = 120
-HEALTHY_WITHIN = 120
-"""Seconds for containers to become healthy once their images are there."""
+HEALTHY_WITHIN = 300
+"""Seconds for containers to become healthy once their images are there, on a slow machine too."""
 BASE_IMAGES = {
     "PYTHON_IMAGE": "python:3.11-slim-bookworm",
     "MOSQUITTO_IMAGE": "eclipse-mosquitto:2",
 }
 """Build arguments with their public defaults, as in the Dockerfiles; ``.env`` may replace them."""
 
-
+CLOUD_ACCESS = "/run/gustbed/aws/credentials"
+"""Where containers keep the local cloud's key."""
+LOOK_EVERY = 1.0
+PASSING = {"is unhealthy": HEALTHY_WITHIN, "address already in use": 20}
+"""What Compose says of a dependency that may be on its way back, and Docker of a port that it may
+be letting go: seconds to try again."""
+ONCE = "init"
+"""The service that does its work once, and ends."""
 WHAT = "RUNTIME=docker"
 
 
@@ -46,18 +55,35 @@ class DockerRuntime:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
+    @property
+    def project(self) -> str:
+        """This fleet's Compose project; empty, for Compose itself to say, where none was started.
+
+        A person's own ``COMPOSE_PROJECT_NAME`` holds from ``up`` on.
+        """
+        record = self._fleet.record
+        chosen = _dot_env().get("COMPOSE_PROJECT_NAME") or ""
+        if record is not None and record.runtime == self.name and record.project:
+            return record.project
+        return chosen or (project_of(self._fleet.home) if self._fleet.id else "")
+
     def up(self, report: Progress) -> None:
         """Build, start and wait until every container is healthy. Raises ``GustbedError``."""
+        self._require_own_project()
         if not self.is_running():
             preflight.free_ports(self._fleet)
         report("building images (the first time takes minutes)")
         self._compose("build", show=True)
         report("starting containers; waiting until every one is healthy")
-        self._compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_WITHIN), show=True)
-        self._fetch_operator_password()
+        started = time.monotonic()
+        self._start(started)
+        self._wait_healthy(started, report)
+        self.operator()
+        self.cloud_access()
 
     def down(self, report: Progress, *, delete_state: bool = False) -> None:
         """Stop and remove this fleet's containers, and its volumes if asked."""
+        self._require_own_project()
         report("stopping containers")
         self._compose(
             "down", "--remove-orphans", *(["--volumes"] if delete_state else []), show=True
@@ -66,32 +92,27 @@ class DockerRuntime:
             report(f"deleting {self._fleet.home}")
             shutil.rmtree(self._fleet.home, ignore_errors=True)
 
-    def enrol(self, thing: str) -> int:
+    def enrol(self, thing: str, *options: str) -> int:
         """Answer a request in the fleet's enrolment volume. Returns an exit code."""
         command = ("exec", "--no-TTY", "provisioner", "python", "-m", "gustbed_cloud")
-        return self._run_compose(*command, "enrol", thing).returncode
+        return self._run_compose(*command, "enrol", thing, *options).returncode
 
     def statuses(self) -> list[ServiceStatus]:
-        """Every container's state."""
-        output = self._compose("ps", "--all", "--format", "json")
-        rows = [row for row in _json_lines(output) if row.get("ExitCode", 0) == 0 or _lives(row)]
+        """Every service's state; one whose container has ended, or is gone, is stopped."""
+        rows = {str(row["Service"]): row for row in self._containers()}
         at = addresses(self._fleet)
-        memory = _memory([str(row["Name"]) for row in rows if _lives(row)])
+        memory = containers.memory(
+            [str(row["Name"]) for row in rows.values() if containers.lives(row)]
+        )
         return [
-            ServiceStatus(
-                name=str(row["Service"]),
-                state=_state(row),
-                address=at.get(str(row["Service"]), ""),
-                memory_mb=memory.get(str(row["Name"])),
-                restarts=_restarts(str(row["Name"])),
-            )
-            for row in rows
-            if _lives(row) or row.get("ExitCode")
+            containers.status(name, rows.get(name, {}), at.get(name, ""), memory)
+            for name in self._services()
+            if name != ONCE or rows.get(name, {}).get("ExitCode")
         ]
 
     def logs(self, service: str | None, *, follow: bool) -> int:
         """Print the logs of one container or all. Returns Compose's exit code."""
-        known = self._compose("config", "--services").split()
+        known = self._services()
         if service is not None and service not in known:
             raise GustbedError(f"service {service!r}", f"one of {', '.join(sorted(known))}")
         arguments = ["logs", "--tail", "100", *(["--follow"] if follow else [])]
@@ -105,9 +126,18 @@ class DockerRuntime:
 
     def operator(self) -> MqttSettings:
         """The site broker, with the operator's password as the containers know it."""
-        # Asked for anew each time: whoever deletes the volumes changes the passwords.
-        self._fetch_operator_password()
-        return self._fleet.mqtt(self._credentials)
+        # Asked for anew each time: whoever deletes the volumes changes passwords and CA.
+        for name in (f"{OPERATOR}.password", CA_FILE):
+            self._fetch_credential(name)
+        settings = self._fleet.mqtt(self._credentials)
+        return settings.model_copy(update={"ca": self._credentials / CA_FILE})
+
+    def cloud_access(self) -> None:
+        """Fetch the local cloud's key, if it runs: whoever deletes the volumes changes it."""
+        if self._fleet.target == "local":
+            with contextlib.suppress(GustbedError):
+                key = self._compose("exec", "--no-TTY", "emulator", "cat", CLOUD_ACCESS)
+                _write_private(self._fleet.aws_credentials, key)
 
     def is_running(self) -> bool:
         """Whether any container of this fleet runs."""
@@ -115,17 +145,64 @@ class DockerRuntime:
             return False
         return bool(self._compose("ps", "--quiet").strip())
 
+    def _start(self, started: float) -> None:
+        """Start what does not run. Raises ``GustbedError``."""
+        while True:
+            try:
+                self._compose("up", "--detach", "--quiet-pull")
+            except GustbedError as error:
+                within = max((s for words, s in PASSING.items() if words in str(error)), default=0)
+                if time.monotonic() - started > within:
+                    raise
+                time.sleep(LOOK_EVERY)
+            else:
+                return
+
+    def _wait_healthy(self, started: float, report: Progress) -> None:
+        """Unlike Compose's own ``--wait``, also for what was unhealthy before."""
+        waiting = {name for name in self._services() if name != ONCE}
+        while waiting:
+            rows = {str(row["Service"]): row for row in self._containers()}
+            for name in sorted(waiting):
+                if containers.state(rows.get(name, {})) == "healthy":
+                    report(f"{name} is healthy ({time.monotonic() - started:.0f} s)")
+                    waiting.discard(name)
+            if waiting and time.monotonic() - started > HEALTHY_WITHIN:
+                name = min(waiting)
+                raise GustbedError(
+                    f"{name} is {containers.state(rows.get(name, {}))} after {HEALTHY_WITHIN} s",
+                    f"see `gustbed logs {name}`",
+                )
+            if waiting:
+                time.sleep(LOOK_EVERY)
+
+    def _services(self) -> list[str]:
+        known = self._compose("config", "--services").split()
+        order = list(addresses(self._fleet))
+        return sorted(known, key=lambda name: order.index(name) if name in order else -1)
+
+    def _containers(self) -> list[dict[str, object]]:
+        return containers.read_rows(self._compose("ps", "--all", "--format", "json"))
+
+    def _require_own_project(self) -> None:
+        """Another checkout's containers are not ours to replace or remove. Raises."""
+        ours = str(require_checkout(WHAT))
+        for folder in containers.working_folders(self.project):
+            if folder != ours:
+                raise GustbedError(
+                    f"Compose project {self.project} is that of {folder}",
+                    f"set COMPOSE_PROJECT_NAME to a name of {ours}'s own",
+                )
+
     @property
     def _credentials(self) -> Path:
         return self._fleet.home / "docker-credentials"
 
-    def _fetch_operator_password(self) -> None:
-        path = f"/run/gustbed/credentials/{OPERATOR}.password"
-        password = self._compose("exec", "--no-TTY", "dashboard", "cat", path)
-        self._credentials.mkdir(parents=True, exist_ok=True, mode=0o700)
-        target = self._credentials / f"{OPERATOR}.password"
-        target.touch(mode=0o600)
-        target.write_text(password, encoding="utf-8")
+    def _fetch_credential(self, name: str) -> None:
+        content = self._compose(
+            "exec", "--no-TTY", "dashboard", "cat", f"/run/gustbed/credentials/{name}"
+        )
+        _write_private(self._credentials / name, content)
 
     def _environment(self) -> dict[str, str]:
         place = self._fleet.place
@@ -133,15 +210,22 @@ class DockerRuntime:
         reports = self._fleet.home / FOLDER
         # Else Docker would make it, and own it.
         reports.mkdir(parents=True, exist_ok=True)
+        # The containers' user must read it, whatever the person's own umask.
+        reports.chmod(0o755)
         return {
             "GUSTBED_DRIFT_DIR": str(reports),
             "GUSTBED_VERSION": version.read_text(encoding="utf-8").strip(),
             **os.environ,
+            **({"COMPOSE_PROJECT_NAME": self.project} if self.project else {}),
             "TARGET": self._fleet.target,
+            "GUSTBED_FLEET": self._fleet.id,
             "GUSTBED_SITE": self._fleet.site.site,
             "GUSTBED_TURBINES": str(self._fleet.site.turbines),
             **self._fleet.types_variable(),
             "GUSTBED_PORT_MQTT": str(place.port_mqtt),
+            "GUSTBED_PORT_MQTT_TOOLS": str(place.port_mqtt_tools),
+            "GUSTBED_PORT_COMPAT": str(place.port_compat),
+            **({"COMPOSE_PROFILES": _profiles(place.compat)} if place.compat else {}),
             "GUSTBED_PORT_EDGE": str(place.port_edge),
             "GUSTBED_PORT_AWS": str(place.port_aws),
             "GUSTBED_PORT_REGISTRY": str(place.port_registry),
@@ -169,6 +253,18 @@ class DockerRuntime:
         )
 
 
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+
+
+def _profiles(compat: str) -> str:
+    """Compose's profiles: those that the person chose, and the one that compatibility needs."""
+    chosen = _dot_env().get("COMPOSE_PROFILES") or ""
+    return ",".join(dict.fromkeys([*filter(None, chosen.split(",")), compat]))
+
+
 def unusable_because() -> GustbedError | None:
     """Why the fleet cannot run in containers here, or None if it can."""
     root = find_checkout()
@@ -180,7 +276,7 @@ def unusable_because() -> GustbedError | None:
         return GustbedError("no Docker engine answers", "start it, or use RUNTIME=process")
     if not _succeeds(*_compose_command(), "version"):
         return GustbedError("Docker Compose v2 is missing", "install the compose plugin")
-    chosen = {**dotenv_values(root / ".env"), **os.environ}
+    chosen = _dot_env()
     for variable, public in BASE_IMAGES.items():
         image = chosen.get(variable) or public
         if not _succeeds("docker", "image", "inspect", image) and not _succeeds(
@@ -191,6 +287,12 @@ def unusable_because() -> GustbedError | None:
                 f"run scripts/offline-images, or set {variable} to one that can",
             )
     return None
+
+
+def _dot_env() -> dict[str, str | None]:
+    """What Compose reads: the environment, and below it the checkout's ``.env``."""
+    root = find_checkout()
+    return {**(dotenv_values(root / ".env") if root else {}), **os.environ}
 
 
 def make_base_images(report: Progress) -> None:
@@ -213,58 +315,3 @@ def _succeeds(*command: str, seconds: int = LOOK_SECONDS) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
-
-
-def _json_lines(text: str) -> list[dict[str, object]]:
-    # Compose prints one object per line since 2.21, one array before.
-    text = text.strip()
-    if text.startswith("["):
-        rows: list[dict[str, object]] = json.loads(text)
-        return rows
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def _lives(row: Mapping[str, object]) -> bool:
-    return row.get("State") in ("running", "restarting")
-
-
-def _state(row: Mapping[str, object]) -> State:
-    if row.get("State") == "restarting":
-        return "restarting"
-    if row.get("State") != "running":
-        return "stopped"
-    health = row.get("Health")
-    if health == "starting":
-        return "starting"
-    return "unhealthy" if health == "unhealthy" else "healthy"
-
-
-def _restarts(container: str) -> int:
-    done = subprocess.run(
-        ["docker", "inspect", "--format", "{{.RestartCount}}", container],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return int(done.stdout.strip() or 0) if done.returncode == 0 else 0
-
-
-def _memory(containers: list[str]) -> dict[str, float]:
-    if not containers:
-        return {}
-    done = subprocess.run(
-        ["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *containers],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    rows = (line.split() for line in done.stdout.splitlines())
-    return {row[0]: _megabytes(row[1]) for row in rows if len(row) > 1}
-
-
-def _megabytes(text: str) -> float:
-    units = {"GiB": 1073.74, "MiB": 1.048576, "KiB": 0.001024, "B": 1e-6}
-    for unit, factor in units.items():
-        if text.endswith(unit):
-            return round(float(text.removesuffix(unit)) * factor, 1)
-    return 0.0

@@ -1,5 +1,6 @@
 """The AWS emulator's own Python environment: it pins botocore, so it cannot share ours."""
 
+import os
 import subprocess
 import sys
 from importlib.resources import files
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from gustbed_cli.checkout import find_checkout
 from gustbed_cli.fleet import Fleet
+from gustbed_cli.foreign import without_foreign
 from gustbed_cli.runtime.backend import Progress
 from gustbed_core.errors import GustbedError
 
@@ -50,11 +52,28 @@ def ensure_environment(fleet: Fleet, report: Progress) -> None:
     installed.write_bytes(pins)
 
 
+def ensure_access(fleet: Fleet) -> None:
+    """Have the key of this home's cloud before any of its clients starts.
+
+    Raises ``GustbedError`` if it cannot be made.
+    """
+    made = subprocess.run(
+        [*command(fleet, "access.py"), str(fleet.aws_credentials)],
+        env=without_foreign(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise GustbedError(made.stderr.strip().removeprefix("gustbed-emulator: ")[-300:])
+
+
 def _make(folder: Path, report: Progress) -> None:
     total = LOCK.read_text(encoding="utf-8").count("==")
     report(f"installing the AWS emulator into {folder} ({total} packages, once)")
     made = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", str(folder)],
+        env=without_foreign(os.environ),
         capture_output=True,
         text=True,
         check=False,
@@ -65,6 +84,7 @@ def _make(folder: Path, report: Progress) -> None:
     install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     pip = subprocess.Popen(
         [str(folder / "bin" / "python"), *install, "-r", str(LOCK)],
+        env=without_foreign(os.environ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from gustbed_cli.fleet import Fleet
 from gustbed_cli.runtime.services import mosquitto
 from gustbed_cloud.aws import open_session, readable_errors
+from gustbed_cloud.outputs import stack_outputs
+from gustbed_cloud.settings import CloudSettings
 from gustbed_core.errors import GustbedError
+from gustbed_core.settings import load
 from gustbed_core.turbine_types import load_types
 
 _LOCAL_CLOUD = ("aws", "registry", "iot")
@@ -75,7 +78,9 @@ def _install_mosquitto() -> None:
 
 def free_ports(fleet: Fleet) -> None:
     """Nobody holds the fleet's ports, and no two are one. Raises ``GustbedError`` with the mend."""
-    names = ["mqtt", "edge", "dashboard", *(_LOCAL_CLOUD if fleet.target == "local" else ())]
+    names = ["mqtt", "mqtt_tools", "edge", "dashboard"]
+    names += ["compat"] if fleet.place.compat else []
+    names += _LOCAL_CLOUD if fleet.target == "local" else ()
     holders: dict[int, str] = {}
     for name in names:
         variable, port = f"GUSTBED_PORT_{name.upper()}", int(getattr(fleet.place, f"port_{name}"))
@@ -96,9 +101,14 @@ def free_ports(fleet: Fleet) -> None:
 
 
 def aws_reachable() -> None:
-    """The standard AWS configuration names credentials that AWS accepts, and a region.
+    """The standard AWS configuration names credentials that AWS accepts, and a region; and the
+    stack is there, for a site does not deploy it.
 
-    Raises ``GustbedError`` naming the variable to set.
+    Raises ``GustbedError`` naming the variable to set, or the command to run first.
     """
     with readable_errors():
-        open_session().client("sts").get_caller_identity()
+        session = open_session()
+        session.client("sts").get_caller_identity()
+    settings = load(CloudSettings)
+    if not settings.deploy:
+        stack_outputs(session, settings.stack)

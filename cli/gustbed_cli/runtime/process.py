@@ -11,14 +11,17 @@ from pathlib import Path
 
 import psutil
 
+from gustbed_broker.compat import CompatBroker
 from gustbed_broker.configure import BrokerFiles, configure
-from gustbed_cli.fleet import Fleet, Runtime
-from gustbed_cli.runtime import emulator, fleet_processes, preflight
+from gustbed_cli.fleet import Fleet
+from gustbed_cli.record import Runtime
+from gustbed_cli.runtime import emulator, fleet_processes, preflight, probes
 from gustbed_cli.runtime.backend import Progress, ServiceStatus, State
 from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_cli.runtime.supervisor import MARK, read_state
 from gustbed_cli.setup import ensure
 from gustbed_cloud.__main__ import main as cloud_main
+from gustbed_core.enrolment import answer_folder
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings
 
@@ -37,6 +40,7 @@ class ProcessRuntime:
     """Starts, looks at and stops a fleet of local processes."""
 
     name: Runtime = "process"
+    project = ""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -45,11 +49,14 @@ class ProcessRuntime:
         """Start what is not running and wait until all is healthy. Raises ``GustbedError``."""
         fleet = self._fleet
         preflight.writable_home(fleet)
+        if not fleet_processes.of_home(fleet.home):
+            # Before minutes of installing; and again after, for what that itself has started.
+            preflight.free_ports(fleet)
+        ensure("twin" if os.environ.get("GUSTBED_TWIN_TYPE") else "run")
         if fleet.target == "local":
             emulator.ensure_environment(fleet, report)
+            emulator.ensure_access(fleet)
         preflight.ensure_mosquitto(report)
-        if os.environ.get("GUSTBED_TWIN_TYPE"):
-            ensure("twin")
         wanted = services(fleet)
         if self.is_running() and self._settings_changed():
             report("settings or version have changed: starting anew")
@@ -85,9 +92,12 @@ class ProcessRuntime:
         """Whether this fleet's supervisor runs."""
         return self._supervisor() is not None
 
-    def enrol(self, thing: str) -> int:
+    def enrol(self, thing: str, *options: str) -> int:
         """Answer a request in this machine's enrolment folder. Returns an exit code."""
-        return cloud_main(["enrol", thing])
+        return cloud_main(["enrol", thing, *options])
+
+    def cloud_access(self) -> None:
+        """Nothing: services and tools read the same file."""
 
     def _stop(self) -> None:
         supervisor = self._supervisor()
@@ -116,13 +126,18 @@ class ProcessRuntime:
         for service in services(self._fleet):
             process = known.get(service.name)
             pid = process.pid if process else None
+            state_of: State = "restarting" if process else "stopped"
+            reason = None
+            if pid:
+                state_of, reason = _look(service)
             rows.append(
                 ServiceStatus(
                     name=service.name,
-                    state=_look(service) if pid else ("restarting" if process else "stopped"),
+                    state=state_of,
                     address=service.address,
                     memory_mb=_memory_mb(pid),
                     restarts=process.restarts if process else 0,
+                    reason=reason,
                 )
             )
         return rows
@@ -158,10 +173,17 @@ class ProcessRuntime:
         return next((process for process in ours if fleet_processes.is_supervisor(process)), None)
 
     def _configure_broker(self) -> None:
-        home, port = self._fleet.home, self._fleet.place.port_mqtt
-        shared = self._environment().get("GUSTBED_TWIN_CONNECTION") == "shared"
+        home, place = self._fleet.home, self._fleet.place
         files = BrokerFiles(
-            home / "broker", home / "credentials", "127.0.0.1", port, shared_twin=shared
+            home / "broker",
+            home / "credentials",
+            "127.0.0.1",
+            place.port_mqtt,
+            tools_port=place.port_mqtt_tools,
+            shared_twin=self._environment().get("GUSTBED_TWIN_CONNECTION") == "shared",
+            compat=CompatBroker(home / "compat", "127.0.0.1", place.port_compat)
+            if place.compat
+            else None,
         )
         configure(files, self._fleet.site)
 
@@ -210,6 +232,9 @@ class ProcessRuntime:
                 f"{name} is not healthy after {HEALTHY_WITHIN:.0f} s: {reasons[name]}",
                 f"the last line of {log} is: {_last_line(log)}",
             )
+        refusal = probes.refusal(answer_folder(self._fleet.enrol_dir, self._fleet.site.thing))
+        if refusal:
+            report(f"the edge is not enrolled, and works without the cloud: {refusal}")
 
 
 def _with_absolute_paths(environment: dict[str, str]) -> dict[str, str]:
@@ -233,12 +258,12 @@ def _fingerprint(environment: dict[str, str]) -> str:
     return hashlib.sha256(repr((version("gustbed-cli"), ours)).encode()).hexdigest()
 
 
-def _look(service: Service) -> State:
+def _look(service: Service) -> tuple[State, str | None]:
     try:
         service.probe()
-    except GustbedError:
-        return "unhealthy"
-    return "healthy"
+    except GustbedError as error:
+        return "unhealthy", str(error)
+    return "healthy", None
 
 
 def _memory_mb(pid: int | None) -> float | None:

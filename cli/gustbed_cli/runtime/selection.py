@@ -1,6 +1,6 @@
 """Decides between containers and processes."""
 
-from gustbed_cli.fleet import Fleet, FleetSettings, read_choice
+from gustbed_cli.fleet import Fleet, FleetSettings
 from gustbed_cli.runtime.backend import Progress, RuntimeBackend
 from gustbed_cli.runtime.docker import (
     BaseImageMissingError,
@@ -40,21 +40,22 @@ def select_backend(fleet: Fleet, report: Progress) -> RuntimeBackend:
 
 def current_backend(fleet: Fleet) -> RuntimeBackend:
     """What the last ``up`` used; without one, whatever is running."""
-    asked = load(FleetSettings).runtime
-    if asked != "auto":
-        return DockerRuntime(fleet) if asked == "docker" else ProcessRuntime(fleet)
-    choice = read_choice(fleet.home)
-    if choice is not None:
-        return DockerRuntime(fleet) if choice.runtime == "docker" else ProcessRuntime(fleet)
+    if fleet.record is not None:
+        return _as_recorded(fleet)
     docker = DockerRuntime(fleet)
-    return docker if docker.is_running() else ProcessRuntime(fleet)
+    asked = load(FleetSettings).runtime
+    if asked == "docker" or (asked == "auto" and docker.is_running()):
+        return docker
+    return ProcessRuntime(fleet)
+
+
+def _as_recorded(fleet: Fleet) -> RuntimeBackend:
+    docker = fleet.record is not None and fleet.record.runtime == "docker"
+    return DockerRuntime(fleet) if docker else ProcessRuntime(fleet)
 
 
 def _running(fleet: Fleet) -> RuntimeBackend | None:
-    choice = read_choice(fleet.home)
-    if choice is None:
+    if fleet.record is None:
         return None
-    backend: RuntimeBackend = (
-        DockerRuntime(fleet) if choice.runtime == "docker" else ProcessRuntime(fleet)
-    )
+    backend = _as_recorded(fleet)
     return backend if backend.is_running() else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from gustbed_cli.fleet import Fleet
 from gustbed_cli.runtime import emulator, probes
 from gustbed_core import edge_http
+from gustbed_core.enrolment import answer_folder
 from gustbed_core.errors import GustbedError
 
 LOCAL_CLOUD = ("emulator", "registry")
@@ -17,12 +18,17 @@ LOCAL_CLOUD = ("emulator", "registry")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A process of the fleet. ``probe`` raises ``GustbedError`` until the service is healthy."""
+    """A process of the fleet.
+
+    ``probe`` raises ``GustbedError`` until the service is healthy, ``answers`` while it gives no
+    answer at all.
+    """
 
     name: str
     command: tuple[str, ...]
     address: str
     probe: Callable[[], None]
+    answers: Callable[[], None] = lambda: None
 
 
 def addresses(fleet: Fleet) -> dict[str, str]:
@@ -31,6 +37,7 @@ def addresses(fleet: Fleet) -> dict[str, str]:
     cloud = fleet.environment().get("AWS_ENDPOINT_URL", "AWS")
     return {
         "broker": f"mqtt://127.0.0.1:{place.port_mqtt}",
+        "compat": f"mqtt://127.0.0.1:{place.port_compat}",
         "emulator": f"http://127.0.0.1:{place.port_aws}",
         "registry": f"http://127.0.0.1:{place.port_registry}",
         "provisioner": cloud,
@@ -44,11 +51,15 @@ def services(fleet: Fleet) -> list[Service]:
     """Every service in the order of starting. Raises ``GustbedError`` if a tool is missing."""
     at = addresses(fleet)
     config = str(fleet.home / "broker" / "mosquitto.conf")
-    enrolment = fleet.enrol_dir / fleet.site.thing
+    enrolment = answer_folder(fleet.enrol_dir, fleet.site.thing)
     commands: dict[str, tuple[tuple[str, ...], Callable[[], None]]] = {
         "broker": (
             (mosquitto(), "-c", config),
-            lambda: probes.tcp("127.0.0.1", fleet.place.port_mqtt),
+            lambda: probes.broker(fleet),
+        ),
+        "compat": (
+            (mosquitto(), "-c", str(fleet.home / "compat" / "compat.conf")),
+            lambda: probes.tcp("127.0.0.1", fleet.place.port_compat),
         ),
         "emulator": (
             emulator.command(fleet, "emulator.py"),
@@ -73,10 +84,22 @@ def services(fleet: Fleet) -> list[Service]:
         ),
     }
     return [
-        Service(name, command, at[name], probe)
+        Service(name, command, at[name], probe, _answering(name, at[name]))
         for name, (command, probe) in commands.items()
-        if fleet.target == "local" or name not in LOCAL_CLOUD
+        if (fleet.target == "local" or name not in LOCAL_CLOUD)
+        and (fleet.place.compat or name != "compat")
     ]
+
+
+def _answering(name: str, address: str) -> Callable[[], None]:
+    paths = {"emulator": "/_ministack/ready", "registry": "/health", "dashboard": "/_stcore/health"}
+    path = edge_http.HEALTH if name == "edge" else paths.get(name)
+
+    def ask() -> None:
+        if path is not None:
+            probes.get(f"{address}{path}")
+
+    return ask
 
 
 def mosquitto() -> str:

@@ -4,6 +4,7 @@ Runs detached: ``python -m gustbed_cli.runtime.supervisor``. Its own state lies 
 ``<home>/run/supervisor.json``, so that ``gustbed status`` can read it without asking.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -20,6 +21,7 @@ import msgspec
 
 from gustbed_cli.fleet import Fleet, load_fleet
 from gustbed_cli.runtime.services import Service, log_file, services
+from gustbed_cli.runtime.watchdog import Watchdog
 from gustbed_core.errors import GustbedError
 
 MARK = "GUSTBED_FLEET_HOME"
@@ -68,12 +70,16 @@ class Supervisor:
         self._environment = {**environment, MARK: str(fleet.home)}
         self._children = [_Child(service) for service in services(fleet)]
         self._stopping = False
+        self._watchdog = Watchdog(
+            [child.service for child in self._children], self._pid_of, fleet.place.hang_s
+        )
         self._state_file = state_path(fleet.home)
 
     def run(self) -> None:
         """Supervise until SIGTERM or SIGINT."""
         signal.signal(signal.SIGTERM, self._ask_to_stop)
         signal.signal(signal.SIGINT, self._ask_to_stop)
+        self._watchdog.start()
         try:
             while not self._stopping:
                 changed = [self._tend(child) for child in self._children]
@@ -81,6 +87,7 @@ class Supervisor:
                     self._write_state()
                 time.sleep(POLL_SECONDS)
         finally:
+            self._watchdog.stop()
             self._stop_all()
             self._state_file.unlink(missing_ok=True)
 
@@ -97,6 +104,9 @@ class Supervisor:
             return True
         code = child.process.poll()
         if code is None:
+            if self._watchdog.hangs(child.process.pid):
+                print(f"{child.service.name} hangs: ending it", flush=True)
+                _end(child.process)
             return False
         steady = now - child.started > STEADY_SECONDS
         child.failures = 0 if steady else child.failures + 1
@@ -105,6 +115,10 @@ class Supervisor:
         child.process, child.due = None, now + wait
         child.restarts += 1
         return True
+
+    def _pid_of(self, name: str) -> int | None:
+        processes = (child.process for child in self._children if child.service.name == name)
+        return next((process.pid for process in processes if process is not None), None)
 
     def _start(self, service: Service) -> subprocess.Popen[bytes]:
         with _open_log(log_file(self._fleet, service.name)) as log:
@@ -157,6 +171,13 @@ def read_state(home: Path) -> SupervisorState | None:
         return None
 
 
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and what it started; one that was stopped heeds nothing else."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def _open_log(path: Path) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > KEEP_LOG_BYTES:
@@ -172,6 +193,8 @@ def _die_with_parent() -> None:
 def main() -> int:
     """Entry point of the detached process."""
     try:
+        # Keys, passwords and logs are nobody else's, whatever the person's own umask.
+        os.umask(0o077)
         fleet = load_fleet()
         state_path(fleet.home).parent.mkdir(parents=True, exist_ok=True)
         Supervisor(fleet, fleet.environment()).run()

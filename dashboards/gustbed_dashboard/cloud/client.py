@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from gustbed_cloud import operations
-from gustbed_cloud.operations import Execution, Job, ModelVersion
+from gustbed_cloud.operations import Execution, Job, ModelVersion, explain
 
-__all__ = ["CloudClient", "Execution", "Job", "ModelVersion", "connect"]
+__all__ = ["CloudClient", "Execution", "Job", "ModelVersion", "connect", "explain"]
 
 JOBS = 10
 

@@ -1,13 +1,14 @@
 """The fleet page's pieces: the site's strip, cards and tiles."""
 
 from collections.abc import Iterable, Sequence
+from datetime import tzinfo
 
 from gustbed_dashboard import formatting
 from gustbed_dashboard.components.html import compress, render
 from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, TurbineCard
 
 
-def card(turbine: TurbineCard, tops: Sequence[float]) -> str:
+def card(turbine: TurbineCard, tops: Sequence[float], zone: tzinfo | None = None) -> str:
     """One turbine of the fleet page. ``tops`` are the upper ends of its readings' scales."""
     status = turbine.status
     judged = status is not None and turbine.condition in (Condition.OK, Condition.ANOMALY)
@@ -21,6 +22,7 @@ def card(turbine: TurbineCard, tops: Sequence[float]) -> str:
         kinds=list(dict.fromkeys([*turbine.type.schema.violations, *violated])),
         violated=violated,
         judged=judged,
+        zone=zone,
     )
 
 

@@ -7,6 +7,7 @@ browser keeps the elements between updates, so nothing flickers.
 import functools
 import re
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -43,13 +44,14 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "short": short,
+        "address": address,
         "prose": prose,
         "compress": compress,
         "number": formatting.number,
         "count": formatting.count,
         "percent": formatting.percent,
         "duration": formatting.duration,
-        "clock": formatting.clock,
+        "stamp": formatting.stamp,
         "moment": formatting.moment,
         "label": labels.label,
         "phrase": labels.phrase,
@@ -75,6 +77,11 @@ def _macros() -> object:
 
 def _one_line(rendered: str) -> str:
     return "".join(line.strip() for line in rendered.splitlines())
+
+
+def address(turbine: str) -> str:
+    """Where a turbine's page is, from any page."""
+    return f"turbine?turbine={quote(turbine, safe='')}"
 
 
 def short(value: object, limit: int = 200) -> str:

@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from gustbed_core.events import Comparison, ModelRef
 from gustbed_core.turbine_types import TurbineType
-from gustbed_dashboard.cloud.client import Job, ModelVersion
+from gustbed_dashboard.cloud.client import Job, ModelVersion, explain
 from gustbed_dashboard.components.html import render
 from gustbed_dashboard.components.model_metrics import FIGURES
 
@@ -18,7 +18,17 @@ _APPROVALS = {
     "Rejected": ("quiet", "cross", "Rejected"),
 }
 _DONE = ("SUCCEEDED", "COMPLETED")
-_FAILED = ("FAILED", "TIMED_OUT", "REJECTED", "CANCELED", "REMOVED", "DELETION_IN_PROGRESS")
+_STOPPED = ("CANCELED", "DELETION_IN_PROGRESS")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a rollout went: tone, icon, words, and what says which edges failed and why."""
+
+    tone: str
+    icon: str
+    word: str
+    why: str = ""
 
 
 def version(model: ModelVersion, role: str, zone: tzinfo | None) -> str:
@@ -51,4 +61,29 @@ def serving(thing: str, rows: Sequence[Serving], update: str | None, *, alive: b
 
 def rollouts(jobs: Sequence[Job], now: float) -> str:
     """Rollouts with their progress on every edge."""
-    return render("rollouts", jobs=jobs[:JOBS_SHOWN], now=now, done=_DONE, failed=_FAILED)
+    shown = [(job, outcome(job)) for job in jobs[:JOBS_SHOWN]]
+    return render("rollouts", jobs=shown, now=now, done=_DONE, explain=explain)
+
+
+def outcome(job: Job) -> Outcome:
+    """What AWS calls completed has only ended: it may have failed everywhere."""
+    total = len(job.executions)
+    broken = [execution for execution in job.executions if execution.failed]
+    if broken:
+        word = "Failed" if len(broken) == total else f"Failed on {len(broken)} of {total}"
+        # One that said why tells more than those that were cancelled because of it.
+        first = min(broken, key=lambda execution: execution.status == "CANCELED")
+        why, more = f"{first.thing}: {explain(first) or words(first.status)}", len(broken) - 1
+        return Outcome("alarm", "cross", word, f"{why} (and {more} more)" if more else why)
+    if job.status in _STOPPED:
+        return Outcome("alarm", "cross", words(job.status))
+    if job.status in _DONE:
+        if not total:
+            return Outcome("caution", "question", "Reached no edge")
+        return Outcome("ok", "check", words(job.status))
+    return Outcome("caution", "half", words(job.status))
+
+
+def words(status: str) -> str:
+    """A status of AWS as words: ``Timed out``."""
+    return status.replace("_", " ").capitalize()

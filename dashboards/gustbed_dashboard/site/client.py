@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from uuid import uuid4
+from dataclasses import replace
 
 from gustbed_core import topics
 from gustbed_core.codec import encode
@@ -11,15 +11,16 @@ from gustbed_core.commands import Command
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import ModelRef
-from gustbed_core.mqtt import Handler, Message, Session
+from gustbed_core.mqtt import Live, Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_core.turbine_types import load_types
 from gustbed_core.worker import Worker
 from gustbed_dashboard.site.edge_client import EdgeClient
+from gustbed_dashboard.site.load import Load
 from gustbed_dashboard.site.signals import SignalHistory, signal_history
 from gustbed_dashboard.site.snapshot import SiteSnapshot, take
 from gustbed_dashboard.site.state import SiteState
-from gustbed_dashboard.site.turbine_buffers import Scores, TurbineBuffers
+from gustbed_dashboard.site.turbine_buffers import Heard, Scores, TurbineBuffers
 from gustbed_dashboard.site.type_catalog import TypeCatalog
 
 USER = "operator"
@@ -28,7 +29,7 @@ HISTORY_SECONDS = 24 * 3600.0
 ASK_EVERY = 10.0
 _SNAPSHOT_SECONDS = 0.2
 
-OpenSession = Callable[[Mapping[str, Handler]], Session]
+OpenSession = Callable[[Mapping[str, Live]], Session]
 
 
 class SiteClient(Worker):
@@ -59,9 +60,11 @@ class SiteClient(Worker):
         self._history_problem: str | None = None
         self._snapshot: SiteSnapshot | None = None
         self._next_question = 0.0
+        self._load = Load()
 
     def turn(self) -> float:
         """Connect to the broker if need be, and ask the edge from time to time."""
+        self._load.look()
         if self._session is None:
             self._connect()
         if time.monotonic() >= self._next_question:
@@ -81,7 +84,7 @@ class SiteClient(Worker):
             now = self._clock()
             last = self._snapshot
             if last is None or last.broker != broker or now - last.now > _SNAPSHOT_SECONDS:
-                self._snapshot = last = take(self._state, now, broker)
+                self._snapshot = last = take(self._state, now, broker, self._load.share)
             return last
 
     def signals(self, turbine: str, seconds: float) -> SignalHistory:
@@ -89,15 +92,18 @@ class SiteClient(Worker):
         with self._lock:
             now = self._clock()
             buffers = self._state.turbines.get(turbine) or TurbineBuffers()
+            buffers.watch(now)
             times, columns = buffers.signals.since(now - seconds)
             turbine_type = buffers.turbine_type or self._state.types.get("")
-        return signal_history(turbine_type, times, columns, now)
+            live = buffers.hears(now) is Heard.LIVE
+        return replace(signal_history(turbine_type, times, columns, now), live=live)
 
     def scores(self, turbine: str, seconds: float) -> Scores:
         """What the serving model said of a turbine over the last ``seconds``."""
         with self._lock:
             now = self._clock()
             buffers = self._state.turbines.get(turbine) or TurbineBuffers()
+            buffers.watch(now)
             return buffers.scores(now - seconds, now)
 
     def shadow_scores(self, turbine: str, seconds: float) -> Scores:
@@ -105,6 +111,7 @@ class SiteClient(Worker):
         with self._lock:
             now = self._clock()
             buffers = self._state.turbines.get(turbine) or TurbineBuffers()
+            buffers.watch(now)
             return buffers.shadow_scores(now - seconds, now)
 
     def model_info(self, model: ModelRef) -> ModelInfo | None:
@@ -140,9 +147,14 @@ class SiteClient(Worker):
         with self._lock:
             self._state.fold(topic, payload, self._clock())
 
+    def _receive_retained(self, topic: str, payload: bytes) -> None:
+        with self._lock:
+            self._state.fold(topic, payload, self._clock(), retained=True)
+
     def _connect(self) -> None:
+        live = Live(self._receive, self._receive_retained)
         try:
-            session = self._open_session({f"{topics.ROOT}/{self._site}/#": self._receive})
+            session = self._open_session({f"{topics.ROOT}/{self._site}/#": live})
         except GustbedError as error:
             self._refusal = error
             return
@@ -169,9 +181,9 @@ def make_site_client(site: SiteSettings, mqtt: MqttSettings, edge_url: str) -> S
     Raises ``GustbedError`` for a wrong file of a turbine type.
     """
 
-    def open_session(subscriptions: Mapping[str, Handler]) -> Session:
-        client_id = f"dashboard-{uuid4().hex[:12]}"
-        return Session(mqtt, user=USER, client_id=client_id, subscriptions=subscriptions)
+    def open_session(subscriptions: Mapping[str, Live]) -> Session:
+        # At most once: to acknowledge every block of a large site costs more than to read it.
+        return Session(mqtt, user=USER, subscriptions=subscriptions, qos=0)
 
     types = TypeCatalog(load_types(site.types_dir))
     return SiteClient(site, open_session, EdgeClient(edge_url), types)

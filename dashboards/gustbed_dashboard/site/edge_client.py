@@ -1,5 +1,6 @@
 """The edge gateway's HTTP interface, as far as the dashboard reads it."""
 
+import contextlib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -32,15 +33,25 @@ class EdgeClient:
         return self._get(edge_http.MODELS, list[ModelInfo])
 
     def _get(self, path: str, answer_type: type[_T]) -> _T:
+        # No proxy: the edge is of this site, whatever the environment says of the world.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            # The scheme is http or https: the settings check it.
-            address = f"{self.url}{path}"
-            with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            with opener.open(f"{self.url}{path}", timeout=TIMEOUT_SECONDS) as answer:
                 body = answer.read(MAX_BYTES)
             return msgspec.json.decode(body, type=answer_type)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise GustbedError(f"edge at {self.url}", _told(error)) from error
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             reason = getattr(error, "reason", error)
             reason = getattr(reason, "strerror", None) or reason
             raise GustbedError(
                 f"edge at {self.url}: {reason}", "is it running? GUSTBED_EDGE_URL names its address"
             ) from error
+
+
+def _told(refusal: urllib.error.HTTPError) -> str:
+    """What the edge itself says of its refusal, with the remedy."""
+    with contextlib.suppress(OSError, msgspec.MsgspecError, KeyError):
+        return msgspec.json.decode(refusal.read(MAX_BYTES), type=dict[str, str])["error"]
+    return f"answers {refusal.code} {refusal.reason}: see `gustbed logs edge`"

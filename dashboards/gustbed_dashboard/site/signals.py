@@ -19,13 +19,14 @@ _ONE = np.array([0])
 class SignalHistory:
     """A turbine's recent signals: ``age`` in seconds (0 is now, older is negative), by name.
 
-    Beside the channels these are the type's features and aggregates that are no channel; angles
-    are in degrees.
+    ``live`` is whether the newest are of now. Beside the channels these are the type's features
+    and aggregates that are no channel; angles are in degrees.
     """
 
     turbine_type: TurbineType
     age: NDArray[np.float64]
     values: Mapping[str, NDArray[np.floating]]
+    live: bool = True
 
 
 class Downsampler:

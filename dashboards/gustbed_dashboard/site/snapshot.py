@@ -1,23 +1,23 @@
 """What pages read: frozen copies of the live state, taken under the client's lock."""
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-
-import numpy as np
 
 from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef, TurbineStatus
 from gustbed_core.turbine_types import TurbineType
+from gustbed_dashboard.formatting import duration
 from gustbed_dashboard.site.card_readings import Reading, readings
 from gustbed_dashboard.site.command_log import ActiveFault, Sent
 from gustbed_dashboard.site.ring_buffer import resample
 from gustbed_dashboard.site.state import SiteState
-from gustbed_dashboard.site.turbine_buffers import TurbineBuffers
+from gustbed_dashboard.site.turbine_buffers import Heard, TurbineBuffers
 from gustbed_dashboard.site.type_catalog import TypeCatalog
 
 TREND_SECONDS = 60.0
 TREND_BINS = 60
-TELEMETRY_SILENT_AFTER = 5.0
+MAX_CARDS = 24
+"""Of a larger fleet only the turbines that need attention have cards."""
 
 
 class Condition(StrEnum):
@@ -37,6 +37,8 @@ class TurbineCard:
 
     ``trend`` is its score over the last minute, one mean per second, None where nothing came.
     ``carried_by`` names the features that carry its open events, the strongest first.
+    ``known_at`` is when the edge last said so (Unix seconds), None while it is heard.
+    ``detailed`` is whether trend and readings were taken at all.
     """
 
     id: str
@@ -48,6 +50,8 @@ class TurbineCard:
     trend: list[float | None]
     readings: list[Reading]
     carried_by: list[str]
+    known_at: float | None = None
+    detailed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class SiteSnapshot:
     site: str
     broker: str | None
     """Why the site broker cannot be used, None while it can."""
+    behind: float
+    """Seconds by which all that arrives is late; 0 while it is in time."""
+    load: float
+    """Share of a core that this dashboard takes."""
     edge_alive: bool
     edge_seen: float | None
     thing: str
@@ -67,6 +75,8 @@ class SiteSnapshot:
     shadow_models: dict[str, Comparison]
     """What runs in shadow, by turbine type."""
     buffered: int
+    uplink_lag: float
+    """Seconds for which the oldest message has waited for the cloud."""
     update: str | None
     rejected: dict[str, int]
     twin: str | None
@@ -95,8 +105,11 @@ class SiteSnapshot:
         return next((card.type for card in self.turbines if card.id == turbine), None)
 
 
-def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
-    """Copy the state for a page. ``broker`` says why the broker cannot be used, if so."""
+def take(state: SiteState, now: float, broker: str | None, load: float = 0.0) -> SiteSnapshot:
+    """Copy the state for a page. ``broker`` says why the broker cannot be used, if so.
+
+    ``load`` is the share of a core that this process takes.
+    """
     heartbeat = state.heartbeat
     alive = broker is None and state.edge_alive(now)
     twin = state.services.get("twin")
@@ -104,14 +117,21 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
     events = state.events.newest()
     carried = _carried(events)
     models = _models(heartbeat) if heartbeat else {}
+    known_at = None if alive or heartbeat is None else heartbeat.t
+    names = state.names()
     cards = [
-        _card(state, name, statuses.get(name), now, alive, carried.get(name, []), models)
-        for name in state.names()
+        _card(state, name, statuses.get(name), now, known_at, alive, carried.get(name, []), models)
+        for name in names
     ]
+    shown = cards if len(cards) <= MAX_CARDS else _alarmed(cards)[:MAX_CARDS]
+    detailed = {card.id: _with_details(state, card, now) for card in shown}
+    cards = [detailed.get(card.id, card) for card in cards]
     return SiteSnapshot(
         now=now,
         site=state.site,
         broker=broker,
+        behind=state.behind(now),
+        load=load,
         edge_alive=alive,
         edge_seen=state.heartbeat_at,
         thing=heartbeat.thing if heartbeat else "",
@@ -119,6 +139,7 @@ def take(state: SiteState, now: float, broker: str | None) -> SiteSnapshot:
         models=models,
         shadow_models=dict(heartbeat.shadow_models) if heartbeat else {},
         buffered=heartbeat.buffered if heartbeat else 0,
+        uplink_lag=heartbeat.lag if heartbeat else 0.0,
         update=heartbeat.update if heartbeat else None,
         rejected=dict(heartbeat.rejected) if heartbeat else {},
         twin=twin.state if twin else None,
@@ -148,57 +169,75 @@ def _carried(events: list[AnomalyEvent]) -> dict[str, list[str]]:
     return {turbine: list(signals) for turbine, signals in found.items()}
 
 
+def _alarmed(cards: list[TurbineCard]) -> list[TurbineCard]:
+    return [card for card in cards if card.condition is Condition.ANOMALY]
+
+
 def _card(
     state: SiteState,
     name: str,
     status: TurbineStatus | None,
     now: float,
+    known_at: float | None,
     edge_alive: bool,
     carried_by: list[str],
     served: Container[str],
 ) -> TurbineCard:
     buffers = state.turbines.get(name) or TurbineBuffers()
-    age = now - buffers.seen if buffers.seen is not None else None
     # What the turbine itself says of its type is newer than what the edge says.
     turbine_type = buffers.turbine_type or state.types.get(status.type if status else "")
-    condition, note = judge(status, edge_alive, age)
+    condition, note = judge(status, edge_alive, buffers.age(now), buffers.hears(now))
     if condition is Condition.UNKNOWN and edge_alive and turbine_type.name not in served:
         note = "no model serves this type"
-    since, window = now - TREND_SECONDS, (now, TREND_SECONDS, TREND_BINS)
-    on_card = [reading.channel for reading in turbine_type.card]
-    times, columns = buffers.signals.since(since, on_card)
-    scores = buffers.scores(since, now)
-    recent = age is not None and age < TELEMETRY_SILENT_AFTER
     return TurbineCard(
         id=name,
         type=turbine_type,
         condition=condition,
         note=note,
         status=status,
-        score=_score(buffers) if edge_alive else None,
-        trend=resample(scores.age + now, scores.largest, *window),
-        readings=readings(turbine_type, times, columns, window, recent=recent),
+        score=buffers.score(now) if edge_alive else None,
+        trend=[],
+        readings=[],
         carried_by=carried_by,
+        known_at=known_at if status is not None else None,
+        detailed=False,
     )
 
 
-def _score(buffers: TurbineBuffers) -> float | None:
-    if buffers.verdict is None or buffers.verdict.score is None:
-        return None
-    return buffers.verdict.score if np.isfinite(buffers.verdict.score) else None
+def _with_details(state: SiteState, card: TurbineCard, now: float) -> TurbineCard:
+    """With trend and readings, and every block of it read from now on."""
+    buffers = state.turbines.get(card.id) or TurbineBuffers()
+    buffers.watch(now)
+    since, window = now - TREND_SECONDS, (now, TREND_SECONDS, TREND_BINS)
+    times, columns = buffers.signals.since(since, [reading.channel for reading in card.type.card])
+    scores = buffers.scores(since, now)
+    recent = buffers.hears(now) is Heard.LIVE
+    return replace(
+        card,
+        trend=resample(scores.age + now, scores.largest, *window),
+        readings=readings(card.type, times, columns, window, recent=recent),
+        detailed=True,
+    )
 
 
 def judge(
-    status: TurbineStatus | None, edge_alive: bool, telemetry_age: float | None
+    status: TurbineStatus | None, edge_alive: bool, age: float | None, heard: Heard
 ) -> tuple[Condition, str]:
-    """Decide how to show a turbine, and say in a few words why or what to do."""
-    silent = telemetry_age is None or telemetry_age > TELEMETRY_SILENT_AFTER
-    if silent:
-        if telemetry_age is None and (status is None or status.blocks == 0):
+    """Decide how to show a turbine, and say in a few words why or what to do.
+
+    ``age`` is that of its newest sample. An alarm outlives the edge that raised it.
+    """
+    if not edge_alive and status is not None and status.state == "anomaly":
+        silent = "" if heard is Heard.LIVE else ", no telemetry"
+        return Condition.ANOMALY, f"last known{silent}"
+    if heard is Heard.NEVER:
+        if status is None or status.blocks == 0:
             return Condition.WAITING, "waiting for the first telemetry"
-        if telemetry_age is not None:
-            return Condition.SILENT, f"no telemetry for {telemetry_age:.0f} s"
         return Condition.SILENT, "no telemetry"
+    if heard is Heard.SILENT:
+        return Condition.SILENT, f"no telemetry for {duration(age or 0.0)}"
+    if heard is Heard.LATE:
+        return Condition.UNKNOWN, f"catching up: what comes is {duration(age or 0.0)} old"
     if not edge_alive:
         return Condition.UNKNOWN, "telemetry flows, the edge does not judge it"
     if status is None:

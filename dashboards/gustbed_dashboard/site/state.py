@@ -1,5 +1,6 @@
 """Folding the site's messages into what the pages show. No Streamlit, no network, no clock."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
@@ -8,15 +9,24 @@ from gustbed_core.codec import decoder
 from gustbed_core.commands import decode_ack, decode_command
 from gustbed_core.errors import PayloadError
 from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
+from gustbed_core.naming import natural
 from gustbed_core.telemetry import decode_block
 from gustbed_dashboard.site.command_log import CommandLog
 from gustbed_dashboard.site.event_log import EventLog
-from gustbed_dashboard.site.turbine_buffers import TurbineBuffers
+from gustbed_dashboard.site.turbine_buffers import KEPT_SECONDS, TurbineBuffers
 from gustbed_dashboard.site.type_catalog import TypeCatalog
 
 EDGE_SILENT_AFTER = 5.0
 """Seconds without a heartbeat, five times its interval, before the edge counts as away."""
 RATE_SECONDS = 5.0
+BEHIND_AFTER = 3.0
+"""Seconds by which even the newest messages may be late before the page says so."""
+READ_PER_SECOND = 400
+"""Blocks of turbines that nobody looks at; of more, and of their verdicts, every k-th is read."""
+MAX_STRIDE = 4
+"""So that what is kept of a turbine has no gaps in it."""
+
+_LASTING = frozenset({"heartbeat", "state"})
 
 _decode_heartbeat = decoder(Heartbeat)
 _decode_verdict = decoder(Verdict)
@@ -42,6 +52,8 @@ class SiteState:
         self.commands = CommandLog()
         self.ignored: Counter[str] = Counter()
         self._arrivals: deque[float] = deque(maxlen=20_000)
+        self._lateness: deque[tuple[float, float]] = deque(maxlen=2_000)
+        self._stride, self._counted, self._counted_from = 1, 0, 0.0
         self._folds: dict[str, Callable[[str, bytes, float], None]] = {
             "telemetry": self._fold_telemetry,
             "verdict": self._fold_verdict,
@@ -53,12 +65,18 @@ class SiteState:
             "state": self._fold_service,
         }
 
-    def fold(self, topic: str, payload: bytes, now: float) -> None:
-        """Take one message in; what does not keep its contract is counted, never raised."""
+    def fold(self, topic: str, payload: bytes, now: float, *, retained: bool = False) -> None:
+        """Take one message in; what does not keep its contract is counted, never raised.
+
+        ``retained`` is what the broker had kept of before: only states are true for so long.
+        """
         try:
             source = topics.parse(topic)
         except ValueError:
             self.ignored["unknown_topic"] += 1
+            return
+        if retained and source.kind not in _LASTING:
+            self.ignored["retained"] += 1
             return
         fold = self._folds.get(source.kind)
         if source.site != self.site or fold is None:
@@ -70,19 +88,29 @@ class SiteState:
             self.ignored[error.reason] += 1
 
     def edge_alive(self, now: float) -> bool:
-        """Whether a heartbeat came in recently, and no last will since."""
+        """Whether a heartbeat came in recently, and no last will since.
+
+        While everything comes late, so do heartbeats: that is not the edge's silence.
+        """
         state = self.services.get("edge")
         if state is not None and state.state == "offline":
             return False
-        return self.heartbeat_at is not None and now - self.heartbeat_at < EDGE_SILENT_AFTER
+        patience = EDGE_SILENT_AFTER + 1.5 * self.behind(now)
+        return self.heartbeat_at is not None and now - self.heartbeat_at < patience
+
+    def behind(self, now: float) -> float:
+        """Seconds by which even the newest of the last messages were late; 0 while in time."""
+        recent = [late for at, late in self._lateness if at > now - RATE_SECONDS]
+        newest = min(recent, default=0.0)
+        return newest if newest > BEHIND_AFTER else 0.0
 
     def names(self) -> list[str]:
         """Turbines to show: the edge's list, else the configured one; plus any heard."""
         listed = (
             [status.id for status in self.heartbeat.turbines] if self.heartbeat else self.configured
         )
-        heard = [name for name, buffers in self.turbines.items() if buffers.seen is not None]
-        return sorted({*listed, *heard})
+        heard = [name for name, buffers in self.turbines.items() if buffers.heard is not None]
+        return sorted({*listed, *heard}, key=natural)
 
     def blocks_per_second(self, now: float) -> float:
         """Telemetry rate of the site over the last seconds."""
@@ -101,12 +129,29 @@ class SiteState:
         return buffers
 
     def _fold_telemetry(self, turbine: str, payload: bytes, now: float) -> None:
-        samples = decode_block(payload)
-        buffers = self._buffers(turbine, samples.turbine)
-        buffers.add_block(samples, self.types.get(samples.type, samples.names), now)
+        known = self.turbines.get(turbine)
+        if known is not None and known.pass_over("telemetry", self._stride, now):
+            known.heard = now
+        else:
+            samples = decode_block(payload)
+            buffers = self._buffers(turbine, samples.turbine)
+            buffers.add_block(samples, self.types.get(samples.type, samples.names), now)
+            self._lateness.append((now, buffers.late))
+        self._count(now)
+
+    def _count(self, now: float) -> None:
         self._arrivals.append(now)
+        self._counted += 1
+        passed = now - self._counted_from
+        if not 0 <= passed < 1.0:
+            rate = self._counted / passed if 0 < passed < RATE_SECONDS else 0.0
+            self._stride = min(MAX_STRIDE, max(1, math.ceil(rate / READ_PER_SECOND)))
+            self._counted, self._counted_from = 0, now
 
     def _fold_verdict(self, turbine: str, payload: bytes, now: float) -> None:
+        known = self.turbines.get(turbine)
+        if known is not None and known.pass_over("verdict", self._stride, now):
+            return
         verdict = _decode_verdict(payload)
         self._buffers(turbine, verdict.turbine).add_verdict(verdict, now)
 
@@ -139,6 +184,14 @@ class SiteState:
         if fresh or (self.heartbeat is not None and self.heartbeat.t != heartbeat.t):
             self.heartbeat_at = now
         self.heartbeat = heartbeat
+        self._forget_who_left(now)
+
+    def _forget_who_left(self, now: float) -> None:
+        """Turbines that the edge no longer lists, once nothing is left of them to show."""
+        listed = {status.id for status in self.heartbeat.turbines} if self.heartbeat else set()
+        for name, buffers in list(self.turbines.items()):
+            if name not in listed and buffers.heard and now - buffers.heard > KEPT_SECONDS:
+                del self.turbines[name]
 
     def _fold_service(self, service: str, payload: bytes, now: float) -> None:
         state = _decode_state(payload)

@@ -9,12 +9,10 @@ from gustbed_dashboard.components import fleet_cards
 from gustbed_dashboard.components.html import render
 from gustbed_dashboard.formatting import sentence
 from gustbed_dashboard.site.card_readings import scale_tops
-from gustbed_dashboard.site.snapshot import Condition, TurbineCard
+from gustbed_dashboard.site.snapshot import MAX_CARDS, TurbineCard
 from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.page_elements import banners, draw, problems, section
 
-MAX_CARDS = 24
-"""Larger fleets become tiles, with cards for the turbines that need attention."""
 MAX_TILES = 1000
 EVENTS_SHOWN = 7
 
@@ -50,6 +48,7 @@ def _live(turbine_page: Any) -> None:
                 now=site.now,
                 zone=resources.viewer_zone(),
                 limit=EVENTS_SHOWN,
+                alive=site.edge_alive,
                 empty=_no_events(client.history_problem()),
                 type_of=site.type_of,
             )
@@ -67,12 +66,12 @@ def _turbines(turbines: list[TurbineCard], turbine_page: Any, key: str, fleet: i
     shown = turbines
     if fleet > MAX_CARDS:
         draw(fleet_cards.tiles(shown[:MAX_TILES]))
-        shown = [t for t in shown if t.condition is Condition.ANOMALY][:MAX_CARDS]
+        shown = [turbine for turbine in shown if turbine.detailed]
     tops = scale_tops([turbine.readings for turbine in turbines])
     with st.container(key=key):
         for turbine in shown:
             with st.container(key=f"card-{turbine.id}"):
-                draw(fleet_cards.card(turbine, tops))
+                draw(fleet_cards.card(turbine, tops, resources.viewer_zone()))
                 st.page_link(
                     turbine_page,
                     label=f"Open {turbine.id}",

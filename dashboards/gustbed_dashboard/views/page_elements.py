@@ -12,6 +12,12 @@ from gustbed_dashboard.components.html import box, macro, render
 from gustbed_dashboard.components.model_metrics import safe_card
 from gustbed_dashboard.site.snapshot import SiteSnapshot
 
+BUSY = 0.8
+"""Share of a core from which on a dashboard may be its own bottleneck."""
+UPLINK_LAG = 180.0
+"""Seconds of waiting that are no longer a batch being gathered."""
+_FEWER = "Fewer viewers, or a machine with less other work, help."
+
 
 def draw(html: str) -> None:
     """Put a fragment on the page; the browser updates it in place."""
@@ -43,15 +49,18 @@ def problems(site: SiteSnapshot) -> list[tuple[str, str]]:
     if site.broker is not None:
         return [("alarm", f"{formatting.sentence(site.broker)} Reconnecting by itself.")]
     found: list[tuple[str, str]] = []
+    if site.behind:
+        found.append(("caution", f"{_behind(site)} The edge is not judged by it."))
     if not site.edge_alive:
         since = (
             f"silent for {formatting.duration(site.now - site.edge_seen)}"
             if site.edge_seen is not None
             else "not heard yet"
         )
-        found.append(
-            ("alarm", f"Waiting for the edge ({since}): is it running? `gustbed status` tells.")
-        )
+        asked = "is it running? `gustbed status` tells."
+        if site.load > BUSY:
+            asked = f"or this dashboard is too busy to hear it ({_cores(site)}). {_FEWER}"
+        found.append(("alarm", f"Waiting for the edge ({since}): {asked}"))
     if site.twin == "offline":
         found.append(("caution", "The twin is offline: no turbine moves until it is started."))
     if site.edge_alive and not site.cloud_connected:
@@ -62,7 +71,27 @@ def problems(site: SiteSnapshot) -> list[tuple[str, str]]:
                 f" ({site.buffered} messages) and follow by themselves.",
             )
         )
+    elif site.edge_alive and site.uplink_lag > UPLINK_LAG:
+        late = formatting.duration(site.uplink_lag)
+        found.append(
+            (
+                "caution",
+                f"The cloud is {late} behind the site: {site.buffered} messages wait on the"
+                " edge's disk for the link. What is shown here is live.",
+            )
+        )
     return found
+
+
+def _behind(site: SiteSnapshot) -> str:
+    old = f"What is shown here is {formatting.duration(site.behind)} old:"
+    if site.load > BUSY:
+        return f"{old} this dashboard cannot keep up with the site ({_cores(site)}). {_FEWER}"
+    return f"{old} what was kept back on the way is still arriving."
+
+
+def _cores(site: SiteSnapshot) -> str:
+    return f"it takes {formatting.percent(site.load)} of a core"
 
 
 def legend(
@@ -70,9 +99,13 @@ def legend(
     unit: str,
     colours: Mapping[str, str],
     series: Mapping[str, NDArray[np.floating]],
+    *,
+    live: bool = True,
 ) -> None:
-    """A heading with each line's colour, name and newest value."""
-    keys = [(word, colours[word], newest(values)) for word, values in series.items()]
+    """A heading with each line's colour and name, and its newest value if that is of now."""
+    keys = [
+        (word, colours[word], newest(values) if live else None) for word, values in series.items()
+    ]
     draw(render("legend", title=title, unit=unit, keys=keys))
 
 

@@ -66,7 +66,7 @@ def _chart(chart: Chart, signals: SignalHistory, seconds: int) -> None:
     short = channel_groups.short_labels(chart.signals, signals.turbine_type)
     colours = dict(zip(short, PALETTE, strict=False))
     series = {word: signals.values[name] for word, name in zip(short, chart.signals, strict=True)}
-    legend(chart.title, chart.unit, colours, series)
+    legend(chart.title, chart.unit, colours, series, live=signals.live)
     low, high = charts.fitted_domain(list(series.values()))
     drawn = charts.LineChart(colours, chart.unit or "value", seconds, low, high)
     line_chart(drawn, signals.age, series, chart.title)
@@ -95,7 +95,7 @@ def _cell(name: str, signals: SignalHistory, seconds: int, *, alarmed: bool) -> 
         "name": name,
         "label": labels.label(name, signals.turbine_type),
         "unit": labels.unit(name, signals.turbine_type),
-        "value": newest(values),
+        "value": newest(values) if signals.live else None,
         "decimals": 0 if whole else 2,
         "trend": resample(signals.age, values, 0.0, seconds, OVERVIEW_BINS),
         "low": low,

@@ -78,6 +78,8 @@ def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
     facts = [("type", labels.type_label(turbine.type))] if name else []
     if turbine.note:
         facts.append(("note", turbine.note))
+    if turbine.known_at is not None:
+        facts.append(("as of", formatting.stamp(turbine.known_at, resources.viewer_zone())))
     if status is not None:
         facts += [
             ("blocks", formatting.count(status.blocks)),
@@ -102,6 +104,7 @@ def _events(name: str, site: SiteSnapshot) -> None:
             now=site.now,
             zone=resources.viewer_zone(),
             limit=EVENTS_SHOWN,
+            alive=site.edge_alive,
             empty=f"No anomaly on {name} in the last day.",
             type_of=site.type_of,
         )

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gustbed_core import topics
+from gustbed_core.settings import TOOLS
 
 TWIN, EDGE, OPERATOR, LEGACY = "twin", "edge", "operator", "legacy"
+REFERENCE = "reference"
+"""The bridge to the broker of the reference systems' applications."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,11 @@ class Client:
     user: str
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+
+    @property
+    def is_tool(self) -> bool:
+        """Whether many sessions of it may run at once, on the tools' listener."""
+        return self.user in TOOLS
 
 
 def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) -> list[Client]:
@@ -68,7 +76,10 @@ def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) ->
             reads=(f"{topics.ROOT}/{site}/#",),
             writes=(topics.every("command", site), topics.every("desired", site)),
         ),
-        Client(LEGACY, writes=(topics.LEGACY_RAW,)),
+        *(
+            Client(user, reads=(topics.LEGACY_RAW,), writes=(topics.LEGACY_RAW,))
+            for user in (LEGACY, REFERENCE)
+        ),
     ]
 
 

@@ -4,8 +4,10 @@ import base64
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from gustbed_broker.files import write_private
 
 _ITERATIONS = 101
 """Mosquitto's own default; the passwords are 256 random bits, so stretching adds nothing."""
@@ -18,7 +20,7 @@ def ensure_passwords(folder: Path, users: Iterable[str]) -> dict[str, str]:
     for user in users:
         path = folder / f"{user}.password"
         if not path.exists():
-            _write_private(path, secrets.token_urlsafe(32) + "\n")
+            write_private(path, secrets.token_urlsafe(32) + "\n")
         passwords[user] = path.read_text(encoding="utf-8").strip()
     return passwords
 
@@ -30,15 +32,9 @@ def hash_password(password: str, salt: bytes) -> str:
     return f"$7${_ITERATIONS}$" + "$".join(encoded)
 
 
-def password_file(passwords: dict[str, str]) -> str:
+def password_file(passwords: Mapping[str, str]) -> str:
     """Mosquitto's password file."""
     return "".join(
         f"{user}:{hash_password(password, os.urandom(12))}\n"
         for user, password in passwords.items()
     )
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from gustbed_cloud.aws import PATIENT, open_session
 from gustbed_cloud.deploy import deploy, make_plan
+from gustbed_cloud.device_keys import Word
 from gustbed_cloud.enrol import common_answer, enrol
 from gustbed_cloud.health import check
 from gustbed_cloud.outputs import stack_outputs
@@ -46,7 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("deploy", help="create or update the stack")
     enrolling = commands.add_parser("enrol", help="answer an edge's certificate request")
     enrolling.add_argument("thing", help="name of the edge's thing, for instance gustbed-site-1")
-    provisioning = commands.add_parser("provision", help="deploy, and enrol every edge that asks")
+    enrolling.add_argument(
+        "--role",
+        choices=("edge", "device"),
+        help="edge: gets the fleet's rollouts; device: identity and topics only (as it was; edge)",
+    )
+    enrolling.add_argument(
+        "--replace-key", action="store_true", help="its key has changed, and that is right"
+    )
+    provisioning = commands.add_parser(
+        "provision", help="enrol who asks and may be; deploy first, where GUSTBED_DEPLOY says so"
+    )
     provisioning.add_argument("--watch", action="store_true", help="go on until stopped")
     provisioning.add_argument(
         "--every", type=float, default=3.0, metavar="SECONDS", help="pause of --watch (3)"
@@ -65,6 +76,7 @@ def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
         settings.cloud_dir,
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
         types_dir=load(SiteSettings).types_dir,
+        chosen=settings.parameters(),
     )
     if not deploy(session, plan, report=_print_line).changed:
         _print_line(f"stack {settings.stack}: up to date")
@@ -74,7 +86,8 @@ def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
     session = open_session(PATIENT)
     outputs = stack_outputs(session, settings.stack)
     common = common_answer(session, outputs, load(IotSettings))
-    made = enrol(session, outputs, common, settings.enrol_dir, options.thing)
+    word = Word(said=True, replace_key=options.replace_key, anybody=settings.enrol == "any")
+    made = enrol(session, outputs, common, settings.enrol_dir, options.thing, word, options.role)
     _print_line(f"thing {options.thing}: {'enrolled' if made else 'was enrolled already'}")
 
 
@@ -83,6 +96,7 @@ def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:
         open_session=lambda: open_session(PATIENT),
         settings=settings,
         iot=load(IotSettings),
+        site_thing=load(SiteSettings).thing,
         sagemaker_endpoint=load(EndpointSettings).sagemaker,
         types_dir=load(SiteSettings).types_dir,
         report=_print_line,

@@ -5,6 +5,8 @@ registry's status follows, for people and for SageMaker's console.
 """
 
 import time
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 from gustbed_cloud.approval_store import add_approval, next_sequence, read_approvals
 from gustbed_cloud.aws import readable_errors
@@ -61,17 +63,24 @@ def _decide(
     role: Role = "serve",
     rollback: bool = False,
 ) -> ModelVersion:
+    if decision == "approved" and not (known.gate.passed or known.gate.override):
+        raise GustbedError(
+            f"{known.name} {known.version} did not pass its quality gate, and nobody said why to "
+            "take it",
+            "register it under another version with --despite-gate REASON",
+        )
     s3, bucket = cloud.client("s3"), cloud.outputs.artifact_bucket
     sagemaker = cloud.client("sagemaker")
     records = read_approvals(s3, bucket, known.name, cloud.approvals)
+    caller = cloud.client("sts").get_caller_identity()
     record = ApprovalRecord(
         model=known.name,
         version=known.version,
         sequence=next_sequence(records),
         decision=decision,
         source="operator",
-        by=cloud.client("sts").get_caller_identity()["Arn"],
-        at=time.time(),
+        by=caller["Arn"],
+        at=_cloud_time(caller),
         sha256=known.sha256,
         gate=known.gate,
         role=role,
@@ -89,6 +98,17 @@ def _decide(
         CustomerMetadataProperties={**properties, SEQUENCE_PROPERTY: str(record.sequence)},
     )
     return describe(cloud, known.arn)
+
+
+def _cloud_time(answer: dict[str, Any]) -> float:
+    """When AWS answered, in Unix seconds: operators' clocks differ, and orders are numbered by it.
+
+    By this machine's clock where the answer does not say.
+    """
+    try:
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return time.time()
 
 
 def _note(record: ApprovalRecord) -> str:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -42,9 +43,19 @@ _BAD_CREDENTIALS = {
     "UnrecognizedClientException",
 }
 _SET_CREDENTIALS = (
-    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
-    "(for the local emulator: `source` targets/local.env)"
+    "set AWS_PROFILE (for containers GUSTBED_AWS_DIR, too: the folder with its config), or "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (for the local emulator: `source` "
+    "targets/local.env)"
 )
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_RENEW = (
+    "log in again and hand the new ones over; docs/aws.md says how a container renews them "
+    "by itself"
+)
+_FILES = {
+    "AWS_CONFIG_FILE": "~/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,9 @@ class Session:
 def open_session(config: Config = PROMPT) -> Session:
     """Open a session from the standard AWS configuration. Raises ``GustbedError``."""
     with readable_errors():
+        if not os.environ.get("AWS_PROFILE"):
+            # Compose can hand over an empty one, but not none; the SDK would look for its name.
+            os.environ.pop("AWS_PROFILE", None)
         # boto3 reads only AWS_DEFAULT_REGION; every other SDK, and Lambda, says AWS_REGION.
         session = boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
         if session.region_name is None:
@@ -92,7 +106,11 @@ def readable_errors() -> Iterator[None]:
     except aws.ClientError as error:
         raise _from_answer(error) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound) as error:
-        raise GustbedError(f"AWS credentials: {error}", _SET_CREDENTIALS) from error
+        raise GustbedError(
+            f"AWS credentials: {error}", _unreadable() or _SET_CREDENTIALS
+        ) from error
+    except aws.CredentialRetrievalError as error:
+        raise GustbedError(f"AWS credentials: {' '.join(str(error).split())}", _RENEW) from error
     except aws.NoRegionError as error:
         raise GustbedError("AWS_REGION: not set", "set it, or a region in your profile") from error
     except (aws.ConnectionError, aws.HTTPClientError) as error:
@@ -116,6 +134,21 @@ def _from_answer(error: aws.ClientError) -> GustbedError:
     what = f"AWS {error.operation_name}: {code}: {message}".rstrip(": ")
     if code in _DENIED:
         return GustbedError(what, f"let your role (AWS_PROFILE) do {error.operation_name}")
+    if code in _EXPIRED:
+        return GustbedError(what, _RENEW)
     if code in _BAD_CREDENTIALS:
         return GustbedError(what, _SET_CREDENTIALS)
     return GustbedError(what)
+
+
+def _unreadable() -> str | None:
+    """The SDK takes a file that it may not read for one that is not there."""
+    for variable, usual in _FILES.items():
+        path = Path(os.environ.get(variable) or usual).expanduser()
+        try:
+            path.open("rb").close()
+        except PermissionError:
+            return f"{path} cannot be read by user {os.getuid()}: make it, or a copy, readable"
+        except OSError:
+            continue
+    return None

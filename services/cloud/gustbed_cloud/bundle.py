@@ -13,7 +13,7 @@ from gustbed_core.errors import GustbedError
 FUNCTIONS = ("log_ingest", "lake_ingest", "alert", "model_packager", "job_creator")
 _SHARED = {
     gustbed_core: (
-        "__init__", "approvals", "errors", "jobs", "records", "registrations", "topics",
+        "__init__", "approvals", "archive", "errors", "jobs", "records", "registrations", "topics",
     ),
     gustbed_cloud: ("__init__", "approval_store"),
 }  # fmt: skip

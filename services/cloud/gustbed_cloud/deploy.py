@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ TIMEOUT = 20 * 60.0
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 """States out of which CloudFormation lets a stack only be deleted."""
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+class StackError(GustbedError):
+    """The stack itself failed: trying again at once would fail again."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,20 @@ class Deployed:
 
 
 @readable_errors()
-def deploy(session: Session, plan: Plan, *, report: Report = print) -> Deployed:
-    """Create or update the stack and wait for it. Raises ``GustbedError`` with AWS's reason."""
+def deploy(
+    session: Session, plan: Plan, *, clear_away: bool = True, report: Report = print
+) -> Deployed:
+    """Create or update the stack and wait for it. Raises ``StackError`` with AWS's reason.
+
+    ``clear_away``: delete what a creation that failed has left; else that is a ``StackError``.
+    """
     stack = plan.stack
     cloudformation = session.client("cloudformation")
-    described = settle(cloudformation, stack, report)
+    described = settle(cloudformation, stack, report, clear_away=clear_away)
     if described is not None and is_deployed(described, plan):
         return Deployed(from_description(described), changed=False)
+    if described is None:
+        refuse_neighbours(cloudformation, stack)
     upload(session, plan, report)
     reported = {event["EventId"] for event in events(cloudformation, stack)}
     if described is None:
@@ -85,7 +96,7 @@ def deploy(session: Session, plan: Plan, *, report: Report = print) -> Deployed:
     described = wait(cloudformation, stack, report, reported)
     if described is None or described["StackStatus"] not in _GOOD:
         status = described["StackStatus"] if described else "gone"
-        raise GustbedError(f"stack {stack} is {status}", first_failure(cloudformation, stack))
+        raise StackError(f"stack {stack} is {status}", first_failure(cloudformation, stack))
     report(f"stack {stack}: deployed")
     return Deployed(from_description(described), changed=True)
 
@@ -98,10 +109,12 @@ def make_plan(
     *,
     sagemaker_endpoint: str = "",
     types_dir: Path | None = None,
+    chosen: Mapping[str, str] | None = None,
 ) -> Plan:
     """Read template, functions and turbine types (``types_dir``: the user's own).
 
-    Raises ``GustbedError`` naming a file that is missing or wrong.
+    ``chosen``: the template's parameters that a person sets. Raises ``GustbedError`` naming a file
+    that is missing or wrong, or a parameter that is not a person's to set.
     """
     path = cloud_dir / "stack.yaml"
     try:
@@ -116,7 +129,28 @@ def make_plan(
         **dashboard_choices(load_types(types_dir).values()),
         **{item.parameter: item.key for item in bundles},
     }
-    return Plan(stack, template, parameters, bundles)
+    for name in chosen or {}:
+        if name in parameters:
+            raise GustbedError(f"GUSTBED_STACK_PARAMETERS: {name}", "the deployment itself sets it")
+    return Plan(stack, template, {**parameters, **(chosen or {})}, bundles)
+
+
+def refuse_neighbours(cloudformation: Any, stack: str) -> None:
+    """Two fleets of one account and region may not have names of which one begins the other.
+
+    What a stack names begins with its name and a hyphen: it would take the other's models for its
+    own. Raises ``GustbedError``.
+    """
+    for page in cloudformation.get_paginator("describe_stacks").paginate():
+        for other in page["Stacks"]:
+            first, second = sorted((stack, str(other["StackName"])), key=len)
+            ours = any(tag["Key"] == CONTENT_TAG for tag in other.get("Tags", []))
+            if ours and second.startswith(f"{first}-"):
+                raise GustbedError(
+                    f"stack {stack}: there is a stack {other['StackName']}, and one name may not "
+                    "begin the other",
+                    "set GUSTBED_STACK to another name",
+                )
 
 
 def code_bucket(stack: str, account: str, region: str) -> str:
@@ -164,18 +198,26 @@ def ensure_bucket(s3: Any, bucket: str, region: str) -> None:
     )
 
 
-def settle(cloudformation: Any, stack: str, report: Report) -> dict[str, Any] | None:
-    """Wait out a running operation, and clear away a creation that failed."""
+def settle(
+    cloudformation: Any, stack: str, report: Report, *, clear_away: bool = True
+) -> dict[str, Any] | None:
+    """Wait out a running operation, and clear away a creation that failed, or say why it did."""
     described = describe(cloudformation, stack)
     if described is not None and described["StackStatus"].endswith("_IN_PROGRESS"):
         report(f"stack {stack}: waiting for {described['StackStatus']}")
         described = wait(cloudformation, stack, report)
     if described is not None and described["StackStatus"] in _DEAD:
+        if not clear_away:
+            reason = first_failure(cloudformation, stack)
+            raise StackError(
+                f"stack {stack} is {described['StackStatus']}: {reason}",
+                "mend that, then deploy: `gustbed deploy` clears the failed stack away",
+            )
         report(f"stack {stack}: deleting what {described['StackStatus']} left")
         cloudformation.delete_stack(StackName=stack)
         described = wait(cloudformation, stack, report)
         if described is not None:
-            raise GustbedError(
+            raise StackError(
                 f"stack {stack} is {described['StackStatus']}",
                 first_failure(cloudformation, stack) or "delete it by hand",
             )
@@ -224,7 +266,8 @@ def events(cloudformation: Any, stack: str) -> Iterator[dict[str, Any]]:
 def first_failure(cloudformation: Any, stack: str) -> str:
     """Return why the latest operation failed: its first failed resource."""
     reason = ""
-    for event in events(cloudformation, stack):
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    for event in (event for page in pages for event in page["StackEvents"]):
         if event.get("ResourceStatus", "").endswith("_FAILED"):
             why = event.get("ResourceStatusReason", "no reason given")
             if "cancelled" not in why.lower():

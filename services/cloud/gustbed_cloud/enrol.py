@@ -1,162 +1,233 @@
-"""Enrolment: from an edge's certificate request to a thing that may connect.
+"""Enrolment: from a device's certificate request to a thing that may connect.
 
-The edge keeps its key; only ``<enrol dir>/<thing>/request.csr`` crosses over. The answer lies
-beside it, as docs/architecture.md describes, each file written whole or not at all.
+The device keeps its key; only its request crosses over. The answer lies in a folder that the
+device only reads, as docs/enrolment.md describes, each file written whole or not at all.
 """
 
 import json
 import os
-import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import serialization
 
+from gustbed_cloud import device_keys
 from gustbed_cloud.aws import Session, readable_errors
+from gustbed_cloud.device_keys import Record, Records, Registered, Word
+from gustbed_cloud.downloads import download_hosts
 from gustbed_cloud.outputs import Outputs
+from gustbed_cloud.requests import check_thing, fingerprint, pem_of, read_request
+from gustbed_cloud.rollouts import welcome
 from gustbed_cloud.settings import IotSettings
-from gustbed_core import topics
+from gustbed_cloud.teardown import remove_certificate
+from gustbed_core.enrolment import (
+    CA,
+    CERTIFICATE,
+    ENDPOINT,
+    REFUSAL,
+    SIGNING_KEYS,
+    DeviceRole,
+    Endpoint,
+    adopt_old_layout,
+    answer_folder,
+    request_path,
+)
 from gustbed_core.errors import GustbedError
-
-REQUEST, CERTIFICATE, ENDPOINT, CA = "request.csr", "certificate.pem", "endpoint.json", "ca.pem"
-SIGNING_KEYS = "signing-keys"
-MAX_REQUEST_BYTES = 16 * 1024
-_SITE = re.compile(r"gustbed-(.+)")
 
 
 @dataclass(frozen=True)
 class Common:
-    """What every edge's answer holds: endpoint, its CA if it needs one, and signing keys."""
+    """What every device's answer holds: endpoint, its CA if it needs one, and signing keys."""
 
-    endpoint: bytes
+    host: str
+    port: int
+    downloads: tuple[str, ...]
     ca: bytes | None
     signing_keys: dict[str, bytes]
+
+    def endpoint(self, targets: tuple[str, ...]) -> bytes:
+        """The endpoint's file, for a device of these groups."""
+        endpoint = Endpoint(self.host, self.port, self.downloads, targets)
+        return json.dumps(vars(endpoint)).encode()
 
 
 @readable_errors()
 def common_answer(session: Session, outputs: Outputs, iot_settings: IotSettings) -> Common:
-    """Gather what does not depend on the edge. Raises ``GustbedError``."""
+    """Gather what does not depend on the device. Raises ``GustbedError``."""
     host = iot_settings.host or _endpoint_host(session)
-    endpoint = json.dumps({"host": host, "port": iot_settings.port}).encode()
     ca = _fetch_ca(iot_settings.ca_url) if iot_settings.ca_url else None
-    key_id = outputs.signing_key_id
-    der = session.client("kms").get_public_key(KeyId=key_id)["PublicKey"]
-    pem = serialization.load_der_public_key(der).public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return Common(endpoint, ca, {f"{key_id}.pem": pem})
+    kms = session.client("kms")
+    keys = {
+        f"{key_id}.pem": _pem_of(kms.get_public_key(KeyId=key_id)["PublicKey"])
+        for key_id in outputs.trusted_key_ids.split(":")
+    }
+    downloads = download_hosts(session, outputs.artifact_bucket, iot_settings.host)
+    return Common(host, iot_settings.port, downloads, ca, keys)
 
 
 @readable_errors()
-def enrol(session: Session, outputs: Outputs, common: Common, enrol_dir: Path, thing: str) -> bool:
+def enrol(
+    session: Session,
+    outputs: Outputs,
+    common: Common,
+    enrol_dir: Path,
+    thing: str,
+    word: Word,
+    role: DeviceRole | None = None,
+) -> bool:
     """Answer one request. Returns whether a new certificate was made.
 
-    An answer whose certificate fits the request and is active in IoT is kept. Raises
-    ``GustbedError`` naming the file that is wrong.
+    A certificate of the request's key that is active in IoT is kept. ``role`` is what an operator
+    says; None keeps the thing's. Raises ``GustbedError`` naming the file that is wrong, or why the
+    key gets no certificate; the device can read the latter, too.
     """
-    folder = enrol_dir / _thing_name(thing)
-    request = read_request(folder / REQUEST)
-    iot = session.client("iot")
-    arn = _active_certificate(iot, folder / CERTIFICATE, request)
-    pem: bytes | None = None
-    if arn is None:
-        made = iot.create_certificate_from_csr(
-            certificateSigningRequest=_pem(request).decode(), setAsActive=True
-        )
-        arn, pem = made["certificateArn"], made["certificatePem"].encode()
-    join(iot, outputs, thing, arn)
-    answer(folder, common)
-    if pem is not None:
-        # Last, so that who sees the certificate finds the rest in place.
-        write_whole(folder / CERTIFICATE, pem)
-        retire_others(iot, outputs, thing, arn)
-    return pem is not None
-
-
-def requests(enrol_dir: Path) -> Iterator[str]:
-    """Yield the things that have asked."""
-    for path in sorted(enrol_dir.glob(f"*/{REQUEST}")):
-        yield path.parent.name
-
-
-def is_answered(enrol_dir: Path, thing: str) -> bool:
-    """Whether an answer newer than the request lies beside it; the cloud is not asked."""
-    request, certificate = enrol_dir / thing / REQUEST, enrol_dir / thing / CERTIFICATE
+    adopt_old_layout(enrol_dir, check_thing(thing))
+    folder = answer_folder(enrol_dir, thing)
+    _make_folder(folder)
     try:
-        return certificate.stat().st_mtime_ns >= request.stat().st_mtime_ns
+        request = read_request(request_path(enrol_dir, thing), thing)
+    except GustbedError as error:
+        write_whole(folder / REFUSAL, f"{error}\n".encode())
+        raise
+    iot = session.client("iot")
+    key = fingerprint(request.public_key())
+    records = Records(enrol_dir, write_whole)
+    known = device_keys.registered(iot, thing)
+    record = device_keys.remembered(records.read(thing), known)
+    reason = device_keys.refuse(thing, key, record, known, word)
+    if reason is not None:
+        # Kept first: a key that is out stays out, whatever the cloud forgets.
+        records.write(thing, record)
+        write_whole(folder / REFUSAL, f"{reason}\n".encode())
+        raise GustbedError(f"thing {thing}: not enrolled", reason)
+    device = Device(thing, role or record.role, key)
+    certificate = known.active(key)
+    arn, pem = (certificate.arn, certificate.pem) if certificate else _issue(iot, request)
+    join(iot, outputs, device, known, arn)
+    answer(folder, common, (outputs.thing_group_name,) if device.role == "edge" else ())
+    if device.role == "edge" and (known.role != "edge" or not _holds(folder / CERTIFICATE, pem)):
+        # Before the certificate is there, so that an enrolment cut off here does it again.
+        welcome(session, outputs, thing, arn)
+    # Last, so that who sees the certificate finds the rest in place.
+    write_whole(folder / CERTIFICATE, pem)
+    (folder / REFUSAL).unlink(missing_ok=True)
+    retire_others(iot, outputs, device, known)
+    records.write(thing, Record(device.role, key, record.barred))
+    return certificate is None
+
+
+def _issue(iot: Any, request: x509.CertificateSigningRequest) -> tuple[str, bytes]:
+    made = iot.create_certificate_from_csr(
+        certificateSigningRequest=pem_of(request), setAsActive=True
+    )
+    return str(made["certificateArn"]), made["certificatePem"].encode()
+
+
+def _holds(path: Path, pem: bytes) -> bool:
+    try:
+        return path.read_bytes() == pem
     except OSError:
         return False
 
 
-def read_request(path: Path) -> x509.CertificateSigningRequest:
-    """Read and check a request: untrusted input. Raises ``GustbedError``."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise GustbedError(f"{path}: {error.strerror}", "start the edge: it writes it") from error
-    if len(data) > MAX_REQUEST_BYTES:
-        raise GustbedError(str(path), f"{len(data)} bytes, at most {MAX_REQUEST_BYTES}")
-    try:
-        request = x509.load_pem_x509_csr(data)
-        key = request.public_key()
-        sound = request.is_signature_valid
-    except (ValueError, InvalidSignature) as error:
-        raise GustbedError(f"{path}: not a certificate request: {error}", _ASK_AGAIN) from error
-    if not sound:
-        raise GustbedError(f"{path}: its signature is wrong", _ASK_AGAIN)
-    strong = (isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size >= 256) or (
-        isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048
-    )
-    if not strong:
-        raise GustbedError(f"{path}: weak key", "use EC P-256, or RSA of 2048 bits or more")
-    return request
+@readable_errors()
+def remember(session: Session, enrol_dir: Path, things: Iterable[str]) -> None:
+    """Record what the cloud knows of things before it is lost. Raises ``GustbedError``."""
+    records = Records(enrol_dir, write_whole)
+    for thing in things:
+        known = device_keys.registered(session.client("iot"), thing)
+        records.write(thing, device_keys.remembered(records.read(thing), known))
 
 
-_ASK_AGAIN = "delete it, and the edge asks again"
+@dataclass(frozen=True)
+class Device:
+    """A thing, as what it is enrolled, and its key's fingerprint."""
+
+    thing: str
+    role: DeviceRole
+    key: str
+
+    def policy(self, outputs: Outputs) -> str:
+        """The IoT policy of its certificate."""
+        return outputs.policy_name if self.role == "edge" else outputs.device_policy_name
 
 
-def join(iot: Any, outputs: Outputs, thing: str, certificate_arn: str) -> None:
+def join(
+    iot: Any, outputs: Outputs, device: Device, known: Registered, certificate_arn: str
+) -> None:
     """Make the thing, and tie certificate, policy and group to it. Every step may repeat."""
-    site = _SITE.fullmatch(thing)
-    attributes = {"attributes": {"site": site.group(1)}} if site else {}
-    # One that exists with other attributes, for instance made by hand, keeps them.
-    with suppress(iot.exceptions.ResourceAlreadyExistsException):
-        iot.create_thing(
-            thingName=thing, thingTypeName=outputs.thing_type_name, attributePayload=attributes
+    if not known.exists:
+        _create_thing(iot, outputs, device)
+    if known.exists and known.role != device.role:
+        _leave(iot, outputs, device, certificate_arn)
+    iot.attach_policy(policyName=device.policy(outputs), target=certificate_arn)
+    iot.attach_thing_principal(thingName=device.thing, principal=certificate_arn)
+    if device.role == "edge":
+        iot.add_thing_to_thing_group(
+            thingGroupName=outputs.thing_group_name, thingName=device.thing
         )
-    iot.attach_policy(policyName=outputs.policy_name, target=certificate_arn)
-    iot.attach_thing_principal(thingName=thing, principal=certificate_arn)
-    iot.add_thing_to_thing_group(thingGroupName=outputs.thing_group_name, thingName=thing)
+    # The pin comes last: with a pin but without a certificate, a thing counts as thrown out.
+    attributes = {
+        device_keys.KEY_ATTRIBUTE: device.key,
+        device_keys.ROLE_ATTRIBUTE: device.role,
+        device_keys.STACK_ATTRIBUTE: outputs.stack_name,
+    }
+    if {**known.attributes, **attributes} != known.attributes:
+        iot.update_thing(
+            thingName=device.thing, attributePayload={"attributes": attributes, "merge": True}
+        )
 
 
-def retire_others(iot: Any, outputs: Outputs, thing: str, certificate_arn: str) -> None:
-    """Deactivate the thing's earlier certificates: a device has one identity."""
-    for arn in iot.list_thing_principals(thingName=thing)["principals"]:
-        if arn != certificate_arn and ":cert/" in arn:
-            remove_certificate(iot, outputs.policy_name, thing, arn)
+def _create_thing(iot: Any, outputs: Outputs, device: Device) -> None:
+    site = device_keys.EDGE_NAME.fullmatch(device.thing)
+    # AWS lets a thing without a type have three attributes: the pin, the role and the stack.
+    described: dict[str, Any] = {}
+    if device.role == "edge":
+        described["thingTypeName"] = outputs.thing_type_name
+        if site:
+            described["attributePayload"] = {"attributes": {"site": site["site"]}}
+    with suppress(iot.exceptions.ResourceAlreadyExistsException):
+        iot.create_thing(thingName=device.thing, **described)
 
 
-def remove_certificate(iot: Any, policy: str, thing: str, arn: str) -> None:
-    """Detach, deactivate and delete a certificate."""
-    certificate_id = arn.rsplit("/", 1)[-1]
-    iot.update_certificate(certificateId=certificate_id, newStatus="INACTIVE")
-    iot.detach_policy(policyName=policy, target=arn)
-    iot.detach_thing_principal(thingName=thing, principal=arn)
-    iot.delete_certificate(certificateId=certificate_id, forceDelete=True)
+def _leave(iot: Any, outputs: Outputs, device: Device, certificate_arn: str) -> None:
+    """Take from a thing what its other role had."""
+    other = Device(device.thing, "device" if device.role == "edge" else "edge", device.key)
+    with suppress(iot.exceptions.ResourceNotFoundException):
+        iot.detach_policy(policyName=other.policy(outputs), target=certificate_arn)
+    if other.role == "edge":
+        with suppress(iot.exceptions.ResourceNotFoundException):
+            iot.remove_thing_from_thing_group(
+                thingGroupName=outputs.thing_group_name, thingName=device.thing
+            )
 
 
-def answer(folder: Path, common: Common) -> None:
-    """Write the files that do not depend on the edge, where they differ."""
+def retire_others(iot: Any, outputs: Outputs, device: Device, known: Registered) -> None:
+    """Remove the thing's certificates of other keys: a device has one identity.
+
+    Those that are out of use stay attached, without rights: they say which keys are out.
+    """
+    for certificate in known.certificates:
+        if certificate.key == device.key:
+            continue
+        if certificate.status == "ACTIVE":
+            remove_certificate(iot, device.thing, certificate.arn)
+            continue
+        for policy in (outputs.policy_name, outputs.device_policy_name):
+            with suppress(iot.exceptions.ResourceNotFoundException):
+                iot.detach_policy(policyName=policy, target=certificate.arn)
+
+
+def answer(folder: Path, common: Common, targets: tuple[str, ...]) -> None:
+    """Write the files that do not depend on the device's key, where they differ."""
     keys = folder / SIGNING_KEYS
-    keys.mkdir(exist_ok=True)
+    _make_folder(keys)
     for name, pem in common.signing_keys.items():
         write_whole(keys / name, pem)
     for path in keys.glob("*.pem"):
@@ -166,7 +237,7 @@ def answer(folder: Path, common: Common) -> None:
         (folder / CA).unlink(missing_ok=True)
     else:
         write_whole(folder / CA, common.ca)
-    write_whole(folder / ENDPOINT, common.endpoint)
+    write_whole(folder / ENDPOINT, common.endpoint(targets))
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -184,22 +255,17 @@ def write_whole(path: Path, data: bytes) -> None:
         raise GustbedError(f"{path}: {error.strerror}", "make its folder writable") from error
 
 
-def _active_certificate(
-    iot: Any, path: Path, request: x509.CertificateSigningRequest
-) -> str | None:
-    """ARN of the certificate in ``path``, if it is this request's and active in IoT."""
+def _make_folder(folder: Path) -> None:
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    if certificate.public_key() != request.public_key():
-        return None
-    certificate_id = certificate.fingerprint(hashes.SHA256()).hex()
-    try:
-        found = iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]
-    except iot.exceptions.ResourceNotFoundException:
-        return None
-    return str(found["certificateArn"]) if found["status"] == "ACTIVE" else None
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GustbedError(f"{folder}: {error.strerror}", "make it writable") from error
+
+
+def _pem_of(der: bytes) -> bytes:
+    return serialization.load_der_public_key(der).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def _endpoint_host(session: Session) -> str:
@@ -217,14 +283,3 @@ def _fetch_ca(url: str) -> bytes:
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise GustbedError(f"{url}: {error}", "check GUSTBED_IOT_CA_URL") from error
     return pem
-
-
-def _thing_name(thing: str) -> str:
-    try:
-        return topics.level(thing)
-    except ValueError as error:
-        raise GustbedError(f"thing {thing!r}", str(error)) from error
-
-
-def _pem(request: x509.CertificateSigningRequest) -> bytes:
-    return request.public_bytes(serialization.Encoding.PEM)

@@ -40,7 +40,7 @@ def read_log(
 ) -> list[LogRecord]:
     """Return the lines of one topic (``telemetry``, ``verdicts``, ``events``, ``logs``, …) by time.
 
-    Deliveries repeat, so lines may too.
+    Each line once: deliveries repeat, and a record that came twice is the same text twice.
     """
     logs, group = cloud.client("logs"), cloud.outputs.log_group_name
     streams = [name for name in _streams(logs, group, thing) if name.endswith(f"/{topic}")]
@@ -51,7 +51,7 @@ def read_log(
             logGroupName=group, logStreamNames=streams[first : first + _AT_ONCE], **start
         )
         rows = (row for page in pages for row in page["events"])
-        lines.extend(islice(_records(rows), limit))
+        lines.extend(islice(_records(_once(rows)), limit))
     # The emulator ignores some filters; what was asked for is kept here too.
     kept = [line for line in lines if since is None or line.t >= since]
     return sorted(kept, key=lambda line: line.t)[:limit]
@@ -87,6 +87,15 @@ def _streams(logs: Any, group: str, thing: str | None) -> Iterator[str]:
     for page in logs.get_paginator("describe_log_streams").paginate(logGroupName=group, **prefix):
         for stream in page["logStreams"]:
             yield stream["logStreamName"]
+
+
+def _once(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        key = row["logStreamName"], row["message"]
+        if key not in seen:
+            seen.add(key)
+            yield row
 
 
 def _records(rows: Iterable[dict[str, Any]]) -> Iterator[LogRecord]:

@@ -7,6 +7,7 @@ Open a ``Cloud`` once with ``connect`` and pass it to each function. Every funct
 from gustbed_cloud.approvals import approve_model, promote_model, reject_model
 from gustbed_cloud.aws import open_session
 from gustbed_cloud.client import Cloud, connect
+from gustbed_cloud.following import explain, follow_rollout
 from gustbed_cloud.lake import fetch_captures
 from gustbed_cloud.logs import LogRecord, read_events, read_log
 from gustbed_cloud.models import ApprovalStatus, ModelVersion, list_models
@@ -30,8 +31,10 @@ __all__ = [
     "approve_model",
     "approved_package",
     "connect",
+    "explain",
     "fetch_captures",
     "fetch_package",
+    "follow_rollout",
     "list_jobs",
     "list_models",
     "model_card",

@@ -11,13 +11,16 @@ from gustbed_core.errors import GustbedError
 class Outputs:
     """The stack's outputs."""
 
+    stack_name: str
     artifact_bucket: str
     lake_bucket: str
     lake_prefix: str
     thing_group_name: str
     thing_type_name: str
     policy_name: str
+    device_policy_name: str
     signing_key_id: str
+    trusted_key_ids: str
     log_group_name: str
     alert_topic_arn: str
     ingest_queue_url: str
@@ -34,7 +37,9 @@ def stack_outputs(session: Session, stack: str) -> Outputs:
     """Read the outputs. Raises ``GustbedError`` if the stack is not deployed."""
     described = describe(session.client("cloudformation"), stack)
     if described is None:
-        raise GustbedError(f"stack {stack}", "not deployed: run `gustbed-cloud deploy`")
+        raise GustbedError(
+            f"stack {stack}", "not deployed: `gustbed deploy` does it, once for all sites"
+        )
     return from_description(described)
 
 
@@ -58,7 +63,7 @@ def from_description(described: dict[str, Any]) -> Outputs:
         name, status = described.get("StackName"), described.get("StackStatus")
         raise GustbedError(
             f"stack {name} ({status}) has no output {missing[0]}",
-            "wait until it is deployed, or run `gustbed-cloud deploy`",
+            "wait until it is deployed, or run `gustbed deploy`",
         )
     return Outputs(**{name: values[key] for name, key in wanted.items()})
 

@@ -9,8 +9,11 @@ from botocore.exceptions import ClientError
 
 from gustbed_cloud.aws import error_code, readable_errors
 from gustbed_cloud.client import Cloud
+from gustbed_cloud.gates import doubt
 from gustbed_cloud.models import ModelVersion, describe, list_models
+from gustbed_cloud.settings import CloudSettings
 from gustbed_core.errors import GustbedError
+from gustbed_core.gate_report import PASSED
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Manifest, read_package, sha256
 from gustbed_core.registrations import (
@@ -20,9 +23,10 @@ from gustbed_core.registrations import (
     model_prefix,
     registration_key,
 )
+from gustbed_core.settings import load
 
-GATE, PASSED = "gate", "passed"
-"""Key and value in a manifest's ``training`` of a package that passed its quality gate."""
+GATE = "gate"
+"""Key in a manifest's ``training``: what its gate said. Only a signed report makes it count."""
 METRICS_FILE = "metrics.json"
 MAX_REASON = 200
 """Characters of a reason for registering a package despite its gate."""
@@ -32,19 +36,23 @@ _NOT_IN_PROPERTIES = re.compile(r"[^\w .:/=+@-]")
 
 
 @readable_errors()
-def register_model(cloud: Cloud, package_path: Path, gate_override: str = "") -> ModelVersion:
+def register_model(
+    cloud: Cloud, package_path: Path, gate_override: str = "", pipelines: Path | None = None
+) -> ModelVersion:
     """Upload a package and register it, pending approval.
 
     ``gate_override`` is the reason for registering one that has not passed its quality gate;
-    operators are shown it. Raises ``PackageError`` for a bad package, ``GustbedError`` if the gate
-    says no or the version is registered.
+    operators are shown it. ``pipelines`` is the folder of public keys whose signed gate reports
+    count, else that of ``GUSTBED_PIPELINE_KEYS``. Raises ``PackageError`` for a bad package,
+    ``GustbedError`` if the gate says no or the version is registered.
     """
     try:
         data = package_path.read_bytes()
     except OSError as error:
         raise GustbedError(f"{package_path}: {error.strerror}", "name a model package") from error
     manifest = read_package(data).manifest
-    gate = _pass_gate(package_path, manifest, gate_override)
+    keys = pipelines or load(CloudSettings).pipeline_keys
+    gate = _pass_gate(package_path, manifest, gate_override, doubt(data, manifest, keys))
     if any(known.version == manifest.version for known in list_models(cloud, manifest.name)):
         raise GustbedError(
             f"{package_path}: {manifest.name} {manifest.version} is registered already",
@@ -102,14 +110,18 @@ def _register(cloud: Cloud, record: Registration, data: bytes) -> str:
     return str(made["ModelPackageArn"])
 
 
-def _pass_gate(path: Path, manifest: Manifest, override: str) -> GateResult:
+def _pass_gate(path: Path, manifest: Manifest, override: str, doubted: str) -> GateResult:
     """Return the gate's result. Raises ``GustbedError`` if it neither passed nor is overridden."""
-    gate = manifest.training.get(GATE, "")
-    if gate == PASSED:
+    said = manifest.training.get(GATE, "")
+    if said == PASSED and not doubted:
         return GateResult(passed=True)
+    if said == PASSED:
+        gate = refusal = doubted
+    else:
+        gate = said
+        refusal = f"its quality gate says {said[:200]!r}" if said else "it names no quality gate"
     reason = "".join(sign for sign in " ".join(override.split()) if sign.isprintable())
     if not reason:
-        refusal = f"its quality gate says {gate[:200]!r}" if gate else "it names no quality gate"
         raise GustbedError(f"{path}: {refusal}", "train it again, or give --despite-gate REASON")
     if len(reason) > MAX_REASON:
         raise GustbedError(f"--despite-gate: {len(reason)} characters", f"use at most {MAX_REASON}")

@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from gustbed_cloud.approval_store import read_approvals
-from gustbed_cloud.aws import readable_errors
+from gustbed_cloud.aws import Session, readable_errors
 from gustbed_cloud.client import Cloud
 from gustbed_cloud.models import list_models
+from gustbed_cloud.outputs import Outputs
 from gustbed_core.approvals import ApprovalRecord, approval_key
-from gustbed_core.jobs import DocumentError, Release, Role, read_job_document
+from gustbed_core.jobs import DocumentError, Release, Role, read_job_document, welcome_prefix
+from gustbed_core.naming import natural
 
 LATE, TOO_LATE = 20.0, 24 * 3600.0
 """Seconds after an approval between which a missing job means that the rollout was lost."""
@@ -36,6 +38,16 @@ class Execution:
     started: float | None
     updated: float | None
     details: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return self.status in ("FAILED", "TIMED_OUT", "REJECTED", "CANCELED", "REMOVED")
+
+    @property
+    def why(self) -> str:
+        """The reason's code and the edge's sentence, as far as the edge gave them."""
+        return ": ".join(word for word in (self.reason, self.details.get("detail", "")) if word)
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,16 @@ def launch_lost(cloud: Cloud, now: float) -> list[str]:
     return lost
 
 
+@readable_errors()
+def welcome(session: Session, outputs: Outputs, thing: str, certificate_arn: str) -> None:
+    """Have an edge that was enrolled get what was approved before it came; that takes a moment.
+
+    Part of an enrolment that may be repeated: its jobs are created once per certificate.
+    """
+    enrolment = certificate_arn.rpartition("/")[2]
+    _invoke(Cloud(session, outputs), {"welcome": {"thing": thing, "enrolment": enrolment}})
+
+
 def standing_approvals(records: Iterable[ApprovalRecord]) -> list[ApprovalRecord]:
     """Approvals that nothing later has replaced: the latest of each model and role, unless its
     version was decided on again.
@@ -121,12 +143,31 @@ def _invoke(cloud: Cloud, event: dict[str, Any]) -> None:
 
 @readable_errors()
 def list_jobs(cloud: Cloud, limit: int = 20) -> list[Job]:
-    """Return the latest rollouts of this fleet, newest first."""
-    iot = cloud.client("iot")
-    pages = iot.get_paginator("list_jobs").paginate(thingGroupName=cloud.outputs.thing_group_name)
-    rows = [row for page in pages for row in page["jobs"]]
-    rows.sort(key=lambda row: row["createdAt"], reverse=True)
+    """Return the latest rollouts of this fleet, and to edges that joined it, newest first."""
+    group = cloud.outputs.thing_group_name
+    pages = cloud.client("iot").get_paginator("list_jobs")
+    found = {
+        row["jobId"]: row for page in pages.paginate(thingGroupName=group) for row in page["jobs"]
+    }
+    # Jobs of single things are listed with those of the whole account; the emulator lists them
+    # with the group's, too.
+    found |= {
+        row["jobId"]: row
+        for page in pages.paginate()
+        for row in page["jobs"]
+        if row["jobId"].startswith(welcome_prefix(group))
+    }
+    rows = sorted(found.values(), key=lambda row: row["createdAt"], reverse=True)
     return [_job(cloud, row["jobId"]) for row in rows[:limit]]
+
+
+@readable_errors()
+def find_job(cloud: Cloud, job_id: str) -> Job | None:
+    """One rollout, None if there is none of this id (yet)."""
+    try:
+        return _job(cloud, job_id)
+    except cloud.client("iot").exceptions.ResourceNotFoundException:
+        return None
 
 
 def _job(cloud: Cloud, job_id: str) -> Job:
@@ -144,7 +185,7 @@ def _job(cloud: Cloud, job_id: str) -> Job:
         status=found["status"],
         created=_unix(found.get("createdAt")),
         completed=_unix(found.get("completedAt")),
-        executions=tuple(sorted(executions, key=lambda execution: execution.thing)),
+        executions=tuple(sorted(executions, key=lambda execution: natural(execution.thing))),
         role=release.role if release else "serve",
         rollback=bool(release and release.rollback),
     )

@@ -2,10 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
+from gustbed_core.errors import GustbedError
+from gustbed_core.gate_report import PUBLIC_KEYS
 from gustbed_core.settings import section
 
 _STACK = re.compile(r"[a-z][a-z0-9-]{0,29}")
@@ -18,14 +21,45 @@ class CloudSettings(BaseSettings):
 
     stack: str = Field("gustbed", description="CloudFormation stack name; resources start with it")
     enrol_dir: Path = Field(Path(".gustbed/enrol"), description="folder of enrolment requests")
+    enrol: Literal["site", "any"] = Field(
+        "site",
+        description="whom `provision` enrols without an operator: this site's edge, once; or any "
+        "edge, though its key has changed or the cloud has lost it",
+    )
+    deploy: bool = Field(
+        False, description="whether `provision` deploys the stack, or only enrols devices"
+    )
+    stack_parameters: str = Field(
+        "", description="parameters of stack.yaml: AlertEmail=ops@example.org,LogRetentionDays=60"
+    )
     cloud_dir: Path = Field(
         Path(__file__).resolve().parent,
         description="folder that holds stack.yaml and functions/",
     )
 
+    pipeline_keys: Path = Field(
+        Path(".gustbed") / PUBLIC_KEYS,
+        description="folder of public keys whose pipelines' word on a quality gate counts",
+    )
     rebuild: bool = Field(
         False, description="whether a stack that lost parts, or a lost rollout, may be made anew"
     )
+
+    problem_file: Path | None = Field(
+        None, description="where `provision --watch` says what is wrong: empty while all is well"
+    )
+
+    def parameters(self) -> dict[str, str]:
+        """The stack's parameters that somebody has chosen. Raises ``GustbedError``."""
+        chosen: dict[str, str] = {}
+        for part in filter(None, (part.strip() for part in self.stack_parameters.split(","))):
+            name, equals, value = part.partition("=")
+            if not equals or not name.strip().isalnum():
+                raise GustbedError(
+                    f"GUSTBED_STACK_PARAMETERS: {part!r}", "use Name=value, with commas between"
+                )
+            chosen[name.strip()] = value.strip()
+        return chosen
 
     @field_validator("stack")
     @classmethod

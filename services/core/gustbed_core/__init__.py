@@ -5,7 +5,7 @@
 - turbine types: ``turbine_types`` (a YAML file each in ``types/``), ``signals``, ``features``,
   ``event_kinds``, ``aggregates``
 - decisions: from a model's ratios to events, for the edge and for training
-- means: ``settings``, ``mqtt``, ``worker``, ``plugins``, ``errors``
+- means: ``settings``, ``naming``, ``mqtt``, ``web_origin``, ``worker``, ``plugins``, ``errors``
 
 Modules whose imports stay within the standard library, so that Lambda functions can carry them:
 ``errors``, ``topics``, ``event_kinds``, ``jobs``.

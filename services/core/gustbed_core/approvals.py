@@ -27,6 +27,7 @@ _DECISIONS: dict[str, Decision] = {"Approved": "approved", "Rejected": "rejected
 """By SageMaker's status."""
 Source = Literal["operator", "registry"]
 """Whether it was decided with Gustbed's tools, or in the registry itself."""
+_VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def approval_from_json(data: bytes, key: str) -> ApprovalRecord:
         record = read_record(ApprovalRecord, json.loads(data))
     except (ValueError, RecordError) as error:
         raise GustbedError(key, f"not the record of an approval: {error}") from error
+    if _VERSION.fullmatch(record.version) is None:
+        raise GustbedError(key, f"version {record.version[:40]!r} is not MAJOR.MINOR.PATCH")
     if record.schema != SCHEMA or approval_key(record) != key:
         raise GustbedError(key, f"says {record.model} {record.sequence}, schema {record.schema}")
     return record
@@ -90,6 +93,47 @@ def of_version(records: Iterable[ApprovalRecord], model: str, version: str) -> l
     """A version's records, oldest first."""
     found = [each for each in records if (each.model, each.version) == (model, version)]
     return sorted(found, key=lambda record: record.sequence)
+
+
+def order_number(records: Iterable[ApprovalRecord], record: ApprovalRecord) -> int:
+    """The sequence that an approval's signed order carries: above those of its model's earlier
+    records, and of records that were lost, since it is not below the approval's time.
+
+    ``records`` are the model's.
+    """
+    number = 0
+    for each in sorted(records, key=lambda each: each.sequence):
+        if each.sequence > record.sequence:
+            break
+        number = max(number + 1, int(each.at))
+    return number
+
+
+def in_force(records: Iterable[ApprovalRecord]) -> list[ApprovalRecord]:
+    """What an edge should run that knows of no approval yet: of each model the version to serve,
+    then the one to run in shadow, if there is a newer one.
+    """
+    latest: dict[tuple[str, str], ApprovalRecord] = {}
+    for record in sorted(records, key=lambda each: each.sequence):
+        latest[record.model, record.version] = record
+    approved = [each for each in latest.values() if each.decision == "approved"]
+    serving: dict[str, ApprovalRecord] = {}
+    shadows: dict[str, ApprovalRecord] = {}
+    for record in sorted(approved, key=lambda each: each.sequence):
+        if record.role == "shadow":
+            shadows[record.model] = record
+        elif record.rollback or _is_newer(record, serving.get(record.model)):
+            serving[record.model] = record
+    beside = [each for each in shadows.values() if _is_newer(each, serving.get(each.model))]
+    return [*serving.values(), *beside]
+
+
+def _is_newer(record: ApprovalRecord, other: ApprovalRecord | None) -> bool:
+    return other is None or _numbers(record.version) > _numbers(other.version)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def decided_elsewhere(

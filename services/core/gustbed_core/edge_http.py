@@ -10,6 +10,8 @@ STATUS = "/status"
 EVENTS = "/events"
 MODELS = "/models"
 METRICS = "/metrics"
+FLEET_HEADER = "Gustbed-Fleet"
+"""Header of every answer: the id of the fleet that the service belongs to, where it knows one."""
 PATHS = (HEALTH, STATUS, EVENTS, MODELS, METRICS)
 
 

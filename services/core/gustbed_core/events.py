@@ -162,7 +162,8 @@ class Heartbeat:
 
     ``models`` and ``shadow_models`` are by turbine type; ``model`` is the first that serves.
     ``rejected`` counts quarantined payloads by reason; ``buffered`` counts uplink messages that
-    wait for the cloud; ``update`` is the running model update, if any.
+    wait for the cloud, ``lag`` is for how many seconds the oldest has; ``update`` is the running
+    model update, if any.
     """
 
     site: str
@@ -173,6 +174,7 @@ class Heartbeat:
     turbines: list[TurbineStatus]
     rejected: dict[str, int] = field(default_factory=dict)
     buffered: int = 0
+    lag: float = 0.0
     update: str | None = None
     models: dict[str, ModelRef] = field(default_factory=dict)
     shadow_models: dict[str, Comparison] = field(default_factory=dict)

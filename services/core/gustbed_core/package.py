@@ -1,8 +1,9 @@
 """The model package: one archive with everything a model needs to serve, and nothing else.
 
 ``package.tar.gz`` holds ``manifest.json``, ``model.onnx``, ``golden.npz`` and ``card.md``, the
-model card for people. Packages are untrusted input until their release is verified: only these
-members are read, each with a size bound, and nothing is ever unpacked to disk or unpickled.
+model card for people; and ``gate.json``, if a pipeline vouches for it. Packages are untrusted input
+until their release is verified: only these members are read, each with a size bound, and nothing
+is ever unpacked to disk or unpickled.
 
 The graph takes ``window`` float32 (n, features, time), normalises, reconstructs and scores. It
 returns ``score`` and ``ratio``, float32 (n, features): the score over the threshold.
@@ -13,29 +14,37 @@ import hashlib
 import io
 import math
 import re
+import struct
 import tarfile
 import zipfile
-import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.archive import CARD, GATE, GOLDEN, MANIFEST, MODEL, ArchiveError, read_members
 from gustbed_core.errors import GustbedError
 from gustbed_core.features import Engineer
+from gustbed_core.onnx_weights import WeightsError, check_weights
 from gustbed_core.signals import Signals
 from gustbed_core.topics import level
 
 SCHEMA = 2
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
-MAX_MEMBER_BYTES = 128 * 1024 * 1024
-MAX_TRAILER_BYTES = 64 * 1024
+MAX_DIRECTORY_BYTES = 1024
+"""Of the two arrays' entries in the golden file."""
 MAX_WINDOW, MAX_FEATURES, MAX_CHANNELS = 20_000, 256, 1024
-MANIFEST, MODEL, GOLDEN, CARD = "manifest.json", "model.onnx", "golden.npz", "card.md"
-_MEMBERS = (MANIFEST, MODEL, GOLDEN, CARD)
+_GOLDEN = ("windows", "ratios")
+_END = struct.Struct("<4s4H2LH")
+"""The end of a zip file: signature, numbers of disks and entries, size and place of the directory,
+length of a comment."""
+_UNREADABLE = (
+    ValueError, KeyError, OSError, EOFError, NotImplementedError, RuntimeError, MemoryError,
+    struct.error, zipfile.BadZipFile,
+)  # fmt: skip
 INPUT, SCORE, RATIO = "window", "score", "ratio"
 _SEMVER = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -128,17 +137,30 @@ def write_package(package: Package, path: Path) -> bytes:
     checksums = {name: sha256(data) for name, data in members.items()}
     manifest = replace(package.manifest, checksums=checksums)
     manifest_json = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
+    packed = pack_members({MANIFEST: manifest_json, **members})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(packed)
+    return packed
+
+
+def seal_package(archive: bytes, gate: bytes) -> bytes:
+    """The package with its quality gate's signed report, instead of any that is in it.
+
+    Raises ``PackageError``.
+    """
+    return pack_members(_read_members(archive) | {GATE: gate})
+
+
+def pack_members(members: Mapping[str, bytes]) -> bytes:
+    """An archive of these files, the same for the same content."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in {MANIFEST: manifest_json, **members}.items():
+        for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     # mtime 0 keeps gzip from stamping the clock into the header.
-    packed = gzip.compress(raw.getvalue(), mtime=0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(packed)
-    return packed
+    return gzip.compress(raw.getvalue(), mtime=0)
 
 
 def read_package(data: bytes) -> Package:
@@ -152,23 +174,18 @@ def read_package(data: bytes) -> Package:
     for name in (MODEL, GOLDEN, CARD):
         if manifest.checksums.get(name) != sha256(members[name]):
             raise PackageError("bad_checksum", f"{name} does not match its checksum in {MANIFEST}")
-    try:
-        with np.load(io.BytesIO(members[GOLDEN]), allow_pickle=False) as golden:
-            windows, ratios = golden["windows"], golden["ratios"]
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise PackageError("bad_golden", f"{GOLDEN}: {error}") from error
+    windows, ratios = _read_golden(members[GOLDEN])
     expected = (len(manifest.features), manifest.window)
     if windows.ndim != 3 or len(windows) == 0 or windows.shape[1:] != expected:
         raise PackageError("bad_golden", f"{GOLDEN}: windows must be (n, {expected})")
     if ratios.shape != windows.shape[:2]:
         raise PackageError("bad_golden", f"{GOLDEN}: ratios must be {windows.shape[:2]}")
-    return Package(
-        manifest,
-        members[MODEL],
-        windows.astype(np.float32),
-        ratios.astype(np.float32),
-        members[CARD].decode("utf-8", "replace"),
-    )
+    try:
+        check_weights(members[MODEL])
+    except WeightsError as error:
+        raise PackageError("not_finite", f"{MODEL}: {error}") from error
+    card = members[CARD].decode("utf-8", "replace")
+    return Package(manifest, members[MODEL], windows, ratios, card)
 
 
 def _read_members(data: bytes) -> dict[str, bytes]:
@@ -176,28 +193,44 @@ def _read_members(data: bytes) -> dict[str, bytes]:
         raise PackageError(
             "oversized", f"package of {len(data)} bytes, at most {MAX_PACKAGE_BYTES}"
         )
-    members: dict[str, bytes] = {}
     try:
-        with (
-            gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked,
-            tarfile.open(fileobj=cast(IO[bytes], unpacked), mode="r|") as archive,
-        ):
-            for info in archive:
-                if info.name not in _MEMBERS or info.name in members:
-                    raise PackageError("bad_archive", f"unexpected member {info.name[:80]!r}")
-                if not info.isreg() or info.size > MAX_MEMBER_BYTES:
-                    raise PackageError("bad_archive", f"{info.name}: not a file of sensible size")
-                extracted = archive.extractfile(info)
-                members[info.name] = extracted.read() if extracted else b""
-            # To the end, where the checksum is; what follows the archive is a few blocks of zeros.
-            if len(unpacked.read(MAX_TRAILER_BYTES + 1)) > MAX_TRAILER_BYTES:
-                raise PackageError("bad_archive", "more in it than its members")
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise PackageError("bad_archive", f"not a readable package: {error}") from error
-    missing = set(_MEMBERS) - members.keys()
-    if missing:
-        raise PackageError("bad_archive", f"missing {', '.join(sorted(missing))}")
-    return members
+        return read_members(data)
+    except ArchiveError as error:
+        raise PackageError("bad_archive", str(error)) from error
+
+
+def _read_golden(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Windows and ratios. The arrays lie in it as they are, so that none is larger than it."""
+    directory = data[-_END.size :]
+    try:
+        signature, *_, count, size, _, comment = _END.unpack(directory)
+        if signature != b"PK\5\6" or count != 2 or size > MAX_DIRECTORY_BYTES or comment:
+            raise ValueError("not two arrays")
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            windows, ratios = (_read_array(archive, f"{name}.npy") for name in _GOLDEN)
+    except _UNREADABLE as error:
+        raise PackageError("bad_golden", f"{GOLDEN}: {error}") from error
+    for name, array in zip(_GOLDEN, (windows, ratios), strict=True):
+        if not np.isfinite(array).all():
+            raise PackageError("not_finite", f"{GOLDEN}: {name} are not finite")
+    return windows, ratios
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+        raise ValueError(f"{name} is compressed")
+    data = archive.read(info)
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{name} is of another format")
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
+    start = stream.tell()
+    if dtype.kind != "f" or math.prod(shape) * dtype.itemsize != len(data) - start:
+        raise ValueError(f"{name} is not what it says")
+    array = np.frombuffer(data, dtype, offset=start)
+    with np.errstate(over="ignore"):
+        return array.reshape(shape, order="F" if by_column else "C").astype(np.float32)
 
 
 def _check_manifest(manifest: Manifest) -> None:
@@ -213,11 +246,21 @@ def _check_manifest(manifest: Manifest) -> None:
     decision = manifest.decision
     if min(decision.open_after, decision.close_after, decision.smooth) < 1:
         raise PackageError("bad_manifest", "decision: counts must be 1 or more")
+    _check_figures(manifest)
     if manifest.thresholds.keys() != set(manifest.feature_names) or not all(
         math.isfinite(value) and value > 0 for value in manifest.thresholds.values()
     ):
         raise PackageError("bad_manifest", "thresholds: one above 0 for each feature")
     _check_violations(manifest)
+
+
+def _check_figures(manifest: Manifest) -> None:
+    for name, value in (manifest.thresholds | manifest.metrics).items():
+        if not math.isfinite(value):
+            raise PackageError("not_finite", f"{MANIFEST}: {name} is {value}")
+    for name, learnt in manifest.reference.items():
+        if not all(map(math.isfinite, (learnt.mean, learnt.std, *learnt.quantiles))):
+            raise PackageError("not_finite", f"{MANIFEST}: reference of {name} is not finite")
 
 
 def _check_signals(manifest: Manifest) -> None:

@@ -1,6 +1,7 @@
 """Typed records out of JSON, checked with the standard library alone: Lambda has no other."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -43,7 +44,10 @@ def _convert(wanted: Any, value: object, name: str) -> Any:
     if origin is dict and isinstance(value, Mapping):
         return {str(key): _convert(get_args(wanted)[1], each, name) for key, each in value.items()}
     if wanted is float and type(value) in (int, float):
-        return float(value)  # type: ignore[arg-type]
+        # json takes NaN and Infinity, and makes 1e999 of the latter.
+        if not math.isfinite(number := float(value)):  # type: ignore[arg-type]
+            raise RecordError(f"{name} is {number}, not finite")
+        return number
     known = isinstance(value, str) and value in get_args(wanted) if origin is Literal else False
     # Not isinstance: true is no number.
     if known or type(value) is wanted:

@@ -1,15 +1,20 @@
 """Settings from environment variables, one model per section, errors that name the variable."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gustbed_core import topics
 from gustbed_core.errors import GustbedError
 
 S = TypeVar("S", bound=BaseSettings)
+
+TOOLS = frozenset({"operator", "twin"})
+"""Broker users of which many sessions may run at once; any other user is one client."""
+PLAIN_PORT, TLS_PORT = 1883, 8884
+"""Of the site broker; not 8883, where a local IoT endpoint may answer."""
 
 
 def section(prefix: str) -> SettingsConfigDict:
@@ -25,6 +30,9 @@ class SiteSettings(BaseSettings):
     site: str = Field("site-1", description="name of the site, one MQTT topic level")
     turbines: int = Field(6, ge=1, le=10_000, description="turbines wt01, wt02, …")
 
+    fleet: str = Field(
+        "", description="id of the fleet that this belongs to, shown to whoever asks its services"
+    )
     types_dir: Path | None = Field(
         None, description="a folder of turbine types of your own, one YAML file each"
     )
@@ -51,11 +59,28 @@ class MqttSettings(BaseSettings):
     model_config = section("GUSTBED_MQTT_")
 
     host: str = Field("127.0.0.1", description="host name or address of the site broker")
-    port: int = Field(1883, ge=1, le=65535)
+    port: int = Field(PLAIN_PORT, ge=1, le=65534, description="8884 if there is a ca")
+    tools_port: int | None = Field(
+        None, ge=1, le=65535, description="where operator and twin connect; port + 1 if not given"
+    )
+    ca: Path | None = Field(None, description="PEM file of the site's CA: all is TLS then")
     credentials_dir: Path | None = Field(
         None, description="folder of <user>.password files; none for an anonymous broker"
     )
     keepalive: int = Field(30, ge=5, le=600, description="seconds")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _port_of_tls(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("ca"):
+            return {"port": TLS_PORT, **values}
+        return values
+
+    def port_of(self, user: str) -> int:
+        """Where a user connects: tools have a listener of their own."""
+        if self.credentials_dir is None or user not in TOOLS:
+            return self.port
+        return self.tools_port or self.port + 1
 
     def password(self, user: str) -> str | None:
         """Read a user's password. Raises ``GustbedError`` naming the file that is missing."""
@@ -68,6 +93,13 @@ class MqttSettings(BaseSettings):
             raise GustbedError(
                 f"{path}: {error.strerror}", "set GUSTBED_MQTT_CREDENTIALS_DIR to the right folder"
             ) from error
+
+    def certificate(self, user: str) -> tuple[Path, Path] | None:
+        """A user's client certificate and its key, beside the password; None if it has none."""
+        if self.credentials_dir is None:
+            return None
+        pair = self.credentials_dir / f"{user}.pem", self.credentials_dir / f"{user}.key"
+        return pair if all(path.is_file() for path in pair) else None
 
 
 def turbine_id(index: int) -> str:

@@ -1,6 +1,7 @@
 """Which plug-ins run here, and making them so that one that fails takes nothing with it."""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -20,6 +21,8 @@ OWN = {
     "gustbed.job_operations": ("update_model",),
 }
 """Gustbed's own, which are chosen unless settings say otherwise, and which must work."""
+MAKE_SECONDS = 10.0
+"""That another package's factory may take; the edge starts without it then."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,16 @@ def plug_in(
     every plug-in adds one to ``guards``; ``make`` returns None for one that has nothing to do.
     """
     made: dict[str, Plugged[T]] = {}
+
+    def load(name: str, guard: Guard) -> T | None:
+        return make(name, registry.load(name), guard)
+
     for name in names:
         guard = Guard(f"{registry.group.removeprefix('gustbed.')}/{name}")
         guards.append(guard)
         own = name in OWN[registry.group]
         try:
-            plugin = make(name, registry.load(name), guard)
+            plugin = load(name, guard) if own else _within(MAKE_SECONDS, load, name, guard)
         except Exception as error:
             if own:
                 raise
@@ -75,3 +82,28 @@ def plug_in(
             if not own:
                 log.info("plug-in %s runs", guard.name)
     return made
+
+
+def _within(
+    seconds: float, load: Callable[[str, Guard], T | None], name: str, guard: Guard
+) -> T | None:
+    """Call it in a thread of its own. Raises what it raises, and ``TimeoutError`` if it does not
+    return: nothing can end it then, but nobody waits for it any longer.
+    """
+    made: list[T | None] = []
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            made.append(load(name, guard))
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name=f"making {guard.name}", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not made:
+        raise TimeoutError(f"its factory did not return within {seconds:.0f} s")
+    return made[0]

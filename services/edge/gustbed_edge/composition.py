@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from gustbed_core import codec, topics
+from gustbed_core.errors import PayloadError
 from gustbed_core.events import AnomalyEvent, Heartbeat
-from gustbed_core.mqtt import Handler
-from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.mqtt import Handler, Live
+from gustbed_core.settings import MqttSettings, SiteSettings, load
 from gustbed_core.turbine_types import TurbineType, load_types
+from gustbed_core.web_origin import HttpSettings
 from gustbed_edge.capture.writer import CaptureWriter
 from gustbed_edge.choosing import Plugged, choose, plug_in
 from gustbed_edge.cloud.device_shadows import DeviceShadows
 from gustbed_edge.cloud.ports import CLOUDS, Cloud, CloudContext, CloudListener
 from gustbed_edge.guard import Guard, SinkWorker, WorkloadWorker
+from gustbed_edge.ingest.places import BOOTS, SEQUENCES, Places
 from gustbed_edge.ingest.quarantine import Quarantine
 from gustbed_edge.ingest.queue import ReceiveQueue
 from gustbed_edge.ingest.reader import BlockReader
@@ -25,8 +28,8 @@ from gustbed_edge.models.loading import LoadedModels, load_models
 from gustbed_edge.models.store import ModelStore
 from gustbed_edge.models.update_operation import NAME as UPDATE_MODEL
 from gustbed_edge.models.update_operation import UpdateContext
+from gustbed_edge.outbox.outgoing import Outgoing, outgoing
 from gustbed_edge.outbox.recorder import Recorder
-from gustbed_edge.outbox.sender import Sender
 from gustbed_edge.outbox.store import Outbox
 from gustbed_edge.plugins import (
     INPUTS,
@@ -49,6 +52,7 @@ from gustbed_edge.reporting.provider import StatusProvider
 from gustbed_edge.reporting.providers import (
     CaptureStatus,
     CloudStatus,
+    DiskStatus,
     IngestStatus,
     OutboxStatus,
     PluginStatus,
@@ -98,11 +102,10 @@ class _Base:
     types: Mapping[str, TurbineType]
     cloud: Cloud
     broker: SiteBroker
-    outbox: Outbox
+    outgoing: Outgoing
     quarantine: Quarantine
     queue: ReceiveQueue
-    reader: BlockReader
-    sender: Sender
+    receiver: BlockReceiver
     guards: list[Guard] = field(default_factory=list)
 
 
@@ -111,7 +114,6 @@ class _Scoring:
     """The scoring thread with its workloads; ``workers`` call those that are not Gustbed's own."""
 
     thread: ScoringThread
-    receiver: BlockReceiver
     telemetry: Telemetry | None
     workers: tuple[WorkloadWorker, ...]
 
@@ -122,11 +124,14 @@ def compose(
     """Make every part. Raises ``GustbedError`` if something needs a person."""
     base = _base(site, mqtt, settings, outbox)
     store = ModelStore(settings.data_dir / "models")
-    keys = base.cloud.identity.signing_keys()
+    keys = base.cloud.identity.trust().keys
     models = load_models(store, keys, settings.factory_dir, base.types)
     sinks, recorder = _recording(base)
     captures = CaptureWriter(
-        settings.data_dir, recorder.captures, max_bytes_per_day=settings.capture_max_bytes_per_day
+        settings.data_dir,
+        recorder.captures,
+        max_bytes_per_day=settings.capture_max_bytes_per_day,
+        disk=outbox.disk,
     )
     scoring = _scoring(base, models, recorder, captures)
     inputs = _inputs(base)
@@ -141,16 +146,18 @@ def compose(
         base.cloud.shadows,
     )
     base.broker.subscribe(topics.every("reported", site.site), shadows.reported)
-    reporter = Reporter(site, _providers(base, models, scoring, captures, jobs, shadows))
-    http = HealthServer(settings.http_host, settings.http_port, _views(base, reporter))
+    reporter = Reporter(site, _providers(base, models, scoring, recorder, captures, jobs, shadows))
+    views, names = _views(recorder, reporter, site.fleet), load(HttpSettings).names
+    http = HealthServer(settings.http_host, settings.http_port, views, names)
     listener = CloudListener(
-        partial(_connected, base.sender, jobs, shadows), jobs.wake, shadows.delta
+        partial(_connected, base.outgoing, jobs, shadows), jobs.wake, shadows.delta
     )
     parts = (
         Part(http.start, http.stop),
+        Part(base.quarantine.start, partial(base.quarantine.stop, BRIEFLY)),
         Part(base.broker.start, base.broker.stop),
         Part(partial(base.cloud.start, listener), base.cloud.stop),
-        Part(base.sender.start, partial(base.sender.stop, STOP_SECONDS)),
+        Part(base.outgoing.sender.start, partial(base.outgoing.sender.stop, STOP_SECONDS)),
         *(Part(sink.start, partial(sink.stop, BRIEFLY)) for sink in sinks),
         Part(recorder.start, partial(recorder.stop, STOP_SECONDS)),
         Part(captures.start, partial(captures.stop, BRIEFLY)),
@@ -161,16 +168,6 @@ def compose(
         Part(shadows.start, partial(shadows.stop, BRIEFLY)),
     )
     return Gateway(parts, base.broker, recorder, reporter.heartbeat, http.port)
-
-
-def open_outbox(settings: EdgeSettings) -> Outbox:
-    """The store of events and of what waits. Raises ``GustbedError``."""
-    return Outbox(
-        settings.data_dir,
-        max_bytes=settings.outbox_max_bytes,
-        max_rows=settings.outbox_max_rows,
-        events_kept=settings.events_kept,
-    )
 
 
 def open_cloud(site: SiteSettings, settings: EdgeSettings) -> Cloud:
@@ -187,30 +184,28 @@ def _base(site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, outbox
         max_clock_ahead=settings.max_clock_ahead,
         max_clock_behind=settings.max_clock_behind,
     )
-    sender = Sender(
-        outbox,
-        cloud.uplink,
-        thing=site.thing,
-        site=site.site,
-        verdict_interval=settings.verdict_interval,
-        telemetry_interval=settings.telemetry_interval,
-    )
+    quarantine = Quarantine(settings.data_dir, disk=outbox.disk)
+    receiver = BlockReceiver(reader, quarantine)
+    _places(site, receiver).resume(outbox.kept(BOOTS), outbox.kept(SEQUENCES))
     return _Base(
         site,
         settings,
         load_types(site.types_dir),
         cloud,
         SiteBroker(site, mqtt),
-        outbox,
-        Quarantine(settings.data_dir),
+        outgoing(site, settings, outbox, cloud.uplink),
+        quarantine,
         ReceiveQueue(settings.queue_limit),
-        reader,
-        sender,
+        receiver,
     )
 
 
+def _places(site: SiteSettings, receiver: BlockReceiver) -> Places:
+    return Places(site.turbine_ids, receiver.counters)
+
+
 def _recording(base: _Base) -> tuple[list[SinkWorker], Recorder]:
-    context = SinkContext(base.site, base.broker.publish, base.sender.wake)
+    context = SinkContext(base.site, base.broker.publish, base.outgoing.sender.wake)
 
     def make(_name: str, factory: SinkFactory, guard: Guard) -> SinkWorker:
         return SinkWorker(factory(context), guard)
@@ -222,7 +217,13 @@ def _recording(base: _Base) -> tuple[list[SinkWorker], Recorder]:
         for sink in sinks:
             sink.put(event)
 
-    return sinks, Recorder(base.outbox, announce, events_go_up=CLOUD_SINK in names)
+    return sinks, Recorder(
+        base.outgoing.outbox,
+        announce,
+        events_go_up=CLOUD_SINK in names,
+        stored=base.outgoing.sender.wake,
+        kept=_places(base.site, base.receiver).kept,
+    )
 
 
 def _scoring(
@@ -230,7 +231,7 @@ def _scoring(
 ) -> _Scoring:
     names = choose(WORKLOADS, base.settings.workloads)
     others = [name for name in names if name != TELEMETRY]
-    before = base.outbox.open_events()
+    before = base.outgoing.outbox.open_events()
 
     def checked(events: Iterable[AnomalyEvent]) -> None:
         # Here, where whoever made them is to blame, and not where others' events are written too.
@@ -247,8 +248,9 @@ def _scoring(
                 base.settings,
                 base.types,
                 models,
-                base.reader.requirements,
+                base.receiver.reader.requirements,
                 recorder,
+                base.outgoing.policy,
                 captures.put,
                 base.queue.__len__,
             )
@@ -258,17 +260,16 @@ def _scoring(
     workers = {
         name: WorkloadWorker(each.plugin, each.guard) for name, each in made.items() if not each.own
     }
-    receiver = BlockReceiver(base.reader, base.quarantine)
     thread = ScoringThread(
         base.queue,
-        receiver,
+        base.receiver,
         [(workers.get(name, each.plugin), each.guard) for name, each in made.items()],
         enough=base.site.turbines,
         grace=base.settings.grace,
     )
     telemetry = made[TELEMETRY].plugin if TELEMETRY in made else None
     assert telemetry is None or isinstance(telemetry, Telemetry)  # noqa: S101 - the name is ours
-    return _Scoring(thread, receiver, telemetry, tuple(workers.values()))
+    return _Scoring(thread, telemetry, tuple(workers.values()))
 
 
 def _events_of(
@@ -282,15 +283,23 @@ def _events_of(
 
 def _inputs(base: _Base) -> list[Part]:
     def rate_hz(turbine_type: str) -> float | None:
-        required = base.reader.requirements.get(turbine_type)
+        required = base.receiver.reader.requirements.get(turbine_type)
         return required.rate_hz if required else None
+
+    def retained(topic: str, payload: bytes) -> None:
+        # Said at some time, to nobody here: its sequence and its values are not of now.
+        error = PayloadError("retained", "kept by the broker, not sent now")
+        base.quarantine.reject(topic, payload, error)
 
     def make(name: str, factory: InputFactory, guard: Guard) -> Input | None:
         def subscribe(topic_filter: str, handler: Handler) -> None:
             def guarded(topic: str, payload: bytes) -> None:
                 guard.call(handler, topic, payload)
 
-            base.broker.subscribe(topic_filter, guarded)
+            base.broker.subscribe(topic_filter, Live(guarded, retained))
+
+        def count(what: str) -> None:
+            guard.counted[what] += 1
 
         return factory(
             InputContext(
@@ -301,6 +310,7 @@ def _inputs(base: _Base) -> list[Part]:
                 base.quarantine.reject,
                 rate_hz,
                 subscribe,
+                count,
             )
         )
 
@@ -324,7 +334,7 @@ def _operations(
             store,
             serving=models.serving,
             shadow_models=models.shadow,
-            keys=base.cloud.identity.signing_keys,
+            trust=base.cloud.identity.trust,
             host=scoring.telemetry.host,
             limits=Limits(base.site.turbines, base.settings.max_scoring_time, base.types),
             scratch=base.settings.data_dir,
@@ -344,34 +354,37 @@ def _providers(
     base: _Base,
     models: LoadedModels,
     scoring: _Scoring,
+    recorder: Recorder,
     captures: CaptureWriter,
     jobs: JobRunner,
     shadows: DeviceShadows,
 ) -> list[StatusProvider]:
     providers: list[StatusProvider] = [
-        IngestStatus(base.queue, base.quarantine, scoring.thread, lambda: base.broker.connected),
-        OutboxStatus(base.outbox),
+        IngestStatus(base.queue, base.quarantine, scoring.thread, base.broker),
+        DiskStatus(base.outgoing.outbox.disk, recorder),
+        OutboxStatus(base.outgoing),
         CaptureStatus(captures),
         CloudStatus(base.cloud.uplink, jobs, shadows),
         PluginStatus(base.guards, scoring.thread),
     ]
     if scoring.telemetry is not None:
-        counters = scoring.receiver.counters
+        counters = base.receiver.counters
         providers.insert(1, TelemetryStatus(scoring.telemetry, counters, models.missing))
     return providers
 
 
-def _views(base: _Base, reporter: Reporter) -> Views:
+def _views(recorder: Recorder, reporter: Reporter, fleet: str) -> Views:
     return Views(
         health=reporter.health,
         status=reporter.status,
         models=reporter.models,
-        events=base.outbox.events_since,
+        events=recorder.events_since,
         metrics=reporter.metrics,
+        fleet=fleet,
     )
 
 
-def _connected(sender: Sender, jobs: JobRunner, shadows: DeviceShadows) -> None:
-    sender.wake()
+def _connected(out: Outgoing, jobs: JobRunner, shadows: DeviceShadows) -> None:
+    out.sender.connected()
     jobs.wake()
     shadows.connected()

@@ -1,7 +1,7 @@
 """Calling plug-ins so that what they raise stays with them: logged, counted, shown in health."""
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
@@ -30,6 +30,8 @@ class Guard:
         self.failures = 0
         self.dropped = 0
         """What did not wait for it any longer."""
+        self.counted: Counter[str] = Counter()
+        """What it counted itself."""
         self.error = ""
         """The latest failure, in one line."""
 

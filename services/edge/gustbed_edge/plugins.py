@@ -62,7 +62,9 @@ class InputContext:
     ``deliver`` takes a block, which is checked as any other; ``receive`` takes the payload of one
     from the site broker, by topic; ``reject`` puts what was not readable into quarantine, with
     where it came from. ``rate_hz`` tells how many samples a second the model of a turbine type
-    reads, None while none serves it. ``subscribe`` works until ``start``.
+    reads, None while none serves it. ``subscribe`` works until ``start``; what
+    the broker had retained is not live, and is quarantined as ``retained``. ``count`` adds one to
+    a figure of the plug-in's own, which ``/metrics`` shows by its name.
     """
 
     site: SiteSettings
@@ -72,6 +74,7 @@ class InputContext:
     reject: Callable[[str, bytes, PayloadError], None]
     rate_hz: Callable[[str], float | None]
     subscribe: Callable[[str, Handler], None]
+    count: Callable[[str], None] = lambda _what: None
 
 
 class Workload(Protocol):
@@ -89,8 +92,8 @@ class Workload(Protocol):
 class WorkloadContext:
     """What a workload may use. ``name`` is its own.
 
-    ``events`` takes changes of anomaly events, whose ``model.name`` is the workload's: they are
-    kept on disk and then go to every sink. ``open_events`` are this workload's that were open at
+    ``events`` takes changes of anomaly events, whose ``model.name`` is the workload's: they go to
+    every sink at once, and are kept on disk. ``open_events`` are this workload's that were open at
     the last stop. ``publish`` sends a message to the site broker; False if it cannot.
     """
 
@@ -114,8 +117,8 @@ class Sink(Protocol):
     """Takes anomaly events somewhere."""
 
     def send(self, event: AnomalyEvent) -> None:
-        """Take a change of an event, which is on disk already. Called by a thread of its own, so
-        that it may take its time; the oldest of 1000 that wait are dropped.
+        """Take a change of an event, at once: it may not be on disk yet. Called by a thread of its
+        own, so that it may take its time; the oldest of 1000 that wait are dropped.
         """
 
 

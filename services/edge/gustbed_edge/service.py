@@ -12,8 +12,9 @@ from gustbed_core import codec, topics
 from gustbed_core.errors import GustbedError
 from gustbed_core.mqtt import Message
 from gustbed_core.settings import MqttSettings, SiteSettings
-from gustbed_edge.composition import Gateway, compose, open_outbox
+from gustbed_edge.composition import Gateway, compose
 from gustbed_edge.outbox.log_handler import CloudLogHandler
+from gustbed_edge.outbox.outgoing import open_outbox
 from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.settings import EdgeSettings
 
@@ -74,7 +75,7 @@ def _sole_owner(folder: Path) -> Iterator[None]:
     """Hold the data folder: two edges on one store would undo each other's work."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = _open_lock(folder / "lock")
     except OSError as error:
         raise GustbedError(
             f"{folder}: {error.strerror}", "set GUSTBED_EDGE_DATA_DIR to a folder that is yours"
@@ -88,3 +89,13 @@ def _sole_owner(folder: Path) -> Iterator[None]:
         ) from error
     finally:
         os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        if not path.exists():
+            raise
+        # A disk that has become read-only is told in health; the site is served all the same.
+        return os.open(path, os.O_RDONLY)

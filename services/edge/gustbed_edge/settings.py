@@ -63,8 +63,20 @@ class EdgeSettings(BaseSettings):
         None, description="turbine that the 20-field records on turbine/raw speak for"
     )
 
+    uplink: str = Field(
+        "changes",
+        description="turbines of which every verdict goes up, comma-separated; full: of all; "
+        "changes: of none, only what is new (docs/uplink.md)",
+    )
+    uplink_max_rate: float = Field(
+        400_000.0, ge=1000, description="bytes a second that go up at most; IoT Core takes 512 KiB"
+    )
     verdict_interval: float = Field(2.0, ge=1.0, description="seconds between verdict batches")
-    telemetry_interval: float = Field(5.0, ge=1.0, description="seconds between summaries")
+    telemetry_interval: float = Field(
+        60.0,
+        ge=1.0,
+        description="seconds that a summary, and a verdict that says nothing new, is for",
+    )
     outbox_max_bytes: int = Field(
         256 * 1024 * 1024, ge=64 * 1024, description="payload bytes that may wait for the cloud"
     )

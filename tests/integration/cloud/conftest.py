@@ -1,6 +1,7 @@
 """One deployed cloud for the tests that leave it as they found it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +24,10 @@ def edge(cloud: LocalCloud) -> Identity:
 @pytest.fixture(scope="module")
 def client(cloud: LocalCloud, edge: Identity) -> operations.Cloud:
     return cloud.connect()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[LocalCloud]:
+    """A cloud of the test's own, deployed."""
+    with local_cloud(tmp_path) as running:
+        yield running

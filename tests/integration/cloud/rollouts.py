@@ -7,15 +7,20 @@ from typing import Any
 from gustbed_cloud import operations
 from gustbed_core.approvals import ApprovalRecord
 from gustbed_core.jobs import JobDocument, Release, read_job_document
-from gustbed_core.package import write_package
 from tests.support.cloud import Device, Identity
-from tests.support.packages import tiny_package
+from tests.support.packages import tiny_package, write_passed
 
 
 def package(folder: Path, version: str, name: str = "tiny") -> Path:
     path = folder / f"{name}-{version}.tar.gz"
-    write_package(tiny_package(version, name=name), path)
+    write_passed(tiny_package(version, name=name), path)
     return path
+
+
+def register(
+    client: operations.Cloud, folder: Path, version: str, name: str = "tiny"
+) -> operations.ModelVersion:
+    return operations.register_model(client, package(folder, version, name))
 
 
 def job_of(client: operations.Cloud, version: str, name: str = "tiny") -> operations.Job | None:

@@ -1,5 +1,6 @@
 """Enrolment, and what a certificate does and does not let a device do."""
 
+import shutil
 import socket
 import ssl
 
@@ -9,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from gustbed_core.enrolment import request_path
 from tests.support.cloud import Device, Identity, LocalCloud, ask_to_enrol, enrolled
 from tests.support.ports import wait_until
 
@@ -66,7 +68,7 @@ def test_client_with_foreign_certificate_is_refused(
     cloud: LocalCloud, first: Identity, second: Identity
 ) -> None:
     stranger = ask_to_enrol(cloud, "stranger")
-    request = x509.load_pem_x509_csr((stranger.folder / "request.csr").read_bytes())
+    request = x509.load_pem_x509_csr(stranger.request.read_bytes())
     own = x509.load_pem_x509_certificate((first.folder / "certificate.pem").read_bytes())
     key = load_pem_private_key(stranger.key.read_bytes(), None)
     forged = x509.CertificateBuilder(
@@ -77,13 +79,14 @@ def test_client_with_foreign_certificate_is_refused(
         not_valid_before=own.not_valid_before_utc,
         not_valid_after=own.not_valid_after_utc,
     ).sign(key, hashes.SHA256())  # type: ignore[arg-type]
+    stranger.folder.mkdir(parents=True)
     (stranger.folder / "certificate.pem").write_bytes(forged.public_bytes(Encoding.PEM))
     for name in ("endpoint.json", "ca.pem"):
         (stranger.folder / name).write_bytes((first.folder / name).read_bytes())
     with pytest.raises(AwsCrtError), Device(stranger, first.thing):
         pass
-    (stranger.folder / "certificate.pem").unlink()
-    (stranger.folder / "request.csr").unlink()
+    shutil.rmtree(stranger.folder)
+    stranger.request.unlink()
 
 
 @pytest.mark.promise("S1")
@@ -156,37 +159,15 @@ def test_enrolling_again_keeps_a_valid_certificate(cloud: LocalCloud, first: Ide
     assert (first.folder / "certificate.pem").read_bytes() == before
 
 
-def test_enrolling_with_a_new_key_retires_the_old_certificate(cloud: LocalCloud) -> None:
-    enrolled(cloud, "gustbed-rekeyed")
-    identity = enrolled(cloud, "gustbed-rekeyed")
-    iot = cloud.connect().client("iot")
-    (arn,) = iot.list_thing_principals(thingName=identity.thing)["principals"]
-    pem = (identity.folder / "certificate.pem").read_bytes()
-    fingerprint = x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256()).hex()
-    assert arn.endswith(fingerprint)
-
-
-def test_certificate_set_inactive_is_replaced(cloud: LocalCloud) -> None:
-    identity = enrolled(cloud, "gustbed-revoked")
-    before = (identity.folder / "certificate.pem").read_bytes()
-    iot = cloud.connect().client("iot")
-    (arn,) = iot.list_thing_principals(thingName=identity.thing)["principals"]
-    iot.update_certificate(certificateId=arn.rsplit("/", 1)[-1], newStatus="INACTIVE")
-    cloud.provision()
-    assert (identity.folder / "certificate.pem").read_bytes() != before
-    with Device(identity):
-        pass
-
-
 @pytest.mark.parametrize("content", [b"", b"no request\n", b"x" * 100_000])
 def test_malformed_request_is_refused_and_names_the_file(cloud: LocalCloud, content: bytes) -> None:
-    folder = cloud.enrol_dir / "gustbed-bad"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "request.csr").write_bytes(content)
+    path = request_path(cloud.enrol_dir, "gustbed-bad")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
     done = cloud.run("enrol", "gustbed-bad")
-    (folder / "request.csr").unlink()
+    path.unlink()
     assert done.returncode == 1
-    assert str(folder / "request.csr") in done.stderr
+    assert str(path) in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -194,7 +175,8 @@ def test_joined_group_and_site_are_recorded(cloud: LocalCloud, first: Identity) 
     connected = cloud.connect()
     iot = connected.client("iot")
     thing = iot.describe_thing(thingName=first.thing)
-    assert thing["attributes"] == {"site": "site-1"}
+    said = {"site": "site-1", "role": "edge", "stack": connected.outputs.stack_name}
+    assert {k: v for k, v in thing["attributes"].items() if k != "key"} == said
     assert thing["thingTypeName"] == connected.outputs.thing_type_name
     group = connected.outputs.thing_group_name
     wait_until(

@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -16,11 +14,10 @@ import pytest
 
 from gustbed_cloud import operations
 from gustbed_cloud.bundle import FUNCTIONS
-from gustbed_cloud.rollouts import LATE, launch_lost
 from gustbed_core.codec import encode
 from gustbed_core.events import LogBatch, LogLine
-from gustbed_core.package import write_package
 from gustbed_core.topics import uplink
+from tests.integration.cloud.rollouts import approve_in_console, register
 from tests.support.cloud import (
     EMULATOR_PYTHON,
     ROOT,
@@ -33,48 +30,7 @@ from tests.support.cloud import (
     local_cloud,
     stop_process,
 )
-from tests.support.packages import tiny_package
 from tests.support.ports import wait_until
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[LocalCloud]:
-    """A cloud of the test's own, deployed."""
-    with local_cloud(tmp_path) as running:
-        yield running
-
-
-def register(
-    client: operations.Cloud, folder: Path, version: str, name: str = "tiny"
-) -> operations.ModelVersion:
-    path = folder / f"{version}.tar.gz"
-    write_package(tiny_package(version, name=name), path)
-    return operations.register_model(client, path)
-
-
-def approve_in_console(client: operations.Cloud, version: str) -> None:
-    """Approve a version of the model ``tiny`` without a record."""
-    arns = (arn["ModelPackageArn"] for arn in client.client("sagemaker").list_model_packages(
-        ModelPackageGroupName="gustbed-tiny")["ModelPackageSummaryList"])  # fmt: skip
-    sagemaker = client.client("sagemaker")
-    for arn in arns:
-        described = sagemaker.describe_model_package(ModelPackageName=arn)
-        if f"/{version}/" in described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]:
-            sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-
-
-@contextmanager
-def unannounced(client: operations.Cloud) -> Iterator[None]:
-    """Lose what S3 and the registry announce, as a cloud that is killed does."""
-    s3, bucket = client.client("s3"), client.outputs.artifact_bucket
-    found = s3.get_bucket_notification_configuration(Bucket=bucket)
-    found.pop("ResponseMetadata")
-    client.client("events").disable_rule(Name="gustbed-model-approved")
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    try:
-        yield
-    finally:
-        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=found)
 
 
 def said(client: operations.Cloud, text: str) -> bool:
@@ -141,11 +97,44 @@ def test_failed_stack_says_why_and_is_cleared_away_by_the_next_deployment(tmp_pa
         assert own.connect().outputs.dashboard_name == STACK
 
 
+def test_site_of_a_stack_that_is_not_there_is_told_to_deploy_it_and_deploys_nothing(
+    tmp_path: Path,
+) -> None:
+    with local_cloud(tmp_path, deploy=False) as own:
+        at_aws = {"GUSTBED_DEPLOY": "false", "GUSTBED_ENROL": "site", "GUSTBED_REBUILD": "false"}
+        home = {"TARGET": "aws", "RUNTIME": "process", "GUSTBED_HOME": str(tmp_path / "home")}
+        environment = {**os.environ, **own.environment, **at_aws, **home}
+        for command in (["gustbed_cloud", "provision"], ["gustbed_cli", "up"]):
+            done = subprocess.run(
+                [sys.executable, "-m", *command],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 1
+            assert "stack gustbed: not deployed: `gustbed deploy` does it" in done.stderr
+            assert len(done.stderr.splitlines()) == 1
+        assert boto3.client("cloudformation").list_stacks()["StackSummaries"] == []
+
+
 def test_destroy_takes_everything_down(own: LocalCloud, tmp_path: Path) -> None:
     enrolled(own, "gustbed-site-1")
-    register(own.connect(), tmp_path, "1.0.0")
+    enrolled(own, "pump-7", "--role", "device")
+    client = own.connect()
+    register(client, tmp_path, "1.0.0")
+    operations.approve_model(client, "tiny", "1.0.0")
+    wait_until(lambda: operations.list_jobs(client), "its rollout runs")
+    enrolled(own, "gustbed-late")
     done = own.run("destroy", "--yes")
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"gustbed-cloud: stack {STACK}: gone, nothing left"
+    assert boto3.client("iot").list_jobs()["jobs"] == []
+    groups = client.client("sagemaker").list_model_package_groups()
+    assert groups["ModelPackageGroupSummaryList"] == []
+    assert boto3.client("logs").describe_log_groups()["logGroups"] == []
+    assert boto3.client("firehose").list_delivery_streams()["DeliveryStreamNames"] == []
     assert boto3.client("s3").list_buckets()["Buckets"] == []
     assert boto3.client("iot").list_things()["things"] == []
     assert boto3.client("iot").list_certificates()["certificates"] == []
@@ -182,9 +171,9 @@ def test_registry_drops_a_line_that_a_crash_has_cut(cloud: LocalCloud, tmp_path:
 def test_approval_reaches_an_emulator_that_was_down(own: LocalCloud, tmp_path: Path) -> None:
     enrolled(own, "gustbed-site-1")
     client = own.connect()
-    register(client, tmp_path, "1.1.0")
+    registered = register(client, tmp_path, "1.1.0")
     stop_process(own.emulator)
-    approve_in_console(client, "1.1.0")
+    approve_in_console(client, registered.arn, "Approved")
     stop_process(own.registry, signal.SIGKILL)
     own.start_registry()
     own.start_emulator()
@@ -193,16 +182,20 @@ def test_approval_reaches_an_emulator_that_was_down(own: LocalCloud, tmp_path: P
 
 
 @pytest.mark.promise("T4")
-def test_killed_emulator_loses_no_acknowledged_message(own: LocalCloud) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGTERM])
+def test_ended_emulator_loses_no_acknowledged_message(
+    own: LocalCloud, ended_by: signal.Signals
+) -> None:
     identity = enrolled(own, "gustbed-site-1")
     for attempt in range(3):
         batch = LogBatch(identity.thing, "site-1", [LogLine(time.time(), "info", str(attempt))])
         with Device(identity) as device:
             device.publish(uplink(identity.thing, "logs"), encode(batch))
-            stop_process(own.emulator, signal.SIGKILL)
+            stop_process(own.emulator, ended_by)
             own.start_emulator()
             # As the provisioner of a fleet does, should the stack have been lost.
             own.provision()
+        # Much sooner than the queue would show it again of itself.
         wait_until(lambda text=str(attempt): said(own.connect(), text), "the line is in the logs")  # type: ignore[misc]
 
 
@@ -331,48 +324,3 @@ def test_missing_credentials_are_one_line_that_names_the_variable(tmp_path: Path
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "AWS_PROFILE" in done.stderr
-
-
-@pytest.mark.promise("T4")
-def test_lost_rollout_is_started_again(own: LocalCloud, tmp_path: Path) -> None:
-    enrolled(own, "gustbed-site-1")
-    client = own.connect()
-    register(client, tmp_path, "1.1.0")
-    with unannounced(client):
-        operations.approve_model(client, "tiny", "1.1.0")
-    approved = time.time()
-    assert launch_lost(client, approved) == []
-    assert launch_lost(client, approved + LATE + 5) == ["tiny 1.1.0"]
-    wait_until(lambda: operations.list_jobs(client), "the job exists")
-    assert launch_lost(client, approved + LATE + 10) == []
-
-
-@pytest.mark.promise("T4")
-def test_lost_approval_of_the_registry_is_recorded_again(own: LocalCloud, tmp_path: Path) -> None:
-    enrolled(own, "gustbed-site-1")
-    client = own.connect()
-    register(client, tmp_path, "1.1.0")
-    with unannounced(client):
-        approve_in_console(client, "1.1.0")
-        wait_until(lambda: operations.list_models(client)[0].unrecorded, "it is approved")
-    approved = time.time()
-    assert launch_lost(client, approved + LATE + 5) == ["tiny 1.1.0"]
-    wait_until(lambda: operations.list_jobs(client), "the job exists")
-    assert launch_lost(client, approved + LATE + 10) == []
-
-
-@pytest.mark.promise("T4")
-def test_lost_promotion_is_started_again_though_the_shadow_was_not_lost(
-    own: LocalCloud, tmp_path: Path
-) -> None:
-    enrolled(own, "gustbed-site-1")
-    client = own.connect()
-    register(client, tmp_path, "1.1.0")
-    operations.approve_model(client, "tiny", "1.1.0", shadow=True)
-    wait_until(lambda: operations.list_jobs(client), "the shadow's job exists")
-    with unannounced(client):
-        operations.promote_model(client, "tiny", "1.1.0")
-    assert launch_lost(client, time.time() + LATE + 5) == ["tiny 1.1.0"]
-    wait_until(lambda: len(operations.list_jobs(client)) == 2, "the second job exists")
-    assert {job.role for job in operations.list_jobs(client)} == {"serve", "shadow"}
-    assert launch_lost(client, time.time() + LATE + 5) == []

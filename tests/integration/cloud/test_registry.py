@@ -8,7 +8,7 @@ import pytest
 
 from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
-from gustbed_core.package import PackageError, write_package
+from gustbed_core.package import PackageError
 from gustbed_core.registrations import GateResult, registration_key
 from tests.integration.cloud.rollouts import (
     approved_as,
@@ -16,7 +16,7 @@ from tests.integration.cloud.rollouts import (
     package,
     roles,
 )
-from tests.support.packages import tiny_package
+from tests.support.packages import tiny_package, write_passed
 from tests.support.ports import wait_until
 
 
@@ -26,7 +26,7 @@ def test_registered_package_and_its_card_can_be_fetched(
     path = tmp_path / "carded.tar.gz"
     tiny = tiny_package("1.0.0", name="carded")
     manifest = replace(tiny.manifest, metrics={"vus_pr": 0.75, "care": 0.5})
-    write_package(replace(tiny, manifest=manifest, card="# A card\n"), path)
+    write_passed(replace(tiny, manifest=manifest, card="# A card\n"), path)
     registered = operations.register_model(client, path)
     assert registered.metrics == {"vus_pr": 0.75, "care": 0.5}
     fetched = operations.fetch_package(client, "carded", "1.0.0", tmp_path / "fetched")
@@ -48,7 +48,7 @@ def test_reason_for_passing_by_the_quality_gate_stays_with_the_version(
 ) -> None:
     path = tmp_path / "ungated.tar.gz"
     tiny = tiny_package("1.0.0", name="ungated")
-    write_package(replace(tiny, manifest=replace(tiny.manifest, training={})), path)
+    write_passed(replace(tiny, manifest=replace(tiny.manifest, training={})), path)
     with pytest.raises(GustbedError, match="--despite-gate"):
         operations.register_model(client, path)
     assert operations.list_models(client, "ungated") == []

@@ -1,10 +1,12 @@
 """From an approval to a signed job that an edge can take, to serve or to run in shadow."""
 
+import json
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,7 +31,7 @@ from tests.integration.cloud.rollouts import (
     release_of,
     roles,
 )
-from tests.support.cloud import Identity, LocalCloud
+from tests.support.cloud import Identity, LocalCloud, enrolled
 from tests.support.ports import wait_until
 
 
@@ -61,6 +63,9 @@ def test_approved_model_becomes_a_signed_job(
     key = load_pem_public_key(pem)
     assert isinstance(key, ec.EllipticCurvePublicKey)
     key.verify(signature.der(), release.digest(), ec.ECDSA(Prehashed(SHA256())))
+    assert release.target in json.loads((edge.folder / "endpoint.json").read_text())["targets"]
+    hosts = json.loads((edge.folder / "endpoint.json").read_text())["downloads"]
+    assert urlsplit(document.url).netloc in hosts
 
     details = {"reason": "bad_checksum"}
     ask(edge, f"{job.id}/update", {"status": "FAILED", "statusDetails": details})
@@ -104,6 +109,60 @@ def test_a_version_approved_back_and_forth_is_rolled_out_each_time(
         serving = operations.approved_package(client, "forth", tmp_path / "fetched")
         assert serving == tmp_path / "fetched" / f"forth-{version}.tar.gz"
     assert len({job.id for job in operations.list_jobs(client) if job.name == "forth"}) == 6
+
+
+@pytest.mark.promise("O10")
+def test_a_rollout_that_was_cancelled_or_failed_is_retried_by_approving_again(
+    client: operations.Cloud, edge: Identity, tmp_path: Path
+) -> None:
+    operations.register_model(client, package(tmp_path, "1.0.0", "retried"))
+    first = operations.approve_model(client, "retried", "1.0.0")
+    wait_until(lambda: has_job(client, first), "the job exists")
+    client.client("iot").cancel_job(jobId=approved_as(first).rollout)
+    with pytest.raises(GustbedError, match=f"{edge.thing}: CANCELED: the rollout was cancelled"):
+        operations.follow_rollout(client, first, 30, print)
+    second = operations.approve_model(client, "retried", "1.0.0")
+    wait_until(lambda: has_job(client, second), "another job exists")
+    job = approved_as(second).rollout
+    # What waits for this edge of other tests' models comes first.
+    for other in operations.list_jobs(client, 100):
+        if other.id != job and other.status == "IN_PROGRESS":
+            client.client("iot").cancel_job(jobId=other.id, force=True)
+    assert ask(edge, "start-next", {})["execution"]["jobId"] == job
+    details = {"reason": "too_slow", "detail": "9 s"}
+    ask(edge, f"{job}/update", {"status": "FAILED", "statusDetails": details})
+    with pytest.raises(GustbedError, match=f"{edge.thing}: FAILED: too_slow: 9 s"):
+        operations.follow_rollout(client, second, 30, print)
+    third = operations.approve_model(client, "retried", "1.0.0")
+    with pytest.raises(GustbedError, match=f"after 5 s: {edge.thing} did not take it"):
+        operations.follow_rollout(client, third, 5, print)
+
+
+@pytest.mark.promise("O10")
+def test_a_foreign_device_gets_none_of_it_and_a_late_edge_all(
+    client: operations.Cloud, cloud: LocalCloud, tmp_path: Path
+) -> None:
+    operations.register_model(client, package(tmp_path, "1.0.0", "late"))
+    approved = operations.approve_model(client, "late", "1.0.0")
+    wait_until(lambda: has_job(client, approved), "the fleet's job exists")
+    foreign = enrolled(cloud, "anemometer", "--role", "device")
+    late = enrolled(cloud, "gustbed-late")
+
+    def jobs_of(thing: str) -> list[operations.Job]:
+        found = operations.list_jobs(client, 100)
+        return [j for j in found if thing in {e.thing for e in j.executions} and j.name == "late"]
+
+    def of_its_own() -> list[operations.Job]:
+        target = f"thing:{late.thing}"
+        return [job for job in jobs_of(late.thing) if release_of(client, job).target == target]
+
+    wait_until(of_its_own, "the late edge has a job of its own")
+    (job,) = of_its_own()
+    rollout = approved_as(approved).rollout
+    fleet = next(job for job in operations.list_jobs(client, 100) if job.id == rollout)
+    assert release_of(client, job).sequence == release_of(client, fleet).sequence
+    assert [execution.thing for execution in job.executions] == [late.thing]
+    assert jobs_of(foreign.thing) == []
 
 
 def test_approval_that_arrives_twice_creates_one_job(
@@ -220,8 +279,10 @@ def test_shadow_becomes_a_job_of_its_own_and_serves_once_promoted(
     both = {job.role: job for job in operations.list_jobs(client) if job.name == name}
     second = both["serve"]
     assert second.id != first.id
-    assert release_of(client, second) == replace(release, role="serve")
-    assert {e.thing for e in second.executions} == {edge.thing}
+    promoted_to = release_of(client, second)
+    assert promoted_to.sequence > release.sequence
+    assert (promoted_to.role, promoted_to.sha256) == ("serve", release.sha256)
+    assert edge.thing in {e.thing for e in second.executions}
     with pytest.raises(GustbedError, match=r"nrel-5mw 1\.0\.0"):
         operations.promote_model(client, name, "1.0.0")
     with pytest.raises(GustbedError, match=r"nrel-5mw 1\.0\.0"):

@@ -17,8 +17,8 @@ def images() -> None:
     Compose(clean_environment()).run("build", timeout=1800)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fleet(images: None) -> Iterator[Compose]:
-    """A fleet that `docker compose up` started."""
+    """A fleet that `docker compose up` started; it goes before other tests need the machine."""
     with compose_fleet() as running:
         yield running

@@ -46,7 +46,8 @@ def test_the_same_images_run_against_the_emulator_and_against_aws() -> None:
 
 
 def test_nothing_of_the_emulator_is_left_in_the_aws_target() -> None:
-    services = model("aws", AWS_PROFILE="farm", AWS_REGION="eu-west-1")["services"]
+    here = {"AWS_PROFILE": "farm", "AWS_REGION": "eu-west-1", "GUSTBED_AWS_DIR": "/etc/aws"}
+    services = model("aws", **here)["services"]
     for service in CLOUD:
         environment = services[service]["environment"]
         assert environment["AWS_PROFILE"] == "farm"
@@ -56,11 +57,62 @@ def test_nothing_of_the_emulator_is_left_in_the_aws_target() -> None:
     assert not [n for n in services["edge"]["environment"] if n.startswith("AWS_")]
 
 
+@pytest.mark.promise("P0")
+def test_profile_of_the_shell_is_not_looked_for_where_its_folder_is_not_given() -> None:
+    services = model("aws", AWS_PROFILE="farm", AWS_ACCESS_KEY_ID="AKIA")["services"]
+    for service in CLOUD:
+        environment = services[service]["environment"]
+        assert (environment["AWS_PROFILE"], environment["AWS_ACCESS_KEY_ID"]) == ("", "AKIA")
+
+
+@pytest.mark.promise("S1")
+@pytest.mark.parametrize("folder", ["", "/srv/exchange"])
+def test_requests_and_answers_have_a_volume_each_that_one_side_only_writes(folder: str) -> None:
+    services = model("local", **({"GUSTBED_ENROL_EXCHANGE": folder} if folder else {}))["services"]
+
+    def mounts(service: str) -> dict[str, tuple[str, bool]]:
+        return {
+            mount["target"].rpartition("/")[2]: (mount["source"], mount.get("read_only", False))
+            for mount in services[service]["volumes"]
+            if mount["target"].startswith("/var/lib/gustbed/enrol")
+        }
+
+    at = f"{folder}/" if folder else ""
+    assert mounts("edge") == {
+        "requests": (f"{at}requests", False),
+        "answers": (f"{at}answers", True),
+    }
+    assert mounts("provisioner") == {
+        "requests": (f"{at}requests", True),
+        "answers": (f"{at}answers", False),
+        "records": ("enrolment-records", False),
+    }
+
+
+def test_only_the_local_target_deploys_and_enrols_whoever_asks() -> None:
+    local = model("local")["services"]["provisioner"]["environment"]
+    aws = model("aws")["services"]["provisioner"]["environment"]
+    assert (local["GUSTBED_DEPLOY"], local["GUSTBED_ENROL"]) == ("true", "any")
+    assert not {"GUSTBED_DEPLOY", "GUSTBED_ENROL", "GUSTBED_REBUILD"} & set(aws)
+    assert aws["GUSTBED_SITE"] == "site-1"
+
+
 def test_base_images_are_build_arguments_with_public_defaults() -> None:
     services = model("local")["services"]
     assert services["broker"]["image"] == "eclipse-mosquitto:2"
     bases = {s["build"]["args"]["PYTHON_IMAGE"] for s in services.values() if "build" in s}
     assert bases == {"python:3.11-slim-bookworm"}
+
+
+@pytest.mark.promise("S9")
+def test_every_client_of_the_site_broker_speaks_tls() -> None:
+    services = model("local", GUSTBED_MQTT_BIND="192.0.2.1")["services"]
+    ports = {p["target"]: p["host_ip"] for p in services["broker"]["ports"]}
+    # Machines from wherever they are; tools from this machine.
+    assert ports == {8884: "192.0.2.1", 8885: "127.0.0.1"}
+    ca = "/run/gustbed/credentials/site-ca.pem"
+    for client in ("twin", "edge", "dashboard"):
+        assert services[client]["environment"]["GUSTBED_MQTT_CA"] == ca
 
 
 def test_ports_follow_their_variables() -> None:

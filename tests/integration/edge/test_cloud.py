@@ -18,6 +18,7 @@ import pytest
 
 from gustbed_cloud.outputs import stack_outputs
 from gustbed_core.capture import Capture, CaptureBatch, unpack
+from gustbed_core.enrolment import answer_folder, request_path
 from gustbed_core.jobs import Release, Signature
 from gustbed_core.settings import SiteSettings
 from tests.support.cloud import STACK, LocalCloud
@@ -48,7 +49,8 @@ class Place:
     @contextmanager
     def edge(self, **changes: Any) -> Iterator[RunningEdge]:
         """Run the edge."""
-        options = {"enrol_dir": self.cloud.enrol_dir} | changes
+        options = {"enrol_dir": self.cloud.enrol_dir, "uplink": "full"} | changes
+        options |= {"telemetry_interval": 5.0}
         with running_edge(self.folder, self.broker.settings, self.site, **options) as running:
             yield running
 
@@ -60,7 +62,7 @@ class Place:
 
     def enrol(self) -> None:
         """Let the cloud answer the edge's request."""
-        request = self.cloud.enrol_dir / self.site.thing / "request.csr"
+        request = request_path(self.cloud.enrol_dir, self.site.thing)
         wait_until(request.exists, "the edge asks")
         done = self.cloud.run("enrol", self.site.thing)
         assert done.returncode == 0, done.stderr
@@ -107,7 +109,12 @@ def connected(edge: RunningEdge) -> bool:
 
 
 def arrived(place: Place, turbines: Turbines, turbine: str, count: int) -> bool:
-    return len(place.numbers(turbines, turbine)) >= count
+    return set(range(count)) <= set(place.numbers(turbines, turbine))
+
+
+def states(place: Place, turbines: Turbines) -> list[str]:
+    """What the verdicts on wt02 say that have come to the cloud."""
+    return [verdict["state"] for verdict in place.verdicts(turbines, "wt02")]
 
 
 def version(edge: RunningEdge) -> str:
@@ -120,7 +127,8 @@ def place(tmp_path: Path, broker: Broker, cloud: LocalCloud) -> Place:
 
 
 def test_the_site_works_before_enrolment_and_what_it_saw_arrives_after(place: Place) -> None:
-    with place.edge() as edge, place.turbines() as turbines:
+    with place.edge(uplink="changes") as edge, place.turbines() as turbines:
+        wait_until(lambda: edge.turbine("wt02")["state"] == "ok", "wt02 is scored")
         turbines.values["wt02"] = excited()
         wait_until(lambda: edge.events(), "an event opens without a cloud")
         assert not connected(edge)
@@ -132,7 +140,12 @@ def test_the_site_works_before_enrolment_and_what_it_saw_arrives_after(place: Pl
         turbines.values["wt02"] = calm()
         wait_until(lambda: len(place.changes(edge)) == 2, "the closing reaches the cloud")
         wait_until(lambda: 0 in place.numbers(turbines, "wt01"), "so does the first verdict")
+        wait_until(lambda: states(place, turbines)[-1:] == ["ok"], "and that wt02 is well again")
         opened, closed = place.changes(edge)
+        assert {"warming", "ok", "anomaly"} <= set(states(place, turbines)), (
+            "what changed, is there"
+        )
+        assert len(place.numbers(turbines, "wt01")) < turbines.sent["wt01"] / 2, "nothing else is"
     assert opened["id"] == closed["id"]
     assert (opened["turbine"], opened["kind"], opened["change"]) == ("wt02", "voltage", "opened")
     assert closed["change"] == "closed"
@@ -157,7 +170,7 @@ def test_a_cloud_outage_loses_no_verdict_and_no_event(place: Place) -> None:
     with place.edge() as edge, place.turbines() as turbines:
         place.enrol()
         wait_until(lambda: connected(edge), "the edge connects")
-        wait_until(lambda: place.logged("verdicts"), "verdicts arrive")
+        wait_until(lambda: place.numbers(turbines, "wt01"), "verdicts arrive")
         place.cloud.stop()
         wait_until(lambda: not connected(edge), "the cloud is missed")
         turbines.values["wt01"] = excited()
@@ -172,19 +185,17 @@ def test_a_cloud_outage_loses_no_verdict_and_no_event(place: Place) -> None:
                 partial(arrived, place, turbines, turbine, target), "everything has come", 60
             )
         wait_until(lambda: len(place.changes(edge)) == 2, "both changes have come")
-    for turbine, target in targets.items():
-        assert place.numbers(turbines, turbine)[:target] == list(range(target))
 
 
-def test_a_new_certificate_is_taken_up(place: Place) -> None:
+def test_an_answer_that_was_lost_is_given_again_and_taken_up(place: Place) -> None:
     with place.edge() as edge:
         place.enrol()
         wait_until(lambda: connected(edge), "the edge connects")
-        folder = place.cloud.enrol_dir / place.site.thing
+        folder = answer_folder(place.cloud.enrol_dir, place.site.thing)
         before = (folder / "certificate.pem").read_bytes()
         (folder / "certificate.pem").unlink()
         place.enrol()
-        assert (folder / "certificate.pem").read_bytes() != before
+        assert (folder / "certificate.pem").read_bytes() == before
         job = place.rollout.install(tiny_package("1.0.1"))
         assert place.rollout.ended(job)[0] == "SUCCEEDED"
         assert connected(edge)
@@ -227,7 +238,7 @@ def test_an_edge_that_was_away_updates_when_it_returns_and_keeps_it(place: Place
         place.cloud.start_emulator()
 
 
-@pytest.mark.promise("O2", "O3", "O4")
+@pytest.mark.promise("O2", "O3", "O4", "O12")
 def test_what_must_not_serve_is_refused_with_its_reason(place: Place) -> None:
     rollout = place.rollout
     with place.edge() as edge:
@@ -242,6 +253,10 @@ def test_what_must_not_serve_is_refused_with_its_reason(place: Place) -> None:
         cases: dict[str, tuple[Release, bytes, dict[str, Any]]] = {
             "unsigned": (good, archive, {"signature": asdict(Signature("", rollout.key_id))}),
             "bad_signature": (good, archive, {"signature": asdict(stranger)}),
+            "wrong_target": (replace(good, target="thing:another"), archive, {}),
+            "expired": (replace(good, expires=good.issued - 1), archive, {}),
+            "replayed": (replace(good, sequence=0), archive, {}),
+            "foreign_host": (good, archive, {"url": "http://169.254.169.254/latest/meta-data"}),
             "wrong_digest": (good, bytes([archive[0] ^ 1]) + archive[1:], {}),
             "wrong_size": (good, archive + b"more", {}),
             "wrong_size ": (good, archive[:-10], {}),
@@ -312,13 +327,39 @@ def test_an_edge_whose_key_is_gone_asks_again(place: Place) -> None:
     with place.edge() as edge:
         place.enrol()
         wait_until(lambda: connected(edge), "the edge connects")
-    request = place.cloud.enrol_dir / place.site.thing / "request.csr"
+    request = request_path(place.cloud.enrol_dir, place.site.thing)
     before = request.read_bytes()
     (place.folder / "edge" / "private-key.pem").unlink()
     with place.edge() as edge:
         wait_until(lambda: request.read_bytes() != before, "the edge asks anew")
         place.enrol()
         wait_until(lambda: connected(edge), "the edge connects with its new key")
+
+
+@pytest.mark.promise("S7")
+def test_a_revoked_edge_says_why_it_is_out_and_comes_back_enrolled_anew(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    iot, thing = boto3.client("iot"), place.site.thing
+    with place.edge() as edge:
+        place.enrol()
+        wait_until(lambda: connected(edge), "the edge connects")
+        for arn in iot.list_thing_principals(thingName=thing)["principals"]:
+            iot.update_certificate(certificateId=arn.rsplit("/", 1)[-1], newStatus="REVOKED")
+        wait_until(lambda: not connected(edge), "its session is cut")
+        assert place.cloud.run("provision").returncode == 1
+        wait_until(lambda: "enrolment refused" in caplog.text, "the edge says why")
+        assert "make a new key on the device" in caplog.text
+    (place.folder / "edge" / "private-key.pem").unlink()
+    with place.edge() as edge:
+        wait_until(lambda: not is_out(place), "the edge asks with a new key")
+        assert place.cloud.run("enrol", thing, "--replace-key").returncode == 0
+        wait_until(lambda: connected(edge), "the edge is in again")
+
+
+def is_out(place: Place) -> bool:
+    """Whether enrolment still sees the key that is out."""
+    return "this key stays out" in place.cloud.run("enrol", place.site.thing).stderr
 
 
 @pytest.mark.promise("T4")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gustbed_core.enrolment import request_path
 from gustbed_core.package import write_package
 from gustbed_core.signals import Decision
 from gustbed_edge.scoring.detector import Detector
@@ -128,7 +129,7 @@ def test_csr_prints_where_the_request_is(tmp_path: Path) -> None:
         GUSTBED_EDGE_ENROL_DIR=str(tmp_path / "enrol"),
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(tmp_path / "enrol" / "gustbed-north" / "request.csr")
+    assert done.stdout.strip() == str(request_path(tmp_path / "enrol", "gustbed-north"))
     assert Path(done.stdout.strip()).exists()
 
 
@@ -147,6 +148,8 @@ def test_health_of_no_edge_is_a_failure_with_the_address() -> None:
         ("GUSTBED_EDGE_HTTP_PORT", "http"),
         ("GUSTBED_EDGE_LEGACY_TURBINE", "a/b"),
         ("GUSTBED_EDGE_LEGACY_TURBINE", "wt99"),
+        ("GUSTBED_EDGE_UPLINK", "wt99"),
+        ("GUSTBED_EDGE_UPLINK_MAX_RATE", "0"),
         ("GUSTBED_SITE", "a/b"),
         ("GUSTBED_TURBINES", "0"),
         ("GUSTBED_MQTT_PORT", "99999"),

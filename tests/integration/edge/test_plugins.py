@@ -15,6 +15,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from gustbed_core.enrolment import request_path
 from gustbed_core.settings import SiteSettings
 from tests.support.cloud import LocalCloud
 from tests.support.edge import ENDED, Turbines, edge_settings
@@ -148,7 +149,7 @@ def test_a_job_operation_of_another_package_works_if_it_is_named(
         GUSTBED_EDGE_JOB_OPERATIONS="update_model,write_note",
     )
     with edge.running():
-        wait_until((cloud.enrol_dir / SITE.thing / "request.csr").exists, "the edge asks")
+        wait_until(request_path(cloud.enrol_dir, SITE.thing).exists, "the edge asks")
         assert cloud.run("enrol", SITE.thing).returncode == 0
         wait_until(lambda: edge.get("/status")["connected"], "the edge connects")
         good = job({"operation": "write_note", "text": "hello"})
@@ -165,7 +166,7 @@ def test_another_cloud_can_be_named(tmp_path: Path, broker: Broker, installed: P
     with edge.running(), Turbines(broker.settings, SITE, ("wt01",)):
         wait_until(lambda: edge.turbine("wt01")["state"] == "ok", "wt01 is scored")
         assert edge.get("/status")["connected"] is False
-    assert not (edge.settings.enrol_dir / SITE.thing).exists(), "nobody asked AWS"
+    assert not edge.settings.enrol_dir.exists(), "nobody asked AWS"
 
 
 def test_the_page_shows_the_very_files_that_are_installed() -> None:

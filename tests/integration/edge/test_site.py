@@ -2,6 +2,9 @@
 
 import json
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_core import codec, topics
+from gustbed_core import codec, takeovers, topics
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import Heartbeat
 from gustbed_core.legacy import format_record, sample_as_mapping
@@ -112,10 +115,18 @@ def test_malformed_payloads_are_quarantined_with_a_reason_and_scoring_goes_on(
         before = len(listener.verdicts("wt03"))
         wait_until(lambda: len(listener.verdicts("wt03")) > before + 3, "others are scored")
     assert edge.turbine("wt03")["lost"] == 0
-    kept = [json.loads(line) for line in (tmp_path / "edge" / FILE).read_text().splitlines()]
+    file = tmp_path / "edge" / FILE
+    wait_until(lambda: file.exists() and reasons <= written(file), "all are kept")
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
     assert {entry["reason"] for entry in kept} == reasons
     assert {entry["topic"] for entry in kept} == {topics.telemetry(SITE.site, "wt01")}
     assert all(f'reason="{reason}"' in edge.get("/metrics") for reason in reasons)
+
+
+def written(file: Path) -> set[str]:
+    """Reasons in a quarantine's file, of its whole lines."""
+    lines = file.read_text().split("\n")[:-1]
+    return {json.loads(line)["reason"] for line in lines}
 
 
 @pytest.mark.promise("T5")
@@ -192,19 +203,24 @@ def test_birth_and_last_will_are_retained(broker: Broker, tmp_path: Path) -> Non
 def test_the_heartbeat_is_retained_and_tells_of_every_turbine(
     broker: Broker, edge: RunningEdge
 ) -> None:
+    topic, begun = topics.heartbeat(SITE.site), time.time()
+
+    def heard(listener: Listener) -> list[Heartbeat]:
+        """This edge's: the broker may still keep one of the edge before it."""
+        return [beat for beat in listener.of(topic, Heartbeat) if beat.t >= begun]
+
     with farm(broker):
         wait_until(lambda: scored(edge), "wt01 is scored")
         with Listener(broker) as late:
-            topic = topics.heartbeat(SITE.site)
-            wait_until(lambda: late.of(topic, Heartbeat), "a retained heartbeat")
+            wait_until(lambda: heard(late), "a retained heartbeat")
             wait_until(
                 lambda: (
-                    {t.id: t.state for t in late.of(topic, Heartbeat)[-1].turbines}
+                    {t.id: t.state for t in heard(late)[-1].turbines}
                     == {"wt01": "ok", "wt02": "ok", "wt03": "ok", "wt04": "silent"}
                 ),
                 "the states of all turbines",
             )
-            heartbeat = late.of(topic, Heartbeat)[-1]
+            heartbeat = heard(late)[-1]
     assert heartbeat.model is not None
     assert (heartbeat.thing, heartbeat.connected, heartbeat.model.name) == (
         SITE.thing,
@@ -248,6 +264,27 @@ def test_the_edge_goes_on_when_the_broker_comes_back(tmp_path: Path) -> None:
                 wait_until(lambda: late.states() == ["online"], "the birth is told again")
 
 
+@pytest.mark.promise("S6")
+def test_an_edge_whose_identity_is_used_twice_says_so_until_it_stops(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeovers, "WINDOW_SECONDS", 12.0)
+
+    def refusal(edge: RunningEdge) -> str:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{edge.edge.http_port}/health").close()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        return ""
+
+    with running_edge(tmp_path, broker.settings, SITE) as edge:
+        wait_until(lambda: edge.get("/health"), "the edge is healthy")
+        with Session(broker.settings, user="edge"):
+            wait_until(lambda: "another client" in refusal(edge), "the edge tells")
+        wait_until(lambda: edge.get("/health"), "the edge is healthy again")
+        assert "gustbed_edge_takeovers_total 0.0" not in edge.get("/metrics")
+
+
 @pytest.mark.promise("P3")
 def test_a_reference_device_is_scored_beside_the_others(
     broker: Broker, listener: Listener, tmp_path: Path
@@ -267,6 +304,8 @@ def test_a_reference_device_is_scored_beside_the_others(
         wait_until(lambda: edge.events(), "an event opens")
         wait_until(lambda: scored(edge, "wt01"), "wt01 is scored too")
         assert [event["turbine"] for event in edge.events()] == ["wt04"]
+        # Five seconds of signal came at once.
+        assert 'gustbed_edge_plugin_counted_total{what="legacy_reanchored"}' in edge.get("/metrics")
 
 
 def test_two_edges_on_one_folder_are_refused(

@@ -11,9 +11,11 @@ import numpy as np
 
 from gustbed_core import topics
 from gustbed_core.capture import Capture, unpack
+from gustbed_core.enrolment import SIGNING_KEYS, answer_folder
 from gustbed_core.events import AnomalyEvent, Heartbeat
 from gustbed_core.jobs import RELEASE_FILE
 from gustbed_core.settings import SiteSettings
+from gustbed_edge.capture.capturer import WINDOWS
 from gustbed_edge.models.store import ModelStore
 from gustbed_edge.outbox.store import Outbox
 from tests.support.edge import Mill, RunningEdge, Turbines, running_edge
@@ -101,7 +103,7 @@ def edge_events(listener: Listener) -> list[AnomalyEvent]:
 
 def keep_shadow_model(folder: Path) -> None:
     """Leave a shadow model on the edge's disk, as an update before a restart would."""
-    keys = folder / "enrol" / SITE.thing / "signing-keys"
+    keys = answer_folder(folder / "enrol", SITE.thing) / SIGNING_KEYS
     keys.mkdir(parents=True)
     (keys / "k1.pem").write_bytes(KEY.public_pem())
     store = ModelStore(folder / "edge" / "models")
@@ -162,8 +164,10 @@ def test_captures_of_both_types_wait_for_the_cloud(broker: Broker, tmp_path: Pat
     by_type = {capture.type: capture for capture in captures}
     mill_one = by_type[MILL]
     assert mill_one.channels == list(MILL_CHANNELS)
+    # Three of its seconds hold no window of five: two windows are kept instead.
+    kept = WINDOWS * mill_package().manifest.window
     np.testing.assert_array_equal(
-        unpack(mill_one.values, 3), np.array([[10.0] * 3, [20.1] * 3, [20.0] * 3], dtype="f4")
+        unpack(mill_one.values, 3), np.array([[v] * kept for v in (10.0, 20.1, 20.0)], dtype="f4")
     )
     event = next(capture for capture in captures if capture.reason == "event")
     assert (event.turbine, event.type) == (MINI_ONE, "mini")

@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gustbed_core import codec, topics
+from gustbed_core.enrolment import request_path
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import SiteSettings
 from gustbed_core.telemetry import Samples, block_from_samples
@@ -104,7 +105,7 @@ def enrolled_edge(folder: Path, broker: Broker, cloud: LocalCloud) -> Iterator[R
     """An edge that is connected to the cloud."""
     enrol_dir = cloud.enrol_dir
     with running_edge(folder, broker.settings, SITE, enrol_dir=enrol_dir) as edge:
-        wait_until((enrol_dir / SITE.thing / "request.csr").exists, "the edge asks")
+        wait_until(request_path(enrol_dir, SITE.thing).exists, "the edge asks")
         done = cloud.run("enrol", SITE.thing)
         assert done.returncode == 0, done.stderr
         wait_until(lambda: edge.get("/status")["connected"], "the edge connects")

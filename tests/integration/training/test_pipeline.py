@@ -159,7 +159,9 @@ def test_a_terminated_comparison_ends_its_trainings(folder: Path, dataset: Path)
     # Its children hold the other end of the pipe: it closes when they are gone.
     child.communicate(timeout=60)
     assert child.returncode == 130
-    assert list((home / "pipeline").glob("*train*")) == []
+    assert list((home / "pipeline").glob(".*")) == [], "nothing is half written"
+    # One may have come to its end before the other had begun, and is kept; not both.
+    assert len(list((home / "pipeline").glob("train-*"))) < 2
 
 
 def test_a_comparison_in_processes_makes_a_table(dataset: Path, folder: Path, run: Run) -> None:

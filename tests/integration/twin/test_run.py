@@ -47,6 +47,12 @@ class Twin:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
+    def health(self) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "gustbed_twin", "health"]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, timeout=60, check=False
+        )
+
 
 @contextmanager
 def twin(broker: Broker, folder: Path, **settings: str) -> Iterator[Twin]:
@@ -59,6 +65,8 @@ def twin(broker: Broker, folder: Path, **settings: str) -> Iterator[Twin]:
     }
     if broker.settings.credentials_dir is not None:
         environment["GUSTBED_MQTT_CREDENTIALS_DIR"] = str(broker.settings.credentials_dir)
+    if broker.settings.tools_port is not None:
+        environment["GUSTBED_MQTT_TOOLS_PORT"] = str(broker.settings.tools_port)
     log = folder / "twin.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(
@@ -73,6 +81,17 @@ def twin(broker: Broker, folder: Path, **settings: str) -> Iterator[Twin]:
         if process.poll() is None:
             process.kill()
         process.wait(30)
+
+
+def test_a_shard_tells_of_its_own_turbines_alone(broker: Broker, tmp_path: Path) -> None:
+    with twin(broker, tmp_path, shard="2/2") as running:
+        wait_until(lambda: running.health().returncode == 0, "the shard's heartbeat is fresh")
+        said = running.health().stdout
+
+    assert said.startswith(b"site-1: 2 turbines connected")
+    log = running.log.read_text()
+    assert "2 of 3 turbines (shard 2/2) of site-1" in log
+    assert "all 2 turbines connected" in log
 
 
 @pytest.mark.promise("T1")
@@ -136,18 +155,25 @@ def test_birth_and_farewell_are_retained_and_a_killed_twin_leaves_its_will(
 
 
 def test_health_follows_the_process(broker: Broker, tmp_path: Path) -> None:
-    def healthy(running: Twin) -> bool:
-        command = [sys.executable, "-m", "gustbed_twin", "health"]
-        done = subprocess.run(command, env=running.environment, capture_output=True, check=False)
-        return done.returncode == 0
-
     with twin(broker, tmp_path) as running:
-        wait_until(lambda: healthy(running), "the twin is healthy")
+        wait_until(lambda: running.health().returncode == 0, "the twin is healthy")
         assert running.stop() == 0
-        assert not healthy(running)
+        assert running.health().returncode == 1
 
 
 @pytest.mark.promise("T4")
+def test_between_blocks_of_ten_minutes_it_lives_and_answers(broker: Broker, tmp_path: Path) -> None:
+    recording = tmp_path / "slow.csv"
+    rows = "\n".join(",".join(["1.5"] * len(CHANNEL_INDEX)) for _ in range(9))
+    recording.write_text(f"{','.join(CHANNEL_INDEX)}\n{rows}\n")
+    slow = {"replay": str(recording), "replay_rate_hz": "0.0016667"}
+    with site_operator(broker) as operator, twin(broker, tmp_path, **slow) as running:
+        wait_until(lambda: running.health().returncode == 0, "the twin is healthy")
+        operator.command("wt01", encode(Command("clear", id="slow")))
+        assert operator.ack_of("slow").accepted
+        assert not operator.blocks.get("wt01")
+
+
 def test_a_broker_that_comes_back_gets_every_block(tmp_path: Path) -> None:
     folder = tmp_path / "broker"
     folder.mkdir()

@@ -1,19 +1,21 @@
 """Which fleet, which cloud: nothing meant for the emulator reaches a person's AWS account."""
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from gustbed_cli.fleet import (
-    Choice,
     Fleet,
     PlaceSettings,
     fleet_to_start,
+    fleet_to_stop,
     load_fleet,
-    read_choice,
     target_variables,
-    write_choice,
 )
+from gustbed_cli.record import Record, project_of, read_record, write_record
+from gustbed_cli.runtime import process
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import SiteSettings
 
@@ -53,8 +55,8 @@ def test_the_aws_target_sets_nothing_but_what_the_person_set(
 
 
 def test_the_last_ups_choice_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_choice(tmp_path) is None
-    write_choice(tmp_path, Choice("process", "aws", "north", 40))
+    assert read_record(tmp_path) is None
+    write_record(tmp_path, Record(runtime="process", target="aws", site="north", turbines=40))
     monkeypatch.setenv("GUSTBED_HOME", str(tmp_path))
     for name in ("TARGET", "GUSTBED_SITE", "GUSTBED_TURBINES"):
         monkeypatch.delenv(name, raising=False)
@@ -71,7 +73,108 @@ def test_a_wrong_target_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_fleet()
 
 
+@pytest.mark.promise("P0")
+def test_a_taken_port_is_named_before_anything_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "ensure", lambda group: pytest.fail(f"installs {group}"))
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        runtime = process.ProcessRuntime(fleet(tmp_path, port_mqtt=port))
+        with pytest.raises(GustbedError, match=f"port {port} is taken .*GUSTBED_PORT_MQTT"):
+            runtime.up(lambda _: None)
+
+
 def test_a_port_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUSTBED_PORT_MQTT", "99999")
     with pytest.raises(GustbedError, match="GUSTBED_PORT_MQTT"):
         load_fleet()
+
+
+def started(home: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> Record:
+    """A home whose fleet listens on ports of its own, in a shell without any variables."""
+    for name in [name for name in os.environ if name.startswith(("GUSTBED_", "COMPOSE_"))]:
+        monkeypatch.delenv(name)
+    for name in ("RUNTIME", "TARGET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GUSTBED_HOME", str(home))
+    values: dict[str, object] = {
+        "runtime": "process",
+        "target": "local",
+        "site": "north",
+        "turbines": 4,
+        "addresses": {"port_mqtt": 21883, "port_edge": 28070, "stack": "mine"},
+        "fleet": "f1",
+        **changes,
+    }
+    record = Record(**values)  # type: ignore[arg-type]
+    write_record(home, record)
+    return record
+
+
+@pytest.mark.promise("P0")
+def test_a_shell_without_variables_speaks_to_the_fleet_of_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(tmp_path, monkeypatch)
+    found = load_fleet()
+    assert (found.place.port_mqtt, found.place.port_edge, found.place.stack) == (
+        21883,
+        28070,
+        "mine",
+    )
+    assert found.id == "f1"
+    assert found.environment()["GUSTBED_FLEET"] == "f1"
+
+
+@pytest.mark.promise("P0")
+@pytest.mark.parametrize(
+    ("variable", "said", "recorded"),
+    [
+        ("GUSTBED_PORT_MQTT", "1999", "21883"),
+        ("GUSTBED_STACK", "other", "mine"),
+        ("RUNTIME", "docker", "process"),
+    ],
+)
+def test_a_variable_that_names_another_address_is_an_error_with_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, said: str, recorded: str
+) -> None:
+    started(tmp_path, monkeypatch)
+    monkeypatch.setenv(variable, said)
+    with pytest.raises(GustbedError, match=f"{variable}={said}.*{recorded}"):
+        load_fleet()
+    assert fleet_to_stop().place.port_mqtt == 21883, "down stops what was started"
+
+
+def test_the_same_address_said_again_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(tmp_path, monkeypatch)
+    monkeypatch.setenv("GUSTBED_PORT_MQTT", "21883")
+    assert load_fleet().place.port_mqtt == 21883
+
+
+def test_another_compose_project_than_the_fleets_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(tmp_path, monkeypatch, runtime="docker", project="gustbed-mine")
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "gustbed-theirs")
+    with pytest.raises(GustbedError, match=r"COMPOSE_PROJECT_NAME=gustbed-theirs.*gustbed-mine"):
+        load_fleet()
+
+
+def test_a_home_keeps_its_fleets_id_and_a_new_one_gets_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(tmp_path, monkeypatch)
+    assert fleet_to_start().id == "f1"
+    monkeypatch.setenv("GUSTBED_HOME", str(tmp_path / "another"))
+    assert fleet_to_start().id not in ("", "f1")
+    assert load_fleet().id == "", "nothing was started there"
+
+
+@pytest.mark.promise("P0")
+def test_two_homes_never_share_a_compose_project(tmp_path: Path) -> None:
+    first, second = project_of(tmp_path / "a" / "gustbed"), project_of(tmp_path / "b" / "gustbed")
+    assert first != second
+    assert first.startswith("gustbed-")

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +15,11 @@ from gustbed_cli.fleet import load_fleet
 from gustbed_cli.training import factory_package, newest_package, next_version
 from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
+from gustbed_core.gate_report import PUBLIC_KEYS
 from gustbed_core.package import write_package
 from tests.support.packages import tiny_package
 from tests.support.paths import ROOT
+from tests.unit.cli.fake_cloud import FakeCloud, installed
 
 CLI = CliRunner()
 MODEL = registry.NAME
@@ -61,60 +62,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-class FakeCloud:
-    """A registry with some versions of one model."""
-
-    def __init__(self, **versions: str) -> None:
-        self.versions = {name.lstrip("v").replace("_", "."): s for name, s in versions.items()}
-        self.approved: Path | None = None
-        self.calls: list[tuple[str, Any]] = []
-        self.jobs: list[SimpleNamespace] = []
-        self.captures = 3
-
-    def entry(self, version: str, role: Any = None) -> operations.ModelVersion:
-        status: Any = self.versions[version]
-        approval = operations.ApprovalRecord(
-            MODEL, version, len(self.calls), "approved", "operator", "arn:ann", 0.0, "",
-            operations.GateResult(passed=True), role or "serve",
-        )  # fmt: skip
-        return operations.ModelVersion(
-            MODEL, version, status, 0.0, None, f"s3://b/models/{MODEL}/{version}/p", "arn", role,
-            approval=approval if role else None,
-        )  # fmt: skip
-
-
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
-    fake = FakeCloud()
-
-    def register(_: object, path: Path, gate_override: str) -> operations.ModelVersion:
-        fake.calls.append(("register", (path, gate_override)))
-        fake.versions["9.9.9"] = "PendingManualApproval"
-        return fake.entry("9.9.9")
-
-    def approve(
-        _: object, _name: str, version: str, *, rollback: bool, shadow: bool
-    ) -> operations.ModelVersion:
-        fake.calls.append(("approve", (version, rollback, shadow)))
-        fake.versions[version] = "Approved"
-        return fake.entry(version, "shadow" if shadow else "serve")
-
-    def fetch(_: object, folder: Path) -> int:
-        fake.calls.append(("fetch", folder))
-        return fake.captures
-
-    replaced: dict[str, Callable[..., Any]] = {
-        "connect": lambda: fake,
-        "list_models": lambda _, _name: [fake.entry(version) for version in fake.versions],
-        "approved_package": lambda _, _name, _folder: fake.approved,
-        "register_model": register,
-        "approve_model": approve,
-        "list_jobs": lambda _: fake.jobs,
-        "fetch_captures": fetch,
-    }
-    for name, function in replaced.items():
-        monkeypatch.setattr(operations, name, function)
-    return fake
+    return installed(monkeypatch)
 
 
 @pytest.fixture
@@ -307,12 +257,18 @@ def test_files_are_imported_by_their_map(child: Child, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("child")
-def test_registering_passes_the_reason_on(cloud: FakeCloud, tmp_path: Path) -> None:
+def test_registering_passes_the_reason_and_the_trusted_pipelines_on(
+    cloud: FakeCloud, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "tiny.tar.gz"
     write_package(tiny_package(), package)
+    monkeypatch.delenv("GUSTBED_PIPELINE_KEYS", raising=False)
     result = _run(model.app, "register", package, "--despite-gate", "a trial")
     assert result.exit_code == 0
-    assert cloud.calls == [("register", (package, "a trial"))]
+    assert cloud.calls == [("register", (package, "a trial", home / PUBLIC_KEYS))]
+    monkeypatch.setenv("GUSTBED_PIPELINE_KEYS", "/elsewhere")
+    assert _run(model.app, "register", package).exit_code == 0
+    assert cloud.calls[1] == ("register", (package, "", None))
     assert "gustbed model approve 9.9.9" in result.stdout
 
 
@@ -340,26 +296,13 @@ def test_the_newest_pending_version_is_approved_in_the_role_that_is_asked_for(
     ]
 
 
-def test_waiting_looks_at_the_rollout_of_that_approval_alone(
-    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same version was rolled out before."""
-
-    def job(sequence: int, status: str) -> SimpleNamespace:
-        execution = SimpleNamespace(thing="site-1", status=status, reason="bad_golden", details={})
-        cloud.calls = [("approve", None)] * sequence
-        approval = cloud.entry("1.2.0", "serve").approval
-        assert approval is not None
-        return SimpleNamespace(id=approval.rollout, executions=(execution,))
-
-    monkeypatch.setattr(registry, "explain", lambda execution: execution.reason)
+def test_waiting_follows_the_approval_for_so_long(cloud: FakeCloud) -> None:
     cloud.versions = {"1.2.0": "PendingManualApproval"}
-    cloud.jobs = [job(2, "SUCCEEDED"), job(1, "FAILED")]
-    cloud.calls = []
-    result = _run(model.app, "approve", "--wait")
-    assert isinstance(result.exception, GustbedError)
-    assert "bad_golden" in str(result.exception)
+    assert _run(model.app, "approve").exit_code == 0
+    assert cloud.followed == []
     assert _run(model.app, "approve", "1.2.0", "--wait").exit_code == 0
+    assert _run(model.app, "approve", "1.2.0", "--wait", "--within", "5").exit_code == 0
+    assert cloud.followed == [("1.2.0", registry.ROLLOUT_WITHIN), ("1.2.0", 5)]
 
 
 def test_versions_go_on_after_the_newest_known(cloud: FakeCloud, home: Path) -> None:

@@ -40,7 +40,9 @@ class FakeLogs:
         ResourceNotFoundException=MissingError, ResourceAlreadyExistsException=ExistsError
     )
 
-    def __init__(self) -> None:
+    def __init__(self, now: float = 0.0, retention_days: float = 30) -> None:
+        self.now = now
+        self.retention_days = retention_days
         self.streams: dict[str, list[dict[str, Any]]] = {}
         self.broken: set[str] = set()
 
@@ -54,7 +56,7 @@ class FakeLogs:
         logGroupName: str,  # noqa: N803
         logStreamName: str,  # noqa: N803
         logEvents: list[dict[str, Any]],  # noqa: N803
-    ) -> None:
+    ) -> dict[str, Any]:
         if logStreamName in self.broken:
             raise RuntimeError("throttled")
         if logStreamName not in self.streams:
@@ -64,7 +66,12 @@ class FakeLogs:
         assert times[-1] - times[0] < 24 * 3600 * 1000
         assert len(logEvents) <= 10_000
         assert sum(len(event["message"].encode()) + 26 for event in logEvents) <= 1_048_576
-        self.streams[logStreamName] += logEvents
+        # Calls succeed though it takes only what is younger than the group's retention.
+        oldest = self.now - self.retention_days * 86400
+        expired = sum(event["timestamp"] / 1000 < oldest for event in logEvents)
+        self.streams[logStreamName] += logEvents[expired:]
+        info = {"expiredLogEventEndIndex": expired}
+        return {"rejectedLogEventsInfo": info} if expired else {}
 
     def lines(self, stream: str) -> list[dict[str, Any]]:
         """What a stream holds, parsed."""

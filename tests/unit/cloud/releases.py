@@ -16,7 +16,7 @@ from gustbed_core.registrations import GateResult
 from tests.unit.cloud.functions import FakeS3, load
 
 packager = load("model_packager")
-BUCKET, KEY_ID, REGION = "artifacts", "key-1", "eu-central-1"
+BUCKET, KEY_ID, REGION, GROUP = "artifacts", "key-1", "eu-central-1", "gustbed-edges"
 NAME, VERSION = "windturbine", "1.2.0"
 SOURCE = f"models/{NAME}/{VERSION}/package.tar.gz"
 RELEASED = f"releases/{NAME}/{VERSION}/package.tar.gz"
@@ -62,7 +62,7 @@ def bucket(*records: ApprovalRecord, data: bytes | None = None) -> FakeS3:
 
 
 def services(s3: FakeS3, kms: FakeKms | None = None, sagemaker: Any = None) -> Any:
-    return packager.Services(s3, kms or FakeKms(), sagemaker, BUCKET, KEY_ID, REGION)
+    return packager.Services(s3, kms or FakeKms(), sagemaker, BUCKET, KEY_ID, REGION, GROUP)
 
 
 def run(s3: FakeS3, record: ApprovalRecord, kms: FakeKms | None = None) -> dict[str, Any]:

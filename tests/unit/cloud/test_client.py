@@ -1,18 +1,13 @@
 """The Python side: readable errors, requests, folding of events, settings."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore import exceptions as aws
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
 
 from gustbed_cloud.aws import readable_errors
-from gustbed_cloud.enrol import is_answered, read_request, requests, write_whole
+from gustbed_cloud.enrol import write_whole
 from gustbed_cloud.logs import fold
 from gustbed_cloud.outputs import from_description
 from gustbed_cloud.settings import CloudSettings
@@ -33,7 +28,8 @@ def answer(code: str, message: str = "no") -> aws.ClientError:
         (aws.ConnectTimeoutError(endpoint_url="http://x"), "AWS_ENDPOINT_URL"),
         (aws.ProfileNotFound(profile="x"), "AWS_PROFILE"),
         (answer("AccessDeniedException"), "CreateJob"),
-        (answer("ExpiredTokenException"), "AWS_ACCESS_KEY_ID"),
+        (answer("ExpiredTokenException"), "log in again"),
+        (answer("InvalidAccessKeyId"), "AWS_ACCESS_KEY_ID"),
         (answer("ThrottlingException"), "ThrottlingException"),
         (ValueError("Invalid endpoint: nonsense"), "AWS_ENDPOINT_URL"),
     ],
@@ -48,63 +44,6 @@ def test_failures_of_aws_are_one_line_that_names_the_mend(error: Exception, name
 def test_errors_that_are_not_of_aws_are_left_alone() -> None:
     with pytest.raises(ValueError, match="something else"), readable_errors():
         raise ValueError("something else")
-
-
-def csr(key: Any, path: Path) -> Path:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "edge")])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    pem = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    path.write_bytes(pem)
-    return path
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: ec.generate_private_key(ec.SECP256R1()),
-        lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
-    ],
-)
-def test_sound_request_is_read(make: Any, tmp_path: Path) -> None:
-    key = make()
-    request = read_request(csr(key, tmp_path / "request.csr"))
-    assert request.public_key() == key.public_key()
-
-
-def test_request_with_a_weak_key_is_refused(tmp_path: Path) -> None:
-    path = csr(ec.generate_private_key(ec.SECP192R1()), tmp_path / "request.csr")
-    with pytest.raises(GustbedError, match="weak key"):
-        read_request(path)
-
-
-def test_request_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
-    path = csr(ec.generate_private_key(ec.SECP256R1()), tmp_path / "request.csr")
-    request = x509.load_pem_x509_csr(path.read_bytes())
-    der = bytearray(request.public_bytes(serialization.Encoding.DER))
-    der[der.index(b"edge")] ^= 1
-    tampered = x509.load_der_x509_csr(bytes(der))
-    path.write_bytes(tampered.public_bytes(serialization.Encoding.PEM))
-    with pytest.raises(GustbedError, match="signature"):
-        read_request(path)
-
-
-def test_missing_request_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(GustbedError, match=r"request\.csr"):
-        read_request(tmp_path / "request.csr")
-
-
-def test_answer_older_than_the_request_is_none(tmp_path: Path) -> None:
-    folder = tmp_path / "edge"
-    folder.mkdir()
-    (folder / "certificate.pem").write_bytes(b"")
-    assert not is_answered(tmp_path, "edge")
-    csr(ec.generate_private_key(ec.SECP256R1()), folder / "request.csr")
-    assert list(requests(tmp_path)) == ["edge"]
-    stamp = (folder / "request.csr").stat().st_mtime_ns
-    os.utime(folder / "certificate.pem", ns=(stamp - 1, stamp - 1))
-    assert not is_answered(tmp_path, "edge")
-    os.utime(folder / "certificate.pem", ns=(stamp, stamp))
-    assert is_answered(tmp_path, "edge")
 
 
 def test_equal_content_is_not_written_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ for whoever operates the fleet must allow it.
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ CALLS: dict[str, set[str]] = {
         "UpdateStack",
     },
     "events": {"DescribeRule"},
-    "firehose": {"DescribeDeliveryStream", "PutRecordBatch"},
+    "firehose": {"DeleteDeliveryStream", "DescribeDeliveryStream", "PutRecordBatch"},
     "iot": {
         "AddThingToThingGroup",
         "AttachPolicy",
@@ -37,26 +38,33 @@ CALLS: dict[str, set[str]] = {
         "CreateJob",
         "CreateThing",
         "DeleteCertificate",
+        "DeleteJob",
         "DeleteThing",
         "DescribeCertificate",
         "DescribeEndpoint",
         "DescribeJob",
         "DescribeJobExecution",
+        "DescribeThing",
         "DetachPolicy",
         "DetachThingPrincipal",
         "GetJobDocument",
         "GetPolicy",
         "GetTopicRule",
         "ListJobExecutionsForJob",
+        "ListJobExecutionsForThing",
         "ListJobs",
         "ListThingPrincipals",
+        "ListThings",
         "ListThingsInThingGroup",
+        "RemoveThingFromThingGroup",
         "UpdateCertificate",
+        "UpdateThing",
     },
     "kms": {"DescribeKey", "GetPublicKey", "Sign"},
     "lambda": {"GetEventSourceMapping", "GetFunctionConfiguration", "Invoke"},
     "logs": {
         "CreateLogStream",
+        "DeleteLogGroup",
         "DescribeLogGroups",
         "DescribeLogStreams",
         "FilterLogEvents",
@@ -76,6 +84,8 @@ CALLS: dict[str, set[str]] = {
     "sagemaker": {
         "CreateModelPackage",
         "CreateModelPackageGroup",
+        "DeleteModelPackage",
+        "DeleteModelPackageGroup",
         "DescribeModelPackage",
         "DescribeModelPackageGroup",
         "ListModelPackageGroups",
@@ -92,7 +102,9 @@ QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 """What AWS Lambda itself does in a function's name, to read its queue."""
 DEAD_LETTERS = {"sqs:SendMessage"}
 GRANTED_BESIDES: dict[str, set[str]] = {
-    "alert": QUEUE | {"logs:CreateLogStream", "logs:PutLogEvents"},
+    # KMS: to publish to a topic that is encrypted with a key of ours.
+    "alert": QUEUE
+    | {"logs:CreateLogStream", "logs:PutLogEvents", "kms:Decrypt", "kms:GenerateDataKey"},
     "lake_ingest": QUEUE,
     "log_ingest": QUEUE,
     # PassRole: CreateJob names a role.
@@ -198,7 +210,10 @@ def test_function_is_granted_what_it_calls_and_nothing_else(function: str) -> No
     }
     handler = CLOUD / "functions" / function / "handler.py"
     text = handler.read_text(encoding="utf-8")
-    shared = (CLOUD / "functions" / "cloudwatch.py", CLOUD / "approval_store.py")
+    shared = (
+        *(CLOUD / "functions" / f"{name}.py" for name in ("cloudwatch", "membership")),
+        CLOUD / "approval_store.py",
+    )
     made: dict[str, set[str]] = defaultdict(set)
     for path in (handler, *(each for each in shared if each.stem in text)):
         for method, _ in calls_in(path):
@@ -212,3 +227,13 @@ def test_every_function_is_looked_at() -> None:
     assert set(GRANTED_BESIDES) == {
         path.parent.name for path in (CLOUD / "functions").glob("*/handler.py")
     }
+
+
+def test_page_on_aws_lists_every_service_that_is_asked_or_deployed() -> None:
+    template = yaml.load((CLOUD / "stack.yaml").read_text(), Loader=_Loader)  # noqa: S506
+    deployed = {r["Type"].split("::")[1].lower() for r in template["Resources"].values()}
+    names = {"kinesisfirehose": "firehose"}
+    page = (CLOUD.parents[2] / "docs" / "aws.md").read_text(encoding="utf-8")
+    rights = page.partition("## Rights")[2].partition("\n## ")[0].lower()
+    listed = set(re.findall(r"[a-z0-9]+", rights))
+    assert {names.get(each, each) for each in deployed} | set(CALLS) <= listed

@@ -90,9 +90,10 @@ def test_job_ids_differ_by_record_and_keep_to_what_iot_accepts() -> None:
         assert job_id.replace("-", "").replace("_", "").isalnum()
 
 
-_RELEASE = '"name": "windturbine", "version": "1.2.0", "size": 1, "sha256": "0"'
+_AT_REST = '"name": "windturbine", "version": "1.2.0", "size": 3, "sha256": "0"'
+_RELEASE = f'{_AT_REST}, "sequence": 7, "issued": 5, "expires": 9, "target": "gustbed-edges"'
 _REST = (
-    '"url": "", "signature": {"value": "", "key_id": ""}, "operation": "update_model", "schema": 1'
+    '"url": "", "signature": {"value": "", "key_id": ""}, "operation": "update_model", "schema": 2'
 )
 
 
@@ -106,7 +107,9 @@ _REST = (
         f'{{"release": {{{_RELEASE}}}, {_REST}}}',
         f'{{"release": {{{_RELEASE}}}, {_REST}, "rollout": "../x"}}',
         f'{{"release": {{{_RELEASE}}}, {_REST.replace("update_model", "format")}, "rollout": "r"}}',
-        f'{{"release": {{{_RELEASE}}}, {_REST.replace("1", "2")}, "rollout": "r"}}',
+        f'{{"release": {{{_RELEASE}}}, {_REST.replace("2", "3")}, "rollout": "r"}}',
+        f'{{"release": {{{_AT_REST}}}, {_REST}, "rollout": "r"}}',
+        f'{{"release": {{{_RELEASE.replace("gustbed-", "other-")}}}, {_REST}, "rollout": "r"}}',
         f'{{"release": {{{_RELEASE}, "role": "king"}}, {_REST}, "rollout": "r"}}',
         f'{{"release": {{{_RELEASE.replace("1.2.0", "1.2.1")}}}, {_REST}, "rollout": "r"}}',
     ],
@@ -117,6 +120,14 @@ def test_document_that_is_none_creates_no_job(text: bytes | str) -> None:
     with pytest.raises(GustbedError, match="releases/windturbine"):
         creator.create(BUCKET, key, FakeS3(**{key: data}), iot, ENV)
     assert iot.jobs == {}
+
+
+def test_order_for_one_thing_goes_to_it_alone() -> None:
+    iot, key = FakeIot(), "releases/windturbine/1.2.0/r/job.json"
+    release = _RELEASE.replace("gustbed-edges", "thing:edge-9")
+    text = f'{{"release": {{{release}}}, {_REST}, "rollout": "r"}}'
+    creator.create(BUCKET, key, FakeS3(**{key: text.encode()}), iot, ENV)
+    assert iot.jobs["r"]["targets"] == ["arn:aws:iot:eu-central-1:000000000000:thing/edge-9"]
 
 
 def test_document_in_its_place_creates_one() -> None:

@@ -59,6 +59,40 @@ def test_lines_beyond_a_mebibyte_are_split() -> None:
     assert [line["i"] for line in logs.lines("edge-1/logs")] == list(range(25))
 
 
+@pytest.mark.promise("T2")
+@pytest.mark.parametrize("t", [NOW - 30 * 86400, NOW - 13.5 * 86400, NOW + 86400])
+def test_what_logs_do_not_take_is_written_as_of_now_with_its_true_time(t: float) -> None:
+    rows = [{"t": t, "turbine": "wt01"}, {"t": NOW - 5, "turbine": "wt02"}]
+    logs, result = ingest(routed("verdicts", {"verdicts": rows}))
+    assert result == {"batchItemFailures": []}
+    in_time, odd = sorted(logs.lines("edge-1/verdicts"), key=lambda line: "true_time" in line)
+    assert "true_time" not in in_time
+    assert (odd["t"], odd["true_time"]) == (t, t)
+    assert [event["timestamp"] for event in logs.streams["edge-1/verdicts"]] == [
+        int((NOW - 5) * 1000),
+        int(NOW * 1000),
+    ]
+
+
+@pytest.mark.promise("T2")
+def test_what_retention_would_drop_at_once_is_not_lost() -> None:
+    logs = FakeLogs(NOW, retention_days=1)
+    rows = [{"t": NOW - hours * 3600, "turbine": "wt01", "seq": hours} for hours in range(48)]
+    _, result = ingest(routed("verdicts", {"verdicts": rows}), logs=logs)
+    assert result == {"batchItemFailures": []}
+    lines = logs.lines("edge-1/verdicts")
+    assert sorted(line["seq"] for line in lines) == list(range(48))
+    old = [line for line in lines if line["seq"] > 24]
+    assert all(line["true_time"] == line["t"] for line in old)
+
+
+@pytest.mark.promise("T2")
+def test_what_is_refused_though_it_is_new_is_delivered_again() -> None:
+    logs = FakeLogs(NOW, retention_days=-1)
+    _, result = ingest(routed("verdicts", {"verdicts": [{"t": NOW}]}), logs=logs)
+    assert result == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+
+
 @pytest.mark.parametrize("t", [NOW - 30 * 86400, NOW + 86400, -5, 1e300, "now", None, True])
 def test_time_out_of_range_is_brought_within_what_logs_accept(t: object) -> None:
     logs, _ = ingest(routed("verdicts", {"verdicts": [{"t": t, "turbine": "wt01"}]}))

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,12 +15,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from gustbed_cloud.approval_store import read_approvals
 from gustbed_core.approvals import ApprovalRecord, approval_key
 from gustbed_core.errors import GustbedError
-from gustbed_core.jobs import Release, read_job_document
+from gustbed_core.jobs import VALID_SECONDS, JobDocument, Release, read_job_document
 from gustbed_core.package import sha256
 from gustbed_core.registrations import GateResult, Registration, registration_key
-from tests.unit.cloud.functions import CLOUD, FakeS3, load_from
+from tests.unit.cloud.functions import FakeS3
 from tests.unit.cloud.releases import (
     BUCKET,
+    GROUP,
     KEY_ID,
     NAME,
     RELEASED,
@@ -36,8 +38,6 @@ from tests.unit.cloud.releases import (
     services,
 )
 
-archives = load_from(CLOUD / "functions", "model_packager.archive")
-
 
 def test_release_is_signed_and_the_job_document_comes_last() -> None:
     data, kms, record = package(), FakeKms(), approval()
@@ -46,7 +46,12 @@ def test_release_is_signed_and_the_job_document_comes_last() -> None:
     assert s3.written == [RELEASED, job_of(record)]
     assert s3.objects[RELEASED] == data
     document = read_job_document(json.loads(s3.objects[job_of(record)]))
-    assert document.release == Release(NAME, VERSION, len(data), sha256(data))
+    order = document.release
+    assert replace(order, sequence=0, issued=0, expires=0, target="") == Release(
+        NAME, VERSION, len(data), sha256(data)
+    )
+    assert (order.target, order.expires - order.issued) == (GROUP, VALID_SECONDS)
+    assert order.sequence == int(record.at)
     assert document.rollout == record.rollout
     assert document.operation == "update_model"
     assert document.url == (
@@ -63,9 +68,10 @@ def test_running_twice_lays_out_the_same_release() -> None:
     record = approval()
     s3 = bucket(record)
     run(s3, record)
-    first = json.loads(s3.objects[job_of(record)])["release"]
+    first = read_job_document(json.loads(s3.objects[job_of(record)])).release
     run(s3, record)
-    assert json.loads(s3.objects[job_of(record)])["release"] == first
+    again = read_job_document(json.loads(s3.objects[job_of(record)])).release
+    assert replace(again, issued=first.issued, expires=first.expires) == first
     assert s3.written == [RELEASED, job_of(record), job_of(record)]
 
 
@@ -100,6 +106,16 @@ def test_rejection_of_another_version_withdraws_nothing() -> None:
     assert run(bucket(record, other), record)["outcome"] == "released"
 
 
+def test_what_neither_passed_nor_has_a_reason_is_not_released() -> None:
+    failed = GateResult(passed=False, detail="worse than pca")
+    s3 = bucket(record := approval(gate=failed))
+    with pytest.raises(GustbedError, match="has not passed its gate"):
+        run(s3, record)
+    assert s3.written == []
+    taken = approval(gate=replace(failed, override="a trial"))
+    assert run(bucket(taken), taken)["outcome"] == "released"
+
+
 def test_role_and_rollback_are_the_records() -> None:
     first, back = approval(1, role="shadow"), approval(2, rollback=True)
     s3 = bucket(first, back)
@@ -110,6 +126,36 @@ def test_role_and_rollback_are_the_records() -> None:
     assert (serve.release.role, serve.release.rollback) == ("serve", True)
     # The same package: one download link for both.
     assert shadow.url == serve.url
+
+
+def welcomed(s3: FakeS3, thing: str, enrolment: str = "c1") -> list[JobDocument]:
+    """What a thing is given when it is enrolled."""
+    results = packager.welcome(services(s3), thing, enrolment)
+    return [read_job_document(json.loads(s3.objects[each["detail"]])) for each in results]
+
+
+@pytest.mark.promise("O10")
+def test_an_edge_that_comes_later_gets_what_is_in_force_signed_for_it_alone() -> None:
+    first, second = approval(1, at=100.0), approval(2, at=200.0, rollback=True)
+    s3 = bucket(first, second)
+    run(s3, first)
+    run(s3, second)
+    fleet = read_job_document(json.loads(s3.objects[job_of(second)]))
+    (own,) = welcomed(s3, "edge-9")
+    assert own.release.target == "thing:edge-9"
+    assert replace(own.release, target=GROUP, issued=0, expires=0) == replace(
+        fleet.release, issued=0, expires=0
+    )
+    assert own.release.expires - own.release.issued == VALID_SECONDS
+    assert own.url == fleet.url
+    ids = {each.rollout for each in (own, *welcomed(s3, "edge-9"), *welcomed(s3, "edge-8"))}
+    assert len(ids | {each.rollout for each in welcomed(s3, "edge-9", "c2")}) == 3
+    assert all(each.startswith(f"{GROUP}-welcome-") and len(each) <= 64 for each in ids)
+
+
+def test_an_edge_that_comes_before_any_approval_gets_nothing() -> None:
+    assert welcomed(bucket(), "edge-9") == []
+    assert welcomed(bucket(approval(1), approval(2, decision="rejected")), "edge-9") == []
 
 
 def in_registry(
@@ -249,10 +295,9 @@ def test_untrusted_package_is_refused_and_nothing_is_written(data: bytes) -> Non
 
 
 @pytest.mark.promise("S5")
-def test_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 100_000)
-    bomb = archive({"model.onnx": b"\0" * 1_000_000, "manifest.json": b"{}"})
-    assert len(bomb) < 10_000
+def test_decompression_bomb_is_refused() -> None:
+    bomb = archive({"model.onnx": b"\0" * 20_000_000, "manifest.json": b"{}"})
+    assert len(bomb) < 50_000
     with pytest.raises(GustbedError, match="more than is sensible"):
         run(bucket(record := approval(), data=bomb), record)
 

@@ -117,6 +117,18 @@ def test_messages_of_an_earlier_process_stay_until_they_are_routed(tmp_path: Pat
     assert list(journal.messages()) == []
 
 
+def test_messages_that_come_while_it_ends_stay(tmp_path: Path) -> None:
+    from persistence import MessageJournal
+
+    journal = MessageJournal(tmp_path)
+    journal.routed = True
+    journal.append(message(1))
+    journal.freeze()
+    journal.append(message(2))
+    journal.clear()
+    assert list(MessageJournal(tmp_path).messages()) == [message(2)]
+
+
 def test_message_cut_by_a_crash_is_left_out(tmp_path: Path) -> None:
     from persistence import MessageJournal
 

@@ -1,5 +1,7 @@
 """Records of registered versions and of decisions on them: written, read, and named if damaged."""
 
+from dataclasses import replace
+
 import pytest
 
 from gustbed_core.approvals import (
@@ -7,6 +9,8 @@ from gustbed_core.approvals import (
     approval_from_json,
     approval_key,
     earlier_approval,
+    in_force,
+    order_number,
 )
 from gustbed_core.errors import GustbedError
 from gustbed_core.registrations import (
@@ -46,6 +50,9 @@ def test_keys_are_in_order_of_decisions() -> None:
         RECORD.to_json().replace(b'"schema": 1', b'"schema": 2'),
         RECORD.to_json().replace(b'"sequence": 7', b'"sequence": 8'),
         RECORD.to_json().replace(b'"passed": false', b'"passed": 0'),
+        RECORD.to_json().replace(b'"1.0.0"', b'"1.0"'),
+        RECORD.to_json().replace(b'"at": 1.5', b'"at": NaN'),
+        RECORD.to_json().replace(b'"at": 1.5', b'"at": 1e999'),
     ],
 )
 def test_damaged_approval_is_named(data: bytes) -> None:
@@ -60,6 +67,64 @@ def test_damaged_registration_is_named() -> None:
     for data in wrong:
         with pytest.raises(GustbedError, match=key):
             registration_from_json(data, key)
+
+
+def decided(*decisions: tuple[str, str], start: float = 1000.0) -> list[ApprovalRecord]:
+    """Records in order: a version, and ``serve``, ``rollback``, ``shadow`` or ``rejected``."""
+    return [
+        replace(
+            RECORD,
+            version=version,
+            sequence=number,
+            at=start + number,
+            decision="rejected" if what == "rejected" else "approved",
+            role="shadow" if what == "shadow" else "serve",
+            rollback=what == "rollback",
+        )
+        for number, (version, what) in enumerate(decisions, 1)
+    ]
+
+
+@pytest.mark.promise("O10")
+def test_orders_are_numbered_upwards_whatever_the_clocks_of_operators_say() -> None:
+    records = decided(*[("1.0.0", "serve")] * 4)
+    ahead = replace(records[1], at=5000.0)
+    found = [records[0], ahead, *records[2:]]
+    assert [order_number(found, each) for each in found] == [1001, 5000, 5001, 5002]
+
+
+@pytest.mark.promise("O10")
+def test_orders_are_numbered_upwards_though_records_were_lost() -> None:
+    before = decided(*[("1.0.0", "serve")] * 5)
+    after = decided(("1.0.0", "serve"), start=2000.0)
+    assert order_number(after, after[0]) > order_number(before, before[-1])
+
+
+@pytest.mark.parametrize(
+    ("decisions", "expected"),
+    [
+        ([], []),
+        ([("1.0.0", "serve")], ["1.0.0"]),
+        ([("1.1.0", "serve"), ("1.0.0", "serve")], ["1.1.0"]),
+        ([("1.1.0", "serve"), ("1.0.0", "rollback")], ["1.0.0"]),
+        ([("1.1.0", "serve"), ("1.0.0", "rollback"), ("1.1.0", "serve")], ["1.1.0"]),
+        ([("1.9.0", "serve"), ("1.10.0", "serve")], ["1.10.0"]),
+        ([("1.0.0", "serve"), ("1.1.0", "serve"), ("1.1.0", "rejected")], ["1.0.0"]),
+        ([("1.0.0", "rejected")], []),
+        ([("1.1.0", "shadow")], ["1.1.0 shadow"]),
+        ([("1.1.0", "shadow"), ("1.0.0", "serve")], ["1.0.0", "1.1.0 shadow"]),
+        ([("1.1.0", "shadow"), ("1.2.0", "serve")], ["1.2.0"]),
+        ([("1.1.0", "shadow"), ("1.1.0", "serve")], ["1.1.0"]),
+    ],
+)
+@pytest.mark.promise("O10")
+def test_what_is_in_force_is_what_edges_end_with(
+    decisions: list[tuple[str, str]], expected: list[str]
+) -> None:
+    found = in_force(decided(*decisions))
+    assert [
+        each.version + (" shadow" if each.role == "shadow" else "") for each in found
+    ] == expected
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Job documents and releases: where they lie, and what is refused when they are read."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from gustbed_core.jobs import (
     release_to_json,
 )
 
-RELEASE = Release("windturbine", "1.2.0", 1, "0" * 64, rollback=True, role="shadow")
+RELEASE = Release("windturbine", "1.2.0", 1, "0" * 64, True, "shadow", 7, 100, 200, "gustbed-edges")
 DOCUMENT = JobDocument(RELEASE, "https://x", Signature("c2ln", "key-1"), rollout="r-7")
 
 
@@ -35,13 +35,28 @@ def test_document_reads_back_as_it_was_written() -> None:
 def test_document_of_an_earlier_version_names_no_rollout() -> None:
     content = asdict(DOCUMENT)
     del content["rollout"]
-    assert read_job_document(content).rollout == ""
+    for name in ("sequence", "issued", "expires", "target"):
+        del content["release"][name]
+    found = read_job_document(content | {"schema": 1})
+    assert (found.rollout, found.release.is_order, found.schema) == ("", False, 1)
+
+
+def test_what_is_no_order_is_signed_as_by_earlier_versions() -> None:
+    at_rest = Release("windturbine", "1.2.0", 1, "0")
+    assert at_rest.statement() == (
+        b'{"name":"windturbine","role":"serve","rollback":false,"sha256":"0","size":1,'
+        b'"version":"1.2.0"}'
+    )
+    for name, value in (("sequence", 1), ("issued", 1), ("expires", 1), ("target", "x")):
+        order = replace(at_rest, **{name: value})  # type: ignore[arg-type]
+        assert f'"{name}"'.encode() in order.statement()
+        assert order.digest() != at_rest.digest()
 
 
 @pytest.mark.parametrize(
     ("changes", "reason", "named"),
     [
-        ({"schema": 2}, "wrong_schema", "2"),
+        ({"schema": 3}, "wrong_schema", "3"),
         ({"operation": "format_disk"}, "wrong_operation", "format_disk"),
         ({"schema": "1"}, "bad_document", "schema"),
         ({"url": None}, "bad_document", "url"),

@@ -42,7 +42,7 @@ def package() -> Package:
     )
     return Package(
         manifest,
-        b"onnx",
+        b"",
         np.zeros((2, 6, 100), np.float32),
         np.zeros((2, 6), np.float32),
         "# A card",
@@ -91,17 +91,6 @@ def test_path_traversal_links_and_strangers_are_refused() -> None:
         with pytest.raises(PackageError) as caught:
             read_package(archive([(info, b"")]))
         assert caught.value.reason == "bad_archive"
-
-
-@pytest.mark.promise("S5")
-def test_a_decompression_bomb_is_refused_without_unpacking_it() -> None:
-    bomb = tarfile.TarInfo("model.onnx")
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as tar:
-        bomb.size = 10**12
-        tar.addfile(bomb)
-    with pytest.raises(PackageError, match="sensible size"):
-        read_package(gzip.compress(raw.getvalue()))
 
 
 @pytest.mark.parametrize(

@@ -55,3 +55,24 @@ def test_turbines_and_thing_follow_from_the_site(monkeypatch: pytest.MonkeyPatch
 def test_a_missing_password_names_its_file(tmp_path: Path) -> None:
     with pytest.raises(GustbedError, match=r"edge\.password"):
         MqttSettings(credentials_dir=tmp_path).password("edge")
+
+
+def test_tools_have_a_port_of_their_own_and_a_ca_means_tls(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GUSTBED_MQTT_CREDENTIALS_DIR", str(tmp_path))
+    plain = load(MqttSettings)
+    assert [plain.port_of(user) for user in ("wt01", "edge", "twin", "operator")] == [
+        *(1883, 1883),
+        *(1884, 1884),
+    ]
+    monkeypatch.setenv("GUSTBED_MQTT_CA", str(tmp_path / "site-ca.pem"))
+    assert load(MqttSettings).port_of("operator") == 8885
+    monkeypatch.setenv("GUSTBED_MQTT_PORT", "2000")
+    assert load(MqttSettings).port_of("edge") == 2000
+    monkeypatch.setenv("GUSTBED_MQTT_TOOLS_PORT", "3000")
+    assert load(MqttSettings).port_of("operator") == 3000
+
+
+def test_an_anonymous_broker_has_one_port_for_all() -> None:
+    assert MqttSettings(port=2000).port_of("operator") == 2000

@@ -82,6 +82,7 @@ def test_what_comes_over_the_network_is_escaped() -> None:
             now=2.0,
             zone=None,
             limit=5,
+            alive=True,
             empty="",
             type_of=lambda turbine: evil_type,
         ),
@@ -169,7 +170,7 @@ def test_a_large_fleet_is_tiles_that_also_say_their_state() -> None:
     tiles = fleet_cards.tiles(take(state, 100.0, None).turbines)
 
     assert tiles.count('class="gb-tile ') == 200
-    assert tiles.count('title="Waiting"') == 200
+    assert tiles.count('title="Waiting: ') == 200
 
 
 def test_the_threshold_is_at_half_height_and_no_score_leaves_the_picture() -> None:

@@ -16,6 +16,7 @@ from tests.support.ports import free_port
         ("GUSTBED_EDGE_URL", "ftp://edge"),
         ("GUSTBED_MQTT_PORT", "many"),
         ("GUSTBED_SITE", "a/b"),
+        ("GUSTBED_HTTP_ALLOWED_HOSTS", "https://ops.example"),
     ],
 )
 def test_a_wrong_variable_is_named(

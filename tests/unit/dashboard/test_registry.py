@@ -8,7 +8,7 @@ from gustbed_cloud.operations import GateResult
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.events import Comparison, Heartbeat, ModelRef
-from gustbed_dashboard.cloud.client import ModelVersion
+from gustbed_dashboard.cloud.client import Execution, Job, ModelVersion
 from gustbed_dashboard.components import model_panels
 from gustbed_dashboard.components.model_metrics import FIGURES, MAX_CARD, key_figures, safe_card
 from gustbed_dashboard.site.snapshot import take
@@ -115,3 +115,48 @@ def test_what_nobody_tells_is_left_out() -> None:
 def test_a_card_is_bounded_and_fetches_nothing() -> None:
     assert safe_card("see ![x](http://far.away/y.png)") == "see [x](http://far.away/y.png)"
     assert len(safe_card("x" * (MAX_CARD * 2))) < MAX_CARD + 50
+
+
+def execution(thing: str, status: str, reason: str = "") -> Execution:
+    details = {"detail": "the seventh window differs by 0.2"} if reason else {}
+    return Execution(thing, status, reason, None, None, None, details)
+
+
+@pytest.mark.parametrize(
+    ("status", "executions", "tone", "word"),
+    [
+        ("COMPLETED", [execution("a", "SUCCEEDED")], "ok", "Completed"),
+        ("COMPLETED", [execution("a", "FAILED", "golden")], "alarm", "Failed"),
+        ("COMPLETED", [execution("a", "SUCCEEDED"), execution("b", "FAILED", "golden"),
+                       execution("c", "TIMED_OUT")], "alarm", "Failed on 2 of 3"),
+        ("COMPLETED", [], "caution", "Reached no edge"),
+        ("CANCELED", [], "alarm", "Canceled"),
+        ("IN_PROGRESS", [execution("a", "QUEUED")], "caution", "In progress"),
+        ("IN_PROGRESS", [execution("a", "REJECTED"), execution("b", "QUEUED")],
+         "alarm", "Failed on 1 of 2"),
+    ],
+)  # fmt: skip
+def test_a_rollout_that_failed_is_never_called_completed(
+    status: str, executions: list[Execution], tone: str, word: str
+) -> None:
+    job = Job("j1", "windturbine", "1.1.0", status, 1.0, None, tuple(executions))
+
+    told = model_panels.outcome(job)
+    shown = model_panels.rollouts([job], 2.0)
+
+    assert (told.tone, told.word) == (tone, word)
+    assert word in shown
+    assert ("Completed" in shown) is (tone == "ok")
+    if any(e.reason for e in executions):
+        assert "golden: the seventh window differs by 0.2" in shown
+    if len(executions) == 3:
+        assert told.why == "b: golden: the seventh window differs by 0.2 (and 1 more)"
+
+
+def test_a_job_that_is_no_rollout_has_no_role_and_its_own_name() -> None:
+    job = Job("their-job", "", "", "IN_PROGRESS", 1.0, None, (), role="shadow")
+
+    shown = model_panels.rollouts([job], 2.0)
+
+    assert "their-job</span>" in shown
+    assert "shadow" not in shown

@@ -13,7 +13,7 @@ from gustbed_core.commands import Command, decode_command
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
-from gustbed_core.mqtt import Handler, Message, Session
+from gustbed_core.mqtt import Live, Message, Session
 from gustbed_core.settings import SiteSettings
 from gustbed_dashboard.site.client import SiteClient
 from gustbed_dashboard.site.edge_client import EdgeClient
@@ -27,7 +27,7 @@ NOW = 100.2
 class FakeSession:
     """A session whose connection a test switches on and off."""
 
-    def __init__(self, subscriptions: Mapping[str, Handler]) -> None:
+    def __init__(self, subscriptions: Mapping[str, Live]) -> None:
         self.subscriptions = subscriptions
         self.connected = True
         self.published: list[Message] = []
@@ -47,7 +47,7 @@ class FakeSession:
 
     def receive(self, topic: str, payload: bytes) -> None:
         (handler,) = self.subscriptions.values()
-        handler(topic, payload)
+        handler.handler(topic, payload)
 
 
 class FakeSite:
@@ -61,7 +61,7 @@ class FakeSite:
         self.running: list[ModelInfo] = []
         self.asked = threading.Event()
 
-    def open(self, subscriptions: Mapping[str, Handler]) -> Session:
+    def open(self, subscriptions: Mapping[str, Live]) -> Session:
         if self.refusal is not None:
             raise self.refusal
         self.session = FakeSession(subscriptions)

@@ -9,6 +9,7 @@ from gustbed_core.commands import Ack, Command
 from gustbed_core.events import ServiceState
 from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, take
 from gustbed_dashboard.site.state import SiteState
+from gustbed_dashboard.site.turbine_buffers import KEPT_SECONDS
 from tests.unit.dashboard import messages
 from tests.unit.dashboard.messages import (
     KNOWN,
@@ -166,6 +167,24 @@ def test_only_turbines_that_the_site_knows_take_memory(state: SiteState) -> None
     assert set(state.turbines) == {"wt01", "wt02", "wt09"}
     assert state.ignored["unknown_turbine"] == 50
     assert [card.id for card in snapshot(state).turbines] == ["wt09"]
+
+
+def test_a_turbine_that_left_the_edges_list_goes_once_nothing_of_it_is_left(
+    state: SiteState,
+) -> None:
+    both = heartbeat(100.0, status("wt01"), status("wt09"))
+    state.fold(topics.heartbeat(SITE), encode(both), NOW)
+    for name in ("wt01", "wt09"):
+        state.fold(topics.telemetry(SITE, name), encode(block(name)), NOW)
+
+    def shown_after(seconds: float) -> list[str]:
+        now = NOW + seconds
+        state.fold(topics.heartbeat(SITE), encode(heartbeat(now, status("wt01"))), now)
+        return [card.id for card in snapshot(state, now).turbines]
+
+    assert shown_after(KEPT_SECONDS - 1) == ["wt01", "wt09"], "it may only be away"
+    assert shown_after(KEPT_SECONDS + 1) == ["wt01"]
+    assert "wt09" not in state.turbines
 
 
 def test_scores_are_kept_by_feature_and_a_missing_score_is_a_gap(state: SiteState) -> None:

@@ -1,5 +1,7 @@
 """A site to install models on: an edge's disk and an artifact store, without the network."""
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -7,17 +9,21 @@ from typing import Any
 import pytest
 
 from gustbed_core.jobs import JobDocument
-from gustbed_core.package import PackageError
+from gustbed_core.package import Package, PackageError
 from gustbed_core.telemetry import MINI
 from gustbed_edge.models.installer import Installer, Limits
 from gustbed_edge.models.loading import load_serving, load_shadow_models
+from gustbed_edge.models.orders import Trust
 from gustbed_edge.models.signatures import Keys
 from gustbed_edge.models.store import ModelStore
 from gustbed_edge.scoring.detector import Detector
 from tests.support.packages import (
+    GROUP,
     Signed,
     SigningKey,
+    as_order,
     mill_package,
+    order_package,
     sign_package,
     tiny_package,
     write_factory,
@@ -35,6 +41,8 @@ class Site:
         self.keys: Keys = {"k1": KEY.private.public_key()}
         self.swapped: list[str] = []
         self.shadows: dict[str, str] = {}
+        self.hosts: tuple[str, ...] = ("store",)
+        self.now: Callable[[], float] = time.time
         self.downloads = 0
         self.served: bytes = b""
         own = SigningKey("factory")
@@ -50,7 +58,8 @@ class Site:
         self.shadows = {kind: loaded.release.version for kind, loaded in shadow_models.items()}
         options: dict[str, Any] = {
             "serving": self.serving,
-            "keys": lambda: self.keys,
+            "trust": lambda: Trust(self.keys, "edge-1", (GROUP,), self.hosts),
+            "clock": lambda: self.now(),
             "host": self,
             "shadow_models": shadow_models,
             "limits": Limits(6, 5.0),
@@ -75,7 +84,7 @@ class Site:
     def runs_shadow(self, kind: str) -> bool:
         return kind in self.shadows
 
-    def fetch(self, _url: str, _size: int, _sha256: str, _folder: Path) -> bytes:
+    def fetch(self, *_: object) -> bytes:
         self.downloads += 1
         return self.served
 
@@ -87,16 +96,24 @@ class Site:
 
     def package(self, version: str, **options: Any) -> Signed:
         """A signed package."""
-        return sign_package(tiny_package(version, **options), KEY, self.folder / "packages")
+        return self.sign(tiny_package(version, **options))
 
     def mill(self, version: str, **options: Any) -> Signed:
         """A signed package for another type."""
-        return sign_package(mill_package(version, **options), KEY, self.folder / "packages")
+        return self.sign(mill_package(version, **options))
 
     def shadow(self, version: str, **options: Any) -> Signed:
         """A package signed to run in shadow."""
-        package = tiny_package(version, **options)
-        return sign_package(package, KEY, self.folder / "packages", role="shadow")
+        return self.sign(tiny_package(version, **options), role="shadow")
+
+    def sign(self, package: Package, **changes: Any) -> Signed:
+        """Sign an order of a package, which comes after every other, changed as given."""
+        return order_package(package, KEY, self.folder / "packages", **changes)
+
+    def again(self, signed: Signed, **changes: Any) -> Signed:
+        """The same package ordered once more."""
+        release = as_order(signed.release, **changes)
+        return Signed(release, KEY.sign(release), signed.archive)
 
     def install(self, signed: Signed, job: str = "job", **changes: Any) -> None:
         self.installer.install(job, self.order(signed, **changes), lambda _text: None)

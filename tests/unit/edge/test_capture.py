@@ -94,13 +94,14 @@ def test_a_stretch_is_unbroken_and_has_the_scores_of_its_verdicts(film: Film) ->
 
 
 def test_channels_are_the_models_only(film: Film) -> None:
+    # Two seconds of a mill hold no window of five: two windows are drawn, which can teach.
     film.now = INTERVAL / 3
-    for number in range(4):
+    for number in range(12):
         film.capturer.watch(film.bench.score(film.bench.mill("wt01", current=10.0 + number)))
     stretch = film.kept[0]
     assert (stretch.type, stretch.channels) == ("mill", MILL_CHANNELS)
-    np.testing.assert_array_equal(values(stretch)[0], [10.0, 11.0])
-    assert stretch.judged == []
+    np.testing.assert_array_equal(values(stretch)[0], np.arange(10.0, 20.0))
+    assert [judged.position for judged in stretch.judged] == [5, 6, 7, 8, 9, 10]
 
 
 def test_a_type_without_a_model_is_not_captured(film: Film) -> None:

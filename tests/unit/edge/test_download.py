@@ -34,7 +34,8 @@ class Store:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/package"
+        self.host = f"127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"http://{self.host}/package"
 
 
 def send(body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> Answer:
@@ -71,7 +72,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 def fetch(store: Store, tmp_path: Path, *, url: str = "", size: int = len(BODY)) -> bytes:
     waits: list[float] = []
-    return download(url or store.url, size, SHA256, tmp_path, wait=waits.append)
+    hosts = (store.host, "127.0.0.1:9")
+    return download(url or store.url, size, SHA256, tmp_path, hosts, wait=waits.append)
 
 
 def refusal(store: Store, tmp_path: Path, *, url: str = "", size: int = len(BODY)) -> str:
@@ -128,7 +130,7 @@ def test_other_bytes_than_released_are_not_taken(store: Store, tmp_path: Path) -
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "/etc/passwd", "", "s3://b"])
 def test_only_http_addresses_are_fetched(url: str, store: Store, tmp_path: Path) -> None:
     with pytest.raises(PackageError) as refused:
-        download(url, 10, SHA256, tmp_path)
+        download(url, 10, SHA256, tmp_path, ["host", "b", ""])
     assert refused.value.reason == "bad_url"
     assert store.requests == 0
 
@@ -142,6 +144,16 @@ def test_a_redirect_to_a_file_is_not_followed(store: Store, tmp_path: Path) -> N
 def test_a_redirect_within_http_is_followed(store: Store, tmp_path: Path) -> None:
     store.answers = [send(b"", status=302, Location=store.url), whole]
     assert fetch(store, tmp_path) == BODY
+
+
+@pytest.mark.promise("S5")
+def test_a_redirect_to_a_host_that_is_not_allowed_is_not_followed(
+    store: Store, tmp_path: Path
+) -> None:
+    elsewhere = store.url.replace("127.0.0.1", "localhost")
+    store.answers = [send(b"", status=302, Location=elsewhere), whole]
+    assert refusal(store, tmp_path) == "foreign_host"
+    assert store.requests == 1
 
 
 def test_nobody_listening_is_a_failed_download(store: Store, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class Site:
                 events=self.events,
                 metrics=lambda: b"gustbed_up 1\n",
             ),
+            frozenset({"edge"}),
         )
 
     def events(self, since: float) -> list[AnomalyEvent]:
@@ -46,10 +47,12 @@ class Site:
         self.since.append(since)
         return [EVENT]
 
-    def get(self, path: str) -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.server.port}{path}"
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.server.port}{path}", headers=headers
+        )
         try:
-            with urllib.request.urlopen(url, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - http, ours
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -109,3 +112,16 @@ def test_a_taken_port_is_named_with_the_mend() -> None:
         port = holder.getsockname()[1]
         with pytest.raises(GustbedError, match=f"{port}.*GUSTBED_EDGE_HTTP_PORT"):
             HealthServer("127.0.0.1", port, Site.__new__(Site))  # type: ignore[arg-type]
+
+
+@pytest.mark.promise("S8")
+@pytest.mark.parametrize("path", ["/health", "/status", "/events", "/models", "/metrics", "/"])
+def test_a_foreign_host_or_origin_is_refused_on_every_path(path: str, site: Site) -> None:
+    for headers, expected in (
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+    ):
+        status, body = site.get(path, **headers)
+        assert status == expected
+        assert "GUSTBED_HTTP_ALLOWED_HOSTS" in json.loads(body)["error"]
+    assert site.get(path, Host="edge:8070")[0] in (200, 404)

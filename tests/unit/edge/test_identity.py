@@ -7,13 +7,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from gustbed_core.enrolment import Endpoint, request_path
 from gustbed_core.errors import GustbedError
+from gustbed_edge.cloud.aws.enrolment import MAX_REFUSAL, AwsIdentity
 from gustbed_edge.cloud.aws.identity import KEY, ensure_identity
+from gustbed_edge.cloud.ports import CloudContext
 
 
 def make(tmp_path: Path, thing: str = "gustbed-s") -> tuple[bytes, bytes]:
     request = ensure_identity(tmp_path / "edge", tmp_path / "enrol", thing)
-    assert request == tmp_path / "enrol" / thing / "request.csr"
+    assert request == request_path(tmp_path / "enrol", thing)
     return (tmp_path / "edge" / KEY).read_bytes(), request.read_bytes()
 
 
@@ -59,3 +62,36 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "edge").write_text("a file")
     with pytest.raises(GustbedError, match="GUSTBED_EDGE_DATA_DIR"):
         make(tmp_path)
+
+
+@pytest.mark.promise("S1")
+def test_what_earlier_versions_were_answered_is_still_there_after_an_update(
+    tmp_path: Path,
+) -> None:
+    old = tmp_path / "enrol" / "gustbed-s"
+    (old / "signing-keys").mkdir(parents=True)
+    for name in ("request.csr", "certificate.pem", "signing-keys/k1.pem"):
+        (old / name).write_text(name)
+    (old / "endpoint.json").write_text('{"host": "iot", "port": 8883}')
+    identity = AwsIdentity(CloudContext("gustbed-s", tmp_path / "edge", tmp_path / "enrol"))
+    answer = identity.answer()
+    assert answer is not None
+    assert (answer.certificate, answer.endpoint) == (b"certificate.pem", Endpoint("iot", 8883))
+    assert (identity.folder / "signing-keys" / "k1.pem").exists()
+    assert not old.exists()
+
+
+def test_refusal_is_read_and_bounded(tmp_path: Path) -> None:
+    identity = AwsIdentity(CloudContext("gustbed-s", tmp_path / "edge", tmp_path / "enrol"))
+    assert identity.refusal() == ""
+    identity.folder.mkdir(parents=True)
+    (identity.folder / "refused.txt").write_bytes(b"its certificate was revoked\n")
+    assert identity.refusal() == "its certificate was revoked"
+    (identity.folder / "refused.txt").write_bytes(b"\xff" * 100_000)
+    assert len(identity.refusal()) == MAX_REFUSAL
+
+
+def test_enrolment_needs_nothing_of_the_answers_but_to_read_them(tmp_path: Path) -> None:
+    """The edge's container mounts them read-only."""
+    make(tmp_path)
+    assert [path.name for path in (tmp_path / "enrol").iterdir()] == ["requests"]

@@ -15,7 +15,6 @@ from gustbed_edge.models.installer import Limits
 from gustbed_edge.models.loading import load_factory
 from gustbed_edge.scoring.detector import Detector
 from tests.support.packages import SigningKey, sign_package, tiny_graph, tiny_package, write_factory
-from tests.unit.edge.committing import KEY
 from tests.unit.edge.installing import THRESHOLDS, Site, full
 
 
@@ -65,7 +64,7 @@ def test_a_changed_release_is_refused(site: Site) -> None:
 def test_an_oversized_package_is_refused(site: Site) -> None:
     package = tiny_package("1.1.0")
     size = MAX_PACKAGE_BYTES + 1
-    signed = sign_package(package, KEY, site.folder / "packages", size=size)
+    signed = site.sign(package, size=size)
     assert site.refusal(signed) == "oversized"
     assert site.downloads == 0
 
@@ -94,7 +93,7 @@ def test_an_older_version_is_refused_also_after_a_restart(site: Site) -> None:
 def test_a_signed_rollback_is_followed(site: Site) -> None:
     site.install(site.package("1.2.0"))
     package = tiny_package("1.1.0")
-    rollback = sign_package(package, KEY, site.folder / "packages", rollback=True)
+    rollback = site.sign(package, rollback=True)
     site.install(rollback)
     assert site.serves() == "1.1.0"
 
@@ -125,7 +124,7 @@ def test_a_committed_model_that_broke_may_be_installed_again(site: Site) -> None
     shutil.rmtree(site.folder / "models" / "tiny-1.1.0")
     assert site.serves() == "1.0.0"
     assert site.refusal(site.package("1.0.5")) == "not_newer"
-    site.install(signed)
+    site.install(site.again(signed))
     assert site.serves() == "1.1.0"
 
 
@@ -163,14 +162,14 @@ def altered(package: Package, **changes: Any) -> Package:
 def test_a_package_for_other_features_is_refused(site: Site) -> None:
     package = tiny_package("1.1.0")
     features = [*package.manifest.features, Feature("gust", "m/s")]
-    signed = sign_package(altered(package, features=features), KEY, site.folder / "packages")
+    signed = site.sign(altered(package, features=features))
     assert site.refusal(signed) == "wrong_features"
 
 
 @pytest.mark.promise("O4")
 def test_a_model_that_misses_its_golden_outputs_is_refused(site: Site) -> None:
     package = replace(tiny_package("1.1.0"), model=tiny_graph(dict.fromkeys(THRESHOLDS, 3.0)))
-    signed = sign_package(package, KEY, site.folder / "packages")
+    signed = site.sign(package)
     assert site.refusal(signed) == "golden_mismatch"
     assert site.serves() == "1.0.0"
 

@@ -5,8 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from gustbed_core.package import PackageError
-from tests.support.packages import MILL, mill_package, sign_package, tiny_graph, tiny_package
-from tests.unit.edge.committing import KEY
+from tests.support.packages import MILL, mill_package, tiny_graph, tiny_package
 from tests.unit.edge.installing import THRESHOLDS, Site, full
 
 
@@ -78,7 +77,7 @@ def test_a_shadow_model_passes_the_same_checks(site: Site) -> None:
     changed = asdict(replace(signed.release, role="serve"))
     assert site.refusal(signed, release=changed) == "bad_signature"
     package = replace(tiny_package("1.1.0"), model=tiny_graph(dict.fromkeys(THRESHOLDS, 3.0)))
-    wrong = sign_package(package, KEY, site.folder / "packages", role="shadow")
+    wrong = site.sign(package, role="shadow")
     assert site.refusal(wrong) == "golden_mismatch"
     assert site.refusal(site.shadow("1.1.0", rate=10.0)) == "wrong_rate"
     assert site.refusal(site.shadow("1.1.0", name="other")) == "wrong_model"
@@ -87,12 +86,12 @@ def test_a_shadow_model_passes_the_same_checks(site: Site) -> None:
 
 
 def test_a_shadow_of_a_type_that_nothing_serves_is_refused(site: Site) -> None:
-    signed = sign_package(mill_package("1.0.0"), KEY, site.folder / "packages", role="shadow")
+    signed = site.sign(mill_package("1.0.0"), role="shadow")
     assert site.refusal(signed) == "nothing_to_challenge"
 
 
 def test_a_role_that_nobody_knows_is_a_bad_document(site: Site) -> None:
-    signed = sign_package(tiny_package("1.1.0"), KEY, site.folder / "packages", role="shade")
+    signed = site.sign(tiny_package("1.1.0"), role="shade")
     assert site.refusal(signed) == "bad_document"
 
 
@@ -127,7 +126,7 @@ def test_another_shadow_takes_the_place_of_the_one_before(site: Site) -> None:
 def test_a_rollback_under_a_shadow_model_keeps_it(site: Site) -> None:
     site.install(site.package("1.1.0"))
     site.install(site.shadow("1.2.0"))
-    back = sign_package(tiny_package("1.0.5"), KEY, site.folder / "packages", rollback=True)
+    back = site.sign(tiny_package("1.0.5"), rollback=True)
     site.install(back)
     assert site.serves() == "1.0.5"
     assert site.shadows == {"mini": "1.2.0"}

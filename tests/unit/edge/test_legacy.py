@@ -8,7 +8,7 @@ import pytest
 from gustbed_core.errors import PayloadError
 from gustbed_core.legacy import format_record, sample_as_mapping
 from gustbed_core.telemetry import Samples
-from gustbed_edge.inputs.legacy import LegacyReader
+from gustbed_edge.inputs.legacy import MAX_DRIFT_SECONDS, LegacyReader
 from tests.support.packages import PLACE, calm
 
 RPS = PLACE["rps"]
@@ -32,8 +32,12 @@ def test_uneven_records_are_read_off_a_straight_line() -> None:
 
 
 def test_successive_blocks_join() -> None:
-    reader = LegacyReader("wt01")
-    made = blocks(reader, *[record(m, rps=m / 1000) for m in range(0, 5001, 500)])
+    now = [100.0]
+    reader = LegacyReader("wt01", clock=lambda: now[0])
+    made = []
+    for m in range(0, 5001, 500):
+        now[0] = 100 + m / 1000
+        made += reader.read(record(m, rps=m / 1000))
     assert [block.seq for block in made] == list(range(10))
     assert len({block.boot for block in made}) == 1
     for one, other in pairwise(made):
@@ -71,3 +75,22 @@ def test_the_same_record_twice_is_harmless() -> None:
     reader = LegacyReader("wt01")
     made = blocks(reader, *[record(m) for m in range(0, 1000, 50) for _ in range(2)])
     assert [block.seq for block in made] == [0, 1]
+
+
+@pytest.mark.promise("P3")
+@pytest.mark.parametrize("every_s", [0.5, 0.05, 0.005])
+def test_a_replay_at_another_speed_keeps_to_the_wall_clock_and_is_counted(every_s: float) -> None:
+    # The reference simulator sends two records a second that were made 50 ms apart.
+    now = [1e9]
+    reader = LegacyReader("wt01", clock=lambda: now[0])
+    made = []
+    for number in range(1000):
+        now[0] += every_s
+        for block in reader.read(record(1000 + 50 * number)):
+            made.append(block)
+            assert abs(now[0] - block.end) < MAX_DRIFT_SECONDS + 0.1
+    # One signal all the same, at its own rate: a model needs a window without a seam.
+    assert len({block.boot for block in made}) == 1
+    assert [block.seq for block in made] == list(range(100))
+    assert {block.dt for block in made} == {0.05}
+    assert (reader.reanchored > 0) == (every_s != 0.05)

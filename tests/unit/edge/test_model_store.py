@@ -9,7 +9,6 @@ import pytest
 from gustbed_core.jobs import PACKAGE_FILE, RELEASE_FILE, Signature
 from gustbed_core.package import PackageError
 from gustbed_core.telemetry import MINI
-from gustbed_edge.models import loading
 from gustbed_edge.models import store as models
 from gustbed_edge.models.loading import check_package, load_factory, load_serving
 from gustbed_edge.models.store import ModelStore
@@ -115,11 +114,43 @@ def test_a_pointer_that_leads_elsewhere_is_not_followed(
     assert version(load_serving(store, KEYS, factory)) == "0.9.0"
 
 
-def test_a_committed_model_whose_key_is_no_longer_trusted_does_not_serve(
-    store: ModelStore, sign: Callable[[str], Signed], factory: Path
+@pytest.mark.promise("O8")
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_committed_model_whose_key_is_no_longer_trusted_goes_on(
+    kept: bool, store: ModelStore, sign: Callable[[str], Signed], factory: Path
+) -> None:
+    """Also one that was installed by a version that kept no keys, once that has been seen."""
+    signed = sign("1.0.0")
+    key = KEY.public_pem() if kept else None
+    slot = store.stage(signed.release, signed.signature, signed.archive, "job", key)
+    store.commit(MINI, slot)
+    assert version(load_serving(store, {}, factory)) == "1.0.0"
+    assert version(load_serving(store, KEYS, factory)) == "1.0.0"
+    assert store.key_path(slot).read_bytes() == KEY.public_pem()
+    other = {"k2": SigningKey("k2").private.public_key()}
+    assert version(load_serving(store, other, factory)) == "1.0.0"
+
+
+@pytest.mark.parametrize("field", ["version", "sha256", "role"])
+def test_a_slot_without_a_key_must_be_what_the_pointer_names(
+    field: str, store: ModelStore, sign: Callable[[str], Signed], factory: Path, tmp_path: Path
 ) -> None:
     commit(store, sign("1.0.0"))
+    path = tmp_path / "models" / "tiny-1.0.0" / RELEASE_FILE
+    content = json.loads(path.read_text())
+    content["release"][field] = {"version": "1.0.1", "sha256": "0" * 64, "role": "shadow"}[field]
+    path.write_text(json.dumps(content))
     assert version(load_serving(store, {}, factory)) == "0.9.0"
+
+
+def test_a_slot_that_its_kept_key_does_not_fit_does_not_serve(
+    store: ModelStore, sign: Callable[[str], Signed], factory: Path
+) -> None:
+    signed = sign("1.0.0")
+    stranger = SigningKey("k1").public_pem()
+    slot = store.stage(signed.release, signed.signature, signed.archive, "job", stranger)
+    store.commit(MINI, slot)
+    assert version(load_serving(store, KEYS, factory)) == "0.9.0"
 
 
 def test_without_any_model_there_is_none_and_the_log_says_so(
@@ -132,7 +163,7 @@ def test_without_any_model_there_is_none_and_the_log_says_so(
 def test_a_factory_model_signed_by_another_key_does_not_load(
     factory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (factory / "tiny" / loading.FACTORY_KEY).write_bytes(KEY.public_pem())
+    (factory / "tiny" / models.SIGNING_KEY).write_bytes(KEY.public_pem())
     assert load_factory(factory) == {}
     assert "does not verify" in caplog.text
 

@@ -1,5 +1,6 @@
 """What a plug-in raises stays with it: logged, counted, shown; the others and scoring go on."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent, ModelRef
 from gustbed_core.plugins import Registry
+from gustbed_edge import choosing
 from gustbed_edge.choosing import choose, plug_in
 from gustbed_edge.guard import SINK_WAITING, WORKLOAD_WAITING, Guard, SinkWorker, WorkloadWorker
 from gustbed_edge.ingest.receiver import ArrivedBlock
@@ -64,6 +66,22 @@ def test_one_that_cannot_be_loaded_or_made_is_noted_and_the_others_run(
     ]
     assert guards[1].error
     assert "plug-in sinks/broken failed" in caplog.text
+
+
+def test_one_whose_factory_never_returns_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "MAKE_SECONDS", 0.05)
+    forever = threading.Event()
+
+    def make(name: str, factory: Any, _guard: Guard) -> object:
+        if name == "hangs":
+            forever.wait()
+        return factory()
+
+    noted: list[Guard] = []
+    plugged = plug_in(registry(hangs="builtins:set"), ["hangs", "cloud"], make, noted)
+    forever.set()
+    assert [*plugged] == ["cloud"]
+    assert noted[0].error == "TimeoutError: its factory did not return within 0 s"
 
 
 def test_one_of_ours_that_cannot_be_loaded_stops_the_start() -> None:

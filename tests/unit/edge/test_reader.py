@@ -11,6 +11,7 @@ import pytest
 from gustbed_core import codec, topics
 from gustbed_core.errors import PayloadError
 from gustbed_core.telemetry import Samples, block_from_samples
+from gustbed_edge.disk import Disk
 from gustbed_edge.ingest.quarantine import (
     FILE,
     KEPT_BYTES,
@@ -147,6 +148,7 @@ def test_without_a_model_any_rate_will_do() -> None:
 def test_the_quarantine_keeps_reason_topic_and_beginning(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path, clock=lambda: NOW)
     quarantine.reject(TOPIC, b"\xff" + b"x" * 1000, PayloadError("malformed", "why"))
+    quarantine.turn()
     entry = json.loads((tmp_path / FILE).read_text())
     assert (entry["reason"], entry["topic"], entry["t"]) == ("malformed", TOPIC, NOW)
     assert entry["size"] == 1001
@@ -165,6 +167,7 @@ def test_the_quarantine_is_bounded_and_counts_everything(tmp_path: Path) -> None
         second += 1.0
         for _ in range(MAX_PER_SECOND + 5):
             quarantine.reject(TOPIC, b"x" * 1000, PayloadError("malformed", "y" * 1000))
+        quarantine.turn()
     assert quarantine.counts["malformed"] == floods * (MAX_PER_SECOND + 5)
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == [FILE, f"{FILE}.1"]
@@ -176,11 +179,21 @@ def test_a_flood_within_a_second_is_counted_but_not_all_written(tmp_path: Path) 
     quarantine = Quarantine(tmp_path, clock=lambda: NOW)
     for _ in range(3 * MAX_PER_SECOND):
         quarantine.reject(TOPIC, b"x", PayloadError("malformed", "why"))
+    quarantine.turn()
     assert quarantine.counts["malformed"] == 3 * MAX_PER_SECOND
     assert len((tmp_path / FILE).read_text().splitlines()) == MAX_PER_SECOND
 
 
-def test_a_full_disk_does_not_stop_ingest(tmp_path: Path) -> None:
-    quarantine = Quarantine(tmp_path / "missing", clock=lambda: NOW)
+@pytest.mark.promise("T8")
+def test_what_a_disk_refuses_is_counted_told_and_written_later(tmp_path: Path) -> None:
+    folder, disk = tmp_path / "missing", Disk()
+    quarantine = Quarantine(folder, clock=lambda: NOW, disk=disk)
     quarantine.reject(TOPIC, b"x", PayloadError("malformed", "why"))
+    quarantine.turn()
     assert quarantine.counts["malformed"] == 1
+    (reason,) = disk.reasons()
+    assert str(folder / FILE) in reason
+    folder.mkdir()
+    quarantine.turn()
+    assert disk.reasons() == []
+    assert json.loads((folder / FILE).read_text())["reason"] == "malformed"

@@ -1,7 +1,7 @@
-"""The recorder writes before it tells, splits what is large, and keeps what the disk refuses."""
+"""The recorder tells at once, splits what is large, and keeps what the disk refuses."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,10 +23,15 @@ class FailingOutbox(Outbox):
 
     fails = False
 
-    def record(self, fragments: Sequence[Fragment], events: Sequence[AnomalyEvent] = ()) -> None:
+    def record(
+        self,
+        fragments: Sequence[Fragment],
+        events: Sequence[AnomalyEvent] = (),
+        kept: Mapping[str, bytes] | None = None,
+    ) -> None:
         if self.fails:
             raise sqlite3.OperationalError("database or disk is full")
-        super().record(fragments, events)
+        super().record(fragments, events, kept)
 
 
 @pytest.fixture
@@ -41,12 +46,24 @@ def items(box: Outbox, kind: str) -> list[object]:
     return found
 
 
-def test_an_event_is_told_only_once_it_is_on_disk(box: FailingOutbox) -> None:
-    on_disk_when_told = []
-    recorder = Recorder(box, lambda event: on_disk_when_told.append(box.open_events() == [event]))
+@pytest.mark.promise("T8")
+def test_an_event_is_told_before_any_disk_is_asked_and_the_uplink_woken_after(
+    box: FailingOutbox,
+) -> None:
+    told: list[AnomalyEvent] = []
+    stored: list[bool] = []
+    recorder = Recorder(box, told.append, stored=lambda: stored.append(bool(box.open_events())))
+    box.fails = True
     recorder.events([EVENT])
+    assert told == [EVENT]
     recorder.write()
-    assert on_disk_when_told == [True]
+    assert stored == []
+    assert recorder.events_since(0) == [EVENT], "whoever asks knows of it all the same"
+    box.fails = False
+    recorder.write()
+    recorder.write()
+    assert (told, stored, recorder.held) == ([EVENT], [True], 0)
+    assert recorder.events_since(0) == [EVENT]
 
 
 def test_what_the_disk_refuses_is_kept_and_written_later(box: FailingOutbox) -> None:
@@ -58,11 +75,13 @@ def test_what_the_disk_refuses_is_kept_and_written_later(box: FailingOutbox) -> 
     recorder.write()
     recorder.verdicts([b"3"])
     recorder.write()
-    assert told == []
+    assert recorder.held == 4
     box.fails = False
     recorder.write()
     assert items(box, "verdicts") == [1, 2, 3]
-    assert told == [EVENT]
+    assert box.open_events() == [EVENT]
+    assert told == [EVENT], "once"
+    assert (recorder.records["verdicts"], recorder.dropped.total()) == (3, 0)
 
 
 def test_large_amounts_are_split_without_losing_any(box: FailingOutbox) -> None:
@@ -84,6 +103,7 @@ def test_captures_held_while_the_disk_fails_are_few(box: FailingOutbox) -> None:
     box.fails = False
     recorder.write()
     assert items(box, "capture") == list(range(5, MAX_HELD["capture"] + 5))
+    assert recorder.dropped == {"capture": 5}, "what went is counted"
 
 
 def test_every_kind_lands_in_its_own_place(box: FailingOutbox) -> None:

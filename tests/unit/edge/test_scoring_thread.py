@@ -21,6 +21,7 @@ from gustbed_edge.ingest.reader import BlockReader
 from gustbed_edge.ingest.receiver import ArrivedBlock, BlockReceiver
 from gustbed_edge.models.loading import LoadedModels
 from gustbed_edge.outbox.log_handler import CloudLogHandler
+from gustbed_edge.outbox.policy import UplinkPolicy
 from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.outbox.store import Outbox
 from gustbed_edge.scoring import model_swap
@@ -102,6 +103,7 @@ class Line:
             models=LoadedModels({}, {}, frozenset()),
             requirements=reader.requirements,
             recorder=self.recorder,
+            policy=UplinkPolicy(TURBINES, interval=60.0, full=TURBINES),
             keep_capture=self.stretches.append,
             waiting=self.queue.__len__,
         )

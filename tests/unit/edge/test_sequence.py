@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from gustbed_edge.ingest.places import BOOTS, SEQUENCES, Places
 from gustbed_edge.ingest.sequence import RETURNS, Arrival, SequenceCounter
 
 
@@ -89,3 +90,46 @@ def test_lost_is_what_never_came_in_any_shuffled_stream() -> None:
         assert sequence.lost == max(kept) + 1 - len({0, *kept})
         assert sequence.duplicate + sequence.reordered < sequence.blocks
         assert sequence.duplicate == len(kept) + 1 - len({0, *kept})
+
+
+def restarted(*before: SequenceCounter, turbines: tuple[str, ...]) -> list[SequenceCounter]:
+    kept = Places(("wt01", "wt02"), before).kept()
+    after = [SequenceCounter() for _ in turbines]
+    Places(turbines, after).resume(kept.get(BOOTS), kept.get(SEQUENCES))
+    return after
+
+
+@pytest.mark.promise("T1")
+def test_what_an_edge_missed_while_it_was_away_is_lost() -> None:
+    first, second = SequenceCounter(), SequenceCounter()
+    observe(first, 5, 6, 7)
+    again, other = restarted(first, second, turbines=("wt01", "wt02"))
+    assert observe(again, 7, 6, 10, 11) == [
+        Arrival.STALE,
+        Arrival.STALE,
+        Arrival.GAP,
+        Arrival.NEXT,
+    ]
+    assert counts(again) == (4, 2, 2, 0)
+    observe(other, 900)
+    assert counts(other) == (1, 0, 0, 0), "of this one nothing is known"
+
+
+def test_a_turbine_that_began_anew_meanwhile_lost_what_it_sent_since() -> None:
+    first = SequenceCounter()
+    observe(first, 5)
+    again, _ = restarted(first, SequenceCounter(), turbines=("wt01", "wt02"))
+    observe(again, 3, boot="b")
+    assert again.lost == 3
+
+
+def test_places_belong_to_names_and_spoilt_ones_are_as_good_as_none() -> None:
+    first, second = SequenceCounter(), SequenceCounter()
+    observe(first, 5)
+    observe(second, 8)
+    moved, new = restarted(first, second, turbines=("wt02", "wt03"))
+    assert (moved.place, new.place) == (("a", 8), ("", -1))
+    for boots, numbers in ((b"{", b"12345678"), (b"{}", b"123"), (b'{"wt01":"a"}', b"")):
+        Places(("wt01",), [new]).resume(boots, numbers)
+        assert new.place == ("", -1)
+    assert Places(("wt01",), [new]).kept() == {}

@@ -103,6 +103,7 @@ def test_a_block_without_the_models_channels_is_quarantined_and_they_are_named(
         "wt03"
     )
     assert bench.quarantine.counts == {"wrong_fields": 1}
+    bench.quarantine.turn()
     assert "['current', 'rotor']" in (tmp_path / "quarantine.jsonl").read_text()
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from gustbed_core.event_kinds import THERMAL
+from gustbed_core.gate_report import PASSED
 from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.evaluate import Evaluation, evaluate
 from gustbed_training.evaluation.eventwise import Outcome
-from gustbed_training.pipeline.gate import FALSE_PER_DAY, PASSED, Gate, Rival, judge
+from gustbed_training.pipeline.gate import FALSE_PER_DAY, Gate, Rival, judge
 from gustbed_training.pipeline.measure import Measured
 from tests.unit.training.judged import last_sample, part, schema, thermal
 

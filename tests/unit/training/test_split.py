@@ -63,7 +63,7 @@ def spans(parts: list[Part]) -> list[tuple[str, int, int]]:
 @given(st.integers(1, 30_000), st.integers(2, 300))
 def test_by_time_no_window_sees_two_parts_nor_does_its_neighbour(samples: int, window: int) -> None:
     schema = pump_schema(window=window)
-    given_parts = by_time(pump(samples), schema)
+    given_parts = by_time([pump(samples)], schema)
     if not given_parts:
         assert samples < shortest_to_split(schema)
         return
@@ -74,6 +74,43 @@ def test_by_time_no_window_sees_two_parts_nor_does_its_neighbour(samples: int, w
     assert all(part.stop - part.start >= window for part in parts)
     for before, after in pairwise(parts):
         assert after.start - before.stop >= window
+
+
+@given(
+    st.lists(st.tuples(st.integers(10, 200), st.integers(1, 30)), min_size=2, max_size=12),
+    st.sampled_from([None, 0.3, 0.8]),
+    st.sets(st.integers(0, 11), max_size=3),
+)
+def test_breaks_shorter_than_a_window_are_no_leak(
+    stretches: list[tuple[int, int]], fit: float | None, faulty: set[int]
+) -> None:
+    recordings, start = [], 0
+    learnt = round((fit or 0) * sum(samples for samples, _ in stretches))
+    for number, (samples, pause) in enumerate(stretches):
+        labels = (Label("leak", 3, 6),) if number in faulty else ()
+        limit = None if fit is None else min(max(learnt - start, 0), samples)
+        recordings.append(pump(samples, start=float(start), labels=labels, fit=limit))
+        start += samples + pause
+    dataset = made({"a": recordings})
+    try:
+        partition = partition_dataset(dataset)
+    except GustbedError:
+        # Too little of it is without a fault.
+        return
+    check_no_leakage(partition, SCHEMA)
+    tested = {part.recording.start for part in partition.test}
+    assert all(each.start in tested for each in recordings if each.labels and fit is None)
+
+
+def test_a_year_that_breaks_often_is_shared_out_as_a_whole() -> None:
+    recordings = [pump(40, start=float(43 * i)) for i in range(100)]
+    partition = partition_dataset(made({"a": recordings}))
+    ends = [
+        [part.recording.start + part.stop for part in parts]
+        for parts in (partition.train, partition.calibrate, partition.test)
+    ]
+    assert max(ends[0]) < min(ends[1]) < max(ends[1]) < min(ends[2])
+    assert [round(len(each) / 100, 1) for each in ends] == [0.6, 0.2, 0.2]
 
 
 def test_runs_keep_their_role_and_training_runs_are_shared_out_by_time() -> None:
@@ -183,7 +220,7 @@ def test_stretches_that_follow_at_once_keep_their_distance() -> None:
 def test_nothing_to_learn_from_is_said() -> None:
     with pytest.raises(GustbedError, match="nothing to train on"):
         partition_dataset(made({"a": [pump(1000, labels=[LEAK])]}))
-    with pytest.raises(GustbedError, match="120 s without a break"):
+    with pytest.raises(GustbedError, match=r"120 samples \(120 s\) each at least"):
         partition_dataset(made({"a": [pump(50)]}))
 
 

@@ -1,10 +1,11 @@
 """Blocks keep real time, and give up on time that is gone."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
 
-from gustbed_twin.publisher.pacing import MAX_CATCH_UP_S, Clocks, Pacer
+from gustbed_twin.publisher.pacing import MAX_CATCH_UP_S, SPREAD_S, Clocks, Pacer, phases
 
 
 @dataclass
@@ -79,3 +80,25 @@ def test_a_slow_drift_is_left_alone(now: Time) -> None:
     now.wall += 0.3
     assert pacer.settle() is None
     assert pacer.t0 == 1_000_000.0
+
+
+def test_a_small_farm_sends_at_once_and_a_large_one_in_turns_within_its_interval() -> None:
+    assert set(phases(99, 0.5)) == {0.0}
+    turns = phases(1000, 0.5)
+    assert turns == sorted(turns)
+    assert (turns[0], turns[-1]) == (0.0, 0.475)
+    assert set(Counter(turns).values()) == {50}
+    assert max(phases(1000, 600.0)) < SPREAD_S
+    assert max(phases(1000, 0.5, speed=0.01)) / 0.01 < SPREAD_S, (
+        "it must go on showing that it lives"
+    )
+
+
+def test_a_phase_puts_a_block_off_and_one_that_is_late_does_not_wait(now: Time) -> None:
+    pacer = Pacer(0.5, now.clocks())
+    assert pacer.wait(0.2) == pytest.approx(0.7)
+    now.pass_(0.6)
+    assert pacer.wait() == 0.0
+    assert pacer.wait(0.2) == pytest.approx(0.1)
+    now.pass_(0.2)
+    assert pacer.wait(0.2) == 0.0

@@ -104,6 +104,7 @@ def test_a_file_that_cannot_be_played_is_named(tmp_path: Path) -> None:
     ("others", "variable"),
     [
         ({"replay_rate_hz": 10.0}, "REPLAY_RATE_HZ"),
+        ({"interval_s": 0.33}, "INTERVAL_S times GUSTBED_TWIN_REPLAY_RATE_HZ"),
         ({"type": "other"}, "TYPE"),
         ({"legacy": "wt01"}, "LEGACY"),
         ({"checkpoint": Path("x")}, "CHECKPOINT"),

@@ -48,10 +48,6 @@ def test_defaults_go_together() -> None:
         ({"LEGACY": "wt99"}, "LEGACY"),
         ({"LEGACY": "wt01", "LEGACY_RATE_HZ": "7"}, "LEGACY_RATE_HZ"),
         ({"LEGACY": "wt01", "LEGACY_RATE_HZ": "40"}, "LEGACY_RATE_HZ"),
-        (
-            {"REPLAY": "a.csv", "REPLAY_RATE_HZ": "0.5"},
-            "INTERVAL_S times GUSTBED_TWIN_REPLAY_RATE_HZ",
-        ),
         ({"LAYOUT": "a.yaml"}, "LAYOUT: type mini takes none"),
         ({"WAKE": "gauss"}, "WAKE: type mini takes none"),
         ({"DIRECTION": "90"}, "DIRECTION: not for type mini"),
@@ -121,3 +117,10 @@ def test_an_unwritable_data_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(GustbedError, match="GUSTBED_TWIN_DATA_DIR"):
         open_data_dir(tmp_path / "file" / "x")
+
+
+def test_the_shards_of_a_farm_have_a_heartbeat_each(tmp_path: Path) -> None:
+    files = [health_file(tmp_path, "site-1", shard) for shard in ("1/1", "1/2", "2/2")]
+
+    assert len(set(files)) == 3
+    assert files[0] == health_file(tmp_path, "site-1")

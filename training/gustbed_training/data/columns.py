@@ -19,12 +19,19 @@ _ARROW_ROW = re.compile(r"column #(\d+): Row #(\d+): .*?invalid value '(.*)'", r
 _ARROW_SHAPE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
+_TRUTHS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
+UTF_8 = "utf-8"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
 @dataclass(frozen=True)
 class Format:
-    """How a CSV file is written: what stands between columns, and before decimals."""
+    """How a CSV file is written: what stands between columns, before decimals and for no value."""
 
     separator: str = ","
     decimal: str = "."
+    encoding: str = UTF_8
+    missing: tuple[str, ...] = ()
 
 
 Floats = NDArray[np.float64]
@@ -41,14 +48,40 @@ def column_names(path: Path, layout: Format) -> list[str]:
         if path.suffix == ".parquet":
             names = list(pa_parquet.read_schema(path).names)
         else:
-            with path.open(encoding="utf-8-sig", errors="replace") as file:
-                head = file.readline().rstrip("\r\n")
+            head = _first_row(path, layout.encoding)
             cells = next(csv.reader([head], delimiter=layout.separator), [])
             names = [name.strip() for name in cells]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise GustbedError(f"{path}: column {twice!r} is there twice", "name every column once")
     return names
+
+
+def _first_row(path: Path, encoding: str) -> str:
+    try:
+        # With a mark at its beginning or without.
+        with path.open(encoding="utf-8-sig" if encoding == UTF_8 else encoding) as file:
+            return file.readline().rstrip("\r\n")
+    except UnicodeError as error:
+        raise _wrong_encoding(path, encoding) from error
+
+
+def _wrong_encoding(path: Path, encoding: str) -> GustbedError:
+    """Which row is not of that encoding, and which one it may be."""
+    data = path.read_bytes()
+    what, row = "it", 1
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        what = f"{data[error.start : error.start + 1]!r}"[1:]
+    except UnicodeError:
+        pass
+    likely = "utf-16" if data[:2] in _UTF_16_MARKS else "cp1252"
+    return GustbedError(
+        f"{path}: row {row}: {what} is not of the encoding {encoding}",
+        f"name the file's in the map (encoding: {likely}, it may be), or write it as UTF-8",
+    )
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:
@@ -94,6 +127,27 @@ def read_table(
         return _read_csv(path, wanted, types, layout)
 
 
+def texts_of(path: Path, name: str, table: pa.Table) -> list[str]:
+    """A column as texts. Raises ``GustbedError`` for an empty one."""
+    texts = [None if each is None else str(each) for each in table.column(name).to_pylist()]
+    filled = [text for text in texts if text]
+    if len(filled) < len(texts):
+        index = next(i for i, text in enumerate(texts) if not text)
+        raise GustbedError(
+            f"{path}: row {row_number(path, index)}, column {name!r}: empty",
+            "mend or remove the row",
+        )
+    return filled
+
+
+def number_of(text: str) -> float | None:
+    """A number, or a word for 0 or 1; None if it is neither."""
+    try:
+        return float(_TRUTHS.get(text.strip().lower(), text.replace(",", ".")))
+    except ValueError:
+        return None
+
+
 def as_floats(path: Path, name: str, column: pa.ChunkedArray) -> Floats:
     """A column as numbers, NaN where empty. Raises ``GustbedError`` for text."""
     try:
@@ -126,18 +180,32 @@ def _read_csv(
     path: Path, wanted: Sequence[str], types: dict[str, pa.DataType], layout: Format
 ) -> pa.Table:
     names = column_names(path, layout)
+    # Single-threaded, or the error would not say which row it means.
+    read = pa_csv.ReadOptions(
+        use_threads=False,
+        column_names=names,
+        skip_rows=1,
+        encoding="utf8" if layout.encoding == UTF_8 else layout.encoding,
+    )
+    convert = pa_csv.ConvertOptions(
+        column_types=types,
+        include_columns=list(wanted),
+        decimal_point=layout.decimal,
+        null_values=[*pa_csv.ConvertOptions().null_values, *layout.missing],
+    )
     try:
         return pa_csv.read_csv(
             path,
-            # Single-threaded, or the error would not say which row it means.
-            read_options=pa_csv.ReadOptions(use_threads=False, column_names=names, skip_rows=1),
+            read_options=read,
             parse_options=pa_csv.ParseOptions(delimiter=layout.separator),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=types, include_columns=list(wanted), decimal_point=layout.decimal
-            ),
+            convert_options=convert,
         )
+    except UnicodeError as error:
+        raise _wrong_encoding(path, layout.encoding) from error
     except pa.ArrowInvalid as error:
         text = str(error)
+        if "UTF8" in text:
+            raise _wrong_encoding(path, layout.encoding) from error
         if match := _ARROW_ROW.search(text):
             raise GustbedError(
                 f"{path}: row {match[2]}, column {names[int(match[1])]!r}: "

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gustbed_training.data.import_map import MapFile, read_map
 from gustbed_training.data.labels import PREFIX
 from gustbed_training.data.recordings import recording_files
 from gustbed_training.data.resampling import Resampled, ResamplingError, Rows, Rules, resample
+from gustbed_training.data.same_data import Runs, runs_of, shared
 from gustbed_training.data.source_files import SourceRecording, read_source_file
 from gustbed_training.data.writing import sha256, whole_folder, write_card, write_recording
 from gustbed_training.progress import Log
@@ -49,6 +50,7 @@ def import_files(map_file: Path, files: Sequence[Path], out: Path, log: Log) -> 
     with whole_folder(out) as folder:
         imported = []
         sources: dict[str, Path] = {}
+        seen = _Seen()
         for file in found:
             for source in read_source_file(file, mapped):
                 one = _import(source, mapped, schema)
@@ -58,6 +60,7 @@ def import_files(map_file: Path, files: Sequence[Path], out: Path, log: Log) -> 
                         "give every recording a name of its own",
                     )
                 sources[one.name] = file
+                seen.check(source)
                 _write(one, mapped, schema, folder)
                 log(_summary_line(one))
                 imported.append(_without_samples(one))
@@ -70,7 +73,10 @@ def import_files(map_file: Path, files: Sequence[Path], out: Path, log: Log) -> 
 def _import(source: SourceRecording, mapped: MapFile, schema: Schema) -> _Imported:
     names = [part.column for part in mapped.channels().values()]
     rules = Rules(
-        schema.sample_rate_hz, mapped.max_gap_s, mapped.time.jitter_s if mapped.time else None
+        schema.sample_rate_hz,
+        mapped.max_gap_s,
+        mapped.time.jitter_s if mapped.time else None,
+        mapped.repeated == "cut",
     )
     try:
         resampled = resample(source.rows, rules)
@@ -85,7 +91,36 @@ def _import(source: SourceRecording, mapped: MapFile, schema: Schema) -> _Import
     return _Imported(_name(source), source, resampled, _fit(source.rows, resampled, mapped, schema))
 
 
+class _Seen:
+    """What earlier recordings hold: the same data under another name would test themselves."""
+
+    def __init__(self) -> None:
+        self._earlier: list[tuple[SourceRecording, Runs]] = []
+
+    def check(self, source: SourceRecording) -> None:
+        """Raise ``GustbedError`` if an earlier recording holds the same."""
+        runs, first = runs_of(source.rows.values)
+        for other, others in self._earlier:
+            both = shared(runs, others)
+            if both is None:
+                continue
+            row = source.rows.numbers[first[np.isin(runs, both)].min()]
+            raise GustbedError(
+                f"{source.file}: row {row} and after: turbine {source.turbine!r} has the same data "
+                f"as {other.turbine!r} in {other.file}",
+                "leave one of them out: a model would be tested on what it was taught",
+            )
+        # Without its values.
+        self._earlier.append((replace(source, rows=source.rows.head(0)), runs))
+
+
 def _name(source: SourceRecording) -> str:
+    lost = [each for each in source.turbine if each.isalnum() and not each.isascii()]
+    if lost:
+        raise GustbedError(
+            f"{source.file}: turbine {source.turbine!r}: {lost[0]!r} cannot be in a name",
+            "name the file, or the turbine in its column, with A to Z, digits, '-' and '_'",
+        )
     name = _OTHER.sub("-", source.turbine).strip("-")
     try:
         return level(name)
@@ -154,7 +189,8 @@ def _summary_line(one: _Imported) -> str:
         if number
     ]
     more = f" ({', '.join(did)})" if did else ""
-    return f"{one.source.file}: {one.name}, {counts.kept} of {counts.rows} rows{more}"
+    name = one.name if one.name == one.source.turbine else f"{one.name} ({one.source.turbine!r})"
+    return f"{one.source.file}: {name}, {counts.kept} of {counts.rows} rows{more}"
 
 
 def _without_samples(one: _Imported) -> dict[str, Any]:

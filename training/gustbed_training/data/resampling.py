@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gustbed_core.errors import GustbedError
 
+_HOUR_S = 3600
 _OTHER_RATE = 10
 """So many equal steps in a row are another sample rate rather than gaps."""
 
@@ -15,12 +16,13 @@ _OTHER_RATE = 10
 @dataclass(frozen=True)
 class Rules:
     """``jitter_s``: how far a step may be off a sample's; ``max_gap_s``: rows further apart are
-    not joined. Both in s.
+    not joined. Both in s. ``cut_repeated``: rows of one time are all left out.
     """
 
     rate_hz: float
     max_gap_s: float = 0.0
     jitter_s: float | None = None
+    cut_repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Rows:
     times: NDArray[np.float64] | None
     numbers: NDArray[np.int64]
     """The row of the file that each came from."""
+
+    def head(self, count: int) -> "Rows":
+        """The first rows."""
+        times = None if self.times is None else self.times[:count]
+        return Rows(self.values[:count], self.labels[:count], times, self.numbers[:count])
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,14 @@ class ResamplingError(GustbedError):
 def resample(rows: Rows, rules: Rules) -> Resampled:
     """Hold or cut what is missing. Raises ``UnevenError`` for what a map does not allow."""
     values, bad = _hold(rows, rules)
+    repeated = _repeated(rows, rules)
+    bad |= repeated
     kept = np.flatnonzero(~bad)
     if not len(kept):
         raise ResamplingError(
             int(rows.numbers[0]), "no row has a value in every column", "check the map"
         )
-    steps = _steps(rows, rules)
+    steps = _steps(rows, rules, repeated)
     # Steps between kept rows: whatever lies between them was cut.
     gaps = np.add.reduceat(np.append(steps, 1), kept)[:-1] if len(kept) > 1 else steps[:0]
     adjacent = np.diff(kept) == 1
@@ -135,7 +144,17 @@ def _hold(rows: Rows, rules: Rules) -> tuple[NDArray[np.float64], NDArray[np.boo
     return values, lacking
 
 
-def _steps(rows: Rows, rules: Rules) -> NDArray[np.int64]:
+def _repeated(rows: Rows, rules: Rules) -> NDArray[np.bool_]:
+    """Which rows share their time with a neighbour, where these are to be cut."""
+    repeated = np.zeros(len(rows.values), dtype=bool)
+    if rules.cut_repeated and rows.times is not None:
+        same = np.diff(rows.times) == 0
+        repeated[1:] |= same
+        repeated[:-1] |= same
+    return repeated
+
+
+def _steps(rows: Rows, rules: Rules, repeated: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Samples from each row to the next; 1 is the usual."""
     if rows.times is None or len(rows.times) < 2:
         return np.ones(max(len(rows.values) - 1, 0), dtype=np.int64)
@@ -144,22 +163,34 @@ def _steps(rows: Rows, rules: Rules) -> NDArray[np.int64]:
     allowed = rules.jitter_s if rules.jitter_s is not None else 0.5 * period * (1 - 1e-6)
     regular = np.abs(steps - period) <= allowed + 1e-9
     _check_rate(rows, steps, regular, rules)
-    early = np.flatnonzero(~regular & (steps < period))
+    same = (steps == 0) & repeated[1:]
+    early = np.flatnonzero(~regular & (steps < period) & ~same)
     if len(early):
         step, row = float(steps[early[0]]), int(rows.numbers[early[0] + 1])
+        if abs(step - (period - _HOUR_S)) <= min(allowed, 0.1 * period) + 1e-9:
+            what = f"time goes back by {-step:g} s" if step < 0 else "the same time as before"
+            raise ResamplingError(
+                row,
+                f"{what}, as local time does at the end of daylight saving",
+                "name the zone in the map's time (zone: Europe/Berlin); do not sort the rows",
+            )
         if step < 0:
             raise ResamplingError(
                 row, f"time goes back by {-step:g} s", "put the rows in order of time"
             )
         if step == 0:
-            raise ResamplingError(row, "the same time as the row before", "remove one of the two")
+            raise ResamplingError(
+                row,
+                "the same time as the row before",
+                "remove one of the two, or let repeated: cut in the map leave out both",
+            )
         raise ResamplingError(
             row,
             f"{step:g} s after the row before, where the map says {period:g} s",
             "if times are that coarse, let jitter_s in the map's time say so",
         )
     counted: NDArray[np.int64] = np.where(regular, 1, np.round(steps / period)).astype(np.int64)
-    return np.maximum(counted, np.where(regular, 1, 2))
+    return np.where(same, 0, np.maximum(counted, np.where(regular, 1, 2)))
 
 
 def _check_rate(

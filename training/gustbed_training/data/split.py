@@ -16,7 +16,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.legacy import CHANNELS
 from gustbed_core.signals import Schema
 from gustbed_training.data.card import SplitRule
-from gustbed_training.data.dataset import Dataset, Role, Source
+from gustbed_training.data.dataset import Dataset, Role, Source, open_dataset
 from gustbed_training.data.partition import Part, Partition, Recording
 from gustbed_training.data.recordings import within
 
@@ -45,17 +45,36 @@ def partition_dataset(
                 getattr(partition, subset).append(part)
     for subset in ("train", "calibrate"):
         if subset in want and not getattr(partition, subset):
-            seconds = shortest_to_split(dataset.schema) / dataset.schema.sample_rate_hz
+            samples = shortest_to_split(dataset.schema)
+            seconds = samples / dataset.schema.sample_rate_hz
             raise GustbedError(
                 f"{dataset.folder}: nothing to {subset} on: no normal recording is long enough",
-                f"give recordings without faults, {seconds:g} s without a break at least",
+                f"give recordings without faults, {samples} samples ({seconds:g} s) each at least, "
+                f"in stretches of {dataset.schema.window} without a break, or set a shorter window",
             )
     return partition
 
 
-def evaluation_parts(dataset: Dataset) -> Iterator[Part]:
-    """What a dataset keeps for tests; of one without roles or rules, everything. Read lazily."""
-    if dataset.split != SplitRule():
+def taught(dataset: Dataset, data_digest: str) -> bool:
+    """Whether a model, by the digest of its training data, learnt from this dataset, and nothing
+    in the dataset says what it kept for tests. Raises ``GustbedError`` for a part of what it
+    learnt from: which share that is cannot be told.
+    """
+    if dataset.split != SplitRule() or dataset.has_roles:
+        return False
+    if dataset.folder.is_file() and open_dataset(dataset.folder.parent).digest() == data_digest:
+        raise GustbedError(
+            f"{dataset.folder}: the model learnt from this recording",
+            f"give all of {dataset.folder.parent}, whose test share is judged, or other recordings",
+        )
+    return dataset.digest() == data_digest
+
+
+def evaluation_parts(dataset: Dataset, *, kept_only: bool = False) -> Iterator[Part]:
+    """What a dataset keeps for tests; of one without roles or rules, everything unless
+    ``kept_only``, which is for a model that learnt from it. Read lazily.
+    """
+    if dataset.split != SplitRule() or kept_only:
         for _, _, given in assignments(dataset, None, _TESTS):
             yield from (part for subset, part in given if subset == "test")
         return
@@ -79,20 +98,63 @@ def shortest_to_split(schema: Schema) -> int:
     return schema.window * 12
 
 
-def by_time(recording: Recording, schema: Schema) -> list[tuple[Subset, Part]]:
-    """Train, calibrate and test, in order of time; nothing if one of them would hold no window."""
+def by_time(recordings: Sequence[Recording], schema: Schema) -> list[tuple[Subset, Part]]:
+    """Train, calibrate and test, in order of time over the unbroken stretches of one file.
+
+    Stretches count as if nothing lay between them; nothing if a share would hold no window.
+    """
     gap = gap_of(schema)
-    usable = recording.samples - 2 * gap
+    total = sum(each.samples for each in recordings)
+    usable = total - 2 * gap
     train, calibrate = int(usable * TRAIN), int(usable * CALIBRATE)
-    if min(train, calibrate, usable - train - calibrate) < schema.window:
-        return []
     second = train + gap
     third = second + calibrate + gap
-    return [
-        ("train", Part(recording, 0, train)),
-        ("calibrate", Part(recording, second, second + calibrate)),
-        ("test", Part(recording, third, recording.samples)),
+    shares: list[tuple[Subset, int, int]] = [
+        ("train", 0, train),
+        ("calibrate", second, second + calibrate),
+        ("test", third, total),
     ]
+    assigned: list[tuple[Subset, Part]] = []
+    before = 0
+    for each in recordings:
+        for subset, first, last in shares:
+            start, stop = max(first - before, 0), min(last - before, each.samples)
+            if stop - start >= schema.window:
+                assigned.append((subset, Part(each, start, stop)))
+        before += each.samples
+    return assigned if {subset for subset, _ in assigned} == set(ALL) else []
+
+
+def _apart(assigned: Sequence[tuple[Subset, Part]], schema: Schema) -> list[tuple[Subset, Part]]:
+    """The parts of one file, those cut short that lie nearer to another share's than a window:
+    a break in a recording may be shorter.
+    """
+    kept: list[tuple[Subset, Part]] = []
+    for subset, given in sorted(assigned, key=lambda each: _place(each[1], schema)):
+        part, by_rule = given, given.recording.fit is not None
+        if kept and kept[-1][0] != subset and not (subset == "test" and by_rule):
+            before, earlier = kept[-1]
+            end = _place(earlier, schema) + earlier.stop - earlier.start
+            missing = max(gap_of(schema) - (_place(part, schema) - end), 0)
+            if subset == "test" and part.recording.labels:
+                # No label is to be lost.
+                kept[-1] = (before, replace(earlier, stop=earlier.stop - missing))
+            else:
+                part = replace(part, start=part.start + missing)
+        if kept and _too_short(kept[-1][1], schema):
+            kept.pop()
+        if not _too_short(part, schema):
+            kept.append((subset, part))
+    return kept
+
+
+def _place(part: Part, schema: Schema) -> int:
+    """Where a part begins in its file, in samples of time."""
+    return round(part.recording.start * schema.sample_rate_hz) + part.start
+
+
+def _too_short(part: Part, schema: Schema) -> bool:
+    return part.stop - part.start < schema.window
 
 
 def to_learn_from(
@@ -151,14 +213,43 @@ def assignments(
     for number, source in enumerate(dataset.sources):
         if not set(want) & set(_possible_subsets(source)):
             continue
-        for read in dataset.read(source):
-            recording = read
-            if source.role in ("train", "calibrate") and not read.labels:
-                recording = _first(read, hours, schema)
-                if number % 2 and set(schema.channel_names) <= set(CHANNELS):
-                    # Edges also serve turbines that send text: half is as coarse as theirs.
-                    recording = as_printed(recording)
-            yield source, recording, _assign(recording, source.role, dataset.split, schema)
+        coarse = number % 2 == 1 and set(schema.channel_names) <= set(CHANNELS)
+        recordings = [
+            _bounded(read, source.role, hours, schema, coarse=coarse)
+            for read in dataset.read(source)
+        ]
+        parts: dict[int, list[tuple[Subset, Part]]] = defaultdict(list)
+        for subset, part in _of_file(recordings, source.role, dataset.split, schema):
+            parts[id(part.recording)].append((subset, part))
+        yield from ((source, each, parts[id(each)]) for each in recordings)
+
+
+def _bounded(
+    read: Recording, role: Role, hours: float | None, schema: Schema, *, coarse: bool
+) -> Recording:
+    """What of a recording may be learnt from, as edges see it."""
+    if role not in ("train", "calibrate") or read.labels:
+        return read
+    recording = _first(read, hours, schema)
+    # Edges also serve turbines that send text: half is as coarse as theirs.
+    return as_printed(recording) if coarse else recording
+
+
+def _of_file(
+    recordings: Sequence[Recording], role: Role, rule: SplitRule, schema: Schema
+) -> list[tuple[Subset, Part]]:
+    """The parts of all stretches of one file."""
+    free = [each for each in recordings if _is_free(each, role, rule)]
+    assigned = by_time(free, schema) if free else []
+    for each in recordings:
+        if not _is_free(each, role, rule):
+            assigned += _assign(each, role, rule, schema)
+    return _apart(assigned, schema)
+
+
+def _is_free(recording: Recording, role: Role, rule: SplitRule) -> bool:
+    """Whether time alone says what it is for."""
+    return not (role != "train" or rule.test_turbines or recording.labels) and recording.fit is None
 
 
 def _by_stretch(
@@ -193,7 +284,7 @@ def _assign(
     if rule.test_turbines:
         fraction = TRAIN / (TRAIN + CALIBRATE)
         return to_learn_from(recording, recording.samples, fraction, schema)
-    return by_time(recording, schema)
+    return by_time([recording], schema)
 
 
 def _by_rule(

@@ -55,7 +55,7 @@ def write_recording(
     about = {
         "schema": str(VERSION),
         "type": schema.turbine_type,
-        "sample_rate_hz": f"{schema.sample_rate_hz:g}",
+        "sample_rate_hz": f"{schema.sample_rate_hz:.17g}",
     }
     columns = [pa.array(times), *(pa.array(np.asarray(column, np.float64)) for column in values.T)]
     columns += [pa.array(np.asarray(column, np.float32)) for column in labels.values()]

@@ -101,7 +101,7 @@ def evaluate(options: argparse.Namespace, log: Log) -> None:
     from dataclasses import replace
 
     from gustbed_training.data.dataset import open_dataset
-    from gustbed_training.data.split import evaluation_parts
+    from gustbed_training.data.split import evaluation_parts, taught
     from gustbed_training.detectors.scoring import load_package, scorer
     from gustbed_training.evaluation.evaluate import Options
     from gustbed_training.evaluation.evaluate import evaluate as judge
@@ -116,7 +116,11 @@ def evaluate(options: argparse.Namespace, log: Log) -> None:
     )
     dataset = open_dataset(data)
     schema = schema_of(package.manifest, dataset.schema)
-    parts = (select_channels(part, dataset.schema, schema) for part in evaluation_parts(dataset))
+    learnt = taught(dataset, package.manifest.training.get("data_digest", ""))
+    if learnt:
+        log(f"{title} learnt from {data}: only the share that it kept for tests is judged")
+    kept = evaluation_parts(dataset, kept_only=learnt)
+    parts = (select_channels(part, dataset.schema, schema) for part in kept)
     asked = Options(labels_required=not options.unlabelled)
     found = judge(schema, parts, scorer(package.model), asked)
     found = replace(found, microseconds_per_window=cost(package.model, package.golden_windows))

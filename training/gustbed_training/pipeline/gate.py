@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from scipy.stats import poisson
 
+from gustbed_core.gate_report import PASSED
 from gustbed_training.evaluation.evaluate import Evaluation
 from gustbed_training.pipeline.measure import Measured
 
-PASSED = "passed"
 VUS_TOLERANCE = 0.01
 RECALL_TOLERANCE = 0.01
 FALSE_PER_DAY = 0.1

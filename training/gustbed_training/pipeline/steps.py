@@ -19,6 +19,7 @@ from gustbed_training.pipeline.cache import Store, code_digest, write_atomically
 from gustbed_training.pipeline.gate import Gate, Rival, judge
 from gustbed_training.pipeline.job import STEPS, Job, Result
 from gustbed_training.pipeline.tracking import NotRecordedError, Run, record, store_uri
+from gustbed_training.pipeline.vouching import vouch
 from gustbed_training.progress import Log
 
 BASELINE = "pca"
@@ -41,7 +42,8 @@ def run(job: Job, log: Log) -> Result:
     prepared = prepare_step(store, job, step_log(log, "prepare"))
     best = _attempt(store, job, prepared, log)
     packed = _package_step(store, job, prepared, best, step_log(log, "package"))
-    archive = (packed / PACKAGE_FILE).read_bytes()
+    packed_bytes = (packed / PACKAGE_FILE).read_bytes()
+    archive = vouch(packed_bytes, job.identity, best.gate, job.home)
     register_log = step_log(log, "register")
     write_atomically(job.out, archive)
     register_log(f"{job.out}, {len(archive)} bytes")

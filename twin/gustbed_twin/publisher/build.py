@@ -15,12 +15,16 @@ from gustbed_twin.publisher.impairment import ImpairmentShares
 from gustbed_twin.publisher.replay import Replay
 from gustbed_twin.publisher.source import Source
 from gustbed_twin.recordings.parquet import is_parquet, read_parquet
+from gustbed_twin.recordings.recording import Recording
 from gustbed_twin.recordings.text import read_recording
 from gustbed_twin.scenarios.build import build_farm
 from gustbed_twin.settings import PREFIX, TwinSettings
 from gustbed_twin.shards import parse_shard, shard_of
 from gustbed_twin.wind.request import Wind
 
+_ROUNDED = 1e-3
+"""So much may a setting be rounded: ten minutes are 0.0016667 Hz."""
+_USUAL_RATE_HZ = 20.0
 _VARIABLES = {"wind.mean": "WIND_MEAN", "wind.direction": "DIRECTION", "layout": "LAYOUT",
               "wake": "WAKE"}  # fmt: skip
 """What a physics model may refuse, and the setting that asked for it."""
@@ -39,6 +43,11 @@ class BuiltSource:
     rate_hz: float
     samples: int
     shares: ImpairmentShares = ImpairmentShares()  # noqa: RUF009 - frozen, so sharing it is safe
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds of samples in a block."""
+        return self.samples / self.rate_hz
 
 
 def build_source(settings: TwinSettings, site: SiteSettings) -> BuiltSource:
@@ -72,7 +81,7 @@ def _usual(name: str) -> object:
 
 def _samples(settings: TwinSettings, variable: str, rate_hz: float) -> int:
     samples = settings.interval_s * rate_hz
-    if samples < 1 or abs(samples - round(samples)) > 1e-6:
+    if round(samples) < 1 or abs(samples / round(samples) - 1) > _ROUNDED:
         raise GustbedError(
             f"{PREFIX}INTERVAL_S times {PREFIX}{variable} is {samples:g} samples",
             "make it a whole number, at least 1",
@@ -105,27 +114,39 @@ def _check_legacy(settings: TwinSettings, site: SiteSettings, built: BuiltSource
 def _replay(
     settings: TwinSettings, path: Path, turbine_type: TurbineType, ids: tuple[str, ...]
 ) -> BuiltSource:
-    samples = _samples(settings, "REPLAY_RATE_HZ", settings.replay_rate_hz)
     read = read_parquet if is_parquet(path) else read_recording
     recording = read(path, turbine_type)
     if settings.type != _usual("type") and recording.type != turbine_type.name:
         raise GustbedError(
             f"{PREFIX}TYPE is {settings.type}", f"{path} is of type {recording.type}: leave it out"
         )
-    if recording.rate_hz not in (None, settings.replay_rate_hz):
-        raise GustbedError(
-            f"{PREFIX}REPLAY_RATE_HZ is {settings.replay_rate_hz:g}",
-            f"{path} was taken at {recording.rate_hz:g} Hz",
-        )
+    rate_hz = _replay_rate(settings, path, recording)
+    if "interval_s" not in settings.model_fields_set and settings.interval_s * rate_hz < 1:
+        samples = 1
+    else:
+        samples = _samples(settings, "REPLAY_RATE_HZ", rate_hz)
     replay = Replay(
         recording,
         turbines=len(ids),
         samples=samples,
-        rate_hz=settings.replay_rate_hz,
+        rate_hz=rate_hz,
         loop=settings.replay_loop,
         seed=settings.seed,
     )
-    return BuiltSource(replay, ids, recording.names, settings.replay_rate_hz, samples)
+    return BuiltSource(replay, ids, recording.names, rate_hz, samples)
+
+
+def _replay_rate(settings: TwinSettings, path: Path, recording: Recording) -> float:
+    """Samples per second: what the recording says, which the setting must not contradict."""
+    asked, own = settings.replay_rate_hz, recording.rate_hz
+    if asked is None or own is None:
+        return asked or own or _USUAL_RATE_HZ
+    if abs(asked / own - 1) > _ROUNDED:
+        raise GustbedError(
+            f"{PREFIX}REPLAY_RATE_HZ is {asked:g}",
+            f"{path} was taken at {own:g} Hz: leave it out",
+        )
+    return own
 
 
 def _simulation(

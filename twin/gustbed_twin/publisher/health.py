@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from gustbed_core.errors import GustbedError
+from gustbed_twin.shards import suffix
 
 FRESH_S = 15.0
-"""Longer than the longest interval between blocks."""
+"""It is written every second or so, however far blocks are apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class Health:
     dropped: int
 
 
-def health_file(folder: Path, site: str) -> Path:
-    """Where the heartbeat of a site's twin lies."""
-    return folder / f"{site}.health.json"
+def health_file(folder: Path, site: str, shard: str = "1/1") -> Path:
+    """Where the heartbeat of a site's twin lies; each shard has its own."""
+    return folder / f"{site}{suffix(shard)}.health.json"
 
 
 def open_data_dir(folder: Path) -> None:

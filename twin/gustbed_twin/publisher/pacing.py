@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 MAX_CATCH_UP_S = 5.0
 """Later than this (a suspended machine), blocks are not made up for: time jumps instead."""
+GROUP = 50
+"""Turbines whose blocks are due at one moment, at least."""
+MOST_GROUPS = 20
+SPREAD_S = 1.0
+"""Real seconds that the last group's blocks are due after the first's, at most."""
 MAX_DRIFT_S = 1.0
 """Further than this from the wall clock, blocks take its time again."""
 
@@ -16,6 +21,17 @@ class Clocks:
 
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+
+
+def phases(turbines: int, interval: float, speed: float = 1.0) -> list[float]:
+    """Seconds by which each turbine's blocks are taken, and due, after the first turbine's.
+
+    Machines' clocks do not tick together: a thousand blocks at one moment would be a burst that
+    no site has, and the last would wait for all the others.
+    """
+    groups = min(MOST_GROUPS, max(1, turbines // GROUP))
+    pause = min(interval, SPREAD_S * speed) / groups
+    return [round(position * groups // turbines * pause, 6) for position in range(turbines)]
 
 
 class Pacer:
@@ -39,9 +55,9 @@ class Pacer:
         """Unix time of the current block's first sample, in seconds."""
         return round(self._wall + self._count * self._interval, 6)
 
-    def wait(self) -> float:
-        """Seconds until the current block is due; 0 if it is late."""
-        return max(0.0, self._due - self._clocks.monotonic())
+    def wait(self, phase: float = 0.0) -> float:
+        """Seconds until the current block of that phase is due; 0 if it is late."""
+        return max(0.0, self._due + phase / self._speed - self._clocks.monotonic())
 
     def next(self) -> None:
         """Go to the next block."""

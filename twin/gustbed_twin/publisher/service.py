@@ -28,10 +28,11 @@ from gustbed_twin.publisher.health import (
     write_health,
 )
 from gustbed_twin.publisher.impairment import Impairment
-from gustbed_twin.publisher.pacing import Clocks, Pacer
+from gustbed_twin.publisher.pacing import Clocks, Pacer, phases
 from gustbed_twin.publisher.sessions import Fleet, Publisher
 from gustbed_twin.publisher.source import Source, Step
 from gustbed_twin.settings import TwinSettings
+from gustbed_twin.shards import suffix
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +50,14 @@ Inbox = queue.Queue[tuple[int, str, bytes]]
 
 @dataclass
 class Stream:
-    """A turbine's place in its own signal. ``boot`` changes when the signal begins anew."""
+    """A turbine's place in its own signal. ``boot`` changes when the signal begins anew.
+
+    ``phase``: seconds that its blocks come after the farm's.
+    """
 
     turbine: str
     boot: str
+    phase: float = 0.0
     seq: int = 0
     sample: int = 0
 
@@ -86,18 +91,17 @@ def run(settings: TwinSettings, site: SiteSettings, mqtt: MqttSettings) -> None:
     open_data_dir(settings.data_dir)
     built = build_source(settings, site)
     inbox: Inbox = queue.Queue(maxsize=max(INBOX, 4 * site.turbines))
-    part = "" if settings.shard == "1/1" else f"-{settings.shard.replace('/', 'of')}"
     publisher = Publisher(
         mqtt,
-        Fleet(site.site, built.turbine_ids, settings.connection == "shared", part),
+        Fleet(site.site, built.turbine_ids, settings.connection == "shared"),
         encoding=settings.encoding,
         on_message=lambda *message: _receive(inbox, *message),
-        legacy=settings.legacy is not None,
+        legacy=settings.legacy in built.turbine_ids,
     )
     stop = _stop_on_signals()
-    log.info("%d turbines of %s, %s", len(built.turbine_ids), site.site, _describe(settings, built))
+    log.info("%s of %s, %s", _own(settings, site, built), site.site, _describe(settings, built))
     impairment = Impairment(publisher.publish, built.shares, settings.seed)
-    writer = _checkpoint_writer(settings, built.source, f"{site.site}{part}")
+    writer = _checkpoint_writer(settings, built.source, f"{site.site}{suffix(settings.shard)}")
     service = Service(settings, site, built, publisher, inbox, stop, impairment, writer)
     with publisher:
         serve(service)
@@ -105,7 +109,7 @@ def run(settings: TwinSettings, site: SiteSettings, mqtt: MqttSettings) -> None:
         built.source.snapshot()(settings.checkpoint)
     elif writer is not None:
         writer.path.unlink(missing_ok=True)
-    remove_health(health_file(settings.data_dir, site.site))
+    remove_health(health_file(settings.data_dir, site.site, settings.shard))
     log.info("stopped")
 
 
@@ -115,10 +119,17 @@ def serve(service: Service) -> None:
     service.publisher.announce()
     commands = CommandHandler(service.built.source, service.built.turbine_ids, service.writer)
     boot = str(uuid4())
-    streams = [Stream(name, boot) for name in service.built.turbine_ids]
-    pacer = Pacer(service.settings.interval_s, service.clocks, service.settings.speed)
+    names = service.built.turbine_ids
+    delays = phases(len(names), service.built.interval_s, service.settings.speed)
+    streams = [Stream(name, boot, delay) for name, delay in zip(names, delays, strict=True)]
+    pacer = Pacer(service.built.interval_s, service.clocks, service.settings.speed)
     health_due, report_due = 0.0, service.clocks.monotonic() + REPORT_EVERY_S
-    while not service.stop.wait(pacer.wait()):
+    while not service.stop.wait(min(waiting := pacer.wait(), HEALTH_EVERY_S)):
+        if waiting > HEALTH_EVERY_S:
+            # Between blocks of minutes, too, it lives and answers.
+            _handle_inbox(service, commands)
+            _write_health(service)
+            continue
         note = pacer.settle()
         if note:
             log.warning("%s", note)
@@ -130,7 +141,7 @@ def serve(service: Service) -> None:
         if step is None:
             log.info("the recording has ended")
             return
-        _publish(service, streams, step, pacer.t0)
+        _publish(service, streams, step, pacer)
         _publish_states(service, pacer.t0)
         pacer.next()
         now = service.clocks.monotonic()
@@ -187,7 +198,7 @@ def _wait_connected(service: Service) -> None:
             return
         if service.stop.wait(0.02):
             return
-    log.info("all turbines connected")
+    log.info("all %d turbines connected", len(service.built.turbine_ids))
 
 
 def _handle_inbox(service: Service, commands: CommandHandler) -> None:
@@ -230,10 +241,13 @@ def _publish_states(service: Service, t: float) -> None:
             service.publisher.publish_truth(places[truth.turbine], truth)
 
 
-def _publish(service: Service, streams: list[Stream], step: Step, t0: float) -> None:
+def _publish(service: Service, streams: list[Stream], step: Step, pacer: Pacer) -> None:
     dt = 1.0 / service.built.rate_hz
     service.impairment.next_round()
     for position, (stream, values) in enumerate(zip(streams, step.values, strict=True)):
+        if stream.phase and (waiting := pacer.wait(stream.phase)):
+            service.stop.wait(waiting)
+        t0 = round(pacer.t0 + stream.phase, 6)
         if position in step.restarted:
             stream.boot, stream.seq, stream.sample = str(uuid4()), 0, 0
         samples = Samples(
@@ -262,7 +276,8 @@ def _publish_records(service: Service, stream: Stream, samples: Samples) -> None
 
 def _write_health(service: Service) -> None:
     publisher = service.publisher
-    path = health_file(service.settings.data_dir, service.site.site)
+    settings = service.settings
+    path = health_file(settings.data_dir, service.site.site, settings.shard)
     health = Health(
         t=time.time(),
         site=service.site.site,
@@ -288,6 +303,13 @@ def _report(service: Service) -> None:
         service.publisher.connected,
         len(service.built.turbine_ids),
     )
+
+
+def _own(settings: TwinSettings, site: SiteSettings, built: BuiltSource) -> str:
+    own = len(built.turbine_ids)
+    if settings.shard == "1/1":
+        return f"{own} turbines"
+    return f"{own} of {site.turbines} turbines (shard {settings.shard})"
 
 
 def _describe(settings: TwinSettings, built: BuiltSource) -> str:

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from gustbed_core import topics
 from gustbed_core.codec import Encoding, encode
 from gustbed_core.commands import Ack
+from gustbed_core.errors import GustbedError
 from gustbed_core.events import ServiceState
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import MqttSettings
@@ -22,6 +23,8 @@ QUEUED_BLOCKS = 240
 """Blocks that a turbine keeps while the broker is away: two minutes at two a second."""
 MAX_QUEUED = 60_000
 """What a shared session keeps at most."""
+MOST_SESSIONS = 320
+"""Of one process: each has three open files, and select(), by which paho waits, takes 1024."""
 _STOPPERS = 64
 
 OnMessage = Callable[[int, str, bytes], None]
@@ -34,17 +37,18 @@ class Fleet:
     """Whose blocks are published: turbines by name, and how they connect.
 
     ``shared``: all over one session of user ``twin``, which the broker must have been told.
-    ``part`` sets apart the client ids of a farm's shards.
     """
 
     site: str
     turbine_ids: tuple[str, ...]
     shared: bool = False
-    part: str = ""
 
 
 class Publisher:
-    """Sessions of all turbines. Use as a context manager; it does not wait for the broker."""
+    """Sessions of all turbines. Use as a context manager; it does not wait for the broker.
+
+    Raises ``GustbedError`` for more sessions than one process has room for.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,12 @@ class Publisher:
             self._sessions = [self._everyone(mqtt, on_message)]
             self._turbines = self._sessions * len(fleet.turbine_ids)
         else:
+            if len(fleet.turbine_ids) > MOST_SESSIONS:
+                raise GustbedError(
+                    f"GUSTBED_TWIN_CONNECTION=each: {len(fleet.turbine_ids)} turbines, and one "
+                    f"process has room for {MOST_SESSIONS} sessions",
+                    "set it to shared, or share the farm out by GUSTBED_TWIN_SHARD",
+                )
             self._turbines = self._sessions = [
                 self._turbine(mqtt, position, name, on_message)
                 for position, name in enumerate(fleet.turbine_ids)
@@ -70,7 +80,6 @@ class Publisher:
         self._state = Session(
             mqtt,
             user=SERVICE,
-            client_id=f"{fleet.site}-{SERVICE}{fleet.part}",
             will=self._service_state("offline"),
             births=lambda: [self._service_state("online")],
         )
@@ -167,7 +176,6 @@ class Publisher:
         return Session(
             mqtt,
             user=SERVICE,
-            client_id=f"{self._site}-{SERVICE}-data{self._fleet.part}",
             subscriptions=subscriptions,
             max_queued=min(QUEUED_BLOCKS * len(places), MAX_QUEUED),
         )
@@ -178,7 +186,6 @@ class Publisher:
         return Session(
             mqtt,
             user=user,
-            client_id=f"{self._site}-{user}",
             subscriptions=subscriptions,
             max_queued=QUEUED_BLOCKS,
         )

@@ -17,45 +17,71 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import corrections
+import gate
+import invocations
 import retention
-from persistence import Message, MessageJournal, Snapshots
+import revocation
+from access import AccessError, AccessKey, access_key, make_private
+from keeping import keep_messages, route_left, save_forever, saver
+from persistence import MessageJournal, Snapshots
+from signed import by_session
+from trouble import Trouble
 
 ACCOUNT = "000000000000"
-SAVE_EVERY = 1.0
-"""Seconds between two snapshots of the state."""
-SAVE_SHARE = 0.02
-"""At most this share of the time goes into snapshots, however large the state has grown."""
 WORKER_IDLE = 30
 """Seconds that a function's second and further workers, of some 50 MB each, may idle."""
-DEVICE_TOPICS = "device/"
 GRACE = 2.0
 """Seconds that open requests get when the emulator stops."""
 REQUIRED = {
     "ministack.app": ("app", "save_all", "_build_persistence_save_dict"),
+    "ministack.core.iam_evaluator": (
+        "is_root_access_key",
+        "_is_root_key",
+        "EvalContext",
+        "evaluate_resource_policy",
+        "resolve_credential",
+    ),
     "ministack.core.persistence": ("_json_default", "_state_format_version"),
     "ministack.services.cloudwatch_logs": (
         "_log_groups",
         "_log_events_lock",
         "_log_records",
+        "_start_query",
+        "_filter_log_events",
+        "_compile_filter_pattern",
+        "_split_insights_pipes",
+        "_insights_filter_predicates",
         "copy",
     ),
+    "ministack.services.lambda_svc": (
+        "_execute_function",
+        "_execute_function_with_config_scope",
+        "_execution_record_for_config",
+        "_get_func_record_for_ref_in_scope",
+    ),
+    "ministack.services.sqs": ("_queues", "load_persisted_state"),
+    "ministack.services.sts": ("is_root_access_key",),
     "ministack.services.firehose": ("_lock", "_streams"),
     "ministack.services.s3": ("_buckets", "_purge_current_object"),
     "ministack.services.iot": (
+        "_dispatch_rule_to_lambda",
         "_evaluate_topic_rules",
+        "put_topic_rule",
         "_topic_rules",
         "_mtls_build_ssl_context",
         "_MtlsAcceptor",
+        "_connected_clients",
+        "_make_disconnect",
+        "_mtls_active_registrations",
         "mtls_is_listening",
     ),
 }
 """MiniStack's internals that this launcher leans on."""
-
-
-Route = Callable[[str, str, str, bytes, str | None], Coroutine[Any, Any, None]]
 
 
 class LauncherError(Exception):
@@ -67,7 +93,8 @@ class Settings:
     """Where the emulator listens, and where it keeps its state.
 
     ``advertised`` is the name under which devices reach it: it goes into presigned URLs and the
-    MQTT listener's certificate.
+    MQTT listener's certificate. ``fleet``: the id of the fleet that it belongs to, if any.
+    ``at_once``: functions that may run at the same time.
     """
 
     host: str
@@ -76,6 +103,8 @@ class Settings:
     data_dir: Path
     advertised: str
     region: str
+    fleet: str
+    at_once: int
 
 
 def read_settings(env: Mapping[str, str]) -> Settings:
@@ -90,6 +119,8 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         advertised=env.get("GUSTBED_EMULATOR_NAME")
         or (socket.gethostname() if everywhere else host),
         region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "eu-central-1",
+        fleet=env.get("GUSTBED_FLEET") or "",
+        at_once=_count(env, "GUSTBED_EMULATOR_FUNCTIONS", invocations.AT_ONCE),
     )
 
 
@@ -97,6 +128,13 @@ def _port(env: Mapping[str, str], variable: str, default: int) -> int:
     value = env.get(variable) or str(default)
     if not value.isdecimal() or not 0 < int(value) < 65536:
         raise LauncherError(f"{variable}: {value!r} is not a port: use 1 to 65535")
+    return int(value)
+
+
+def _count(env: Mapping[str, str], variable: str, default: int) -> int:
+    value = env.get(variable) or str(default)
+    if not value.isdecimal() or not 0 < int(value) < 1000:
+        raise LauncherError(f"{variable}: {value!r} is no number from 1 to 999")
     return int(value)
 
 
@@ -118,8 +156,9 @@ def require_free_ports(settings: Settings) -> None:
 
 
 def require_data_dir(settings: Settings) -> None:
-    """Make the data folder. Raises ``LauncherError`` if it cannot be written."""
+    """Make the data folder, for nobody but us. Raises ``LauncherError`` if it cannot be written."""
     try:
+        make_private(settings.data_dir)
         (settings.data_dir / "s3").mkdir(parents=True, exist_ok=True)
         probe = settings.data_dir / ".writable"
         probe.write_bytes(b"")
@@ -219,49 +258,6 @@ def state_writer(persistence: Any) -> Callable[[str, Any], bytes]:
     return serialise
 
 
-async def save_forever(
-    app: Any, trim: Callable[[], None], snapshots: Snapshots, messages: MessageJournal
-) -> None:
-    """Take a snapshot every few seconds, of what ``trim`` leaves."""
-    pause = SAVE_EVERY
-    while True:
-        await asyncio.sleep(pause)
-        started = time.monotonic()
-        trim()
-        messages.rotate()
-        # On the loop, so that no request changes the state while it is being written. A worker
-        # thread may: then the next attempt gets it.
-        with contextlib.suppress(RuntimeError):
-            if snapshots.take(app._build_persistence_save_dict()):
-                messages.forget()
-        pause = max(SAVE_EVERY, (time.monotonic() - started) / SAVE_SHARE)
-
-
-def keep_messages(iot: Any, messages: MessageJournal) -> Route:
-    """Journal what devices publish before it is acknowledged. Returns the way to the rules."""
-    route: Route = iot._evaluate_topic_rules
-
-    async def keep_and_route(
-        account: str, region: str, topic: str, payload: bytes, client: str | None = None
-    ) -> None:
-        if topic.startswith(DEVICE_TOPICS):
-            messages.append(Message(account, region, topic, payload, client))
-        await route(account, region, topic, payload, client)
-
-    iot._evaluate_topic_rules = keep_and_route
-    return route
-
-
-async def route_left(iot: Any, route: Route, messages: MessageJournal) -> None:
-    """Route what a crash left, once there are rules: the stack may be lost too."""
-    left = list(messages.messages())
-    while left and not iot._topic_rules.all_items():
-        await asyncio.sleep(SAVE_EVERY)
-    for message in left:
-        await route(message.account, message.region, message.topic, message.payload, message.client)
-    messages.routed = True
-
-
 async def until_listening(iot: Any, port: int, timeout: float = 30.0) -> None:
     """Return once MQTT is served. Raises ``LauncherError`` if that takes too long."""
     deadline = time.monotonic() + timeout
@@ -271,7 +267,21 @@ async def until_listening(iot: Any, port: int, timeout: float = 30.0) -> None:
         await asyncio.sleep(0.05)
 
 
-async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
+def correct(settings: Settings, modules: Mapping[str, Any], key: AccessKey) -> None:
+    """Let MiniStack check who calls, and answer as AWS does or not at all."""
+    iot, lambdas = modules["ministack.services.iot"], modules["ministack.services.lambda_svc"]
+    evaluator = modules["ministack.core.iam_evaluator"]
+    gate.require_signatures(evaluator, modules["ministack.services.sts"], key)
+    corrections.logs(modules["ministack.services.cloudwatch_logs"])
+    corrections.rule_sql(iot)
+    corrections.queues(modules["ministack.services.sqs"])
+    invocations.limit(lambdas, invocations.Turns(settings.at_once))
+    messages = invocations.Messages(lambdas._execute_function_with_config_scope)
+    messages.start(settings.at_once)
+    invocations.call_by_rules(iot, lambdas, evaluator, messages)
+
+
+async def serve(settings: Settings, modules: Mapping[str, Any], key: AccessKey) -> None:
     """Run until SIGTERM or SIGINT. Raises ``LauncherError`` if MQTT cannot be served."""
     hypercorn = importlib.import_module("hypercorn.asyncio")
     config = importlib.import_module("hypercorn.config").Config()
@@ -280,12 +290,14 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
     config.graceful_timeout = GRACE
     config.loglevel = os.environ["LOG_LEVEL"]
 
+    correct(settings, modules, key)
     app, iot = modules["ministack.app"], modules["ministack.services.iot"]
     logs = modules["ministack.services.cloudwatch_logs"]
     firehose, s3 = modules["ministack.services.firehose"], modules["ministack.services.s3"]
     snapshots = Snapshots(settings.data_dir, state_writer(modules["ministack.core.persistence"]))
     messages = MessageJournal(settings.data_dir / "messages")
-    app.save_all = snapshots.take
+    trouble = Trouble("gustbed-emulator", settings.data_dir)
+    app.save_all = saver(snapshots, trouble)
     retention.share_state(logs)
     loop = asyncio.get_running_loop()
     require_client_certificates(iot)
@@ -296,13 +308,24 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
         retention.trim_lake(firehose, s3)
 
     stop = asyncio.Event()
+
+    def end() -> None:
+        messages.freeze()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    server = asyncio.create_task(hypercorn.serve(app.app, config, shutdown_trigger=stop.wait))
+        loop.add_signal_handler(number, end)
+    door = gate.Gate(
+        app.app,
+        settings.fleet,
+        trouble,
+        partial(by_session, modules["ministack.core.iam_evaluator"], ACCOUNT),
+    )
+    server = asyncio.create_task(hypercorn.serve(door, config, shutdown_trigger=stop.wait))
 
     async def attend() -> None:
         await until_listening(iot, settings.mtls_port)
-        route = keep_messages(iot, messages)
+        route = keep_messages(iot, messages, trouble)
         print(
             f"gustbed-emulator: AWS APIs on http://{settings.host}:{settings.port}, "
             f"MQTT on {settings.host}:{settings.mtls_port}, state in {settings.data_dir}",
@@ -310,7 +333,8 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(route_left(iot, route, messages))
-            tasks.create_task(save_forever(app, trim, snapshots, messages))
+            tasks.create_task(save_forever(app, trim, snapshots, messages, trouble))
+            tasks.create_task(revocation.cut_forever(iot))
 
     attendant = asyncio.create_task(attend())
     await asyncio.wait({server, attendant}, return_when=asyncio.FIRST_COMPLETED)
@@ -319,7 +343,8 @@ async def serve(settings: Settings, modules: Mapping[str, Any]) -> None:
     await server
     with contextlib.suppress(asyncio.CancelledError):
         await attendant
-    messages.clear()
+    if not trouble.reason:
+        messages.clear()
 
 
 def main() -> int:
@@ -328,9 +353,10 @@ def main() -> int:
         settings = read_settings(os.environ)
         require_free_ports(settings)
         require_data_dir(settings)
+        key = access_key(os.environ, settings.data_dir)
         prepare_environment(settings)
-        asyncio.run(serve(settings, import_ministack()))
-    except LauncherError as error:
+        asyncio.run(serve(settings, import_ministack(), key))
+    except (LauncherError, AccessError) as error:
         print(f"gustbed-emulator: {error}", file=sys.stderr)
         return 1
     # Worker threads of the emulator may still wait on a Lambda function; nothing is left to save.

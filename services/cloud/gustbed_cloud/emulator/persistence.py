@@ -6,14 +6,18 @@ go through the topic rules again at the next start; their consumers fold repeats
 """
 
 import base64
+import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from journal import append_whole
 
 Serialise = Callable[[str, Any], bytes]
 """From a service's name and state to its file's content."""
@@ -58,7 +62,10 @@ class Snapshots:
         return self._root / STATE
 
     def take(self, services: Mapping[str, Callable[[], Any]]) -> bool:
-        """Write every service's state if any has changed. Returns whether one had."""
+        """Write every service's state if any has changed. Returns whether one had.
+
+        Raises ``OSError`` if the disk does not take it; the snapshot before it then holds.
+        """
         changed = {
             name: content
             for name, get_state in services.items()
@@ -70,13 +77,18 @@ class Snapshots:
         old = self.link.resolve()
         fresh = self._root / f"snapshot-{_number(old) + 1}"
         shutil.rmtree(fresh, ignore_errors=True)
-        # Links, because most of it has not changed; the services keep blobs of their own there.
-        shutil.copytree(old, fresh, copy_function=os.link)
-        for name, content in changed.items():
-            path = fresh / f"{name}.json"
-            path.unlink(missing_ok=True)
-            path.write_bytes(content)
-        self._point_to(fresh)
+        try:
+            # Links, because most of it has not changed; the services keep blobs of their own there.
+            shutil.copytree(old, fresh, copy_function=os.link)
+            for name, content in changed.items():
+                path = fresh / f"{name}.json"
+                path.unlink(missing_ok=True)
+                path.write_bytes(content)
+            self._point_to(fresh)
+        except (OSError, shutil.Error) as error:
+            # A full disk needs the room that half a snapshot takes.
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise _one(error) from error
         shutil.rmtree(old, ignore_errors=True)
         self._written |= {name: _digest(content) for name, content in changed.items()}
         return True
@@ -111,15 +123,19 @@ class MessageJournal:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._epoch = max((_number(path) for path in self._files()), default=0)
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
+        self._last: int | None = None
         self.routed = False
 
     def append(self, message: Message) -> None:
-        """Hand a message to the operating system: it then survives this process."""
+        """Hand a message to the operating system: it then survives this process.
+
+        Raises ``OSError`` if the disk does not take it; nothing of it is left then.
+        """
         if self._file is None:
             self._epoch += 1
             self._file = (self._folder / f"messages-{self._epoch}").open("ab", buffering=0)
-        self._file.write(message.to_line())
+        append_whole(self._file, message.to_line())
 
     def rotate(self) -> None:
         """Begin a new file; call before a snapshot is taken."""
@@ -135,11 +151,17 @@ class MessageJournal:
         for path in self._files()[:-1] if self.routed else ():
             path.unlink(missing_ok=True)
 
+    def freeze(self) -> None:
+        """The end begins: what comes from now on may miss the last snapshot, and stays."""
+        self.rotate()
+        self._last = self._epoch
+
     def clear(self) -> None:
-        """Drop everything: the state was saved in full."""
+        """Drop what came before the end began: the state was saved in full."""
         self.rotate()
         for path in self._files() if self.routed else ():
-            path.unlink(missing_ok=True)
+            if self._last is None or _number(path) <= self._last:
+                path.unlink(missing_ok=True)
 
     def messages(self) -> Iterator[Message]:
         """Yield what is kept, in order."""
@@ -152,6 +174,13 @@ class MessageJournal:
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("messages-*"), key=_number)
+
+
+def _one(error: OSError) -> OSError:
+    """The first of the errors that ``copytree`` collects, which have no number of their own."""
+    if isinstance(error, shutil.Error) and error.args and error.args[0]:
+        return OSError(errno.EIO, str(error.args[0][0][2]))
+    return error
 
 
 def _digest(content: bytes) -> bytes:

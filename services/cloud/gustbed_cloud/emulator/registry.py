@@ -20,18 +20,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from access import AccessError, AccessKey, access_key, make_private
+from announcing import announce_forever
+from deletions import with_deletions
 from journal import Journal, JournalError
+from signed import Refusal, Request, asking, refusal
+from trouble import Trouble
 
 ACCOUNT = "000000000000"
 """The emulator's."""
-SOURCE = "gustbed.sagemaker"
-"""PutEvents refuses ``aws.sagemaker``; the stack's rule listens to both."""
-DETAIL_TYPE = "SageMaker Model Package State Change"
 ANNOUNCED = ("CreateModelPackage", "UpdateModelPackage")
 READING = ("Describe", "List", "Search", "Get", "BatchDescribe", "Query")
 HEALTH_PATH = "/health"
+FLEET_HEADER = "Gustbed-Fleet"
 MAX_BODY = 4 * 1024 * 1024
-RETRY_SECONDS = 1.0
 
 StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
@@ -64,8 +66,21 @@ class Answer:
 class Registry:
     """A WSGI application around moto's, with a memory."""
 
-    def __init__(self, backend: App, journal: Journal, clock: "Clock") -> None:
+    def __init__(
+        self,
+        backend: App,
+        journal: Journal,
+        clock: "Clock",
+        key: AccessKey,
+        ask: Callable[[Request], Refusal],
+        trouble: Trouble,
+        fleet: str = "",
+    ) -> None:
         self._backend = backend
+        self._key = key
+        self._ask = ask
+        self._trouble = trouble
+        self._fleet = fleet
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
@@ -99,12 +114,17 @@ class Registry:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve SageMaker's API and the health check, and nothing else that moto offers."""
-        if environ["PATH_INFO"] == HEALTH_PATH:
-            answer = Answer("200 OK", [("Content-Type", "text/plain")], b"ok\n")
-        else:
-            answer = self._serve(environ)
-        start_response(answer.status, answer.headers)
+        answer = self._health() if environ["PATH_INFO"] == HEALTH_PATH else self._serve(environ)
+        whose = [(FLEET_HEADER, self._fleet)] if self._fleet else []
+        start_response(answer.status, [*answer.headers, *whose])
         return [answer.body]
+
+    def _health(self) -> Answer:
+        kind = [("Content-Type", "application/json")]
+        if not self._trouble.reason or self._trouble.look():
+            return Answer("200 OK", kind, b'{"status": "ok", "reasons": []}')
+        sick = {"status": "degraded", "reasons": [self._trouble.reason]}
+        return Answer("503 Service Unavailable", kind, json.dumps(sick).encode())
 
     def _serve(self, environ: Environ) -> Answer:
         service, _, action = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
@@ -113,14 +133,22 @@ class Registry:
             return _refusal("404 Not Found", "UnknownOperation", "this is the SageMaker API only")
         if length > MAX_BODY:
             return _refusal("413 Content Too Large", "ValidationException", "request too large")
-        region = _region(environ.get("HTTP_AUTHORIZATION", ""))
-        call = Call(action, environ["wsgi.input"].read(length), region)
+        body = environ["wsgi.input"].read(length)
+        refused = refusal(Request.of(environ, body), self._key, self._ask)
+        if refused is not None:
+            return _refusal("400 Bad Request", *refused)
+        call = Call(action, body, _region(environ.get("HTTP_AUTHORIZATION", "")))
         if action.startswith(READING):
             return self._forward(call)
         with self._lock:
             return self._change(call)
 
     def _change(self, call: Call) -> Answer:
+        # Before it is carried out: memory must not get ahead of the disk.
+        if not self._trouble.look():
+            return _refusal(
+                "503 Service Unavailable", "ServiceUnavailableException", self._trouble.reason
+            )
         now = datetime.now(UTC)
         described = self._described(call)
         before = described.get("ModelApprovalStatus") if described else None
@@ -230,47 +258,6 @@ class Clock:
             self._now = None
 
 
-def announce_forever(registry: Registry, stop: threading.Event) -> None:
-    """Announce approvals in order, each until the event bus has taken it."""
-    boto3 = importlib.import_module("boto3")
-    config = importlib.import_module("botocore.config").Config(
-        connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}
-    )
-    complained = False
-    while not stop.is_set():
-        try:
-            number, event = registry.unsent.get(timeout=0.5)
-        except queue.Empty:
-            continue
-        while not stop.is_set():
-            try:
-                bus = boto3.client("events", region_name=event["region"], config=config)
-                _put(bus, event)
-                registry.sent(number)
-                break
-            except Exception as error:  # noqa: BLE001 - whatever it is, it must be tried again
-                if not complained:
-                    print(f"gustbed-registry: event bus: {error}: trying again", file=sys.stderr)
-                complained = True
-                stop.wait(RETRY_SECONDS)
-        complained = False
-
-
-def _put(bus: Any, event: Mapping[str, Any]) -> None:
-    answer = bus.put_events(
-        Entries=[
-            {
-                "Source": SOURCE,
-                "DetailType": DETAIL_TYPE,
-                "Resources": [event["resource"]],
-                "Detail": json.dumps(event["detail"]),
-            }
-        ]
-    )
-    if answer["FailedEntryCount"]:
-        raise RuntimeError(answer["Entries"][0].get("ErrorMessage", "refused"))
-
-
 def _region(authorization: str) -> str:
     scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
     return scope[2] if len(scope) == 5 else os.environ.get("AWS_REGION", "eu-central-1")
@@ -287,7 +274,7 @@ def load_backend() -> tuple[App, Any]:
     try:
         server = importlib.import_module("moto.moto_server.werkzeug_app")
         models = importlib.import_module("moto.sagemaker.models")
-        app: App = server.create_backend_app("sagemaker")
+        app = with_deletions(server.create_backend_app("sagemaker"), models, ACCOUNT)
         models.utcnow  # noqa: B018 - is it there?
     except (ImportError, AttributeError) as error:
         raise JournalError(
@@ -323,8 +310,20 @@ def run(env: Mapping[str, str]) -> None:
     if not value.isdecimal() or not 0 < int(value) < 65536:
         raise JournalError(f"GUSTBED_REGISTRY_PORT: {value!r} is not a port: use 1 to 65535")
     folder = Path(env.get("GUSTBED_REGISTRY_DATA_DIR") or ".gustbed/registry").absolute()
+    key = access_key(env, folder)
+    try:
+        make_private(folder)
+    except OSError as error:
+        raise JournalError(
+            f"{folder}: {error.strerror}: set GUSTBED_REGISTRY_DATA_DIR to a folder that can be "
+            "written"
+        ) from error
     backend, models = load_backend()
-    registry = Registry(backend, Journal(folder / "journal.jsonl"), Clock(models))
+    journal = Journal(folder / "journal.jsonl")
+    trouble = Trouble("gustbed-registry", folder)
+    fleet = env.get("GUSTBED_FLEET") or ""
+    ask = asking(env.get("AWS_ENDPOINT_URL") or "http://127.0.0.1:4566")
+    registry = Registry(backend, journal, Clock(models), key, ask, trouble, fleet)
     server = make_server(host, int(value), registry)
     replayed = registry.replay()
 
@@ -337,7 +336,9 @@ def run(env: Mapping[str, str]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    announcer = threading.Thread(target=announce_forever, args=(registry, stop), daemon=True)
+    announcer = threading.Thread(
+        target=announce_forever, args=(registry.unsent, registry.sent, stop), daemon=True
+    )
     announcer.start()
     print(
         f"gustbed-registry: SageMaker API on http://{host}:{value}, "
@@ -351,7 +352,7 @@ def main() -> int:
     """Run the registry. Returns the exit code."""
     try:
         run(os.environ)
-    except JournalError as error:
+    except (JournalError, AccessError) as error:
         print(f"gustbed-registry: {error}", file=sys.stderr)
         return 1
     return 0

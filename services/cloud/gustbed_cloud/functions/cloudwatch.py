@@ -52,17 +52,50 @@ def to_json(content: object, *, allow_nan: bool = True) -> bytes:
 
 
 def write(logs: Any, group: str, stream: str, lines: Iterable[Line], now: float) -> None:
-    """Put lines in order of time, in as many calls as the service's limits ask for."""
+    """Put lines in order of time, in as many calls as the service's limits ask for.
+
+    A line that CloudWatch Logs takes no more, or not yet, is written as of now, its own time kept
+    in it as ``true_time``. Raises ``RuntimeError`` if it refuses that, too.
+    """
     now_ms = int(now * 1000)
-    clamped = ((min(max(t, now_ms - _OLDEST_MS), now_ms + _NEWEST_MS), text) for t, text in lines)
-    for batch in batches(sorted(clamped, key=lambda line: line[0])):
-        events = [{"timestamp": t, "message": text} for t, text in batch]
-        try:
-            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
-        except logs.exceptions.ResourceNotFoundException:
-            with suppress(logs.exceptions.ResourceAlreadyExistsException):
-                logs.create_log_stream(logGroupName=group, logStreamName=stream)
-            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    good: list[Line] = []
+    odd: list[Line] = []
+    for line in lines:
+        in_time = now_ms - _OLDEST_MS <= line[0] <= now_ms + _NEWEST_MS
+        (good if in_time else odd).append(line)
+    for batch in batches(sorted(good, key=lambda line: line[0])):
+        odd += _refused(batch, _put(logs, group, stream, batch))
+    if not odd:
+        return
+    print(json.dumps({"level": "warning", "stream": stream, "retimed": len(odd)}))
+    for batch in batches([retimed(line, now_ms) for line in odd]):
+        if _refused(batch, answer := _put(logs, group, stream, batch)):
+            raise RuntimeError(f"stream {stream}: not taken: {answer['rejectedLogEventsInfo']}")
+
+
+def retimed(line: Line, now_ms: int) -> Line:
+    """The line as of now, with its own time, in Unix seconds, as ``true_time``."""
+    return now_ms, to_json({**json.loads(line[1]), "true_time": line[0] / 1000}).decode()
+
+
+def _put(logs: Any, group: str, stream: str, batch: list[Line]) -> dict[str, Any]:
+    events = [{"timestamp": t, "message": text} for t, text in batch]
+    try:
+        answer = logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    except logs.exceptions.ResourceNotFoundException:
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        answer = logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    return dict(answer or {})
+
+
+def _refused(batch: list[Line], answer: dict[str, Any]) -> list[Line]:
+    """The lines that were not taken, though the call succeeded: it says where they begin or end."""
+    info = answer.get("rejectedLogEventsInfo") or {}
+    # Up to these, the first of the batch are too old; "end" is the index after the last.
+    oldest = max(info.get("tooOldLogEventEndIndex", 0), info.get("expiredLogEventEndIndex", 0))
+    newest = info.get("tooNewLogEventStartIndex", len(batch))
+    return [line for i, line in enumerate(batch) if i < oldest or i >= newest]
 
 
 def batches(lines: Iterable[Line]) -> Iterable[list[Line]]:

@@ -18,6 +18,8 @@ from gustbed_core.events import AnomalyEvent, ModelRef, Verdict
 from gustbed_core.telemetry import Samples
 from gustbed_edge.scoring.scorer import Outcome, Scorer
 
+WINDOWS = 2
+"""So many a stretch is long where samples come too slowly for one in its seconds."""
 RECENT_VERDICTS = 64
 """Of each turbine, for the part of a capture that lies before its event."""
 
@@ -58,8 +60,9 @@ class Stretch:
 
 
 class Capturer:
-    """Draws a stretch of ``seconds`` from every turbine once in ``interval`` seconds, one turbine
-    after the other, and one around the opening of an event, at most once in ``interval`` too.
+    """Draws a stretch of ``seconds``, or of two windows where these hold none, from every turbine
+    once in ``interval`` seconds, one turbine after the other, and one around the opening of an
+    event, at most once in ``interval`` too.
 
     ``keep`` takes finished stretches and must not block. An ``interval`` of 0 draws none.
     ``first`` is the row whose turn it is first.
@@ -131,7 +134,7 @@ class Capturer:
             channels = self._scorer.channels(samples.type)
             if channels is None:
                 return
-            wanted = math.ceil(self._seconds / samples.dt)
+            wanted = self._length(samples)
             stretch = _stretch(samples, samples.t0, channels, verdict, "sample", wanted)
         places = {name: place for place, name in enumerate(samples.names)}
         stretch.add(samples.values[[places[name] for name in stretch.channels]])
@@ -148,7 +151,7 @@ class Capturer:
         if latest is None or now - self._last_event.get(row, -math.inf) < self._interval:
             return
         samples, verdict = latest
-        half = math.ceil(self._seconds / 2 / samples.dt)
+        half = math.ceil(self._length(samples) / 2)
         before = self._scorer.history(row, samples.type, half)
         channels = self._scorer.channels(samples.type)
         if before is None or channels is None:
@@ -162,6 +165,12 @@ class Capturer:
             if 1 <= position <= stretch.length:
                 stretch.judged.append(Judged(position, score, anomaly))
         self._active[row] = stretch
+
+    def _length(self, samples: Samples) -> int:
+        """Samples of a stretch: where its seconds hold no window, as many as teach something."""
+        asked = math.ceil(self._seconds / samples.dt)
+        window = self._scorer.window(samples.type) or 1
+        return asked if asked >= window else WINDOWS * window
 
     def _finish(self, row: int, stretch: Stretch) -> None:
         del self._active[row]

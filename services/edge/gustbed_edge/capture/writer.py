@@ -15,6 +15,7 @@ from gustbed_core import codec
 from gustbed_core.capture import Capture, pack
 from gustbed_core.worker import Worker
 from gustbed_edge.capture.capturer import Stretch
+from gustbed_edge.disk import Disk
 from gustbed_edge.files import write_atomic
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ WAITING = 32
 KEPT_FOR_EVENTS = 0.25
 """Share of the day's bytes that sampled captures leave to those around events."""
 SCORE_DECIMALS = 5
+RETRY_SECONDS = 5.0
+"""Before what is spent is noted again on a disk that refused it."""
 DAY = 86_400
 
 
@@ -48,6 +51,7 @@ class CaptureWriter(Worker):
         *,
         max_bytes_per_day: int,
         clock: Callable[[], float] = time.time,
+        disk: Disk | None = None,
     ) -> None:
         super().__init__("captures")
         self.counts: Counter[str] = Counter()
@@ -56,7 +60,8 @@ class CaptureWriter(Worker):
         self._keep = keep
         self._limit = max_bytes_per_day
         self._clock = clock
-        self._spent = self._read()
+        self._disk = disk or Disk()
+        self._spent = self._noted = self._read()
         self._full_day = -1
         self._waiting: deque[Stretch] = deque()
 
@@ -68,7 +73,7 @@ class CaptureWriter(Worker):
         self._waiting.append(stretch)
         self.wake()
 
-    def turn(self) -> None:
+    def turn(self) -> float | None:
         """Pack what waits; what cannot be packed is logged and left out."""
         while self._waiting:
             stretch = self._waiting.popleft()
@@ -76,6 +81,7 @@ class CaptureWriter(Worker):
                 self.write(stretch)
             except Exception:
                 log.exception("a capture of %s failed", stretch.turbine)
+        return None if self._note() else RETRY_SECONDS
 
     def finish(self) -> None:
         """Pack what still waits."""
@@ -111,10 +117,19 @@ class CaptureWriter(Worker):
         self.counts[stretch.reason] += 1
         self._spent = _Spent(spent.day, spent.bytes + size)
         self._keep(payloads)
-        try:
-            write_atomic(self._path, msgspec.json.encode(self._spent))
-        except OSError as error:
-            log.warning("cannot write %s: %s", self._path, error)
+        self._note()
+
+    def _note(self) -> bool:
+        """Note on disk what is spent; whether it is noted."""
+        if self._noted != self._spent:
+            try:
+                write_atomic(self._path, msgspec.json.encode(self._spent))
+            except OSError as error:
+                self._disk.failed(self._path, error)
+                return False
+            self._disk.written(self._path)
+            self._noted = self._spent
+        return True
 
     def _today(self) -> _Spent:
         day = int(self._clock() // DAY)

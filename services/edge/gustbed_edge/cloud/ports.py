@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from gustbed_core.plugins import Registry
-from gustbed_edge.models.signatures import Keys
+from gustbed_edge.models.orders import Trust
 
 
 class Uplink(Protocol):
@@ -94,8 +94,8 @@ class Identity(Protocol):
         Raises ``GustbedError``.
         """
 
-    def signing_keys(self) -> Keys:
-        """Public keys that may sign releases now, by key id."""
+    def trust(self) -> Trust:
+        """Who may sign releases now, for whom, and where packages may come from."""
 
 
 @dataclass(frozen=True)

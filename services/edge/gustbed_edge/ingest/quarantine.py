@@ -1,16 +1,15 @@
 """Payloads that were refused: counted by reason, and kept in part for a person to look at."""
 
 import json
-import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
 from gustbed_core.errors import PayloadError
-
-log = logging.getLogger(__name__)
+from gustbed_core.worker import Worker
+from gustbed_edge.disk import Disk
 
 FILE = "quarantine.jsonl"
 KEPT_BYTES = 256
@@ -19,30 +18,40 @@ MAX_PER_SECOND = 20
 """Entries written; all are counted. A flood of bad payloads must not wear the disk out."""
 
 
-class Quarantine:
-    """A rotating file of at most twice ``MAX_FILE_BYTES``, and counts since the start."""
+WAITING = 1000
+"""Entries that may wait for the disk; the oldest go."""
+WRITE_SECONDS = 1.0
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+
+class Quarantine(Worker):
+    """A rotating file of at most twice ``MAX_FILE_BYTES``, and counts since the start.
+
+    The file is written by a thread of its own: whoever rejects never waits for the disk.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.time, disk: Disk | None = None
+    ) -> None:
+        super().__init__("quarantine")
         self.counts: Counter[str] = Counter()
         self._path = folder / FILE
         self._clock = clock
+        self._disk = disk or Disk()
         self._lock = threading.Lock()
         self._second = 0
         self._written = 0
+        self._waiting: deque[str] = deque(maxlen=WAITING)
 
     def reject(self, topic: str, payload: bytes, error: PayloadError) -> None:
         """Count a refused payload and keep its beginning. May be called by any thread."""
         with self._lock:
-            self._reject(topic, payload, error)
-
-    def _reject(self, topic: str, payload: bytes, error: PayloadError) -> None:
-        self.counts[error.reason] += 1
-        now = self._clock()
-        if int(now) != self._second:
-            self._second, self._written = int(now), 0
-        if self._written >= MAX_PER_SECOND:
-            return
-        self._written += 1
+            self.counts[error.reason] += 1
+            now = self._clock()
+            if int(now) != self._second:
+                self._second, self._written = int(now), 0
+            if self._written >= MAX_PER_SECOND:
+                return
+            self._written += 1
         entry = {
             "t": now,
             "topic": topic[:KEPT_BYTES],
@@ -51,11 +60,23 @@ class Quarantine:
             "size": len(payload),
             "payload": payload[:KEPT_BYTES].decode("utf-8", "backslashreplace"),
         }
-        try:
-            self._write(json.dumps(entry) + "\n")
-        except OSError as failure:
-            # A full disk must not stop scoring; the count above is still right.
-            log.warning("cannot write %s: %s", self._path, failure)
+        self._waiting.append(json.dumps(entry) + "\n")
+
+    def turn(self) -> float:
+        """Write what waits; what the disk refuses waits on."""
+        while self._waiting:
+            try:
+                self._write(self._waiting[0])
+            except OSError as failure:
+                self._disk.failed(self._path, failure)
+                break
+            self._disk.written(self._path)
+            self._waiting.popleft()
+        return WRITE_SECONDS
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self.turn()
 
     def _write(self, line: str) -> None:
         if self._path.exists() and self._path.stat().st_size + len(line) > MAX_FILE_BYTES:

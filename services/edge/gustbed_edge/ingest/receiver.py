@@ -31,7 +31,7 @@ class BlockReceiver:
     def __init__(self, reader: BlockReader, quarantine: Quarantine) -> None:
         self.counters = tuple(SequenceCounter() for _ in reader.rows)
         """Of each turbine's blocks."""
-        self._reader = reader
+        self.reader = reader
         self._quarantine = quarantine
 
     def take(self, batch: Iterable[Received]) -> list[ArrivedBlock]:
@@ -40,13 +40,13 @@ class BlockReceiver:
         for source, content, arrived in batch:
             try:
                 if isinstance(content, bytes):
-                    samples = self._reader.read(source, content)
+                    samples = self.reader.read(source, content)
                 else:
-                    samples = self._reader.accept(content)
+                    samples = self.reader.accept(content)
             except PayloadError as error:
                 self._quarantine.reject(source, _payload(content), error)
                 continue
-            row = self._reader.rows[samples.turbine]
+            row = self.reader.rows[samples.turbine]
             place = self.counters[row].observe(samples.boot, samples.seq)
             blocks.append(ArrivedBlock(row, samples, arrived, place))
         return blocks

@@ -50,6 +50,17 @@ class SequenceCounter:
         """Bit i: the block ``i`` before the highest has come."""
         self._rewound = -1
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Boot and highest number so far; an empty boot before the first block."""
+        return self._boot, self._highest
+
+    def resume(self, boot: str, seq: int) -> None:
+        """Go on after the block that was the last before a restart of the edge: what came between
+        is lost. Blocks up to that one are known, so that one of them is not a late one.
+        """
+        self._boot, self._highest, self._seen = boot, seq, (1 << HISTORY) - 1
+
     def observe(self, boot: str, seq: int) -> Arrival:
         """Count a block and say where it belongs."""
         self.blocks += 1

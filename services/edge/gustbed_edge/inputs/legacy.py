@@ -2,8 +2,12 @@
 
 Their firmware prints a line whenever any of three timers fires, so records are not evenly
 spaced; models want an even rate. Between two records the signal is taken as a straight line.
+
+A record's own clock tells how far apart samples are, the edge's clock when they were. A recording
+that is replayed faster or slower than it was made lets the two run apart: then the edge's holds.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from uuid import uuid4
@@ -21,6 +25,11 @@ BLOCK_SECONDS = 0.5
 MAX_GAP_MS = 2000
 DEFAULT_RATE_HZ = 20.0
 MAX_RECORD_BYTES = 1024
+MAX_DRIFT_SECONDS = 2.0
+"""How far a block's end may be from its arrival."""
+REANCHORED = "legacy_reanchored"
+
+log = logging.getLogger(__name__)
 
 
 class LegacyReader:
@@ -38,6 +47,8 @@ class LegacyReader:
         self._turbine = turbine
         self._rate_hz = rate_hz
         self._clock = clock
+        self.reanchored = 0
+        """How often the device's clock was set by the edge's, since the start."""
         self._last_millis: int | None = None
         self._begin(0, np.zeros(len(CHANNELS)))
 
@@ -84,7 +95,7 @@ class LegacyReader:
         while len(self._pending) >= size:
             values = np.stack(self._pending[:size], axis=1)
             del self._pending[:size]
-            t0 = self._epoch + self._first_millis / 1000 + self._seq * size / self._rate
+            t0 = self._anchored(self._first_millis / 1000 + self._seq * size / self._rate)
             blocks.append(
                 Samples(
                     self._turbine,
@@ -99,6 +110,21 @@ class LegacyReader:
             )
             self._seq += 1
         return blocks
+
+    def _anchored(self, uptime: float) -> float:
+        """Unix time of a moment of the device's clock, of a block that ends now."""
+        end = uptime + BLOCK_SECONDS
+        drift = self._clock() - (self._epoch + end)
+        if abs(drift) > MAX_DRIFT_SECONDS:
+            if not self.reanchored:
+                log.warning(
+                    "%s: records come %s than their own clock says: times are those of arrival",
+                    self._turbine,
+                    "later" if drift > 0 else "sooner",
+                )
+            self.reanchored += 1
+            self._epoch += drift
+        return self._epoch + uptime
 
 
 class LegacyInput:
@@ -116,11 +142,14 @@ class LegacyInput:
         """And ends so."""
 
     def _received(self, topic: str, payload: bytes) -> None:
+        before = self._reader.reanchored
         try:
             blocks = self._reader.read(payload)
         except PayloadError as error:
             self._context.reject(topic, payload, error)
             return
+        for _ in range(self._reader.reanchored - before):
+            self._context.count(REANCHORED)
         for block in blocks:
             self._context.deliver(block)
 

@@ -7,11 +7,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import IO, Any
 
 from gustbed_core.package import PackageError
+from gustbed_edge.models.orders import require_host
 
 log = logging.getLogger(__name__)
 
@@ -28,42 +29,63 @@ class _UnreachableError(Exception):
     """Worth another attempt."""
 
 
+class _WithinHosts(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to hosts that packages may come from, and nowhere else."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._hosts = hosts
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Any,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        require_host(newurl, self._hosts)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def download(
     url: str,
     size: int,
     sha256: str,
     folder: Path,
+    hosts: Iterable[str],
     *,
     wait: Callable[[float], object] = time.sleep,
 ) -> bytes:
     """Return the ``size`` bytes behind an HTTP(S) address whose SHA-256 is as given.
 
-    Raises ``PackageError`` with reason ``bad_url``, ``download_failed``, ``wrong_size`` or
-    ``wrong_digest``.
+    Nothing but ``hosts`` is asked, by redirects neither. Raises ``PackageError`` with reason
+    ``bad_url``, ``foreign_host``, ``download_failed``, ``wrong_size`` or ``wrong_digest``.
     """
-    if urlsplit(url).scheme not in ("https", "http"):
-        raise PackageError("bad_url", f"not an HTTP(S) address: {url[:60]!r}")
+    require_host(url, hosts)
     deadline = time.monotonic() + TOTAL_SECONDS
     failure = ""
     for attempt in range(ATTEMPTS):
         if attempt:
             wait(BACKOFF_SECONDS * 2**attempt)
         try:
-            return _attempt(url, size, sha256, folder, deadline)
+            return _attempt(url, size, sha256, folder, hosts, deadline)
         except _UnreachableError as error:
             failure = str(error)
             log.info("download attempt %d of %d failed: %s", attempt + 1, ATTEMPTS, failure)
     raise PackageError("download_failed", f"after {ATTEMPTS} attempts: {failure}")
 
 
-def _attempt(url: str, size: int, sha256: str, folder: Path, deadline: float) -> bytes:
+def _attempt(
+    url: str, size: int, sha256: str, folder: Path, hosts: Iterable[str], deadline: float
+) -> bytes:
     opener = urllib.request.OpenerDirector()
     # Nothing but these: a redirect must not lead to file:// or ftp://.
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(),
-        urllib.request.HTTPRedirectHandler(),
+        _WithinHosts(hosts),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.UnknownHandler(),

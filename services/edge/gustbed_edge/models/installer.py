@@ -6,13 +6,14 @@ probation of a new model belong between ``stage`` and ``commit``.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from gustbed_core.jobs import DocumentError, JobDocument, Release, read_job_document
+from gustbed_core.jobs import SCHEMA, DocumentError, JobDocument, Release, read_job_document
 from gustbed_core.package import (
     MAX_PACKAGE_BYTES,
     Manifest,
@@ -24,7 +25,8 @@ from gustbed_core.package import (
 from gustbed_core.turbine_types import TurbineType
 from gustbed_edge.models.download import download
 from gustbed_edge.models.loading import Loaded, check_package
-from gustbed_edge.models.signatures import Keys, verify
+from gustbed_edge.models.orders import OrderBook, Trust, check_order
+from gustbed_edge.models.signatures import key_pem, verify
 from gustbed_edge.models.store import Committed, ModelStore, Slot
 from gustbed_edge.scoring.detector import Detector, check_golden
 from gustbed_edge.scoring.type_scorer import check_fits
@@ -77,7 +79,7 @@ class _Installed:
 class Installer:
     """Turns job documents into models that serve or run in shadow.
 
-    ``keys`` reads the keys that may sign now. Used by one thread.
+    ``trust`` reads whom this edge obeys now, ``clock`` Unix seconds. Used by one thread.
     """
 
     def __init__(
@@ -86,16 +88,19 @@ class Installer:
         *,
         serving: Mapping[str, Loaded],
         shadow_models: Mapping[str, Loaded],
-        keys: Callable[[], Keys],
+        trust: Callable[[], Trust],
         host: ModelHost,
         limits: Limits,
         scratch: Path,
-        fetch: Callable[[str, int, str, Path], bytes] = download,
+        fetch: Callable[[str, int, str, Path, Iterable[str]], bytes] = download,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._serving = dict(serving)
         self._shadow_models = dict(shadow_models)
         self._store = store
-        self._keys = keys
+        self._trust = trust
+        self._orders = OrderBook(scratch, store.releases())
+        self._clock = clock
         self._host = host
         self._limits = limits
         self._scratch = scratch
@@ -111,19 +116,25 @@ class Installer:
         release = order.release
         title = f"{release.name} {release.version}"
         progress(f"{title}: checking")
-        keys = self._keys()
-        verify(release, order.signature, keys)
-        if self._already(job, release):
-            return release
-        self._check_version(release)
-        progress(f"{title}: downloading")
+        trust = self._trust()
+        verify(release, order.signature, trust.keys)
+        check_order(release, order.url, trust, self._clock())
         try:
-            archive = self._fetch(order.url, release.size, release.sha256, self._scratch)
+            self._orders.accept(release)
+            if self._already(job, release):
+                return release
+            self._check_version(release)
+            progress(f"{title}: downloading")
+            archive = self._fetch(
+                order.url, release.size, release.sha256, self._scratch, trust.downloads
+            )
             progress(f"{title}: testing")
-            package = check_package(release, order.signature, archive, keys)
+            package = check_package(release, order.signature, archive, trust.keys)
             detector = self._tested(release, package)
             progress(f"{title}: installing")
-            slot = self._store.stage(release, order.signature, archive, job)
+            slot = self._store.stage(
+                release, order.signature, archive, job, key_pem(order.signature, trust.keys)
+            )
             loaded = Loaded(release, detector, slot)
             if release.role == "serve":
                 self._exchange(package.manifest.turbine_type, loaded, slot)
@@ -275,6 +286,12 @@ def read_document(document: object) -> JobDocument:
         order = read_job_document(document)
     except DocumentError as error:
         raise PackageError(error.reason, error.detail) from error
+    if order.schema != SCHEMA:
+        raise PackageError(
+            "wrong_schema",
+            f"{order.release.name[:40]} {order.release.version[:40]} was signed by an earlier "
+            "Gustbed, without target and expiry: approve it again",
+        )
     check_name(order.release.name)
     version_key(order.release.version)
     if not 0 < order.release.size <= MAX_PACKAGE_BYTES:

@@ -10,13 +10,12 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import RELEASE_FILE, Release, Signature
 from gustbed_core.package import Package, PackageError, read_package, sha256
 from gustbed_core.turbine_types import TurbineType
-from gustbed_edge.models.signatures import Keys, load_key, verify
-from gustbed_edge.models.store import ModelStore, Slot, read_slot
+from gustbed_edge.files import write_atomic
+from gustbed_edge.models.signatures import Keys, key_pem, load_key, verify
+from gustbed_edge.models.store import SIGNING_KEY, ModelStore, Slot, read_slot
 from gustbed_edge.scoring.detector import Detector, check_golden
 
 log = logging.getLogger(__name__)
-
-FACTORY_KEY = "signing-key.pem"
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,11 @@ def load_models(
 def check_package(release: Release, signature: Signature, archive: bytes, keys: Keys) -> Package:
     """Signature first, then digest, then content. Raises ``PackageError``."""
     verify(release, signature, keys)
+    return check_archive(release, archive)
+
+
+def check_archive(release: Release, archive: bytes) -> Package:
+    """Digest, then content. Raises ``PackageError``."""
     if len(archive) != release.size:
         raise PackageError("wrong_size", f"{len(archive)} bytes, the release says {release.size}")
     if sha256(archive) != release.sha256:
@@ -114,10 +118,9 @@ def load_factory(folder: Path) -> dict[str, Loaded]:
     for place in places:
         try:
             release, signature, archive = read_slot(place)
-            key = load_key(place / FACTORY_KEY)
-            loaded = _load(
-                release, signature, archive, {signature.key_id: key} if key else {}, None
-            )
+            key = load_key(place / SIGNING_KEY)
+            verify(release, signature, {signature.key_id: key} if key else {})
+            loaded = _load(release, archive, None)
         except GustbedError as error:
             log.error("factory model %s: %s", place.name, error)  # noqa: TRY400
             continue
@@ -133,7 +136,8 @@ def _first(
             continue
         try:
             release, signature, archive = store.read(slot)
-            return _load(release, signature, archive, keys, slot, turbine_type)
+            _verify_installed(store, slot, release, signature, keys)
+            return _load(release, archive, slot, turbine_type)
         except GustbedError as error:
             log.error(  # noqa: TRY400
                 "%s model %s %s does not load: %s", origin, slot.name, slot.version, error
@@ -141,15 +145,36 @@ def _first(
     return None
 
 
+def _verify_installed(
+    store: ModelStore, slot: Slot, release: Release, signature: Signature, keys: Keys
+) -> None:
+    """What was installed goes on, whether or not its key may sign still."""
+    path = store.key_path(slot)
+    own = load_key(path) if path.exists() else None
+    if own is not None:
+        verify(release, signature, {signature.key_id: own})
+    elif (pem := key_pem(signature, keys)) is not None:
+        verify(release, signature, keys)
+        try:
+            write_atomic(path, pem)
+        except OSError as error:
+            log.warning("%s: %s; trying again at the next start", path, error.strerror)
+    elif (slot.name, slot.version, slot.sha256, slot.role) == (
+        release.name,
+        release.version,
+        release.sha256,
+        release.role,
+    ):
+        # By a version that kept no keys. It verified what the pointer names before it wrote it.
+        log.warning("model %s %s: its signing key is gone; it goes on", slot.name, slot.version)
+    else:
+        verify(release, signature, keys)
+
+
 def _load(
-    release: Release,
-    signature: Signature,
-    archive: bytes,
-    keys: Keys,
-    slot: Slot | None,
-    turbine_type: str | None = None,
+    release: Release, archive: bytes, slot: Slot | None, turbine_type: str | None = None
 ) -> Loaded:
-    package = check_package(release, signature, archive, keys)
+    package = check_archive(release, archive)
     if release.role != (slot.role if slot else "serve"):
         raise PackageError("wrong_role", f"released to {release.role}, which this slot is not for")
     if turbine_type not in (None, package.manifest.turbine_type):

@@ -8,7 +8,11 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 
 from gustbed_core.jobs import Release, Signature
 from gustbed_core.package import PackageError
@@ -41,12 +45,23 @@ def load_key(path: Path) -> ec.EllipticCurvePublicKey | None:
     return key
 
 
+def find_key(signature: Signature, keys: Keys) -> ec.EllipticCurvePublicKey | None:
+    """The key that a signature names. KMS names keys by ARN or by id."""
+    # A lookup, never a path: the key id comes from outside.
+    return keys.get(signature.key_id) or keys.get(signature.key_id.rsplit("/", 1)[-1])
+
+
+def key_pem(signature: Signature, keys: Keys) -> bytes | None:
+    """That key as a file's content, None if it is not trusted."""
+    key = find_key(signature, keys)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) if key else None
+
+
 def verify(release: Release, signature: Signature, keys: Keys) -> None:
     """Raises ``PackageError`` with reason ``unsigned``, ``unknown_key`` or ``bad_signature``."""
     if not signature.value:
         raise PackageError("unsigned", "the release carries no signature")
-    # A lookup, never a path: the key id comes from outside. KMS names keys by ARN or by id.
-    key = keys.get(signature.key_id) or keys.get(signature.key_id.rsplit("/", 1)[-1])
+    key = find_key(signature, keys)
     if key is None:
         known = ", ".join(sorted(keys)) or "none"
         raise PackageError(

@@ -1,12 +1,15 @@
 """The model store: what serves each turbine type, what served before, what runs in shadow, and what
 the factory gave.
 
-``<data>/models/<name>-<version>/`` is a slot with ``package.tar.gz`` and ``release.json``, that of
-a shadow model ``<name>-<version>-shadow/``; ``committed.json`` names them by turbine type.
+``<data>/models/<name>-<version>/`` is a slot with ``package.tar.gz``, ``release.json`` and the key
+that was trusted when it was installed, ``signing-key.pem``; that of a shadow model
+``<name>-<version>-shadow/``; ``committed.json`` names them by turbine type.
 """
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +35,7 @@ from gustbed_edge.files import sync_folder, write_atomic
 log = logging.getLogger(__name__)
 
 POINTER = "committed.json"
+SIGNING_KEY = "signing-key.pem"
 FIRST_TYPE = "mini"
 """Whose models an old pointer names: there was no other type then."""
 
@@ -104,14 +108,25 @@ class ModelStore:
         types = pointer.types or {FIRST_TYPE: Committed(pointer.current, pointer.previous)}
         return {turbine_type: _sound(committed) for turbine_type, committed in types.items()}
 
-    def stage(self, release: Release, signature: Signature, archive: bytes, job: str) -> Slot:
-        """Write a release into its slot, durably. The serving slots are not touched."""
+    def stage(
+        self,
+        release: Release,
+        signature: Signature,
+        archive: bytes,
+        job: str,
+        key: bytes | None = None,
+    ) -> Slot:
+        """Write a release into its slot, durably, with the public key (PEM) that it was verified
+        by. The serving slots are not touched.
+        """
         slot = Slot(release.name, release.version, release.sha256, job, release.role)
         temporary = self._folder / f".{slot.folder}"
         _remove(temporary)
         temporary.mkdir()
         write_atomic(temporary / PACKAGE_FILE, archive)
         write_atomic(temporary / RELEASE_FILE, release_to_json(release, signature))
+        if key is not None:
+            write_atomic(temporary / SIGNING_KEY, key)
         target = self._folder / slot.folder
         _remove(target)
         temporary.rename(target)
@@ -136,9 +151,21 @@ class ModelStore:
             msgspec.structs.replace(self.committed().get(turbine_type, Committed()), shadow=slot),
         )
 
+    def releases(self) -> Iterator[Release]:
+        """What is committed, as it was signed; a slot that cannot be read is left out."""
+        for committed in self.committed().values():
+            for slot in committed.slots:
+                with suppress(OSError, GustbedError):
+                    path = self._folder / slot.folder / RELEASE_FILE
+                    yield release_from_json(path.read_bytes())[0]
+
     def read(self, slot: Slot) -> tuple[Release, Signature, bytes]:
         """A slot's content. Raises ``GustbedError`` naming the file that is missing."""
         return read_slot(self._folder / slot.folder)
+
+    def key_path(self, slot: Slot) -> Path:
+        """Where the key lies that a slot's release was verified by."""
+        return self._folder / slot.folder / SIGNING_KEY
 
     def _point(self, turbine_type: str, committed: Committed) -> Committed:
         types = self.committed() | {turbine_type: committed}

@@ -1,47 +1,57 @@
 """The thread that puts on disk what is to go up: verdicts, events, summaries, captures, log."""
 
-import logging
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 from gustbed_core import codec
 from gustbed_core.events import AnomalyEvent, LogLine, TelemetrySummary
 from gustbed_core.worker import Worker
 from gustbed_edge.outbox.store import Fragment, Outbox
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
 INTERVAL_SECONDS = 1.0
 MAX_FRAGMENT_BYTES = 64 * 1024
-MAX_HELD = {"telemetry": 50_000, "verdicts": 50_000, "logs": 50_000, "capture": 16}
-"""Held in memory while the disk fails."""
+MAX_HELD = {"telemetry": 50_000, "verdicts": 50_000, "logs": 5_000, "capture": 256}
+"""Held in memory while the disk fails; beyond this the oldest go, and are counted."""
+MAX_HELD_EVENTS = 10_000
 
 
 class Recorder(Worker):
     """Collects what is to be kept; one transaction a second, and at once for an event.
 
-    ``announce`` gets events once they are on disk: an event that was told is never lost.
-    ``events_go_up``: whether events are put into the outbox too, for the cloud.
+    ``tell`` gets every change of an event before any disk is asked; it must not block. ``stored``
+    is called when events have been put on disk. ``events_go_up``: whether they are put into the
+    outbox too, for the cloud. ``kept`` says what else belongs on disk, by name.
     """
 
     def __init__(
         self,
         outbox: Outbox,
-        announce: Callable[[AnomalyEvent], None],
+        tell: Callable[[AnomalyEvent], None],
         *,
         events_go_up: bool = True,
+        stored: Callable[[], None] = lambda: None,
+        kept: Callable[[], Mapping[str, bytes]] = dict,
     ) -> None:
         super().__init__("recorder")
+        self.records: Counter[str] = Counter()
+        """Records put on disk for the cloud since the start, by uplink kind."""
+        self.dropped: Counter[str] = Counter()
+        """Records that were dropped from memory while the disk failed, by uplink kind."""
         self._outbox = outbox
-        self._announce = announce
+        self._tell = tell
+        self._stored = stored
         self._events_go_up = events_go_up
-        self._items: dict[str, deque[bytes]] = {
-            kind: deque(maxlen=most) for kind, most in MAX_HELD.items()
-        }
-        self._events: deque[AnomalyEvent] = deque()
+        self._kept = kept
+        self._lock = threading.Lock()
+        """Of the three below; never held while anything is written."""
+        self._items: dict[str, list[bytes]] = {kind: [] for kind in MAX_HELD}
+        self._events: list[AnomalyEvent] = []
+        self._writing: list[AnomalyEvent] = []
+        """Those that are on their way to the disk."""
+        self._on_disk: dict[str, bytes] = {}
+        """What of ``kept`` has not changed since."""
 
     def turn(self) -> float:
         """Write what was collected."""
@@ -52,55 +62,101 @@ class Recorder(Worker):
         """Write what is left."""
         self.write()
 
+    @property
+    def held(self) -> int:
+        """Records in memory that wait for the disk."""
+        return sum(map(len, self._items.values())) + len(self._events)
+
     def verdicts(self, encoded: Iterable[bytes]) -> None:
         """Keep verdicts, each already written as JSON."""
-        self._items["verdicts"].extend(encoded)
+        self._hold("verdicts", encoded)
 
     def summaries(self, summaries: Iterable[TelemetrySummary]) -> None:
         """Keep telemetry summaries."""
-        self._items["telemetry"].extend(codec.encode(summary) for summary in summaries)
+        self._hold("telemetry", [codec.encode(summary) for summary in summaries])
 
     def captures(self, encoded: Iterable[bytes]) -> None:
         """Keep captures, each already written as JSON."""
-        self._items["capture"].extend(encoded)
+        self._hold("capture", encoded)
 
     def line(self, line: LogLine) -> None:
         """Keep a log line."""
-        self._items["logs"].append(codec.encode(line))
+        self._hold("logs", [codec.encode(line)])
 
     def events(self, events: Iterable[AnomalyEvent]) -> None:
-        """Keep changes of events, soon."""
-        before = len(self._events)
-        self._events.extend(events)
-        if len(self._events) > before:
+        """Tell changes of events at once, and keep them soon."""
+        changes = list(events)
+        for event in changes:
+            self._tell(event)
+        if changes:
+            with self._lock:
+                self._events += changes
+                self._trim()
             self.wake()
+
+    def events_since(self, since: float) -> list[AnomalyEvent]:
+        """As ``Outbox.events_since``, with those that are not on disk yet."""
+        with self._lock:
+            held = self._writing + self._events
+        found = {event.id: event for event in self._outbox.events_since(since)}
+        found |= {event.id: event for event in held}
+        return sorted(found.values(), key=lambda event: event.opened)
 
     def write(self) -> None:
         """One transaction with everything collected; kept in memory if the disk refuses."""
-        taken = {kind: _drain(items) for kind, items in self._items.items()}
-        events = _drain(self._events)
-        fragments = [
-            fragment for kind, items in taken.items() for fragment in _fragments(kind, items)
-        ]
+        # First: a block that comes in between counts as lost should this be the last turn, rather
+        # than as seen without a trace.
+        kept = {
+            name: body for name, body in self._kept().items() if self._on_disk.get(name) != body
+        }
+        with self._lock:
+            taken, self._items = self._items, {kind: [] for kind in MAX_HELD}
+            events = self._writing = self._events
+            self._events = []
+        fragments = [part for kind, items in taken.items() for part in _fragments(kind, items)]
         if self._events_go_up:
-            fragments.extend(_fragments("events", [codec.encode(event) for event in events]))
-        if not fragments and not events:
-            return
+            fragments += _fragments("events", [codec.encode(event) for event in events])
         try:
-            self._outbox.record(fragments, events)
-        except sqlite3.Error as error:
-            log.error("cannot write the outbox, keeping it in memory: %s", error)  # noqa: TRY400
+            if fragments or events or kept:
+                self._outbox.record(fragments, events, kept)
+        except Exception as error:
+            self._take_back(taken, events)
+            if isinstance(error, sqlite3.Error):
+                # The outbox has told of it; the next turn tries again.
+                return
+            raise
+        self._on_disk |= kept
+        with self._lock:
+            self._writing = []
+        for kind, items in taken.items():
+            self.records[kind] += len(items)
+        if events:
+            self.records["events"] += len(events)
+            self._stored()
+
+    def _take_back(self, taken: Mapping[str, list[bytes]], events: list[AnomalyEvent]) -> None:
+        with self._lock:
+            self._events = events + self._events
+            self._writing = []
             for kind, items in taken.items():
-                self._items[kind].extendleft(reversed(items))
-            self._events.extendleft(reversed(events))
-            return
-        for event in events:
-            self._announce(event)
+                self._items[kind] = items + self._items[kind]
+            self._trim()
 
+    def _hold(self, kind: str, encoded: Iterable[bytes]) -> None:
+        with self._lock:
+            self._items[kind] += encoded
+            self._trim()
 
-def _drain(items: deque[T]) -> list[T]:
-    # popleft and not list(): another thread may append in between.
-    return [items.popleft() for _ in range(len(items))]
+    def _trim(self) -> None:
+        for kind, items in self._items.items():
+            self._drop(kind, items, MAX_HELD[kind])
+        self._drop("events", self._events, MAX_HELD_EVENTS)
+
+    def _drop(self, kind: str, items: list[bytes] | list[AnomalyEvent], most: int) -> None:
+        over = len(items) - most
+        if over > 0:
+            del items[:over]
+            self.dropped[kind] += over
 
 
 def _fragments(kind: str, items: list[bytes]) -> list[Fragment]:

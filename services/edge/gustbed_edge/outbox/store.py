@@ -2,8 +2,7 @@
 
 One SQLite file in WAL mode. A transaction survives SIGKILL; one with an event in it also a loss
 of power. When the cloud is away the outbox grows to its bound and then drops the oldest,
-captures first and events last, and counts what it drops. Sizing, in bytes for an outage of
-``h`` hours: ``3600 · h · turbines · (300 · verdicts/s + 30)``.
+captures first and events last, and counts what it drops. ``docs/uplink.md`` says how much fits.
 """
 
 import logging
@@ -11,35 +10,22 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
+from gustbed_edge.disk import Disk
+from gustbed_edge.outbox.file import move, open_file, open_memory
 
 log = logging.getLogger(__name__)
 
 FILE = "edge.sqlite"
-VERSION = 1
-"""Of the file's form."""
 DROP_ORDER = ("capture", "telemetry", "logs", "verdicts", "events")
 """Uplink kinds, least worth first."""
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-  id TEXT PRIMARY KEY, opened REAL NOT NULL, closed REAL, changed REAL NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS events_by_change ON events (changed);
-CREATE TABLE IF NOT EXISTS outbox (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,
-  size INTEGER NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS outbox_by_kind ON outbox (kind, id);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,62 +38,138 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A fragment that waits, by its row id."""
+    """A fragment that waits, by its row id. Ids of a kind grow with time."""
 
     id: int
     body: bytes
 
 
+@dataclass(slots=True)
+class _Counts:
+    """What waits and what does not any more, by kind. ``gone``: the last row that was dropped."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+    recorded: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    gone: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> "_Counts":
+        return replace(
+            self,
+            rows=self.rows.copy(),
+            bytes=self.bytes.copy(),
+            recorded=self.recorded.copy(),
+            dropped=self.dropped.copy(),
+            gone=self.gone.copy(),
+        )
+
+
+MAX_MEMORY_BYTES = 32 * 1024 * 1024
+"""That may wait for the cloud while the file cannot be opened."""
+REOPEN_SECONDS = 2.0
+
+
 class Outbox:
-    """Thread-safe. Methods raise ``sqlite3.Error`` when the disk fails; nothing is lost then
-    that was not in the call.
+    """Thread-safe. If the file cannot be opened the outbox is in memory, with what ``disk`` knows
+    then, and moves into the file as soon as it can be.
+
+    Methods raise ``sqlite3.Error`` when the disk fails, which ``disk`` knows then;
+    nothing is lost that was not in the call, and no count has moved. Counts are asked without
+    waiting for the disk.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int, max_rows: int, events_kept: int) -> None:
-        self.dropped: Counter[str] = Counter()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        max_rows: int,
+        events_kept: int,
+        disk: Disk | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.disk = disk or Disk()
+        self._path = folder / FILE
         self._max_bytes = max_bytes
         self._max_rows = max_rows
         self._events_kept = events_kept
+        self._clock = clock
         self._lock = threading.Lock()
-        self._db = _open(folder / FILE)
-        self._rows: Counter[str] = Counter()
-        self._bytes = 0
-        for kind, rows, size in self._db.execute(
-            "SELECT kind, count(*), sum(size) FROM outbox GROUP BY kind"
-        ):
-            self._rows[kind] = rows
-            self._bytes += size
+        self._counts = _Counts()
+        self._reopen: float | None = None
+        """While in memory: when the file is to be tried again (seconds of a monotonic clock)."""
+        try:
+            self._db = open_file(self._path)
+        except sqlite3.OperationalError as error:
+            self.disk.failed(self._path, error)
+            self._db = open_memory(self._path)
+            self._reopen = 0.0
+        self._confirmed: dict[str, int] = {}
+        """By kind, the last row that the cloud has: it and those before are as good as deleted,
+        whether the disk lets us delete them or not.
+        """
+        self._oldest: dict[str, float] = {}
+        self._count()
 
     @property
     def waiting(self) -> int:
         """Fragments not yet acknowledged by the cloud."""
-        return self._rows.total()
+        return self._counts.rows.total()
 
     @property
     def waiting_bytes(self) -> int:
         """Their size."""
-        return self._bytes
+        return self._counts.bytes.total()
 
-    def record(self, fragments: Sequence[Fragment], events: Sequence[AnomalyEvent] = ()) -> None:
-        """Store fragments and the latest state of events in one transaction."""
+    @property
+    def bytes_by_kind(self) -> Mapping[str, int]:
+        """The same by uplink kind."""
+        return self._counts.bytes
+
+    @property
+    def recorded(self) -> Mapping[str, int]:
+        """Bytes recorded since the start, by uplink kind."""
+        return self._counts.recorded
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Fragments dropped since the start because there was no room for them, by uplink kind."""
+        return self._counts.dropped
+
+    def ages(self) -> dict[str, float]:
+        """Seconds that the oldest fragment of each kind has waited; kinds of which one waits."""
+        now = self._clock()
+        return {kind: max(0.0, now - made) for kind, made in self._oldest.items()}
+
+    def record(
+        self,
+        fragments: Sequence[Fragment],
+        events: Sequence[AnomalyEvent] = (),
+        kept: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Store fragments, the latest state of events, and what is ``kept`` by name, in one
+        transaction.
+        """
         with self._lock:
-            # Verdicts may be lost with the power of their last seconds; an event may not.
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if events else 'NORMAL'}")
-            before = self._rows.copy(), self._bytes, self.dropped.copy()
-            try:
-                with self._db:
-                    self._insert(fragments)
-                    self._upsert(events)
-            except BaseException:
-                self._rows, self._bytes, self.dropped = before
-                raise
+            with self._writing(durable=bool(events)):
+                self._delete_confirmed()
+                self._insert(fragments)
+                self._upsert(events)
+                self._db.executemany(
+                    "INSERT INTO kept (name, body) VALUES (?, ?) "
+                    "ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+                    (kept or {}).items(),
+                )
+            self._look_for_oldest()
 
     def waiting_for(self, kind: str, max_bytes: int) -> list[Pending]:
         """The oldest fragments of a kind, at least one, together within ``max_bytes``."""
         found: list[Pending] = []
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, body FROM outbox WHERE kind = ? ORDER BY id", (kind,)
+                "SELECT id, body FROM outbox WHERE kind = ? AND id > ? ORDER BY id",
+                (kind, self._confirmed.get(kind, 0)),
             )
             with closing(rows):
                 for row_id, body in rows:
@@ -117,14 +179,34 @@ class Outbox:
                     found.append(Pending(row_id, body))
         return found
 
-    def acknowledge(self, kind: str, pending: Iterable[Pending]) -> None:
-        """Delete what the cloud has confirmed."""
-        with self._lock, self._db:
+    def acknowledge(self, kind: str, pending: Sequence[Pending]) -> None:
+        """The cloud has these, the oldest of their kind: they are not given out again, and deleted
+        as soon as the disk lets them be. Never raises ``sqlite3.Error``.
+        """
+        with self._lock:
+            # A fragment may have been dropped while it was under way.
+            gone = max(self._counts.gone.get(kind, 0), self._confirmed.get(kind, 0))
             for item in pending:
-                # A fragment may have been dropped while it was under way.
-                if self._db.execute("DELETE FROM outbox WHERE id = ?", (item.id,)).rowcount:
-                    self._rows[kind] -= 1
-                    self._bytes -= len(item.body)
+                if item.id > gone:
+                    self._counts.rows[kind] -= 1
+                    self._counts.bytes[kind] -= len(item.body)
+                    self._confirmed[kind] = item.id
+            try:
+                with self._writing(durable=False):
+                    self._delete_confirmed()
+            except sqlite3.Error:
+                log.debug("confirmed fragments cannot be deleted yet")
+            self._look_for_oldest()
+
+    def failed(self, error: sqlite3.Error) -> None:
+        """Whoever could not read says so here."""
+        self.disk.failed(self._path, error)
+
+    def kept(self, name: str) -> bytes | None:
+        """What was kept by this name, None if nothing was."""
+        with self._lock:
+            row = self._db.execute("SELECT body FROM kept WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def open_events(self) -> list[AnomalyEvent]:
         """Events that were not closed yet, oldest first."""
@@ -143,22 +225,91 @@ class Outbox:
         with self._lock:
             self._db.close()
 
+    @contextmanager
+    def _writing(self, *, durable: bool) -> Iterator[None]:
+        """One transaction: all of it and the counts, or none."""
+        self._move_into_file()
+        before = self._counts.copy()
+        try:
+            # Verdicts may be lost with the power of their last seconds; an event may not.
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            with self._db:
+                yield
+        except BaseException as error:
+            self._counts = before
+            if isinstance(error, sqlite3.Error):
+                self.disk.failed(self._path, error)
+            raise
+        if self._reopen is None:
+            self.disk.written(self._path)
+
+    def _move_into_file(self) -> None:
+        if self._reopen is None or time.monotonic() < self._reopen:
+            return
+        self._reopen = time.monotonic() + REOPEN_SECONDS
+        try:
+            file = open_file(self._path)
+        except sqlite3.OperationalError as error:
+            self.disk.failed(self._path, error)
+            return
+        try:
+            self._delete_confirmed()
+            move(self._db, file)
+        except sqlite3.Error as error:
+            self.disk.failed(self._path, error)
+            file.close()
+            return
+        self._db.close()
+        self._db, self._reopen = file, None
+        self._count()
+
+    def _count(self) -> None:
+        rows = self._db.execute("SELECT kind, count(*), sum(size) FROM outbox GROUP BY kind")
+        for kind, count, size in rows:
+            self._counts.rows[kind] = count
+            self._counts.bytes[kind] = size
+        self._look_for_oldest()
+
     def _events(self, query: str, parameters: tuple[float, ...]) -> list[AnomalyEvent]:
         with self._lock:
             rows = self._db.execute(query, parameters).fetchall()
         return [msgspec.json.decode(body, type=AnomalyEvent) for (body,) in rows]
 
-    def _insert(self, fragments: Sequence[Fragment]) -> None:
-        for fragment in fragments:
-            self._db.execute(
-                "INSERT INTO outbox (kind, size, body) VALUES (?, ?, ?)",
-                (fragment.kind, len(fragment.body), fragment.body),
-            )
-            self._rows[fragment.kind] += 1
-            self._bytes += len(fragment.body)
+    def _delete_confirmed(self) -> None:
+        self._db.executemany(
+            "DELETE FROM outbox WHERE kind = ? AND id <= ?", self._confirmed.items()
+        )
+
+    def _look_for_oldest(self) -> None:
+        found = {}
         for kind in DROP_ORDER:
-            while self._rows[kind] and (
-                self._rows.total() > self._max_rows or self._bytes > self._max_bytes
+            if not self._counts.rows[kind]:
+                continue
+            # Whatever is done is done: not to know its age is no reason to do it again.
+            with suppress(sqlite3.Error):
+                (made,) = self._db.execute(
+                    "SELECT made FROM outbox WHERE kind = ? AND id > ? ORDER BY id LIMIT 1",
+                    (kind, self._confirmed.get(kind, 0)),
+                ).fetchone()
+                found[kind] = float(made)
+        self._oldest = found
+
+    def _insert(self, fragments: Sequence[Fragment]) -> None:
+        counts, now = self._counts, self._clock()
+        for fragment in fragments:
+            kind, size = fragment.kind, len(fragment.body)
+            self._db.execute(
+                "INSERT INTO outbox (kind, size, body, made) VALUES (?, ?, ?, ?)",
+                (kind, size, fragment.body, now),
+            )
+            counts.rows[kind] += 1
+            counts.bytes[kind] += size
+            counts.recorded[kind] += size
+        in_memory = self._reopen is not None
+        most = min(self._max_bytes, MAX_MEMORY_BYTES) if in_memory else self._max_bytes
+        for kind in DROP_ORDER:
+            while counts.rows[kind] and (
+                counts.rows.total() > self._max_rows or counts.bytes.total() > most
             ):
                 self._drop_oldest(kind)
 
@@ -167,12 +318,13 @@ class Outbox:
             "SELECT id, size FROM outbox WHERE kind = ? ORDER BY id LIMIT 1", (kind,)
         ).fetchone()
         self._db.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
-        self._rows[kind] -= 1
-        self._bytes -= size
-        self.dropped[kind] += 1
+        self._counts.rows[kind] -= 1
+        self._counts.bytes[kind] -= size
+        self._counts.dropped[kind] += 1
+        self._counts.gone[kind] = row_id
 
     def _upsert(self, events: Sequence[AnomalyEvent]) -> None:
-        now = time.time()
+        now = self._clock()
         for event in events:
             self._db.execute(
                 "INSERT INTO events (id, opened, closed, changed, body) VALUES (?, ?, ?, ?, ?) "
@@ -186,58 +338,3 @@ class Outbox:
                 "(SELECT id FROM events ORDER BY changed DESC LIMIT ?)",
                 (self._events_kept,),
             )
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _connect(path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise GustbedError(f"{path}: {error}", "make it and its folder writable") from error
-        # A gateway that nobody visits must start again without a person; the file is kept.
-        aside = path.with_suffix(f".corrupt-{int(time.time())}")
-        log.error("%s: %s; kept as %s, starting a new one", path, error, aside.name)  # noqa: TRY400
-        path.replace(aside)
-        for suffix in ("-wal", "-shm"):
-            Path(f"{path}{suffix}").unlink(missing_ok=True)
-        return _connect(path)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, check_same_thread=False, timeout=5)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA wal_autocheckpoint = 2000")
-        db.executescript(_SCHEMA)
-        _check(db)
-        _migrate(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _check(db: sqlite3.Connection) -> None:
-    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise sqlite3.DatabaseError("quick_check failed")
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Bring what still waits into the form of today: the cloud reads no other."""
-    if db.execute("PRAGMA user_version").fetchone()[0] >= VERSION:
-        return
-    with db:
-        rows = db.execute("SELECT id, body FROM outbox WHERE kind = 'telemetry'").fetchall()
-        for row_id, body in rows:
-            summaries = [_named(each) for each in msgspec.json.decode(b"[" + body + b"]")]
-            new = b",".join(msgspec.json.encode(summary) for summary in summaries)
-            db.execute("UPDATE outbox SET size = ?, body = ? WHERE id = ?", (len(new), new, row_id))
-        db.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _named(summary: dict[str, Any]) -> dict[str, Any]:
-    """Version 0 had a field for each of a miniature's aggregates, and no other type's."""
-    if "values" in summary:
-        return summary
-    turbine, t = summary.pop("turbine"), summary.pop("t")
-    return {"turbine": turbine, "type": "mini", "t": t, "values": summary}

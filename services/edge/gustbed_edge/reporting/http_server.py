@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from gustbed_core import edge_http
+from gustbed_core import edge_http, web_origin
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
@@ -23,20 +23,29 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True)
 class Views:
-    """Where the answers come from. The ``reasons`` of ``health`` are empty while all is well."""
+    """Where the answers come from. The ``reasons`` of ``health`` are empty while all is well.
+
+    ``fleet`` is the id of the fleet that the edge belongs to, if it has one.
+    """
 
     health: Callable[[], Mapping[str, object]]
     status: Callable[[], Mapping[str, object]]
     models: Callable[[], list[ModelInfo]]
     events: Callable[[float], list[AnomalyEvent]]
     metrics: Callable[[], bytes]
+    fleet: str = ""
 
 
 class HealthServer:
-    """Answers GET requests in the background until stopped."""
+    """Answers GET requests in the background until stopped.
 
-    def __init__(self, host: str, port: int, views: Views) -> None:
-        handler = type("Handler", (_Handler,), {"views": views})
+    ``names`` are the hosts that it may be asked for as, beside its address and localhost.
+    """
+
+    def __init__(
+        self, host: str, port: int, views: Views, names: frozenset[str] = frozenset()
+    ) -> None:
+        handler = type("Handler", (_Handler,), {"views": views, "host": host, "names": names})
         try:
             self._server = ThreadingHTTPServer((host, port), handler)
         except OSError as error:
@@ -62,6 +71,8 @@ class HealthServer:
 
 class _Handler(BaseHTTPRequestHandler):
     views: ClassVar[Views]
+    host: ClassVar[str]
+    names: ClassVar[frozenset[str]]
     protocol_version = "HTTP/1.1"
     timeout = 10
     server_version = "gustbed-edge"
@@ -69,6 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
+        hosts, origins = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
+        addresses = (self.host, str(self.connection.getsockname()[0]))
+        refused = web_origin.refusal(hosts, origins, addresses, self.names)
+        if refused is not None:
+            self._send(refused.status, JSON, msgspec.json.encode({"error": refused.line}))
+            return
         url = urlsplit(self.path)
         try:
             self._answer(url.path, parse_qs(url.query))
@@ -109,5 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if self.views.fleet:
+            self.send_header(edge_http.FLEET_HEADER, self.views.fleet)
         self.end_headers()
         self.wfile.write(body)

@@ -1,7 +1,7 @@
 """What each part of the edge says of itself."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -11,15 +11,18 @@ from gustbed_core.jobs import Role
 from gustbed_edge.capture.writer import CaptureWriter
 from gustbed_edge.cloud.device_shadows import DeviceShadows
 from gustbed_edge.cloud.ports import Uplink
+from gustbed_edge.disk import Disk
 from gustbed_edge.guard import Guard
 from gustbed_edge.ingest.quarantine import Quarantine
 from gustbed_edge.ingest.queue import ReceiveQueue
 from gustbed_edge.ingest.sequence import SequenceCounter
 from gustbed_edge.jobs.runner import JobRunner
-from gustbed_edge.outbox.store import Outbox
+from gustbed_edge.outbox.outgoing import Outgoing
+from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.reporting.provider import PREFIX, StatusProvider, counter, gauge
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.thread import ScoringThread
+from gustbed_edge.site_broker import SiteBroker
 from gustbed_edge.workloads.telemetry import Telemetry
 
 STUCK_SECONDS = 10.0
@@ -27,12 +30,12 @@ STUCK_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class IngestStatus(StatusProvider):
-    """What was received, and refused. ``connected``: to the site broker."""
+    """What was received, and refused."""
 
     queue: ReceiveQueue
     quarantine: Quarantine
     thread: ScoringThread
-    connected: Callable[[], bool]
+    broker: SiteBroker
 
     def status(self) -> Mapping[str, object]:
         """Refused payloads by reason."""
@@ -40,14 +43,15 @@ class IngestStatus(StatusProvider):
 
     def reasons(self) -> Iterable[str]:
         """Nothing comes, or nothing is made of it."""
-        if not self.connected():
-            yield "not connected to the site broker"
+        yield from self.broker.problems()
         stuck = time.monotonic() - self.thread.last_turn > STUCK_SECONDS
         if stuck or not self.thread.alive:
             yield "the scoring thread is stuck"
 
     def metrics(self) -> Iterable[Metric]:
         """Counts."""
+        text = "times that another client took the edge's connection to the site broker"
+        yield counter("takeovers", text, self.broker.takeovers)
         yield counter("intake_dropped", "payloads dropped before scoring", self.queue.dropped)
         rejected = self.quarantine.counts
         yield counter("rejected", "payloads quarantined, by reason", rejected, "reason")
@@ -154,20 +158,79 @@ class TelemetryStatus(StatusProvider):
 
 
 @dataclass(frozen=True)
-class OutboxStatus(StatusProvider):
-    """What waits for the cloud."""
+class DiskStatus(StatusProvider):
+    """Whether what is to be kept can be."""
 
-    outbox: Outbox
+    disk: Disk
+    recorder: Recorder
 
-    def status(self) -> Mapping[str, object]:
-        """How much waits."""
-        return {"buffered": self.outbox.waiting}
+    def reasons(self) -> Iterable[str]:
+        """What cannot be written, and what is lost by it."""
+        failing = self.disk.reasons()
+        yield from failing
+        lost = self.recorder.dropped.total()
+        if lost and failing:
+            yield f"{lost} records did not fit into memory while the disk refused them"
 
     def metrics(self) -> Iterable[Metric]:
-        """The same, and what was dropped."""
-        yield gauge("outbox_messages", "fragments waiting for the cloud", self.outbox.waiting)
-        yield gauge("outbox_bytes", "their size", self.outbox.waiting_bytes)
-        yield counter("outbox_dropped", "fragments dropped, by kind", self.outbox.dropped, "kind")
+        """Files, and records that wait for them."""
+        yield gauge("disk_failures", "files that cannot be written now", len(self.disk.reasons()))
+        yield gauge("held_records", "records in memory that wait for the disk", self.recorder.held)
+        records, dropped = self.recorder.records, self.recorder.dropped
+        yield counter("uplink_records", "records recorded for the cloud, by kind", records, "kind")
+        yield counter("held_dropped", "records dropped from memory, by kind", dropped, "kind")
+
+
+@dataclass(frozen=True)
+class OutboxStatus(StatusProvider):
+    """What waits for the cloud, and what goes up."""
+
+    out: Outgoing
+
+    def status(self) -> Mapping[str, object]:
+        """How much waits, for how long the oldest does, and rates in bytes a second."""
+        into, out = self.out.backlog.rates()
+        return {
+            "buffered": self.out.outbox.waiting,
+            "lag": round(self.out.backlog.lag, 1),
+            "uplink": {
+                "waiting_bytes": self.out.outbox.waiting_bytes,
+                "in_rate": round(into),
+                "out_rate": round(out),
+                "full": sorted(self.out.policy.full),
+            },
+        }
+
+    def reasons(self) -> Iterable[str]:
+        """The cloud falls behind, or will never know."""
+        if self.out.backlog.grows():
+            into, out = self.out.backlog.rates()
+            yield (
+                f"the cloud falls behind: {into / 1000:.0f} kB/s come in and {out / 1000:.0f} go "
+                f"up, the oldest record waits for {self.out.backlog.lag:.0f} s; send less "
+                "(GUSTBED_EDGE_UPLINK, GUSTBED_EDGE_TELEMETRY_INTERVAL) or over a better link "
+                "(GUSTBED_EDGE_UPLINK_MAX_RATE)"
+            )
+        if self.out.backlog.drops():
+            yield (
+                "the outbox is full and drops the oldest records; restore the cloud link, or "
+                "raise GUSTBED_EDGE_OUTBOX_MAX_BYTES"
+            )
+
+    def metrics(self) -> Iterable[Metric]:
+        """The same, by kind, and what was dropped."""
+        outbox = self.out.outbox
+        yield gauge("outbox_messages", "fragments waiting for the cloud", outbox.waiting)
+        yield gauge("outbox_bytes", "their size", outbox.waiting_bytes)
+        lag = "seconds that the oldest record has waited for the cloud, by kind"
+        yield gauge("uplink_lag_seconds", lag, outbox.ages(), "kind")
+        yield counter("uplink_in_bytes", "bytes recorded, by kind", outbox.recorded, "kind")
+        yield counter(
+            "uplink_out_bytes", "bytes acknowledged, by kind", self.out.sender.sent, "kind"
+        )
+        yield counter("outbox_dropped", "fragments dropped, by kind", outbox.dropped, "kind")
+        held_back = "verdicts not sent of turbines that had said too much"
+        yield counter("uplink_held_back", held_back, self.out.policy.held_back)
 
 
 @dataclass(frozen=True)
@@ -237,3 +300,5 @@ class PluginStatus(StatusProvider):
         yield counter("plugin_failures", "calls of plug-ins that failed", failures, "plugin")
         dropped = {guard.name: guard.dropped for guard in self.guards}
         yield counter("plugin_dropped", "what plug-ins were too slow for", dropped, "plugin")
+        counted = {what: n for guard in self.guards for what, n in dict(guard.counted).items()}
+        yield counter("plugin_counted", "what plug-ins counted, by its name", counted, "what")

@@ -197,6 +197,11 @@ class Scorer:
         scorer = self._scorers.get(turbine_type)
         return scorer.detector.manifest.channel_names if scorer else None
 
+    def window(self, turbine_type: str) -> int | None:
+        """Samples that the model of a turbine type looks at; None if none serves it."""
+        scorer = self._scorers.get(turbine_type)
+        return scorer.detector.manifest.window if scorer else None
+
     def history(self, row: int, turbine_type: str, samples: int) -> NDArray[np.float32] | None:
         """A turbine's latest unbroken samples, of its model's channels; None unless a model
         judges it as of this type. Call from the scoring thread.

@@ -18,6 +18,9 @@ class Announce:
 
     def send(self, event: AnomalyEvent) -> None:
         """Queue it for the site broker."""
+        # First: a log on a disk that hangs must not keep the site waiting.
+        topic = topics.event(self._context.site.site, event.turbine)
+        self._context.publish(Message(topic, codec.encode(event), qos=1))
         log.info(
             "%s on %s %s by %s, peak score %.2f",
             event.kind,
@@ -26,5 +29,3 @@ class Announce:
             ", ".join(event.signals),
             event.peak_score,
         )
-        topic = topics.event(self._context.site.site, event.turbine)
-        self._context.publish(Message(topic, codec.encode(event), qos=1))

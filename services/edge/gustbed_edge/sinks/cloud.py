@@ -7,15 +7,13 @@ NAME = "cloud"
 
 
 class CloudSink:
-    """Lets the uplink send at once.
-
-    While this sink is chosen, the recorder puts what goes up into the outbox in the transaction
-    that keeps the event itself: after a loss of power neither is there without the other.
+    """While it is chosen, the recorder puts what goes up into the outbox in the transaction that
+    keeps the event itself, and wakes the uplink then: after a loss of power neither is there
+    without the other.
     """
 
     def __init__(self, context: SinkContext) -> None:
-        self._context = context
+        """There is nothing to be made."""
 
     def send(self, event: AnomalyEvent) -> None:
-        """Say that something waits."""
-        self._context.wake_uplink()
+        """The recorder has it."""

@@ -16,6 +16,7 @@ from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.reader import Requirements
 from gustbed_edge.ingest.receiver import ArrivedBlock
 from gustbed_edge.models.loading import LoadedModels
+from gustbed_edge.outbox.policy import UplinkPolicy
 from gustbed_edge.outbox.recorder import Recorder
 from gustbed_edge.plugins import WorkloadContext
 from gustbed_edge.scoring.detector import Detector
@@ -35,7 +36,8 @@ LATENCIES_KEPT = 2048
 class TelemetryContext(WorkloadContext):
     """What this workload needs besides: Gustbed's own, not for plug-ins.
 
-    ``waiting`` tells how much was received that is not scored yet.
+    ``policy`` chooses which verdicts go up; ``waiting`` tells how much was received that is not
+    scored yet.
     """
 
     settings: EdgeSettings
@@ -43,6 +45,7 @@ class TelemetryContext(WorkloadContext):
     models: LoadedModels
     requirements: dict[str, Requirements]
     recorder: Recorder
+    policy: UplinkPolicy
     keep_capture: Callable[[Stretch], None]
     waiting: Callable[[], int]
 
@@ -66,6 +69,7 @@ class Telemetry:
         self.host = ModelSwap(scorer, shadow_models)
         self._capturer = capturer
         self._recorder = context.recorder
+        self._policy = context.policy
         self._publish = context.publish
         self._waiting = context.waiting
         self._site = context.site.site
@@ -109,7 +113,7 @@ class Telemetry:
             self._publish(Message(self._topics[verdict.turbine], payload, qos=0))
             self._latencies.append(time.monotonic() - moment)
         self.verdicts += len(encoded)
-        self._recorder.verdicts(encoded)
+        self._recorder.verdicts(self._policy.choose(outcome.verdicts, encoded, outcome.events))
 
 
 def telemetry(context: TelemetryContext) -> Telemetry:

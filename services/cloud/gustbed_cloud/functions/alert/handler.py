@@ -6,7 +6,10 @@ Deliveries repeat: the event's id, in the text and the attributes, tells repeats
 import json
 import os
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+
+from membership import Members, Ours, everybody
 
 ANNOUNCED = ("opened", "closed")
 _MAX_SUBJECT = 100
@@ -16,15 +19,26 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Take a batch from the queue; return the messages that must be delivered again."""
     import boto3
 
-    return announce(event, boto3.client("sns"), os.environ["TOPIC_ARN"])
+    ours = _members(os.environ["STACK"])
+    return announce(event, boto3.client("sns"), os.environ["TOPIC_ARN"], ours)
 
 
-def announce(event: dict[str, Any], sns: Any, topic_arn: str) -> dict[str, Any]:
+@cache
+def _members(stack: str) -> Members:
+    """Kept as long as Lambda keeps this process, so that a thing is not asked about each time."""
+    import boto3
+
+    return Members(boto3.client("iot"), stack)
+
+
+def announce(
+    event: dict[str, Any], sns: Any, topic_arn: str, ours: Ours = everybody
+) -> dict[str, Any]:
     """Publish one notice per opened or closed event. Messages that make no sense are logged."""
     failed = []
     for record in event["Records"]:
         try:
-            for anomaly in anomalies(record["body"]):
+            for anomaly in anomalies(record["body"], ours):
                 sns.publish(TopicArn=topic_arn, **notice(anomaly))
         except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             # log_ingest keeps the message itself; sending it again would not make it sense.
@@ -35,9 +49,11 @@ def announce(event: dict[str, Any], sns: Any, topic_arn: str) -> dict[str, Any]:
     return {"batchItemFailures": failed}
 
 
-def anomalies(body: str) -> list[dict[str, Any]]:
+def anomalies(body: str, ours: Ours) -> list[dict[str, Any]]:
     """Return the events worth a notice, with the thing that the topic names."""
     message = json.loads(body)
+    if not ours(message["mqtt_thing"]):
+        return []
     rows = [row for row in message["events"] if row["change"] in ANNOUNCED]
     return [{**row, "thing": message["mqtt_thing"]} for row in rows]
 

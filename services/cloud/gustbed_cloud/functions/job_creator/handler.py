@@ -38,7 +38,10 @@ def create(bucket: str, key: str, s3: Any, iot: Any, env: Mapping[str, str]) -> 
     text = answer["Body"].read(MAX_DOCUMENT_BYTES + 1)
     document = read_document(key, text)
     job_id = document.rollout
-    settings = job_settings(document.release, env)
+    try:
+        settings = job_settings(document.release, env)
+    except GustbedError as error:
+        raise GustbedError(key, str(error)) from error
     try:
         iot.create_job(jobId=job_id, document=text.decode(), **settings)
         print(json.dumps({"level": "info", "outcome": "created", "job": job_id}))
@@ -59,7 +62,21 @@ def read_document(key: str, text: bytes) -> jobs.JobDocument:
         raise GustbedError(key, f"{document.rollout!r} cannot be the id of a job")
     if key != jobs.job_key(document):
         raise GustbedError(key, f"says that it is {jobs.job_key(document)}")
+    if not document.release.is_order:
+        raise GustbedError(key, "signed by an earlier Gustbed: approve the version again")
     return document
+
+
+def target_arn(target: str, group_arn: str) -> str:
+    """The ARN of whom an order is for. Raises ``GustbedError`` if that is neither our group nor
+    a thing.
+    """
+    account, _, group = group_arn.rpartition(":")
+    if group == f"thinggroup/{target}":
+        return group_arn
+    if not target.startswith(jobs.THING_TARGET):
+        raise GustbedError(f"target {target[:80]!r}", f"neither a thing nor {group}")
+    return f"{account}:thing/{target.removeprefix(jobs.THING_TARGET)}"
 
 
 def described(release: jobs.Release) -> str:
@@ -70,7 +87,7 @@ def described(release: jobs.Release) -> str:
 def job_settings(release: jobs.Release, env: Mapping[str, str]) -> dict[str, Any]:
     """Return target, pace, timeout and the point at which a bad rollout stops itself."""
     return {
-        "targets": [env["THING_GROUP_ARN"]],
+        "targets": [target_arn(release.target, env["THING_GROUP_ARN"])],
         "targetSelection": "SNAPSHOT",
         "description": described(release),
         "presignedUrlConfig": {

@@ -10,10 +10,12 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import cloudwatch
 from envelope import Message, RejectedError, unwrap
+from membership import Members, Ours, everybody
 
 TOPIC = "capture"
 SCHEMA = 1
@@ -45,7 +47,15 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     lake = Lake(boto3.client("firehose"), os.environ["LAKE_STREAM"])
     log = Log(boto3.client("logs"), os.environ["LOG_GROUP"])
-    return ingest(event, lake, log, time.time())
+    return ingest(event, lake, log, time.time(), _members(os.environ["STACK"]))
+
+
+@cache
+def _members(stack: str) -> Members:
+    """Kept as long as Lambda keeps this process, so that a thing is not asked about each time."""
+    import boto3
+
+    return Members(boto3.client("iot"), stack)
 
 
 class Lake:
@@ -92,7 +102,9 @@ class Log:
         return True
 
 
-def ingest(event: dict[str, Any], lake: Lake, log: Log, now: float) -> dict[str, Any]:
+def ingest(
+    event: dict[str, Any], lake: Lake, log: Log, now: float, ours: Ours = everybody
+) -> dict[str, Any]:
     """Send good messages to the lake and bad ones to the log; what fails is delivered again."""
     records: list[Record] = []
     failed: set[str] = set()
@@ -101,6 +113,8 @@ def ingest(event: dict[str, Any], lake: Lake, log: Log, now: float) -> dict[str,
         message: Message | None = None
         try:
             message = unwrap(body, now)
+            if not ours(message.thing):
+                continue
             records.append((name, record_of(message)))
         except RejectedError as reason:
             if not log.put(*cloudwatch.rejected(message, reason, body, now), now):

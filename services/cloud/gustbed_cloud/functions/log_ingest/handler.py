@@ -7,10 +7,12 @@ import json
 import os
 import time
 from collections import defaultdict
+from functools import cache
 from typing import Any
 
 from cloudwatch import Line, line_of, rejected, stream_of, write
 from envelope import Message, RejectedError, seconds, unwrap
+from membership import Members, Ours, everybody
 
 _BATCHED = {"verdicts": "verdicts", "events": "events", "telemetry": "turbines", "logs": "lines"}
 """By topic, the field that holds the records. Captures have a function of their own."""
@@ -20,15 +22,26 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Take a batch from the queue; return the messages that must be delivered again."""
     import boto3
 
-    return ingest(event, boto3.client("logs"), os.environ["LOG_GROUP"], time.time())
+    ours = _members(os.environ["STACK"])
+    return ingest(event, boto3.client("logs"), os.environ["LOG_GROUP"], time.time(), ours)
 
 
-def ingest(event: dict[str, Any], logs: Any, group: str, now: float) -> dict[str, Any]:
+@cache
+def _members(stack: str) -> Members:
+    """Kept as long as Lambda keeps this process, so that a thing is not asked about each time."""
+    import boto3
+
+    return Members(boto3.client("iot"), stack)
+
+
+def ingest(
+    event: dict[str, Any], logs: Any, group: str, now: float, ours: Ours = everybody
+) -> dict[str, Any]:
     """Write a batch stream by stream. A stream that fails fails only its own messages."""
     streams: dict[str, list[Line]] = defaultdict(list)
     sources: dict[str, set[str]] = defaultdict(set)
     for record in event["Records"]:
-        for stream, line in read(record["body"], now):
+        for stream, line in read(record["body"], now, ours):
             streams[stream].append(line)
             sources[stream].add(record["messageId"])
     failed: set[str] = set()
@@ -41,11 +54,13 @@ def ingest(event: dict[str, Any], logs: Any, group: str, now: float) -> dict[str
     return {"batchItemFailures": [{"itemIdentifier": name} for name in sorted(failed)]}
 
 
-def read(body: str, now: float) -> list[tuple[str, Line]]:
+def read(body: str, now: float, ours: Ours) -> list[tuple[str, Line]]:
     """Split a message into lines by stream. Never raises: a bad one becomes a rejected line."""
     message: Message | None = None
     try:
         message = unwrap(body, now)
+        if not ours(message.thing):
+            return []
         stream = stream_of(message.thing, message.topic)
         return [(stream, line) for line in lines_of(message)]
     except RejectedError as reason:

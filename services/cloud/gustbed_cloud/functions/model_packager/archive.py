@@ -1,36 +1,11 @@
-"""Read a package's manifest out of an archive that nobody has vouched for.
+"""Read a package's manifest out of an archive that nobody has vouched for."""
 
-Only the manifest is read, in memory, with a bound on every size.
-"""
-
-import gzip
-import io
 import json
-import tarfile
-import zlib
 from typing import Any
 
+from gustbed_core.archive import MANIFEST, read_members
 from gustbed_core.errors import GustbedError
 from gustbed_core.topics import level
-
-MAX_UNPACKED_BYTES = 256 * 1024 * 1024
-MAX_MANIFEST_BYTES = 1024 * 1024
-MANIFEST = "manifest.json"
-
-
-class _Bounded:
-    """A stream that refuses to give more than so many bytes."""
-
-    def __init__(self, inner: gzip.GzipFile, limit: int) -> None:
-        self._inner = inner
-        self._left = limit
-
-    def read(self, size: int) -> bytes:
-        chunk = self._inner.read(size)
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise GustbedError("package", "unpacks to more than is sensible: refused")
-        return chunk
 
 
 def name_and_version(data: bytes) -> tuple[str, str]:
@@ -52,25 +27,10 @@ def level_version(version: str) -> str:
 
 def read_manifest(data: bytes) -> dict[str, Any]:
     """Read ``manifest.json`` out of the archive. Raises ``GustbedError``."""
+    members = read_members(data, [MANIFEST])
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
-            stream: Any = _Bounded(unpacked, MAX_UNPACKED_BYTES)
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
-                for member in archive:
-                    if member.name == MANIFEST and member.isreg():
-                        return _manifest(archive, member)
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise GustbedError("package", f"not a readable archive: {error}") from error
-    raise GustbedError("package", f"no {MANIFEST} in it")
-
-
-def _manifest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
-    if member.size > MAX_MANIFEST_BYTES:
-        raise GustbedError(MANIFEST, f"{member.size} bytes, at most {MAX_MANIFEST_BYTES}")
-    file = archive.extractfile(member)
-    try:
-        manifest = json.loads(file.read() if file else b"")
-    except ValueError as error:
+        manifest = json.loads(members[MANIFEST])
+    except (ValueError, RecursionError) as error:
         raise GustbedError(MANIFEST, f"not JSON: {error}") from error
     if not isinstance(manifest, dict):
         raise GustbedError(MANIFEST, "not a JSON object")

@@ -2,13 +2,16 @@
 
 An approval record that arrives in the bucket brings an S3 event here. A change of approval in the
 registry brings an EventBridge event; if it was decided there, in SageMaker's console say, it gets a
-record first. Running twice is harmless.
+record first. An edge that was enrolled gets what was approved before it came, signed for it alone.
+Running twice is harmless.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -23,7 +26,9 @@ from gustbed_core.approvals import (
     Decision,
     approval_from_json,
     decided_elsewhere,
+    in_force,
     of_version,
+    order_number,
 )
 from gustbed_core.errors import GustbedError
 from gustbed_core.registrations import (
@@ -49,6 +54,8 @@ class Services:
     bucket: str
     key_id: str
     region: str
+    group: str
+    url_suffix: str = "amazonaws.com"
 
 
 def handler(event: dict[str, Any], _context: object) -> list[dict[str, Any]]:
@@ -63,9 +70,13 @@ def handler(event: dict[str, Any], _context: object) -> list[dict[str, Any]]:
         bucket=os.environ["ARTIFACT_BUCKET"],
         key_id=os.environ["SIGNING_KEY_ID"],
         region=session.region_name,
+        url_suffix=os.environ["URL_SUFFIX"],
+        group=os.environ["THING_GROUP_NAME"],
     )
     if "detail" in event:
         return [record_decision(services, event["detail"]["ModelPackageArn"], time.time())]
+    if "welcome" in event:
+        return welcome(services, event["welcome"]["thing"], event["welcome"]["enrolment"])
     keys = (unquote_plus(row["s3"]["object"]["key"]) for row in event["Records"])
     return [package(services, key) for key in keys]
 
@@ -142,8 +153,49 @@ def package(services: Services, key: str) -> dict[str, Any]:
     if "rejected" in (record.decision, latest.decision):
         # The approval was withdrawn between the event and now.
         return _done("skipped", key, f"record {latest.sequence} rejects it")
+    if not (record.gate.passed or record.gate.override):
+        raise GustbedError(key, "it has not passed its gate, and nobody said why to take it")
+    release = order_of(services, record, records, services.group, time.time())
+    return _done("released", key, lay_out(services, release, record.rollout))
+
+
+def welcome(services: Services, thing: str, enrolment: str) -> list[dict[str, Any]]:
+    """Lay out for one thing what was approved before it came. Raises ``GustbedError``.
+
+    ``enrolment`` tells one enrolment of it from the next: an edge that was set up anew asks anew.
+    """
+    records = read_approvals(services.s3, services.bucket)
+    results = []
+    for record in in_force(records):
+        own = [each for each in records if each.model == record.model]
+        target = f"{jobs.THING_TARGET}{thing}"
+        release = order_of(services, record, own, target, time.time())
+        subject = f"{thing} {enrolment} {record.rollout}"
+        digest = hashlib.sha256(subject.encode()).hexdigest()[:16]
+        key = lay_out(services, release, f"{jobs.welcome_prefix(services.group)}{digest}")
+        results.append(_done("welcomed", subject, key))
+    return results
+
+
+def order_of(
+    services: Services,
+    record: ApprovalRecord,
+    records: Sequence[ApprovalRecord],
+    target: str,
+    now: float,
+) -> jobs.Release:
+    """The order that an approval stands for. ``records`` are its model's.
+
+    Raises ``GustbedError`` if the package is not the one that was approved.
+    """
     archive = fetch(services, record)
-    release = release_of(archive, record)
+    release = dataclasses.replace(
+        release_of(archive, record),
+        sequence=order_number(records, record),
+        issued=int(now),
+        expires=int(now) + jobs.VALID_SECONDS,
+        target=target,
+    )
     release_key = jobs.release_key(release.name, release.version)
     released = _content(services, release_key)
     if released is None:
@@ -153,7 +205,12 @@ def package(services: Services, key: str) -> dict[str, Any]:
             f"{release.name} {release.version}",
             "released before with other bytes: raise the version",
         )
-    document = sign(services, release, record.rollout)
+    return release
+
+
+def lay_out(services: Services, release: jobs.Release, rollout: str) -> str:
+    """Sign an order and write its job's document; return its key."""
+    document = sign(services, release, rollout)
     # Last, because its arrival starts the rollout.
     services.s3.put_object(
         Bucket=services.bucket,
@@ -161,7 +218,7 @@ def package(services: Services, key: str) -> dict[str, Any]:
         Body=json.dumps(asdict(document), sort_keys=True).encode(),
         ContentType="application/json",
     )
-    return _done("released", key, jobs.job_key(document))
+    return jobs.job_key(document)
 
 
 def fetch(services: Services, record: ApprovalRecord) -> bytes:
@@ -196,7 +253,7 @@ def sign(services: Services, release: jobs.Release, rollout: str) -> jobs.JobDoc
     key = jobs.release_key(release.name, release.version)
     return jobs.JobDocument(
         release=release,
-        url=jobs.presigned_placeholder(services.bucket, key, services.region),
+        url=jobs.presigned_placeholder(services.bucket, key, services.region, services.url_suffix),
         signature=jobs.Signature.from_bytes(answer["Signature"], services.key_id),
         rollout=rollout,
     )

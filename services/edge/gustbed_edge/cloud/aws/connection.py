@@ -44,6 +44,7 @@ class IotConnection(Worker):
         self._client: Any = None
         self._answer: Answer | None = None
         self._complaint = ""
+        self._refusal = ""
         self._request: Path | None = None
 
     @property
@@ -70,7 +71,7 @@ class IotConnection(Worker):
         try:
             self._look()
         except GustbedError as error:
-            self._complain(str(error))
+            self._complain_unless_refused(str(error))
         return WATCH_SECONDS
 
     def publish(self, topic: str, payload: bytes, timeout: float) -> bool:
@@ -96,9 +97,12 @@ class IotConnection(Worker):
         if self._request is None or not self._request.exists():
             self._request = self._identity.request()
         answer = self._identity.answer()
-        if answer is None:
+        self._refusal = self._identity.refusal()
+        if self._refusal:
+            self._complain(f"enrolment refused: {self._refusal}")
+        elif answer is None:
             self._complain(f"not enrolled yet: waiting for an answer in {self._identity.folder}")
-        elif answer != self._answer:
+        if answer is not None and answer != self._answer:
             self._disconnect()
             self._connect(answer)
 
@@ -107,6 +111,11 @@ class IotConnection(Worker):
         if complaint != self._complaint:
             log.warning("cloud: %s", complaint)
             self._complaint = complaint
+
+    def _complain_unless_refused(self, complaint: str) -> None:
+        # The refusal says why; the two must not take turns in the log.
+        if not self._refusal:
+            self._complain(complaint)
 
     def _connect(self, answer: Answer) -> None:
         endpoint = answer.endpoint
@@ -160,7 +169,7 @@ class IotConnection(Worker):
 
     def _failed(self, data: Any) -> None:
         reason = data.connack_packet.reason_code if data.connack_packet else data.exception
-        self._complain(f"cannot connect: {reason}")
+        self._complain_unless_refused(f"cannot connect: {reason}")
 
     def _lost(self, data: Any) -> None:
         self._connected.clear()

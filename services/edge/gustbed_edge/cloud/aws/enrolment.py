@@ -1,25 +1,30 @@
 """What enrolment has answered: certificate, endpoint, CA, and who may sign releases."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from gustbed_core.enrolment import (
+    CA,
+    CERTIFICATE,
+    ENDPOINT,
+    REFUSAL,
+    SIGNING_KEYS,
+    Endpoint,
+    adopt_old_layout,
+    answer_folder,
+)
 from gustbed_core.errors import GustbedError
 from gustbed_edge.cloud.aws.identity import KEY, ensure_identity
 from gustbed_edge.cloud.ports import CloudContext
+from gustbed_edge.models.orders import Trust
 from gustbed_edge.models.signatures import load_keys
 
-CERTIFICATE, CA, ENDPOINT, KEYS = "certificate.pem", "ca.pem", "endpoint.json", "signing-keys"
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where IoT Core listens for MQTT over mutual TLS."""
-
-    host: str
-    port: int
+MAX_REFUSAL = 500
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,13 @@ class Answer:
 
 
 class AwsIdentity:
-    """The thing's key, and the folder in which its request lies and the answer appears."""
+    """The thing's key, its request, and the folder in which the answer appears."""
 
     def __init__(self, context: CloudContext) -> None:
+        """Take over what earlier versions left. Raises ``GustbedError`` if that fails."""
+        adopt_old_layout(context.enrol_dir, context.thing)
         self.thing = context.thing
-        self.folder = context.enrol_dir / context.thing
+        self.folder = answer_folder(context.enrol_dir, context.thing)
         self.key = context.data_dir / KEY
         self._context = context
 
@@ -64,6 +71,22 @@ class AwsIdentity:
             raise GustbedError(f"{self.folder / ENDPOINT}: {error}", "enrol again") from error
         return Answer(certificate, ca.read_bytes() if ca.exists() else None, place)
 
-    def signing_keys(self) -> dict[str, ec.EllipticCurvePublicKey]:
-        """Public keys that may sign releases, by key id."""
-        return load_keys(self.folder / KEYS)
+    def refusal(self) -> str:
+        """Why the cloud does not answer, as it says itself; empty if it says nothing."""
+        try:
+            with (self.folder / REFUSAL).open(encoding="utf-8", errors="replace") as file:
+                return file.read(MAX_REFUSAL).strip()
+        except OSError:
+            return ""
+
+    def trust(self) -> Trust:
+        """Whom this edge obeys, as enrolment says; nobody while its answer cannot be read."""
+        keys = load_keys(self.folder / SIGNING_KEYS)
+        try:
+            answer = self.answer()
+        except GustbedError as error:
+            log.warning("cloud: %s", error)
+            answer = None
+        if answer is None:
+            return Trust(keys, self.thing)
+        return Trust(keys, self.thing, answer.endpoint.targets, answer.endpoint.downloads)

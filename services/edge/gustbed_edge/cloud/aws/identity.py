@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from gustbed_core.enrolment import request_path
 from gustbed_core.errors import GustbedError
 from gustbed_edge.files import sync_folder, write_atomic
 
 KEY = "private-key.pem"
-REQUEST = "request.csr"
 
 
 def ensure_identity(data_dir: Path, enrol_dir: Path, thing: str) -> Path:
@@ -27,7 +27,7 @@ def ensure_identity(data_dir: Path, enrol_dir: Path, thing: str) -> Path:
     Raises ``GustbedError`` naming the file that cannot be read or written.
     """
     key_path = data_dir / KEY
-    request = enrol_dir / thing / REQUEST
+    request = request_path(enrol_dir, thing)
     try:
         key = _ensure_key(key_path)
         request.parent.mkdir(parents=True, exist_ok=True)

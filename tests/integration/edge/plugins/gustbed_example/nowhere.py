@@ -1,4 +1,5 @@
 from gustbed_edge.cloud.ports import CloudContext
+from gustbed_edge.models.orders import Trust
 from gustbed_edge.models.signatures import load_keys
 
 
@@ -9,7 +10,7 @@ class Nowhere:
         self.folder = context.enrol_dir / context.thing
         self.uplink = self.jobs = self.shadows = self.identity = self
         self.request = lambda: self.folder
-        self.signing_keys = lambda: load_keys(self.folder / "signing-keys")
+        self.trust = lambda: Trust(load_keys(self.folder / "signing-keys"), context.thing)
         self.publish = lambda _topic, _payload, _timeout: False
         self.start_next = lambda: None
         self.report = lambda _outcome: False

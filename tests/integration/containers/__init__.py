@@ -1,0 +1,1 @@
+"""Images and containers, on a real Docker engine."""

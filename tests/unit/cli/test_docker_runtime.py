@@ -1,0 +1,51 @@
+"""What passes by itself while containers start is waited for, and what does not is said."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from gustbed_cli.fleet import Fleet, PlaceSettings
+from gustbed_cli.runtime import docker
+from gustbed_cli.runtime.docker import DockerRuntime
+from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings
+
+HELD = "Error starting userland proxy: listen tcp4 127.0.0.1:1883: bind: address already in use"
+
+
+class Refusing(DockerRuntime):
+    """Compose that refuses a number of times."""
+
+    def __init__(self, home: Path, words: str, times: int) -> None:
+        super().__init__(Fleet(PlaceSettings(home=home), SiteSettings(), "local"))
+        self.refusals = [GustbedError("docker compose up failed", words)] * times
+
+    def _compose(self, *arguments: str, show: bool = False) -> str:
+        if self.refusals:
+            raise self.refusals.pop()
+        return ""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "LOOK_EVERY", 0.0)
+
+
+@pytest.mark.promise("T4")
+@pytest.mark.parametrize("words", [HELD, "dependency failed to start: container x is unhealthy"])
+def test_what_passes_is_waited_for(tmp_path: Path, words: str) -> None:
+    runtime = Refusing(tmp_path, words, times=3)
+    runtime._start(time.monotonic())
+    assert runtime.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("words", "waited"),
+    [(HELD, docker.PASSING["address already in use"] + 1), ("no such image", 0.0)],
+)
+def test_what_does_not_pass_is_said(tmp_path: Path, words: str, waited: float) -> None:
+    runtime = Refusing(tmp_path, words, times=9)
+    with pytest.raises(GustbedError, match=words.partition(":")[0]):
+        runtime._start(time.monotonic() - waited)
+    assert len(runtime.refusals) == 8
