@@ -15,8 +15,11 @@ from gustbed_core.errors import GustbedError
 
 MIB = 1024 * 1024
 MANIFEST, MODEL, GOLDEN, CARD = "manifest.json", "model.onnx", "golden.npz", "card.md"
-GATE = "gate.json"
-MEMBER_BYTES = {MANIFEST: 2 * MIB, MODEL: 128 * MIB, GOLDEN: 128 * MIB, CARD: MIB, GATE: MIB // 4}
+GATE, POPULATION = "gate.json", "population.npz"
+MEMBER_BYTES = {
+    MANIFEST: 2 * MIB, MODEL: 128 * MIB, GOLDEN: 128 * MIB, CARD: MIB, GATE: MIB // 4,
+    POPULATION: 32 * MIB,
+}  # fmt: skip
 """A package's members, and the most bytes that each may have."""
 NEEDED = (MANIFEST, MODEL, GOLDEN, CARD)
 MAX_UNPACKED_BYTES = 256 * MIB

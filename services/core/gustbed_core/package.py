@@ -1,12 +1,14 @@
 """The model package: one archive with everything a model needs to serve, and nothing else.
 
 ``package.tar.gz`` holds ``manifest.json``, ``model.onnx``, ``golden.npz`` and ``card.md``, the
-model card for people; and ``gate.json``, if a pipeline vouches for it. Packages are untrusted input
-until their release is verified: only these members are read, each with a size bound, and nothing
-is ever unpacked to disk or unpickled.
+model card for people; ``gate.json``, if a pipeline vouches for it; and ``population.npz``, if the
+model can be commissioned per turbine. Packages are untrusted input until their release is verified:
+only these members are read, each with a size bound, and nothing is ever unpacked to disk or
+unpickled.
 
 The graph takes ``window`` float32 (n, features, time), normalises, reconstructs and scores. It
-returns ``score`` and ``ratio``, float32 (n, features): the score over the threshold.
+returns ``score`` and ``ratio``, float32 (n, features): the score over the threshold; with a
+population also the arrays of ``gustbed_core.commissioning.population.Terms``.
 """
 
 import gzip
@@ -17,7 +19,7 @@ import re
 import struct
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +27,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.archive import CARD, GATE, GOLDEN, MANIFEST, MODEL, ArchiveError, read_members
+from gustbed_core.archive import (
+    CARD,
+    GATE,
+    GOLDEN,
+    MANIFEST,
+    MODEL,
+    POPULATION,
+    ArchiveError,
+    read_members,
+)
+from gustbed_core.commissioning.population import (
+    POPULATION_ARRAYS,
+    Population,
+    population_of,
+    population_to_bytes,
+)
 from gustbed_core.errors import GustbedError
 from gustbed_core.features import Engineer
 from gustbed_core.onnx_weights import WeightsError, check_weights
@@ -35,7 +52,7 @@ from gustbed_core.topics import level
 SCHEMA = 2
 MAX_PACKAGE_BYTES = 64 * 1024 * 1024
 MAX_DIRECTORY_BYTES = 1024
-"""Of the two arrays' entries in the golden file."""
+"""Of the arrays' entries in a file of them."""
 MAX_WINDOW, MAX_FEATURES, MAX_CHANNELS = 20_000, 256, 1024
 _GOLDEN = ("windows", "ratios")
 _END = struct.Struct("<4s4H2LH")
@@ -98,7 +115,7 @@ class Manifest(Signals):
 @dataclass(frozen=True)
 class Package:
     """A package in memory. Golden arrays: feature windows (n, features, time), ratios
-    (n, features). ``card`` is Markdown.
+    (n, features). ``card`` is Markdown. ``population`` is what a commissioning starts from.
     """
 
     manifest: Manifest
@@ -106,6 +123,7 @@ class Package:
     golden_windows: NDArray[np.float32]
     golden_ratios: NDArray[np.float32]
     card: str = ""
+    population: Population | None = None
 
 
 def version_key(version: str) -> tuple[int, int, int]:
@@ -134,6 +152,8 @@ def write_package(package: Package, path: Path) -> bytes:
     golden = io.BytesIO()
     np.savez(golden, windows=package.golden_windows, ratios=package.golden_ratios)
     members = {MODEL: package.model, GOLDEN: golden.getvalue(), CARD: package.card.encode()}
+    if package.population is not None:
+        members[POPULATION] = population_to_bytes(package.population)
     checksums = {name: sha256(data) for name, data in members.items()}
     manifest = replace(package.manifest, checksums=checksums)
     manifest_json = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
@@ -171,7 +191,7 @@ def read_package(data: bytes) -> Package:
     except msgspec.MsgspecError as error:
         raise PackageError("bad_manifest", f"{MANIFEST}: {error}") from error
     _check_manifest(manifest)
-    for name in (MODEL, GOLDEN, CARD):
+    for name in members.keys() - {MANIFEST, GATE}:
         if manifest.checksums.get(name) != sha256(members[name]):
             raise PackageError("bad_checksum", f"{name} does not match its checksum in {MANIFEST}")
     windows, ratios = _read_golden(members[GOLDEN])
@@ -185,7 +205,8 @@ def read_package(data: bytes) -> Package:
     except WeightsError as error:
         raise PackageError("not_finite", f"{MODEL}: {error}") from error
     card = members[CARD].decode("utf-8", "replace")
-    return Package(manifest, members[MODEL], windows, ratios, card)
+    population = _read_population(members.get(POPULATION), len(manifest.features))
+    return Package(manifest, members[MODEL], windows, ratios, card, population)
 
 
 def _read_members(data: bytes) -> dict[str, bytes]:
@@ -200,20 +221,39 @@ def _read_members(data: bytes) -> dict[str, bytes]:
 
 
 def _read_golden(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Windows and ratios. The arrays lie in it as they are, so that none is larger than it."""
+    windows, ratios = _read_arrays(data, _GOLDEN, GOLDEN, "bad_golden").values()
+    return windows, ratios
+
+
+def _read_population(data: bytes | None, features: int) -> Population | None:
+    if data is None:
+        return None
+    arrays = _read_arrays(data, POPULATION_ARRAYS, POPULATION, "bad_population")
+    try:
+        return population_of(arrays, features)
+    except GustbedError as error:
+        raise PackageError("bad_population", f"{POPULATION}: {error}") from error
+
+
+def _read_arrays(
+    data: bytes, names: Sequence[str], where: str, reason: str
+) -> dict[str, NDArray[np.float32]]:
+    """Arrays by name. They lie in the file as they are, so that none is larger than it."""
     directory = data[-_END.size :]
     try:
         signature, *_, count, size, _, comment = _END.unpack(directory)
-        if signature != b"PK\5\6" or count != 2 or size > MAX_DIRECTORY_BYTES or comment:
-            raise ValueError("not two arrays")
+        if signature != b"PK\5\6" or count != len(names) or comment:
+            raise ValueError(f"not {len(names)} arrays")
+        if size > MAX_DIRECTORY_BYTES:
+            raise ValueError("more in it than its arrays")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            windows, ratios = (_read_array(archive, f"{name}.npy") for name in _GOLDEN)
+            arrays = {name: _read_array(archive, f"{name}.npy") for name in names}
     except _UNREADABLE as error:
-        raise PackageError("bad_golden", f"{GOLDEN}: {error}") from error
-    for name, array in zip(_GOLDEN, (windows, ratios), strict=True):
+        raise PackageError(reason, f"{where}: {error}") from error
+    for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise PackageError("not_finite", f"{GOLDEN}: {name} are not finite")
-    return windows, ratios
+            raise PackageError("not_finite", f"{where}: {name} are not finite")
+    return arrays
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:

@@ -1,0 +1,123 @@
+"""What a graph tells of its errors, and how machines of a type differ: what corrections rest on.
+
+A model expects the same of every turbine of a type. What it is wrong by on one turbine is taken to
+be linear in a few known terms of the window, the ``basis``: a linear mixed-effects model (Laird and
+Ware, Biometrics 38(4), 1982) whose random effects are a turbine's own coefficients. Their Gaussian
+prior was fitted to machines that differ as those of the type do.
+"""
+
+import io
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_core.errors import GustbedError
+
+Floats = NDArray[np.float32]
+ERROR, USUAL, BASIS, LIMIT, BEYOND = "error", "usual", "basis", "limit", "beyond"
+TERM_OUTPUTS = (ERROR, USUAL, BASIS, LIMIT, BEYOND)
+"""What a graph gives besides scores and ratios, in the order of ``Terms``."""
+MAX_TERMS, MAX_BASIS, MAX_HEADS = 64, 64, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A graph's errors of n windows, each feature's by term.
+
+    ``error`` is signed, ``usual`` how large it usually is (n, features, terms), in one unit;
+    ``limit`` how many times the usual one is too large, so that a ratio is above 1. ``basis`` (n,
+    features, k) is what errors of one turbine are linear in. ``beyond`` (n, features) is above 1
+    where a feature is too far from anything that any machine showed.
+    """
+
+    error: Floats
+    usual: Floats
+    basis: Floats
+    limit: Floats
+    beyond: Floats
+
+    def __len__(self) -> int:
+        return len(self.error)
+
+    def of(self, chosen: slice | NDArray[np.intp] | NDArray[np.bool_]) -> "Terms":
+        """Some of the windows."""
+        return Terms(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Population:
+    """How machines of a type differ, in units of ``noise``: the prior of a turbine's coefficients.
+
+    ``mean`` (features, terms, k), ``covariance`` (features, heads, k, k) with the ``heads`` of the
+    terms (terms,). ``noise`` (features, terms) is how far errors stray once they are corrected, in
+    usual errors. ``reference`` (features, heads, k, k) is the second moment of the basis over all
+    operation: against it, how much a period has told is measured. A ratio is the largest error over
+    its limit to the ``power``.
+    """
+
+    mean: Floats
+    covariance: Floats
+    noise: Floats
+    reference: Floats
+    heads: NDArray[np.intp]
+    power: float
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Numbers of features, terms and coefficients."""
+        features, terms, size = self.mean.shape
+        return features, terms, size
+
+
+_ARRAYS = ("mean", "covariance", "noise", "reference")
+
+
+def population_to_bytes(population: Population) -> bytes:
+    """As it lies in a package: arrays one behind the other, none compressed."""
+    stream = io.BytesIO()
+    arrays = {name: getattr(population, name).astype(np.float32) for name in _ARRAYS}
+    np.savez(
+        stream,
+        **arrays,
+        heads=population.heads.astype(np.float32),
+        power=np.array([population.power], dtype=np.float32),
+    )
+    return stream.getvalue()
+
+
+POPULATION_ARRAYS = (*_ARRAYS, "heads", "power")
+
+
+def population_of(arrays: dict[str, Floats], features: int) -> Population:
+    """Check arrays by name. Raises ``GustbedError`` for what cannot be a prior."""
+    mean, heads, power = arrays["mean"], arrays["heads"], arrays["power"]
+    if mean.ndim != 3 or len(mean) != features:
+        raise GustbedError(f"mean must be ({features}, terms, k), not {mean.shape}")
+    _, terms, size = mean.shape
+    count = int(heads.max(initial=0)) + 1
+    if not (1 <= terms <= MAX_TERMS and 1 <= size <= MAX_BASIS and 1 <= count <= MAX_HEADS):
+        raise GustbedError(f"{terms} terms, {size} coefficients and {count} heads")
+    wanted = {
+        "covariance": (features, count, size, size),
+        "noise": (features, terms),
+        "reference": (features, count, size, size),
+        "heads": (terms,),
+        "power": (1,),
+    }
+    for name, shape in wanted.items():
+        if arrays[name].shape != shape:
+            raise GustbedError(f"{name} must be {shape}, not {arrays[name].shape}")
+    if heads.min(initial=0) < 0 or (arrays["noise"] <= 0).any() or not 0 < power[0] <= 2:
+        raise GustbedError("heads, noise and power must be positive")
+    covariance = arrays["covariance"].astype(np.float64)
+    if np.linalg.eigvalsh(covariance).min(initial=1.0) <= 0:
+        raise GustbedError("covariance must be positive definite")
+    return Population(
+        mean,
+        arrays["covariance"],
+        arrays["noise"],
+        arrays["reference"],
+        heads.astype(np.intp),
+        float(power[0]),
+    )
