@@ -64,11 +64,13 @@ class Schema(Signals):
     """The signals of a type, and what training and judging know of it besides.
 
     ``drivers`` names, by feature, the features that drive it; a feature that is not in it may be
-    driven by every other one. ``settle_s`` is how long after a fault's end its traces last:
+    driven by every other one. ``inertia`` names those that also go on from where they were, as a
+    rotor does. ``settle_s`` is how long after a fault's end its traces last:
     verdicts of that time count neither way. ``aftermath`` names, by channel, the values that show
     a machine still in what a fault led to, as one that has tripped: it settles after these.
     """
 
     drivers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    inertia: tuple[str, ...] = ()
     settle_s: float = 0.0
     aftermath: dict[str, tuple[float, ...]] = field(default_factory=dict)

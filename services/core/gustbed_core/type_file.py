@@ -48,6 +48,7 @@ class AnalysisPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     features: tuple[FeaturePart, ...] = ()
     violations: dict[Kind, tuple[str, ...]] = {}
     drivers: dict[str, tuple[str, ...]] = {}
+    inertia: tuple[str, ...] = ()
     decision: DecisionPart = DecisionPart()
     settle_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 0.0
     aftermath: dict[str, tuple[float, ...]] = {}
@@ -85,6 +86,7 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
         ],
         "violations": {kind: list(names) for kind, names in schema.violations.items()},
         "drivers": {name: list(drivers) for name, drivers in schema.drivers.items()},
+        "inertia": list(schema.inertia),
         "decision": msgspec.to_builtins(schema.decision),
         "settle_s": schema.settle_s,
         "aftermath": {name: list(values) for name, values in schema.aftermath.items()},
@@ -130,6 +132,7 @@ def make_schema(
         window=_window(part, rate_hz, where),
         step=_step(part, rate_hz, where),
         drivers=dict(part.drivers),
+        inertia=tuple(part.inertia),
         decision=Decision(
             part.decision.open_after, part.decision.close_after, part.decision.smooth
         ),
@@ -171,7 +174,8 @@ def _check_names(
             raise GustbedError(f"{where}: aftermath: no channel {name!r}", "name one of channels")
     spoken = [("violations", kind, each) for kind, each in part.violations.items()]
     driven = [("drivers", name, (name, *each)) for name, each in part.drivers.items()]
-    for section, key, named in (*spoken, *driven):
+    slow = [("inertia", name, (name,)) for name in part.inertia]
+    for section, key, named in (*spoken, *driven, *slow):
         unknown = next((name for name in named if name not in features), None)
         if unknown is not None or not named:
             raise GustbedError(

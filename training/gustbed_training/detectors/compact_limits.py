@@ -67,7 +67,8 @@ def term_errors(
     for first in range(0, len(windows), _CHUNK):
         part = torch.from_numpy(np.ascontiguousarray(windows[first : first + _CHUNK]))
         seen = model.see(*model.blocks(part))
-        parts.append(model.errors(seen).transpose(0, 1).numpy())
+        found, usual = model.errors(seen)
+        parts.append((found / usual).abs().transpose(0, 1).numpy())
         regimes.append(model.regimes(seen).argmax(1).numpy())
     return np.concatenate(parts), np.concatenate(regimes)
 

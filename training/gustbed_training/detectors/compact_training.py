@@ -1,8 +1,4 @@
-"""Training of the compact detector: equal seeds and data give equal weights on one thread.
-
-First all windows count alike and rare ones are forgiven; then every other window of a batch is one
-of those that were the strangest to some term, so that starts, stops and gusts are learnt as well.
-"""
+"""Training of the compact detector, in closed form: equal seeds and data give equal weights."""
 
 import time
 from collections.abc import Sequence
@@ -16,24 +12,30 @@ from torch import Tensor
 from gustbed_core.errors import GustbedError
 from gustbed_training.detectors.compact_blocks import Blocks
 from gustbed_training.detectors.compact_model import (
+    FINEST,
+    WIDEST,
     CompactModel,
     Figures,
     Group,
-    Heads,
-    Seen,
+    Head,
     States,
 )
 from gustbed_training.progress import Log
 
 MOST_WINDOWS, FEWEST_WINDOWS = 40_000, 32
 CHUNK = 1024
-LARGEST_GRADIENT = 5.0
-_LEARNING_RATE, _BATCH = 3e-3, 256
-_FORGIVING, _STRICT = 4.0, 30.0
+_RIDGE, _RIDGE_OF_USUAL, _TINY = 1e-3, 1e-4, 1e-9
+"""Of conditions in standard deviations, per window."""
+_FREEDOM = 4.0
 """Degrees of freedom of Student's t: how little a window far off counts."""
-_HARD = 400
-"""One in so many windows is hard to a term."""
-_RIDGE, _RIDGE_WINDOWS = 1e-4, 12_000
+_ROUNDS = 3
+"""Of weighting anew; a fourth changes nothing that shows."""
+_HEAVIEST = 50.0
+"""Times the mean weight that a window may have."""
+_FLAT = 1e-6
+_OFTEN = 0.35
+"""Added to the mean logarithm of errors: about the median error, and not a smaller one."""
+_PROGRESS_EVERY = 5
 _LEAST_SPREAD, _LEAST_ROUGH, _LEAST = 0.1, 0.03, 1e-4
 """Of the usual roughness: below that, spread and roughness tell nothing; and of the deviation."""
 _MOST_STATES = 8
@@ -114,14 +116,20 @@ def figures(chosen: Chosen) -> Figures:
     return Figures(*(value.float() for value in (mean, std, *floors, low, high)))
 
 
-def train(model: CompactModel, chosen: Chosen, seed: int, epochs: int, log: Log) -> None:
-    """Fit the heads in two stages of ``epochs`` each."""
-    order = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        seen = model.see(chosen.means, chosen.rough)
-        _start(model, _pick(seen, torch.randperm(len(seen.means), generator=order)))
-    for number, freedom in enumerate((_FORGIVING, _STRICT)):
-        _stage(model, seen, order, epochs, freedom, number, log)
+def train(model: CompactModel, chosen: Chosen, seed: int, log: Log) -> None:
+    """Fit every head of every feature, one feature after the other."""
+    seen = model.see(chosen.means, chosen.rough)
+    condition = model.condition(seen)
+    generator = torch.Generator().manual_seed(seed)
+    begun, total = time.monotonic(), len(model.wirings)
+    for done, wiring in enumerate(model.wirings, start=1):
+        single = Group([wiring], model.layout, model.hidden)
+        for head, given, target in single.heads(seen, condition):
+            _fit_head(head, given[0].double(), target[0].double(), generator)
+        model.take(wiring.feature, single)
+        if done == total or done % _PROGRESS_EVERY == 0:
+            left = (time.monotonic() - begun) / done * (total - done)
+            log(f"compact: {done}/{total} features, {left:.0f} s left")
 
 
 def _likely(stretch: NDArray[np.float32], blocks: Blocks) -> NDArray[np.float64]:
@@ -135,105 +143,50 @@ def _likely(stretch: NDArray[np.float32], blocks: Blocks) -> NDArray[np.float64]
     return chance
 
 
-def _start(model: CompactModel, seen: Seen) -> None:
-    """Begin with the best linear prediction, ridge regression in double precision."""
-    some = _pick(seen, torch.arange(min(_RIDGE_WINDOWS, len(seen.means))))
-    condition = model.condition(some)
-    for group in model.all_groups():
-        for head, (given, target, _) in _heads(group, some, condition):
-            linear, bias = _ridge(given, target)
-            head.linear.copy_(linear)
-            head.bias.copy_(bias)
-            error = target - given @ linear - bias
-            head.usual_bias.copy_(torch.log(error.abs().mean(1, keepdim=True) + 1e-6))
+def _fit_head(head: Head, given: Tensor, target: Tensor, generator: torch.Generator) -> None:
+    """Solve for one feature's expected values and usual errors, from (n, inputs) and (n, outputs).
+
+    Weights are those of Student's t, over the usual error: what is rare is forgiven, what is
+    precise counts more.
+    """
+    inputs, hidden = head.random.shape[1:]
+    head.centre[0, 0] = given.mean(0)
+    head.scale[0, 0] = torch.clamp(given.std(0), min=_FLAT)
+    head.random[0] = torch.randn(inputs, hidden, generator=generator) / max(inputs, 1) ** 0.5
+    head.random_bias[0, 0] = torch.randn(hidden, generator=generator)
+    basis = head.basis(given.float()[None])[0].double()
+    expected = _ridge(basis, target, _RIDGE)
+    usual = _usual(basis, target - basis @ expected)
+    for _ in range(_ROUNDS):
+        size = _size(basis, usual)
+        square = ((target - basis @ expected) / size).square()
+        weight = (_FREEDOM + 1) / (_FREEDOM + square) / size.square()
+        weight = torch.clamp(weight / weight.mean(0), max=_HEAVIEST)
+        columns = [
+            _ridge(basis, target[:, [i]], _RIDGE, weight[:, [i]]) for i in range(target.shape[1])
+        ]
+        expected = torch.cat(columns, 1)
+        usual = _usual(basis, target - basis @ expected)
+    head.expected[0], head.usual[0] = expected.float(), usual.float()
 
 
-def _ridge(given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    given, target = given.double(), target.double()
-    centre, middle = given.mean(1, keepdim=True), target.mean(1, keepdim=True)
-    centred = given - centre
-    product = centred.transpose(1, 2) @ centred / given.shape[1]
-    product += _RIDGE * torch.eye(product.shape[1], dtype=torch.float64)
-    linear = torch.linalg.solve(
-        product, centred.transpose(1, 2) @ (target - middle) / given.shape[1]
-    )
-    return linear.float(), (middle - centre @ linear).float()
+def _size(basis: Tensor, usual: Tensor) -> Tensor:
+    return torch.exp(torch.clamp(basis @ usual, FINEST, WIDEST))
 
 
-def _stage(
-    model: CompactModel,
-    seen: Seen,
-    order: torch.Generator,
-    epochs: int,
-    freedom: float,
-    number: int,
-    log: Log,
-) -> None:
-    count = len(seen.means)
-    rate = _LEARNING_RATE / (number + 1)
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    steps = epochs * -(-count // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, max(steps, 2))
-    hard: Tensor | None = None
-    begun = time.monotonic()
-    for epoch in range(epochs):
-        if number and epoch % 2 == 0:
-            hard = _hardest(model, seen)
-        total = 0.0
-        shuffled = torch.randperm(count, generator=order)
-        for start in range(0, count, _BATCH):
-            picked = shuffled[start : start + _BATCH]
-            if hard is not None:
-                again = torch.randint(len(hard), (_BATCH // 2,), generator=order)
-                picked = torch.cat((picked[: _BATCH // 2], hard[again]))
-            optimizer.zero_grad()
-            loss = _loss(model, _pick(seen, picked), freedom)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(picked)
-        left = (time.monotonic() - begun) / (epoch + 1) * (epochs - epoch - 1)
-        log(
-            f"compact: stage {number + 1}/2, epoch {epoch + 1}/{epochs}, "
-            f"loss {total / count:.4f}, {left:.0f} s left"
-        )
+def _usual(basis: Tensor, error: Tensor) -> Tensor:
+    """Coefficients of the logarithm of the usual error."""
+    found = _ridge(basis, torch.log(error.abs() + _LEAST), _RIDGE_OF_USUAL)
+    found[0] += _OFTEN
+    return found
 
 
-def _loss(model: CompactModel, seen: Seen, freedom: float) -> Tensor:
-    """Negative log likelihood of the errors under Student's t, up to a constant."""
-    with torch.no_grad():
-        condition = model.condition(seen)
-    losses = []
-    for group in model.all_groups():
-        for head, (given, target, weight) in _heads(group, seen, condition):
-            expected, usual = head(given)
-            square = ((target - expected) * torch.exp(-usual)).square()
-            likely = 0.5 * (freedom + 1) * torch.log1p(square / freedom) + usual
-            losses.append((likely * weight).sum() / given.shape[1])
-    return torch.stack(losses).sum() / len(model.mean)
-
-
-@torch.no_grad()
-def _hardest(model: CompactModel, seen: Seen) -> Tensor:
-    """The windows that are among the worst of any term."""
-    count = len(seen.means)
-    parts = [
-        model.errors(_pick(seen, torch.arange(first, min(first + CHUNK, count))))
-        for first in range(0, count, CHUNK)
-    ]
-    errors = torch.cat(parts, 1).transpose(0, 1).reshape(count, -1)
-    worst = torch.topk(errors, min(max(8, count // _HARD), count), dim=0).indices
-    hardest: Tensor = torch.unique(worst)
-    return hardest
-
-
-def _heads(
-    group: Group, seen: Seen, condition: Tensor
-) -> list[tuple[Heads, tuple[Tensor, Tensor, Tensor]]]:
-    return list(zip((group.level, group.change), group.terms(seen, condition), strict=True))
-
-
-def _pick(seen: Seen, chosen: Tensor) -> Seen:
-    states = seen.states[chosen] if len(seen.states) else seen.states
-    return Seen(seen.means[chosen], seen.spread[chosen], seen.rough[chosen], states)
+def _ridge(basis: Tensor, target: Tensor, ridge: float, weight: Tensor | None = None) -> Tensor:
+    """Coefficients (size, outputs); the first, of the constant, is hardly held back."""
+    weighted = basis if weight is None else basis * weight
+    product = weighted.T @ basis / len(basis)
+    held = torch.full((len(product),), ridge, dtype=product.dtype)
+    held[0] = _TINY
+    product += torch.diag(held)
+    found: Tensor = torch.linalg.solve(product, weighted.T @ target / len(basis))
+    return found

@@ -1,0 +1,52 @@
+"""Graphs that tell their errors, so that one turbine's can be corrected for on the edge."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from gustbed_core.commissioning.population import TERM_OUTPUTS
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A scorer whose errors on one turbine are linear in a basis of each window.
+
+    ``terms`` gives what ``gustbed_core.commissioning.population.Terms`` has, for a threshold of 1;
+    a score is the largest error over usual and limit, or ``beyond``. ``heads`` says which terms
+    share a usual size. ``widen`` tells it of windows of machines that differ: what they reach is
+    within the range of the type.
+    """
+
+    heads: Sequence[int]
+
+    def terms(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Errors, usual errors, basis, limits, beyond."""
+
+    def widen(self, low: Tensor, high: Tensor) -> None:
+        """Take newest block means (features,) within these for possible."""
+
+
+class Explained(nn.Module):
+    """What is exported: windows to scores, ratios and terms, in units of the thresholds."""
+
+    def __init__(self, scorer: nn.Module, thresholds: Sequence[float]) -> None:
+        super().__init__()
+        if not isinstance(scorer, Explaining):
+            raise TypeError(f"{type(scorer).__name__} does not tell its errors")
+        self.scorer = scorer
+        self.threshold: Tensor
+        self.register_buffer("threshold", torch.tensor(thresholds, dtype=torch.float32))
+
+    def forward(self, window: Tensor) -> tuple[Tensor, ...]:
+        error, usual, basis, limit, beyond = self.scorer.terms(window)
+        score = torch.maximum(((error / usual).abs() / limit).amax(2), beyond)
+        threshold = self.threshold
+        return (
+            score, score / threshold,
+            error, usual, basis, limit * threshold[:, None], beyond / threshold,
+        )  # fmt: skip
+
+
+NAMES = TERM_OUTPUTS
