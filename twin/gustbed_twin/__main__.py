@@ -56,6 +56,7 @@ def _generate(options: argparse.Namespace) -> int:
         rate_hz=options.rate,
         faults=tuple(options.fault),
         csv=options.csv,
+        variation=options.variation,
         types_dir=load(SiteSettings).types_dir,
     )
     card = write(request, options.out, force=options.force)
@@ -91,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
         "--wind-mean", type=_within(float, 0, 60), help="in the type's unit, default the type's own"
     )
     add("--turbulence", type=_within(float, 0, 0.5), help="standard deviation over mean")
+    add(
+        "--variation",
+        type=_within(float, 0, 0.3),
+        default=0.0,
+        help="each turbine's constants are within 1 ± this of its type's, default 0",
+    )
     add("--scenario", type=Path, metavar="FILE", help="YAML: what happens, and the wind")
     add(
         "--fault",

@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-_SITE, _TURBINE = 0, 1
+_SITE, _TURBINE, _VARIATION = 0, 1, 2
 
 
 class SiteStream(IntEnum):
@@ -30,6 +30,11 @@ def site_stream(seed: int, stream: SiteStream) -> np.random.Generator:
 def turbine_stream(seed: int, index: int) -> np.random.Generator:
     """The stream of the turbine at ``index``, counting from 0."""
     return _generator(seed, (_TURBINE, index))
+
+
+def variation_stream(seed: int, index: int) -> np.random.Generator:
+    """What decides how the turbine at ``index`` differs from its type, before it ever runs."""
+    return _generator(seed, (_VARIATION, index))
 
 
 def normals(

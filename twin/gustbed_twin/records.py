@@ -228,11 +228,13 @@ class Node:
 class Sensor:
     """A channel: which quantity it reads, every how many steps, and how well.
 
-    ``per_unit`` is one over the resolution.
+    ``per_unit`` is one over the resolution; ``gain`` and ``offset`` are the sensor's own errors.
     """
 
     of: int
     period: int
+    gain: float
+    offset: float
     noise: float
     per_unit: float
     low: float
@@ -280,6 +282,10 @@ class Turbines(NamedTuple):
     severities: Floats
     exposure: Floats
     keys: NDArray[np.uint64]
+
+    def rows(self, which: slice) -> "Turbines":
+        """Some of them, of which everything is shared."""
+        return Turbines._make(part[which] for part in self)
 
     def copied(self) -> "Turbines":
         """The same, of which nothing is shared."""

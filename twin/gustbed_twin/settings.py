@@ -33,6 +33,9 @@ class TwinSettings(BaseSettings):
         None, gt=0, le=60, description="mean wind in the type's unit; the type's own if not given"
     )
     turbulence: float = Field(0.15, ge=0, le=0.5, description="standard deviation over mean")
+    variation: float = Field(
+        0.0, ge=0, le=0.3, description="each turbine's constants are within 1 ± this of its type's"
+    )
     type: str = Field("mini", description="turbine type: a name, or the path of its YAML file")
     wind_ms: float | None = Field(
         None, gt=0, le=60, description="the same as wind_mean, for types whose wind is in m/s"

@@ -21,9 +21,19 @@ from gustbed_core.turbine_types import known_types
 
 TYPES = f"{', '.join(known_types())}, one of GUSTBED_TYPES_DIR"
 
-app = typer.Typer(help="The digital twin: types, physics, datasets.", no_args_is_help=True)
+app = typer.Typer(
+    help="The digital twin: types, physics, datasets. A live farm's turbines are all alike unless"
+    " GUSTBED_TWIN_VARIATION (say 0.1) gives each constants of its own.",
+    no_args_is_help=True,
+)
 TypeOption = Annotated[str, typer.Option("--type", help=f"{TYPES}, or a YAML file.")]
 ScenarioOption = Annotated[Path | None, typer.Option(help="YAML: what happens and when.")]
+VariationOption = Annotated[
+    float,
+    typer.Option(
+        min=0, max=0.3, help="Each turbine's constants are within 1 ± this of its type's."
+    ),
+]
 LayoutOption = Annotated[Path | None, typer.Option(help="YAML: where the turbines stand.")]
 
 
@@ -157,6 +167,7 @@ def generate(
         float | None, typer.Option(min=0.1, max=60, help="Mean wind, in the type's unit.")
     ] = None,
     turbulence: Annotated[float | None, typer.Option(min=0, max=0.5)] = None,
+    variation: VariationOption = 0.0,
     layout: LayoutOption = None,
     wake_model: Annotated[str, typer.Option("--wake", help="none, jensen or gauss.")] = "none",
     shard: Annotated[str, typer.Option(help="i/N: only this part of the farm.")] = "1/1",
@@ -168,7 +179,7 @@ def generate(
 
     request = DatasetRequest(
         turbine_type, turbines, hours, seed, scenario, wind, turbulence, layout, wake_model, shard,
-        types_dir=_types_dir(),
+        types_dir=_types_dir(), variation=variation,
     )  # fmt: skip
     card = write(request, out, force=force)
     if json:
@@ -193,6 +204,9 @@ def whatif(
     seed: Annotated[int | None, typer.Option(min=0, help="Its seed.")] = None,
     settle: Annotated[float | None, typer.Option(min=0, help="It runs so many s before.")] = None,
     mean: Annotated[float | None, typer.Option(min=0.1, max=60, help="Its wind.")] = None,
+    variation: Annotated[
+        float | None, typer.Option(min=0, max=0.3, help="How much its turbines differ.")
+    ] = None,
     wind: Annotated[float | None, typer.Option(min=0.1, max=60, help="Wind then.")] = None,
     turbulence: Annotated[float | None, typer.Option(min=0, max=0.5, help="Then.")] = None,
     direction: Annotated[float | None, typer.Option(min=0, max=360, help="Then.")] = None,
@@ -209,7 +223,7 @@ def whatif(
     from gustbed_twin.scenarios.whatif import Question, ask
     from gustbed_twin.wind.request import Wind
 
-    fresh = (turbine_type, turbines, seed, settle, mean)
+    fresh = (turbine_type, turbines, seed, settle, mean, variation)
     if live and (checkpoint is not None or any(each is not None for each in fresh)):
         raise typer.BadParameter("--live goes with no other farm")
     with ExitStack() as stack:
@@ -222,7 +236,7 @@ def whatif(
             Question(
                 turbine_type or "nrel_5mw", turbines or 6, 42 if seed is None else seed,
                 60.0 if settle is None else settle, mean, checkpoint, tuple(change or ()),
-                _types_dir(),
+                _types_dir(), variation or 0.0,
             ),
             hours * 3600.0,
             Wind(mean=wind, turbulence=turbulence, direction=direction),

@@ -17,7 +17,8 @@ class DatasetRequest:
     """What is asked for. ``wind`` is in the type's unit: m/s, or anemometer rev/s of miniatures.
 
     ``rate_hz`` None is the type's own; ``faults`` are as ``--fault`` gives them; ``csv`` names a
-    turbine to write a recording of; ``types_dir`` is the user's folder of types.
+    turbine to write a recording of; ``types_dir`` is the user's folder of types;
+    every constant of a turbine is within 1 ± ``variation`` of its type's.
     """
 
     type: str
@@ -34,6 +35,7 @@ class DatasetRequest:
     faults: tuple[str, ...] = ()
     csv: str | None = None
     types_dir: Path | None = None
+    variation: float = 0.0
 
 
 def write(request: DatasetRequest, out: Path, *, force: bool) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def write(request: DatasetRequest, out: Path, *, force: bool) -> dict[str, Any]:
     plan = FarmPlan(
         request.turbines, request.seed, Wind(mean=request.wind, turbulence=request.turbulence),
         request.layout, request.wake, parse_shard("--shard", request.shard), request.rate_hz,
+        request.variation,
     )  # fmt: skip
     built = build_farm(physics, plan, request.scenario, request.faults)
     arrow()

@@ -194,6 +194,7 @@ def _card(dataset: Dataset, out: Path, files: Sequence[str]) -> dict[str, Any]:
         "samples": dataset.samples,
         "wind": msgspec.to_builtins(farm.conditions),
         "wake": plan.wake,
+        "variation": plan.variation,
         "faults": [msgspec.to_builtins(each) for each in all_faults(scenario, plan.turbine_ids)],
         "commands": [msgspec.to_builtins(each) for each in scenario.commands],
         "channels": [{"name": c.name, "unit": c.unit} for c in turbine_type.channels],

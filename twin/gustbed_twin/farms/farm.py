@@ -45,6 +45,8 @@ class Farm(Protocol):
     indices: tuple[int, ...]
     sample: int
     rate_hz: int
+    variation: float
+    """How much each turbine differs from its type: constants within 1 ± this."""
     conditions: Any
     faults: Mapping[str, FaultKind]
     """What can go wrong, by kind."""

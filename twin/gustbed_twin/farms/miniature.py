@@ -68,8 +68,8 @@ def changed_wind(type_name: str, now: WindConfig, wind: Wind) -> WindConfig:
 class MiniatureFarm:
     """Simulated miniatures; a ``Farm``.
 
-    A turbine's stream depends on the seed, its number, its faults and its type, and on nothing
-    else.
+    A turbine's stream depends on the seed, its number, its faults, its type and the variation, and
+    on nothing else. ``machines`` are the constants of each.
     """
 
     faults: Mapping[str, FaultKind] = CATALOGUE
@@ -81,9 +81,11 @@ class MiniatureFarm:
         indices: Sequence[int],
         conditions: WindConfig,
         rate_hz: int,
+        variation: float = 0.0,
     ) -> None:
         self.miniature = miniature
         self.seed = seed
+        self.variation = variation
         self.indices = tuple(indices)
         self.rate_hz = rate_hz
         self.sample = 0
@@ -91,14 +93,18 @@ class MiniatureFarm:
         self.conditions = conditions
         self._whole = miniature.rows == tuple(range(len(QUANTITIES)))
         streams = [turbine_stream(seed, index) for index in indices]
-        self._traits = turbine.make_traits(streams, rate_hz, miniature.physics.machine)
+        self.machines = turbine.make_machines(
+            miniature.physics.machine, seed, self.indices, variation
+        )
+        self._traits = turbine.make_traits(streams, rate_hz, self.machines)
+        self._gauges = sensors.make_gauges(miniature, self.machines.anemometer)
         wind = start_site_wind(seed, rate_hz)
         weather = start_weather(seed)
         _, readings = advance_weather(weather, 0, 1, rate_hz)
         state, speed = turbine.start_state(
             streams, self._traits, conditions, wind, float(readings[AMBIENT, 0])
         )
-        counters = sensors.start_counters(state, speed, rate_hz)
+        counters = sensors.start_counters(state, speed, self._gauges, rate_hz)
         faults = Faults.none(len(self.indices))
         self.moment = Moment(tuple(streams), wind, weather, state, counters, faults)
 
@@ -124,7 +130,7 @@ class MiniatureFarm:
         )
         state, truth = turbine.advance(now.state, self._traits, around)
         counters, values = sensors.read(
-            now.counters, truth, self._traits, readings, noise, first, rate
+            now.counters, truth, self._traits, self._gauges, readings, noise, first, rate
         )
         self.moment = replace(now, wind=wind, weather=weather, state=state, counters=counters)
         self.sample += samples
@@ -187,6 +193,7 @@ class MiniatureFarm:
         streams = (*now.streams, now.wind.turbulence_stream, now.wind.gust_stream)
         head = {
             "seed": self.seed,
+            "variation": self.variation,
             "indices": list(self.indices),
             "rate_hz": self.rate_hz,
             "sample": self.sample,
@@ -209,7 +216,10 @@ class MiniatureFarm:
         """A farm that goes on from a state. Raises ``ValueError``, ``KeyError``, ``TypeError``."""
         head = state.head
         wind = msgspec.convert(head["wind"], WindConfig)
-        farm = cls(miniature, head["seed"], head["indices"], wind, head["rate_hz"])
+        farm = cls(
+            miniature, head["seed"], head["indices"], wind, head["rate_hz"],
+            head.get("variation", 0.0),
+        )  # fmt: skip
         farm.sample = int(head["sample"])
         farm.moment = _moment(farm.moment, state)
         return farm

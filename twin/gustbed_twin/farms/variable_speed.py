@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from gustbed_core.turbine_state import Reported
 from gustbed_core.turbine_types import TurbineType
 from gustbed_twin.farms.farm import FarmState, Observation
+from gustbed_twin.farms.machines import NO_LIMIT_W, grouped, make_machines, start_turbines
 from gustbed_twin.farms.step import advance_block
 from gustbed_twin.faults.kinds import FaultKind
 from gustbed_twin.faults.ramps import Ramps
@@ -19,18 +19,15 @@ from gustbed_twin.faults.variable_speed import CATALOGUE, KINDS
 from gustbed_twin.filters import Floats
 from gustbed_twin.records import (
     NO_TRIP,
-    NODES,
     PHYSICAL,
     QUANTITIES,
     RAMP,
-    RUNNING,
     STATE,
     TRIPPED,
     WAITING,
     Air,
     Mode,
     Trip,
-    Turbines,
     WakeTable,
     make_turbines,
 )
@@ -49,8 +46,6 @@ from gustbed_twin.wind.site import (
 )
 
 NO_WAKES = WakeTable(np.zeros((0, 0, 0)))
-NO_LIMIT_W = 1e12
-
 
 _REPORTED = ("mode", "hold", "trip", "limit", "yaw_offset", "pitch_offset")
 _ARRAYS = ("poles", "degrees", "quantities", "held", "shelter", "exposure")
@@ -61,7 +56,8 @@ _LAYOUT = [list(names or ()) for names in (STATE.names, QUANTITIES, RAMP.names)]
 class VariableSpeedFarm:
     """Simulated variable-speed machines; a ``Farm``.
 
-    ``exposure`` is a factor on the wind by turbine.
+    ``exposure`` is a factor on the wind by turbine; ``machines`` are the turbines' own models, or
+    one that all share.
     """
 
     faults: Mapping[str, FaultKind] = CATALOGUE
@@ -76,8 +72,10 @@ class VariableSpeedFarm:
         exposure: Floats | None = None,
         wakes: WakeTable = NO_WAKES,
         standing: bool = False,
+        variation: float = 0.0,
     ) -> None:
         self.model = model
+        self.variation = variation
         self.seed = seed
         self.indices = tuple(indices)
         self.conditions = conditions
@@ -92,7 +90,10 @@ class VariableSpeedFarm:
         self._keys = turbine_keys(seed, self.indices)
         self.sensor_faults = self._no_sensor_faults()
         poles = np.zeros((count, len(self.air.filters.kept)))
-        self.turbines = _start(model, conditions, exposure, poles, self._keys, standing=standing)
+        self.machines = make_machines(model, seed, self.indices, variation)
+        self.turbines = start_turbines(
+            self.machines, conditions, exposure, poles, self._keys, standing=standing
+        )
         geometry = model.variable_speed.physics.geometry
         self._hub_share = rotor_share(
             conditions.shear, geometry.swept_radius_m, geometry.hub_height_m
@@ -108,13 +109,17 @@ class VariableSpeedFarm:
         self.air, site = advance_site(
             self.air, self.conditions, self.sample, samples, self.rate_hz, self._hub_share
         )
-        arrays = self.model.arrays
-        if self.blind:
-            arrays = arrays._replace(fast=arrays.fast[:0], slow=arrays.slow[:0])
-        channels = 0 if self.blind else len(arrays.sensors)
+        channels = 0 if self.blind else len(self.model.arrays.sensors)
         out = np.empty((len(self.indices), channels, samples))
         air = Air(site, self.air.filters.kept, self.air.filters.gain)
-        advance_block(self.turbines, self.ramps.records, arrays, air, self.wakes, self.sample, out)
+        for rows, machine in grouped(self.machines):
+            arrays = machine.arrays
+            if self.blind:
+                arrays = arrays._replace(fast=arrays.fast[:0], slow=arrays.slow[:0])
+            turbines, ramps = self.turbines.rows(rows), self.ramps.records[rows]
+            share = np.ascontiguousarray(self.wakes.share[:, :, rows])
+            wakes = self.wakes._replace(share=share)
+            advance_block(turbines, ramps, arrays, air, wakes, self.sample, out[rows])
         if not self.blind:
             self.sensor_faults.apply(out, self.sample)
         self.sample += samples
@@ -232,7 +237,7 @@ class VariableSpeedFarm:
     def observe(self) -> Observation:
         """How the turbines stand now."""
         made = self.turbines.state["energy_generator"]
-        efficiency = self.model.variable_speed.physics.drivetrain.efficiency
+        efficiency = np.array([each.parameters["efficiency"] for each in self.machines])
         return Observation(
             made * efficiency / 3.6e6,
             self.truth("rotor_speed"),
@@ -260,6 +265,7 @@ class VariableSpeedFarm:
             "layout": _LAYOUT,
             "mean_wind": self.model.mean_wind,
             "seed": self.seed,
+            "variation": self.variation,
             "indices": list(self.indices),
             "sample": self.sample,
             "conditions": msgspec.to_builtins(self.conditions),
@@ -279,7 +285,7 @@ class VariableSpeedFarm:
         farm = cls(
             prepare_model(variable_speed, head["mean_wind"]), head["seed"], head["indices"],
             msgspec.convert(head["conditions"], Conditions),
-            wakes=WakeTable(data["wakes"], *head["wakes"]),
+            wakes=WakeTable(data["wakes"], *head["wakes"]), variation=head.get("variation", 0.0),
         )  # fmt: skip
         farm.sample = int(head["sample"])
         farm.air = replace(farm.air, state=data["site"])
@@ -295,63 +301,3 @@ class VariableSpeedFarm:
     def _no_sensor_faults(self) -> SensorFaults:
         periods = self.model.arrays.sensors["period"]
         return SensorFaults(self.turbine_type.channels, periods, self._keys)
-
-
-def _start(
-    model: TurbineModel, conditions: Conditions, exposure: Floats, poles: Floats,
-    keys: NDArray[np.uint64], *, standing: bool,
-) -> Turbines:  # fmt: skip
-    count, p = len(exposure), model.parameters
-    wind = conditions.mean * exposure
-    state = np.zeros(count, STATE)
-    state["limit"] = NO_LIMIT_W
-    state["reference"] = p["reference_speed"]
-    state["wind_average"] = state["rotor_wind"] = wind
-    state["nacelle"] = state["direction"] = conditions.direction % 360.0
-    state["pitch"] = state["demand"] = p["pitch_max"]
-    limits = model.variable_speed.physics.limits
-    runs = (wind >= limits.cut_in_ms) & (wind <= limits.cut_out_ms) & (not standing)
-    state["mode"] = np.where(runs, RUNNING, WAITING)
-    for row in np.flatnonzero(runs):
-        speed, pitch, torque = operating_point(model, float(wind[row]))
-        gain = 1.0 / (1.0 + np.radians(pitch) / p["pitch_kk"])
-        state["rotor"][row] = state["generator"][row] = speed
-        state["filtered"][row] = speed * p["ratio"]
-        state["pitch"][row] = state["demand"][row] = pitch
-        state["integral"][row] = np.radians(pitch) / (gain * p["pitch_ki"])
-        state["torque"][row] = torque
-        state["twist"][row] = torque * p["ratio"] / p["stiffness"]
-        state["power"][row] = torque * speed * p["ratio"] * p["efficiency"]
-        ratio = speed * p["radius"] / wind[row]
-        ct = model.surface.at(model.surface.ct, ratio, pitch)
-        state["thrust"][row] = p["half_rho_area"] * wind[row] ** 2 * ct
-    state["sway"] = state["thrust"] / p["tower_stiffness"]
-    state["second_power"] = state["power"]
-    load = state["power"] / (p["rated_power"] * p["efficiency"])
-    speed_share = np.minimum(state["generator"] * p["ratio"] / p["reference_speed"], 1.0)
-    degrees = np.empty((count, len(NODES)))
-    for node, (nacelle, idle, loaded, _) in enumerate(model.arrays.nodes):
-        around = degrees[:, 0] if nacelle else conditions.ambient
-        degrees[:, node] = around + idle * (0.3 + 0.7 * speed_share) + loaded * load
-    quantities = np.zeros((count, len(QUANTITIES)))
-    held = np.zeros((count, len(model.channels)))
-    return make_turbines(state, poles, degrees, quantities, held, np.ones(count), exposure, keys)
-
-
-def operating_point(model: TurbineModel, wind: float) -> tuple[float, float, float]:
-    """Near the steady rotor speed (rad/s), pitch (deg) and torque (N·m) at a wind."""
-    p, surface = model.parameters, model.surface
-    low = model.variable_speed.physics.pitch_control.min_deg
-    ratios = np.arange(3.0, 14.0, 0.25)
-    best = float(ratios[np.argmax([surface.cp(ratio, low) for ratio in ratios])])
-    fastest, slowest = p["reference_speed"] / p["ratio"], p["cut_in_speed"] / p["ratio"]
-    speed = float(np.clip(best * wind / p["radius"], slowest, fastest))
-    ratio = speed * p["radius"] / wind
-    available = p["half_rho_area"] * wind**3
-    if available * surface.cp(ratio, low) <= p["shaft_power"]:
-        torque = max(available * surface.cp(ratio, low), 0.0) / (speed * p["ratio"])
-        return speed, low, float(torque)
-    pitches = np.linspace(low, 30.0, 301)
-    powers = [available * surface.cp(ratio, pitch) for pitch in pitches]
-    pitch = float(pitches[np.argmin(np.abs(np.array(powers) - p["shaft_power"]))])
-    return speed, pitch, float(p["shaft_power"] / (speed * p["ratio"]))

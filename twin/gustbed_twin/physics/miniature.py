@@ -37,7 +37,9 @@ class Miniature:
             if given:
                 raise GustbedError(f"{name}: type {self.turbine_type.name} takes none", "leave out")
         wind = wind_config(self.miniature, plan.wind)
-        return MiniatureFarm(self.miniature, plan.seed, plan.indices, wind, self.rate(plan.rate_hz))
+        return MiniatureFarm(
+            self.miniature, plan.seed, plan.indices, wind, self.rate(plan.rate_hz), plan.variation
+        )
 
     def restore(self, state: FarmState) -> MiniatureFarm:
         """A farm that goes on from a state."""

@@ -18,7 +18,8 @@ from gustbed_twin.wind.request import AS_USUAL, Wind
 class FarmPlan:
     """What a farm follows from. ``wake`` is ``none``, ``jensen`` or ``gauss``.
 
-    ``rate_hz`` None is the type's own; ``shard`` (i, N) is the part of the farm that is simulated.
+    ``rate_hz`` None is the type's own; ``shard`` (i, N) is the part of the farm that is simulated;
+    every constant of a turbine is within 1 ± ``variation`` of its type's.
     """
 
     turbines: int
@@ -28,6 +29,7 @@ class FarmPlan:
     wake: str = "none"
     shard: tuple[int, int] = (1, 1)
     rate_hz: int | None = None
+    variation: float = 0.0
 
     @property
     def turbine_ids(self) -> tuple[str, ...]:

@@ -56,7 +56,9 @@ class VariableSpeed:
         indices, conditions = plan.indices, conditions_of(plan.wind, USUAL)
         wakes = self._wakes(plan, max(conditions.turbulence, 0.02))
         model = prepare_model(self.variable_speed, conditions.mean)
-        return VariableSpeedFarm(model, plan.seed, indices, conditions, wakes=wakes)
+        return VariableSpeedFarm(
+            model, plan.seed, indices, conditions, wakes=wakes, variation=plan.variation
+        )
 
     def restore(self, state: FarmState) -> "VariableSpeedFarm":
         """A farm that goes on from a state."""

@@ -160,8 +160,9 @@ def _simulation(
     mean = settings.wind_ms if settings.wind_mean is None else settings.wind_mean
     wind = Wind(mean=mean, turbulence=settings.turbulence, direction=settings.direction)
     plan = FarmPlan(
-        site.turbines, settings.seed, wind, settings.layout, settings.wake, shard, settings.rate_hz
-    )
+        site.turbines, settings.seed, wind, settings.layout, settings.wake, shard, settings.rate_hz,
+        settings.variation,
+    )  # fmt: skip
     try:
         rate_hz = physics.rate(settings.rate_hz)
     except GustbedError as error:
@@ -179,7 +180,8 @@ def _simulation(
     since = {}
     if settings.checkpoint is not None and settings.checkpoint.exists():
         farm = load_farm_of(settings.checkpoint, turbine_type)
-        if (farm.indices, farm.seed, farm.rate_hz) != (tuple(plan.indices), plan.seed, rate_hz):
+        asked_for = (tuple(plan.indices), plan.seed, rate_hz, plan.variation)
+        if (farm.indices, farm.seed, farm.rate_hz, farm.variation) != asked_for:
             raise GustbedError(
                 f"{settings.checkpoint}: of another farm", "name another file, or remove it"
             )

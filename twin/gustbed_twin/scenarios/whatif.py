@@ -63,7 +63,8 @@ class Comparison:
 class Question:
     """Which farm is asked about: a checkpoint's, or a fresh one that has run for ``settle_s``.
 
-    ``mean`` is its wind, None the type's own; ``types_dir`` the user's folder of types.
+    ``mean`` is its wind, None the type's own; ``variation`` is how much its turbines differ;
+    ``types_dir`` the user's folder of types.
     """
 
     type: str
@@ -74,6 +75,7 @@ class Question:
     checkpoint: Path | None
     changes: tuple[str, ...]
     types_dir: Path | None = None
+    variation: float = 0.0
 
 
 def ask(question: Question, seconds: float, wind: Wind) -> Comparison:
@@ -82,7 +84,8 @@ def ask(question: Question, seconds: float, wind: Wind) -> Comparison:
         farm = load_farm(question.checkpoint, question.types_dir)
     else:
         physics = load_physics(question.type, question.types_dir)
-        plan = FarmPlan(question.turbines, question.seed, Wind(mean=question.mean))
+        usual = Wind(mean=question.mean)
+        plan = FarmPlan(question.turbines, question.seed, usual, variation=question.variation)
         farm = build_farm(physics, plan).farm
         if question.settle_s > 0.0:
             farm.advance(max(1, round(question.settle_s * farm.rate_hz)))

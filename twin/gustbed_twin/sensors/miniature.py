@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gustbed_twin.filters import Floats
 from gustbed_twin.turbine.miniature import THERMOMETER, State, Traits, Truth
-from gustbed_twin.turbine.miniature_type import QUANTITIES
+from gustbed_twin.turbine.miniature_type import QUANTITIES, MiniatureType
 from gustbed_twin.wind import weather
 
 PULSES_PER_REVOLUTION = 16
@@ -29,17 +29,35 @@ class Counters:
     pulses: NDArray[np.float64]
 
 
-def start_counters(state: State, wind_speed: Floats, rate_hz: int) -> Counters:
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What each sensor makes of the truth, gain times it plus offset; (quantities, turbines)."""
+
+    gain: Floats
+    offset: Floats
+
+
+def make_gauges(miniature: MiniatureType, anemometer: Floats) -> Gauges:
+    """The type's corrections; ``anemometer`` (turbines,) is each machine's own gain besides."""
+    own = [miniature.correction(name) for name in QUANTITIES]
+    gain = np.array([each.gain for each in own])[:, None] * np.ones(len(anemometer))
+    offset = np.array([each.offset for each in own])[:, None] * np.ones(len(anemometer))
+    gain[_WIND] = gain[_WIND] * anemometer
+    return Gauges(gain, offset)
+
+
+def start_counters(state: State, wind_speed: Floats, gauges: Gauges, rate_hz: int) -> Counters:
     """Counters of a farm that has been turning steadily."""
     past = np.arange(1 - 2 * rate_hz, 1)[:, None] / rate_hz
     turns = np.stack((state.turns + past * state.rotor, state.wind_turns + past * wind_speed))
-    return Counters(np.floor(turns * PULSES_PER_REVOLUTION))
+    return Counters(_pulses(turns, gauges))
 
 
 def read(
     counters: Counters,
     truth: Truth,
     traits: Traits,
+    gauges: Gauges,
     readings: Floats,
     noise: Floats,
     first: int,
@@ -49,19 +67,20 @@ def read(
 
     ``readings`` is the weather sensor's (4, samples), ``noise`` the block's normal numbers.
     """
-    counters, speeds = _count(counters, truth, traits, first, rate_hz)
+    counters, speeds = _count(counters, truth, traits, gauges, first, rate_hz)
     samples, turbines = truth.rotor.shape
     out = np.empty((len(QUANTITIES), samples, turbines))
     out[_ROTOR], out[_WIND] = speeds
-    out[_VOLTAGE] = np.clip(np.rint(truth.voltage), 0, ADC_MAX)
+    out[_VOLTAGE] = np.clip(np.rint(_read(truth.voltage, gauges, _VOLTAGE)), 0, ADC_MAX)
     out[_QUATERNION] = quaternion(truth.attitude)
     pull = gravity(out[_QUATERNION])
     out[_GRAVITY] = np.round(pull, 4)
     counts = np.rint((pull + truth.acceleration) * COUNTS_PER_G)
     out[_ACCELERATION] = np.clip(counts, *INT16)
     warmth = truth.gearbox + THERMOMETER_NOISE_DEG * noise[THERMOMETER]
-    out[_GEARBOX] = np.round(warmth, 2)
-    out[_WEATHER] = np.round(readings, 2)[:, :, None]
+    out[_GEARBOX] = np.round(_read(warmth, gauges, _GEARBOX), 2)
+    for row, values in zip(_WEATHER, readings, strict=True):
+        out[row] = np.round(_read(values[:, None], gauges, row), 2)
     return counters, np.ascontiguousarray(out.transpose(2, 0, 1))
 
 
@@ -86,10 +105,20 @@ def gravity(q: Floats) -> Floats:
     return np.stack((2 * (x * z - w * y), 2 * (w * x + y * z), w * w - x * x - y * y + z * z))
 
 
+def _read(truth: Floats, gauges: Gauges, row: int) -> Floats:
+    read: Floats = gauges.gain[row] * truth + gauges.offset[row]
+    return read
+
+
+def _pulses(turns: Floats, gauges: Gauges) -> Floats:
+    gain = gauges.gain[[_ROTOR, _WIND]]
+    return np.floor(turns * (gain * PULSES_PER_REVOLUTION)[:, None])
+
+
 def _count(
-    counters: Counters, truth: Truth, traits: Traits, first: int, rate_hz: int
+    counters: Counters, truth: Truth, traits: Traits, gauges: Gauges, first: int, rate_hz: int
 ) -> tuple[Counters, Floats]:
-    seen = np.floor(np.stack((truth.turns, truth.wind_turns)) * PULSES_PER_REVOLUTION)
+    seen = _pulses(np.stack((truth.turns, truth.wind_turns)), gauges)
     pulses = np.concatenate((counters.pulses, seen), axis=1)
     samples = seen.shape[1]
     now = np.arange(first, first + samples)[:, None]

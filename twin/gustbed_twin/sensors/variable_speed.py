@@ -17,7 +17,7 @@ def read_sensors(
         sensor = sensors[channel]
         if sensor.period > 1 and now % sensor.period != 0:
             continue
-        value = quantities[sensor.of]
+        value = sensor.gain * quantities[sensor.of] + sensor.offset
         if sensor.noise > 0.0:
             value += sensor.noise * normal(key, now, channel)
         value = np.rint(value * sensor.per_unit) / sensor.per_unit

@@ -1,8 +1,9 @@
 """The miniature turbine: rotor, generator, nacelle and gearbox, vectorised over turbines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +11,7 @@ from gustbed_core import event_kinds
 from gustbed_twin.faults import miniature as faults
 from gustbed_twin.filters import Floats, accumulate, bounded, first_order, innovation, memory
 from gustbed_twin.turbine.miniature_type import Machine
+from gustbed_twin.turbine.variation import factors
 from gustbed_twin.wind import miniature as wind
 
 RIPPLE = 0.05
@@ -51,10 +53,25 @@ NOISES = 13
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """What all machines share, and what makes each differ a little; arrays (turbines,)."""
+class Machines:
+    """The constants of every machine, as ``Machine`` has them; arrays (turbines,).
 
-    machine: Machine
+    ``anemometer`` is what its anemometer counts over the wind's own revolutions.
+    """
+
+    lift: Floats
+    friction: Floats
+    load: Floats
+    inertia: Floats
+    volts_per_rps: Floats
+    anemometer: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What makes each machine differ from the others; arrays (turbines,)."""
+
+    machine: Machines
     exposure: Floats
     efficiency: Floats
     generator: Floats
@@ -110,7 +127,18 @@ class Surroundings:
     rate_hz: int
 
 
-def make_traits(streams: Sequence[np.random.Generator], rate_hz: int, machine: Machine) -> Traits:
+def make_machines(
+    machine: Machine, seed: int, indices: Sequence[int], variation: float
+) -> Machines:
+    """Machines of a type, each constant of each times a factor of its own in 1 ± ``variation``."""
+    names = [field.name for field in fields(Machines)]
+    drawn = np.array([factors(seed, index, variation, len(names)) for index in indices])
+    usual = {**msgspec.structs.asdict(machine), "anemometer": 1.0}
+    columns = drawn.reshape(-1, len(names)).T
+    return Machines(**{name: usual[name] * row for name, row in zip(names, columns, strict=True)})
+
+
+def make_traits(streams: Sequence[np.random.Generator], rate_hz: int, machine: Machines) -> Traits:
     """Draw each machine's own properties from its own stream."""
     drawn = np.array([stream.uniform(-1.0, 1.0, 9) for stream in streams]).reshape(-1, 9).T
     return Traits(
@@ -142,7 +170,7 @@ def start_state(
         site.state[0], site.heading + wind.SITE_DIRECTION_RAD * site.state[1], ()
     )
     speed = wind.wind_speed(config, block, processes[None, PLACE_WIND], traits.exposure, _ZERO)[0]
-    rotor = settled_rotor(speed, traits)
+    rotor = settled_rotor(speed, traits.machine, traits.efficiency)
     none = np.zeros(len(streams))
     state = State(
         processes=processes,
@@ -156,10 +184,9 @@ def start_state(
     return state, speed
 
 
-def settled_rotor(speed: Floats, traits: Traits) -> Floats:
+def settled_rotor(speed: Floats, machine: Machines, efficiency: Floats) -> Floats:
     """Rotor rev/s at which the torques balance; 0 below cut-in."""
-    machine = traits.machine
-    drive = np.maximum(machine.lift * traits.efficiency * speed * speed - machine.friction, 0.0)
+    drive = np.maximum(machine.lift * efficiency * speed * speed - machine.friction, 0.0)
     return drive / (speed + machine.load)
 
 
@@ -171,8 +198,8 @@ def advance(state: State, traits: Traits, around: Surroundings) -> tuple[State, 
     gusts = wind.gust_shape(around.site.gusts, around.first, samples, traits.gust_delay)
     speed = wind.wind_speed(around.config, around.site, rows[:, PLACE_WIND], traits.exposure, gusts)
     left = faults.drive_left(rows[:, DRAG], rows[:, HUNTING])
-    settled = settled_rotor(speed, traits) * left
-    rotor = _spin(state.rotor, speed, settled, traits.machine, dt)
+    settled = settled_rotor(speed, traits.machine, traits.efficiency) * left
+    rotor = spin(state.rotor, speed, settled, traits.machine, dt)
     turns = accumulate(state.turns, rotor * dt)
     wind_turns = accumulate(state.wind_turns, speed * dt)
     shake_turns = accumulate(state.shake_turns, faults.shake_frequency(rotor) * dt)
@@ -219,7 +246,8 @@ def _processes(state: State, around: Surroundings, dt: float) -> Floats:
     return first_order(state.processes, kept, inputs)
 
 
-def _spin(rotor: Floats, speed: Floats, settled: Floats, machine: Machine, dt: float) -> Floats:
+def spin(rotor: Floats, speed: Floats, settled: Floats, machine: Machines, dt: float) -> Floats:
+    """Rotor rev/s (samples, turbines) that follow what they would settle at, from ``rotor`` on."""
     gain = np.minimum(dt / machine.inertia * (speed + machine.load), 1.0)
     return first_order_varying(rotor, 1.0 - gain, gain * settled)
 

@@ -9,6 +9,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.legacy import CHANNELS
 from gustbed_core.turbine_types import TurbineType
 from gustbed_twin.faults.kinds import quantity_of
+from gustbed_twin.turbine.corrections import EXACT, Correction, correction_rules
 from gustbed_twin.turbine.variable_speed import (
     NotNegative,
     Positive,
@@ -18,6 +19,9 @@ from gustbed_twin.turbine.variable_speed import (
 
 QUANTITIES: tuple[str, ...] = CHANNELS
 """What a miniature measures: the fields of the reference systems' record."""
+COUNTED = ("rps", "wind_speed_rps")
+CORRECTABLE = (*COUNTED, "voltage", "gearboxtemp", "ambtemp", "humidity", "pressure", "gas")
+"""Quantities whose sensors may have a gain and an offset; those that are counted, a gain."""
 FASTEST_HZ = 100
 _REMEDY = "see physics in gustbed_core/types/mini.yaml"
 
@@ -36,12 +40,16 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MiniaturePhysics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The miniature turbine: wind in anemometer rev/s, counted sensors."""
+    """The miniature turbine: wind in anemometer rev/s, counted sensors.
+
+    ``corrections`` are sensors' own errors by channel.
+    """
 
     model: Literal["miniature"]
     wind_mean_rps: Positive
     turbulence: Annotated[float, msgspec.Meta(ge=0, le=0.5)]
     machine: Machine
+    corrections: dict[str, Correction] = {}
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,12 @@ class MiniatureType:
     turbine_type: TurbineType
     physics: MiniaturePhysics
     rows: tuple[int, ...]
+
+    def correction(self, quantity: str) -> Correction:
+        """The error of the sensor of a quantity."""
+        names = [c.name for c in self.turbine_type.channels if quantity_of(c) == quantity]
+        given = self.physics.corrections
+        return next((given[name] for name in names if name in given), EXACT)
 
 
 def read_miniature(turbine_type: TurbineType) -> MiniatureType:
@@ -69,5 +83,11 @@ def read_miniature(turbine_type: TurbineType) -> MiniatureType:
                 f"{file}: channels[{number}].of: no quantity {quantity_of(channel)!r}",
                 f"one of {', '.join(QUANTITIES)}",
             )
+    quantities = {channel.name: quantity_of(channel) for channel in turbine_type.channels}
+    known = [name for name, quantity in quantities.items() if quantity in CORRECTABLE]
+    counted = [name for name, quantity in quantities.items() if quantity in COUNTED]
+    for kept, key, remedy in correction_rules(physics.corrections, known, counted):
+        if not kept:
+            raise GustbedError(f"{file}: {key}", remedy)
     rows = tuple(QUANTITIES.index(quantity_of(channel)) for channel in turbine_type.channels)
     return MiniatureType(turbine_type, physics, rows)

@@ -18,6 +18,7 @@ from gustbed_twin.records import (
     ModelArrays,
     Records,
 )
+from gustbed_twin.turbine.corrections import EXACT
 from gustbed_twin.turbine.rotor_table import Surface, read_surface
 from gustbed_twin.turbine.variable_speed import VariableSpeedType
 
@@ -47,9 +48,15 @@ class TurbineModel:
         return self.variable_speed.rate_hz
 
 
-def prepare_model(turbine_type: VariableSpeedType, mean_wind: float = 10.0) -> TurbineModel:
-    """Prepare a type; ``mean_wind`` (m/s) sets how fast turbulence passes the rotor."""
-    surface = read_surface(Path(turbine_type.folder), turbine_type)
+def prepare_model(
+    turbine_type: VariableSpeedType, mean_wind: float = 10.0, surface: Surface | None = None
+) -> TurbineModel:
+    """Prepare a type; ``mean_wind`` (m/s) sets how fast turbulence passes the rotor.
+
+    ``surface`` is the rotor's, if it was read before.
+    """
+    if surface is None:
+        surface = read_surface(Path(turbine_type.folder), turbine_type)
     coefficients = np.empty(surface.cq.shape, COEFFICIENTS)
     coefficients["torque"], coefficients["thrust"] = surface.cq, surface.ct
     sensors, dt = _sensors(turbine_type), 1.0 / turbine_type.rate_hz
@@ -212,8 +219,9 @@ def _sensors(turbine_type: VariableSpeedType) -> Records:
     rows = []
     for channel in turbine_type.channels:
         period = round(turbine_type.rate_hz / channel.rate_hz)
+        own = turbine_type.physics.corrections.get(channel.name, EXACT)
         rows.append((
-            QUANTITIES.index(channel.of), period, channel.noise, 1.0 / channel.step, channel.low,
-            channel.high,
+            QUANTITIES.index(channel.of), period, own.gain, own.offset, channel.noise,
+            1.0 / channel.step, channel.low, channel.high,
         ))  # fmt: skip
     return np.array(rows, SENSOR)

@@ -11,6 +11,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.turbine_types import Channel, TurbineType, load_type
 from gustbed_core.yaml_text import convert
 from gustbed_twin.records import QUANTITIES
+from gustbed_twin.turbine.corrections import Correction, Rule, correction_rules
 
 MODEL = "variable_speed"
 """The value of ``physics.model``."""
@@ -144,7 +145,8 @@ class Thermal(_Part, frozen=True):
 class VariableSpeedPhysics(_Part, frozen=True):
     """A variable-speed, pitch-regulated machine.
 
-    ``steady`` holds published rows of wind, rotor rpm, pitch, electrical kW, Cp and Ct.
+    ``steady`` holds published rows of wind, rotor rpm, pitch, electrical kW, Cp and Ct;
+    ``corrections`` are sensors' own errors by channel.
     """
 
     model: Literal["variable_speed"]
@@ -159,6 +161,7 @@ class VariableSpeedPhysics(_Part, frozen=True):
     electrical: Electrical
     thermal: Thermal
     steady: tuple[tuple[float, float, float, float, float, float], ...] = ()
+    corrections: dict[str, Correction] = {}
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,8 @@ def read_variable_speed(turbine_type: TurbineType) -> VariableSpeedType:
     """Check a type's physics. Raises ``GustbedError`` naming file and key."""
     where = f"{type_file(turbine_type)}: physics"
     physics = convert_physics(turbine_type.physics, VariableSpeedPhysics, where, _REMEDY)
-    for kept, key, remedy in (*_physics_rules(physics), *_channel_rules(turbine_type)):
+    corrected = correction_rules(physics.corrections, turbine_type.channel_names)
+    for kept, key, remedy in (*_physics_rules(physics), *_channel_rules(turbine_type), *corrected):
         if not kept:
             raise GustbedError(f"{type_file(turbine_type)}: {key}", remedy)
     return VariableSpeedType(turbine_type, physics)
@@ -218,10 +222,6 @@ def convert_physics(physics: Mapping[str, Any], form: type[Any], where: str, rem
         return convert(dict(physics), form, where, remedy)
     except GustbedError as error:
         raise GustbedError(error.what.replace(f"{where}: ", f"{where}.", 1), remedy) from error
-
-
-Rule = tuple[bool, str, str]
-"""Whether it is kept, the key that it is about, what to do."""
 
 
 def _physics_rules(physics: VariableSpeedPhysics) -> list[Rule]:
