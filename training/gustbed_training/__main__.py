@@ -105,6 +105,12 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--incumbent", type=Path, metavar="PACKAGE", help="in service: not to be worse than it"
     )
+    train.add_argument(
+        "--population",
+        type=Path,
+        metavar="FOLDER",
+        help="recordings of machines that differ: turbines can then be commissioned",
+    )
     train.add_argument("--force", action="store_true", help="do finished steps again")
     train.add_argument("--no-record", action="store_true", help="leave the run unrecorded")
     train.add_argument("--json", action="store_true")

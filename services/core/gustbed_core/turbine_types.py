@@ -68,6 +68,33 @@ class AggregatePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of: tuple[str, ...] = ()
 
 
+class Tilt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a sensor may be mounted out of true: ``of`` are a quaternion's four channels."""
+
+    of: Annotated[tuple[str, ...], msgspec.Meta(min_length=4, max_length=4)]
+    degrees: Annotated[float, msgspec.Meta(gt=0, le=45)]
+
+
+class Individuals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How machines of a type differ from their file, and so how far a commissioning may go.
+
+    Constants of the ``machine`` by so large a share; channels by a share of their value (``gains``)
+    and by an offset in their unit.
+    """
+
+    machine: Annotated[float, msgspec.Meta(ge=0, le=0.3)] = 0.0
+    gains: dict[str, Annotated[float, msgspec.Meta(gt=0, le=0.5)]] = msgspec.field(
+        default_factory=dict
+    )
+    offsets: dict[str, Positive] = msgspec.field(default_factory=dict)
+    tilt: Tilt | None = None
+
+    @property
+    def channels(self) -> set[str]:
+        """All that it names."""
+        return self.gains.keys() | self.offsets.keys() | set(self.tilt.of if self.tilt else ())
+
+
 class _TypeFile(AnalysisPart, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A whole file."""
 
@@ -80,6 +107,7 @@ class _TypeFile(AnalysisPart, frozen=True, forbid_unknown_fields=True, kw_only=T
     groups: tuple[ChannelGroup, ...] = ()
     card: tuple[CardReading, ...] = ()
     aggregates: dict[Name, AggregatePart] = msgspec.field(default_factory=dict)
+    individuals: Individuals | None = None
     physics: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -88,8 +116,9 @@ class TurbineType:
     """Everything that is known of a type of turbine.
 
     ``label`` is its short name on pages, ``model_name`` that of its models; ``labels`` are those
-    of channels and features where the file gives them. ``physics`` is for the twin; ``folder`` is
-    where the files lie that it names.
+    of channels and features where the file gives them. ``individuals`` is None where nobody said
+    how machines differ. ``physics`` is for the twin; ``folder`` is where the files lie that it
+    names.
     """
 
     name: str
@@ -102,6 +131,7 @@ class TurbineType:
     groups: tuple[ChannelGroup, ...] = ()
     card: tuple[CardReading, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
+    individuals: Individuals | None = None
     physics: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = Path()
 
@@ -148,6 +178,7 @@ def read_type(path: Path) -> TurbineType:
         groups=part.groups,
         card=part.card,
         aggregates=aggregates,
+        individuals=part.individuals,
         physics=part.physics,
         folder=path.parent,
     )
@@ -236,6 +267,8 @@ def _check_channels(path: Path, part: _TypeFile) -> None:
         if channel.low >= channel.high:
             raise GustbedError(f"{path}: channels[{number}].low", "below high")
     shown = [("groups", name) for group in part.groups for name in group.channels]
+    if part.individuals is not None:
+        shown += [("individuals", name) for name in sorted(part.individuals.channels)]
     shown += [("card", reading.channel) for reading in part.card]
     for key, name in shown:
         if name not in names:

@@ -7,7 +7,7 @@ from gustbed_core.event_kinds import INJECTABLE
 from gustbed_core.settings import turbine_id
 from gustbed_core.turbine_types import TurbineType
 from gustbed_training.data.dataset import Role
-from gustbed_training.data.twin import Fault, Profile, Run
+from gustbed_training.data.twin import Course, Fault, Profile, Run
 
 SEVERITIES = (0.2, 0.3, 0.5, 0.8, 1.0)
 FAULT_S = 90.0
@@ -17,6 +17,7 @@ _TURBINES = 6
 _USUAL_WIND = 2.15
 """What the winds below were chosen for; those of a type scale with its own usual wind."""
 _WINDS = (0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.15, 2.3, 2.5, 2.75, 3.0, 3.3, 3.7)
+_POPULATION_WINDS, _MACHINES = (1.3, 2.0, 3.0), 48
 _TURBULENCES = (0.15, 0.1, 0.25)
 _OTHER_SEEDS = 1000
 """Seeds of a role differ from every other role's."""
@@ -61,6 +62,44 @@ def evaluation(turbine_type: TurbineType) -> Profile:
             _faulty(turbine_type, 7003, 2.8, _TURBINES, SEVERITIES),
         ),
     )
+
+
+def population(turbine_type: TurbineType) -> Profile:
+    """Machines that differ as the type's do, each in several winds."""
+    return Profile(
+        f"{turbine_type.name}-population",
+        tuple(
+            replace(
+                _run(turbine_type, "train", _MACHINES, 0.2, 4 * _OTHER_SEEDS, wind),
+                variation=differing(turbine_type),
+            )
+            for wind in _POPULATION_WINDS
+        ),
+    )
+
+
+def differing(turbine_type: TurbineType) -> float:
+    """How much constants of its machines differ, by its file."""
+    return turbine_type.individuals.machine if turbine_type.individuals else 0.0
+
+
+def course(turbine_type: TurbineType, hours: float) -> Course:
+    """A period in the usual wind, then other winds and faults, of two machines.
+
+    One seed: the same machines. Winds and turbulence lie between and beyond those of training.
+    """
+
+    def run(role: Role, name: str, length: float, wind: float, turbulence: float) -> Run:
+        made = _run(turbine_type, role, 2, length, 5 * _OTHER_SEEDS, wind)
+        return replace(made, name=name, turbulence=turbulence)
+
+    faults = _faulty(turbine_type, 5 * _OTHER_SEEDS, 1.9, 2, SEVERITIES)
+    return Course(
+        run("train", "period", 1.0, _USUAL_WIND, 0.15),
+        tuple(run("test", f"wind{wind:g}", hours, wind, turbulence)
+              for wind, turbulence in ((1.35, 0.12), (1.9, 0.18), (2.6, 0.13))),
+        (replace(faults, name="faults", turbulence=0.13),),
+    )  # fmt: skip
 
 
 def _run(

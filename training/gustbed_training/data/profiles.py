@@ -1,7 +1,8 @@
 """The datasets that we simulate, by name: which winds, which seeds, which faults.
 
-Every turbine type whose physics we have weather for has three: ``<type>`` to train on,
-``<type>-tiny`` for tests, ``<type>-evaluation`` to judge on.
+Every turbine type whose physics we have weather for has four: ``<type>`` to train on,
+``<type>-population`` of machines that differ, ``<type>-tiny`` for tests, ``<type>-evaluation`` to
+judge on.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,14 @@ from gustbed_training.data.twin import Profile
 from gustbed_training.data.types import find_type, type_names
 
 Maker = Callable[[TurbineType], Profile]
-TRAINING, TINY, EVALUATION = "", "tiny", "evaluation"
+TRAINING, TINY, EVALUATION, POPULATION = "", "tiny", "evaluation", "population"
 MAKERS: dict[str, dict[str, Maker]] = {
-    model: {TRAINING: each.default, TINY: each.tiny, EVALUATION: each.evaluation}
+    model: {
+        TRAINING: each.default,
+        TINY: each.tiny,
+        EVALUATION: each.evaluation,
+        POPULATION: each.population,
+    }
     for model, each in (
         ("miniature", miniature_profiles),
         ("variable_speed", variable_speed_profiles),

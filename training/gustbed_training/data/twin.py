@@ -51,7 +51,8 @@ class Fault:
 class Run:
     """One simulation. ``wind`` is the mean in the type's unit, m/s or the miniature's anemometer
     revolutions in 1/s; ``turbulence`` a fraction. ``scenario`` is the content of a scenario file
-    of a utility type: faults, commands, weather.
+    of a utility type: faults, commands, weather. Constants of a turbine are within 1 ±
+    ``variation`` of its type's, the same in every run of a seed.
     """
 
     type: str = field(kw_only=True)
@@ -64,6 +65,7 @@ class Run:
     turbulence: float
     faults: tuple[Fault, ...] = ()
     scenario: Mapping[str, Any] | None = None
+    variation: float = 0.0
 
     @property
     def folder(self) -> str:
@@ -87,6 +89,20 @@ class Profile:
     def turbine_hours(self) -> float:
         """Simulated time."""
         return sum(run.turbine_hours for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What machines go through: a period that is declared normal, then calm and faulty runs."""
+
+    period: Run
+    calm: tuple[Run, ...]
+    faulty: tuple[Run, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All of them, the period first."""
+        return (self.period, *self.calm, *self.faulty)
 
 
 def digest(profile: Profile) -> str:
@@ -184,6 +200,8 @@ def _command(run: Run, out: Path, work: Path) -> list[str]:
         "--turbines", str(run.turbines), "--hours", str(run.hours), "--seed", str(run.seed),
         "--wind-mean", str(run.wind), "--turbulence", str(run.turbulence), "--out", str(out),
     ]  # fmt: skip
+    if run.variation:
+        command += ["--variation", str(run.variation)]
     for fault in run.faults:
         command += ["--fault", _argument(fault)]
     if run.scenario is not None:

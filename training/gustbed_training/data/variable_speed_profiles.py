@@ -38,6 +38,9 @@ _PITCH_OFF = 6.0
 """In fresh winds, giving up a larger pitch offset (deg) at once trips the machine."""
 _ACTIONS = ("stop", "stop", "curtail", "curtail", "yaw_offset", "pitch_offset")
 _YAW_OFFSET, _PITCH_OFFSET = (-45.0, 45.0), (-4.0, 20.0)
+_MACHINES = 80
+_POPULATION_WEATHER = ((0.5, 0.12, 5.0), (0.85, 0.1, 18.0), (1.4, 0.08, -5.0))
+"""Mean wind over the rated one, turbulence, and the air's temperature (degC)."""
 _GOLDEN = 0.618034
 """Steps of the golden ratio spread winds evenly, however many runs there are."""
 
@@ -129,6 +132,24 @@ def evaluation(turbine_type: TurbineType) -> Profile:
             _faulty(turbine_type, 6003, 1.404, 0.08, -5.0, SEVERITIES, third=2),
         ),
     )
+
+
+def population(turbine_type: TurbineType) -> Profile:
+    """Machines that differ as the type's do, each in several winds."""
+    machine = turbine_type.individuals.machine if turbine_type.individuals else 0.0
+    rated = _Weather.of(turbine_type).rated
+    return Profile(
+        f"{turbine_type.name}-population",
+        tuple(
+            Run(
+                "train", f"wind{share}", _MACHINES, 0.2, 7001, round(share * rated, 2), turbulence,
+                scenario={"seed": 7001, "wind": {"direction": 80.0, "direction_spread": 6.0,
+                                                 "ambient": ambient}},
+                type=turbine_type.name, variation=machine,
+            )
+            for share, turbulence, ambient in _POPULATION_WEATHER
+        ),
+    )  # fmt: skip
 
 
 def _measuring(turbine_type: TurbineType, quantity: str) -> str:

@@ -5,6 +5,7 @@ from torch import nn
 
 from gustbed_core.signals import Schema
 from gustbed_training.detectors.base import FitData, Plan
+from gustbed_training.detectors.compact_basis import ExplainedModel
 from gustbed_training.detectors.compact_blocks import Blocks, layout_for
 from gustbed_training.detectors.compact_limits import set_limits
 from gustbed_training.detectors.compact_model import CompactModel, wire
@@ -28,13 +29,11 @@ class Compact:
         inertia = [name in schema.inertia for name in schema.feature_names]
         wirings = wire(drivers_of(schema), inertia, chosen.states)
         hidden = _HIDDEN if len(schema.features) <= _FEW_FEATURES else 0
-        model = CompactModel(
-            schema.window, layout, wirings, figures(chosen), chosen.states, hidden
-        )
+        model = CompactModel(schema.window, layout, wirings, figures(chosen), chosen.states, hidden)
         with torch.no_grad():
             train(model, chosen, plan.seed, log)
         set_limits(model, data.held, schema.decision.open_after)
-        return model.eval()
+        return ExplainedModel(model).eval()
 
 
 def drivers_of(schema: Schema) -> list[list[int]]:

@@ -97,9 +97,7 @@ class Wiring:
         return len(self.drivers), len(self.plain), self.inertia
 
 
-def wire(
-    drivers: Sequence[Sequence[int]], inertia: Sequence[bool], states: States
-) -> list[Wiring]:
+def wire(drivers: Sequence[Sequence[int]], inertia: Sequence[bool], states: States) -> list[Wiring]:
     """Every feature's."""
     modes = set(states.features)
     return [
@@ -199,12 +197,16 @@ class Group(nn.Module):
         own = seen.means.transpose(0, 1).index_select(0, self.own)
         rest = torch.cat((seen.rough, seen.spread), 2).transpose(0, 1).index_select(0, self.own)
         given = self._given(seen, condition, own)
+        # Against its own past, so that a sensor that reads too high neither jumps nor spreads.
+        past = own @ self.past
+        before = past.mean(2, keepdim=True)
+        known = (given, past - before) if self.has_drivers else (given, past)
         return (
             (self.level, given, own @ self.levels),
             (
                 self.change,
-                torch.cat((given, own @ self.past), 2),
-                torch.cat((own @ self.jump, rest), 2),
+                torch.cat(known, 2),
+                torch.cat((own @ self.jump - before, rest), 2),
             ),
         )
 

@@ -6,8 +6,6 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from gustbed_core.commissioning.population import TERM_OUTPUTS
-
 
 @runtime_checkable
 class Explaining(Protocol):
@@ -15,8 +13,8 @@ class Explaining(Protocol):
 
     ``terms`` gives what ``gustbed_core.commissioning.population.Terms`` has, for a threshold of 1;
     a score is the largest error over usual and limit, or ``beyond``. ``heads`` says which terms
-    share a usual size. ``widen`` tells it of windows of machines that differ: what they reach is
-    within the range of the type.
+    share a usual size. ``widen`` shows it windows of machines that differ: what they reach is not
+    beyond what the type can do.
     """
 
     heads: Sequence[int]
@@ -24,8 +22,8 @@ class Explaining(Protocol):
     def terms(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Errors, usual errors, basis, limits, beyond."""
 
-    def widen(self, low: Tensor, high: Tensor) -> None:
-        """Take newest block means (features,) within these for possible."""
+    def widen(self, window: Tensor) -> None:
+        """Take what these windows reach for possible."""
 
 
 class Explained(nn.Module):
@@ -47,6 +45,3 @@ class Explained(nn.Module):
             score, score / threshold,
             error, usual, basis, limit * threshold[:, None], beyond / threshold,
         )  # fmt: skip
-
-
-NAMES = TERM_OUTPUTS

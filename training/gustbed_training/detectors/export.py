@@ -2,6 +2,7 @@
 
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,8 +13,11 @@ from gustbed_core.package import INPUT, RATIO, SCORE
 _OPSET = 17
 
 
-def to_onnx(model: nn.Module, features: int, window: int) -> bytes:
-    """Export with any batch size: ``window`` (n, features, window) to ``score`` and ``ratio``."""
+def to_onnx(model: nn.Module, features: int, window: int, also: Sequence[str] = ()) -> bytes:
+    """Export with any batch size: ``window`` (n, features, window) to ``score`` and ``ratio``, and
+    whatever the module gives ``also``.
+    """
+    outputs = [SCORE, RATIO, *also]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         written = Path(folder) / "model.onnx"
         # The newer exporter needs onnxscript and gains nothing for matrix products.
@@ -23,8 +27,8 @@ def to_onnx(model: nn.Module, features: int, window: int) -> bytes:
             (torch.zeros(2, features, window),),
             written,
             input_names=[INPUT],
-            output_names=[SCORE, RATIO],
-            dynamic_axes={name: {0: "n"} for name in (INPUT, SCORE, RATIO)},
+            output_names=outputs,
+            dynamic_axes={name: {0: "n"} for name in (INPUT, *outputs)},
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -156,6 +156,13 @@ def evaluate(
                     "name a label column in the map, or pass --unlabelled",
                 )
         found.append(judge(schema, part, score))
+    return concluded(schema, found, options, labelled=labelled)
+
+
+def concluded(
+    schema: Schema, found: Sequence[Verdicts], options: Options = Options(), *, labelled: bool
+) -> Evaluation:
+    """What verdicts that were judged one recording at a time come to."""
     criticality = options.criticality or schema.decision.open_after
     buffer = options.buffer or -(-schema.window // schema.step)
     eventwise = match(found, schema.decision)

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from gustbed_core.commissioning.population import TERM_OUTPUTS
 from gustbed_core.signals import Schema
 from gustbed_training.detectors.base import Thresholded
+from gustbed_training.detectors.explaining import Explained
 from gustbed_training.detectors.export import to_onnx
 from gustbed_training.detectors.limits import limits_from_few, too_few
 from gustbed_training.detectors.scoring import scorer
@@ -37,3 +39,9 @@ def thresholds_of(
 def exported(module: nn.Module, thresholds: Sequence[float], schema: Schema) -> bytes:
     """The ONNX graph with its thresholds."""
     return to_onnx(Thresholded(module, thresholds).eval(), len(schema.features), schema.window)
+
+
+def explained(module: nn.Module, thresholds: Sequence[float], schema: Schema) -> bytes:
+    """The same of a module that tells its errors, which the graph then gives, too."""
+    graph = Explained(module, thresholds).eval()
+    return to_onnx(graph, len(schema.features), schema.window, TERM_OUTPUTS)

@@ -75,6 +75,7 @@ def train(options: argparse.Namespace, log: Log) -> None:
         options.home,
         options.force,
         not options.no_record,
+        _population(options, log),
     )
     result = run(job, log)
     manifest = result.manifest
@@ -225,6 +226,18 @@ def _data(options: argparse.Namespace, log: Log) -> Path:
     from gustbed_training.pipeline.defaults import made, training_profile
 
     return made(training_profile(options.type), options.home, log)
+
+
+def _population(options: argparse.Namespace, log: Log) -> Path | None:
+    """Machines that differ: those that are named; where the twin's own data train, the twin's."""
+    if options.population is not None:
+        named: Path = options.population
+        return named
+    if options.data is not None or options.captures is not None:
+        return None
+    from gustbed_training.pipeline.defaults import made, population_profile
+
+    return made(population_profile(options.type), options.home, log)
 
 
 def captured(folder: Path, schema: "Schema", home: Path, log: Log) -> Path:

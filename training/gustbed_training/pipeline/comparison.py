@@ -22,12 +22,14 @@ from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.split import evaluation_parts
 from gustbed_training.data.windows import hours_of
 from gustbed_training.detectors.base import Plan
+from gustbed_training.detectors.registry import SHIPPED
 from gustbed_training.evaluation.comparison import Run
 from gustbed_training.pipeline import fit, measure, prepare
 from gustbed_training.pipeline.cache import Store
 from gustbed_training.pipeline.defaults import (
     evaluation_profile,
     made,
+    population_profile,
     shipped_types,
     training_profile,
 )
@@ -64,12 +66,14 @@ _LONGEST = ("reference", "compact")
 class ComparisonData:
     """What detectors compete on: a dataset to train on, and one to be judged on.
 
-    Without ``judging`` they are judged on the test share of the first.
+    Without ``judging`` they are judged on the test share of the first. ``population`` is of
+    machines that differ.
     """
 
     name: str
     training: Path
     judging: Path | None = None
+    population: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def default_comparisons(home: Path, log: Log) -> list[ComparisonData]:
             turbine_type,
             made(training_profile(turbine_type), home, log),
             made(evaluation_profile(turbine_type), home, log),
+            made(population_profile(turbine_type), home, log),
         )
         for turbine_type in shipped_types()
     ]
@@ -228,7 +233,10 @@ def _train_and_judge(trial: Trial, home: Path) -> Measured:
 def _job(trial: Trial, home: Path) -> Job:
     identity = Identity("comparison", "0.0.0")
     plan = Plan(trial.seed, EPOCHS.get(trial.detector))
-    return Job(trial.data.training, identity, home / "unused", trial.detector, plan, home=home)
+    return Job(
+        trial.data.training, identity, home / "unused", trial.detector, plan, home=home,
+        population=trial.data.population if trial.detector == SHIPPED else None,
+    )  # fmt: skip
 
 
 def _named(log: Log, name: str) -> Log:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.turbine_types import known_types
-from gustbed_training.data.profiles import EVALUATION, profile, profile_names
+from gustbed_training.data.profiles import EVALUATION, POPULATION, profile, profile_names
 from gustbed_training.data.twin import Profile, cached
 from gustbed_training.progress import Log
 
@@ -17,6 +17,11 @@ def shipped_types() -> list[str]:
 def training_profile(turbine_type: str) -> Profile:
     """What a type's shipped model is trained on."""
     return _profile(turbine_type, turbine_type)
+
+
+def population_profile(turbine_type: str) -> Profile:
+    """Machines that differ as the type's do."""
+    return _profile(f"{turbine_type}-{POPULATION}", turbine_type)
 
 
 def evaluation_profile(turbine_type: str) -> Profile:

@@ -21,6 +21,7 @@ class Job:
     Without a ``detector`` the data choose: the shipped one needs some hours of them.
     ``incumbent`` is the package in service that the new one must not be worse than. ``hours``
     bounds what is read of each normal recording. ``force`` makes finished steps again.
+    ``population`` is a dataset of machines that differ: with it turbines can be commissioned.
     """
 
     data: Path
@@ -34,6 +35,7 @@ class Job:
     home: Path = HOME
     force: bool = False
     track: bool = True
+    population: Path | None = None
 
 
 @dataclass(frozen=True)

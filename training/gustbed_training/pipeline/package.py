@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.commissioning.population import Population
 from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Manifest, Package, write_package
@@ -41,6 +42,7 @@ class Made:
     details: Details
     measured: Measured
     gate: Gate
+    population: Population | None = None
 
 
 def inputs(trained: Path, measured: Path, gate: Path, identity: Identity) -> dict[str, Any]:
@@ -72,7 +74,8 @@ def package(made: Made, identity: Identity, folder: Path) -> None:
     )
     ratios = scorer(made.model)(golden)[1]
     card = model_card(manifest, made.measured.plain, _gate_words(made.gate))
-    write_package(Package(manifest, made.model, golden, ratios, card), folder / PACKAGE_FILE)
+    whole = Package(manifest, made.model, golden, ratios, card, made.population)
+    write_package(whole, folder / PACKAGE_FILE)
 
 
 def _said(gate: Gate) -> dict[str, str]:

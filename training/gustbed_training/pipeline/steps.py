@@ -111,9 +111,15 @@ def train_step(store: Store, job: Job, prepared: Path, name: str, log: Log) -> P
     """Fit a detector of any name with the job's plan."""
     return store.step(
         "train",
-        fit.inputs(prepared, name, job.plan, job.target),
+        fit.inputs(prepared, name, job.plan, job.target, job.population),
         lambda folder: fit.fit(
-            prepare.load_prepared(prepared), name, job.plan, job.target, folder, log
+            prepare.load_prepared(prepared),
+            name,
+            job.plan,
+            job.target,
+            folder,
+            log,
+            job.population,
         ),
         log,
     )
@@ -196,12 +202,14 @@ def _rival(found: tuple[str, Path] | None) -> Rival | None:
 def _package_step(store: Store, job: Job, prepared: Path, best: Attempt, log: Log) -> Path:
     def make(folder: Path) -> None:
         model, details = fit.load_fit(best.fitted)
+        ready = prepare.load_prepared(prepared)
         parts = package.Made(
-            prepare.load_prepared(prepared),
+            ready,
             model,
             details,
             measure.load_measured(best.measured),
             best.gate,
+            fit.load_population(best.fitted, len(ready.schema.features)),
         )
         package.package(parts, job.identity, folder)
 

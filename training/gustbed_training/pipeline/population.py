@@ -1,0 +1,185 @@
+"""How machines of a type differ, seen through a model: the prior of every turbine's correction."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gustbed_core.commissioning.correction import ALIKE, Sums
+from gustbed_core.commissioning.population import TERM_OUTPUTS, Population, Terms
+from gustbed_core.package import INPUT
+from gustbed_core.signals import Schema
+from gustbed_core.turbine_types import Individuals
+from gustbed_training.data.dataset import Dataset, open_dataset
+from gustbed_training.data.individuals import as_individual
+from gustbed_training.data.partition import Part, Recording
+from gustbed_training.data.types import find_type, type_names
+from gustbed_training.data.windows import windows_of
+from gustbed_training.detectors.explaining import Explaining
+from gustbed_training.detectors.scoring import session
+from gustbed_training.progress import Log
+
+_EVERY = 4
+"""One verdict in so many is taken, and counts for as many: neighbours are alike."""
+_BATCH, _WIDE_BATCH = 64, 1024
+_ROUNDS = 8
+_RIDGE = 1e-3
+_LEAST_NOISE = 0.05
+_FIRST_VARIANCE = 0.1
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Recordings of machines that differ, by machine: a dataset's turbines."""
+
+    dataset: Dataset
+    individuals: Individuals
+
+    @property
+    def names(self) -> list[str]:
+        """The machines, sorted."""
+        return sorted({source.path.stem for source in self.dataset.sources})
+
+    def windows(self, schema: Schema, machine: str) -> Iterator[NDArray[np.float32]]:
+        """Its windows, thinned, one array per recording."""
+        thin = replace(schema, step=schema.step * _EVERY)
+        for source in self.dataset.sources:
+            if source.path.stem == machine:
+                for recording in self.dataset.read(source):
+                    yield windows_of(self._part(recording, schema, machine), thin)
+
+    def _part(self, recording: Recording, schema: Schema, machine: str) -> Part:
+        values = as_individual(recording.values, schema, self.individuals, machine)
+        return Part(replace(recording, values=values), 0, values.shape[1])
+
+
+def machines_of(folder: Path) -> Machines:
+    """What a folder has recorded. The type's file says what sensors of its machines may do."""
+    dataset = open_dataset(folder)
+    name = dataset.schema.turbine_type
+    known = find_type(name).individuals if name in type_names() else None
+    return Machines(dataset, known or Individuals())
+
+
+def widen(module: Explaining, machines: Machines, schema: Schema) -> None:
+    """Show a module what machines reach."""
+    for name in machines.names:
+        for windows in machines.windows(schema, name):
+            for first in range(0, len(windows), _WIDE_BATCH):
+                with torch.no_grad():
+                    module.widen(torch.from_numpy(windows[first : first + _WIDE_BATCH]))
+
+
+def fit_population(
+    model: bytes, heads: Sequence[int], schema: Schema, machines: Machines,
+    normal: Sequence[NDArray[np.float32]], log: Log,
+) -> Population:  # fmt: skip
+    """The prior from machines' recordings. ``normal`` windows, one array per stretch, say how often
+    which operation occurs. ``model`` is a graph that gives terms.
+    """
+    places = np.array(heads, dtype=np.intp)
+    explain = explainer(model)
+    found: list[Sums] = []
+    for number, name in enumerate(machines.names, start=1):
+        found.append(_sums(explain, machines.windows(schema, name), places))
+        if number % 10 == 0 or number == len(machines.names):
+            log(f"machines that differ: {number}/{len(machines.names)}")
+    every = max(1, sum(map(len, normal)) // 20_000)
+    usual = _sums(explain, (np.ascontiguousarray(each[::every]) for each in normal), places)
+    reference = usual.moment / max(usual.count, 1)
+    return _expectation_maximisation(found, places, reference)
+
+
+class explainer:  # noqa: N801 - used as a function
+    """A graph's terms of windows."""
+
+    def __init__(self, model: bytes) -> None:
+        self._session = session(model)
+
+    def __call__(self, windows: NDArray[np.float32]) -> Terms:
+        parts = [
+            self._session.run(list(TERM_OUTPUTS), {INPUT: windows[i : i + _BATCH]})
+            for i in range(0, len(windows), _BATCH)
+        ]
+        return Terms(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _sums(
+    explain: explainer, stretches: Iterator[NDArray[np.float32]], heads: NDArray[np.intp]
+) -> Sums:
+    found: Sums | None = None
+    for windows in stretches:
+        if len(windows):
+            terms = explain(windows)
+            _, features, count = terms.error.shape
+            shape = (features, count, terms.basis.shape[2])
+            found = found or Sums.empty(shape, int(heads.max()) + 1)
+            found.add(terms, heads)
+    if found is None:
+        raise ValueError("no window of a machine")
+    return found
+
+
+def _expectation_maximisation(
+    machines: Sequence[Sums], heads: NDArray[np.intp], reference: Doubles
+) -> Population:
+    """Maximum likelihood of the prior, one covariance for the terms of a head."""
+    # A thinned verdict stands for several: of these, so many are one observation.
+    weight = _EVERY / ALIKE
+    moments = np.stack([each.moment for each in machines]) * weight
+    products = np.stack([each.product for each in machines]) * weight
+    squares = np.stack([each.square for each in machines]) * weight
+    counts = np.array([each.count for each in machines]) * weight
+    _, features, terms, size = products.shape
+    count = int(heads.max()) + 1
+    active = squares.sum(axis=0) > 0
+    mean = np.zeros((features, terms, size))
+    covariance = np.broadcast_to(np.eye(size) * _FIRST_VARIANCE, (features, count, size, size))
+    noise = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(), _LEAST_NOISE**2))
+    for _ in range(_ROUNDS):
+        precision = np.linalg.inv(covariance)
+        own = np.linalg.inv(precision + moments)
+        told = np.einsum("ftkl,ftl->ftk", precision[:, heads], mean)
+        told = told + products / noise[:, :, None]
+        found = np.einsum("jftkl,jftl->jftk", own[:, :, heads], told)
+        mean = found.mean(axis=0)
+        off = (found - mean) * active[:, :, None]
+        spread = np.einsum("jftk,jftl->ftkl", off, off) / len(machines)
+        covariance = np.stack([
+            own[:, :, head].mean(axis=0) + _over(spread, active, heads == head)
+            for head in range(count)
+        ], axis=1) + _RIDGE * np.eye(size)  # fmt: skip
+        noise = _noise(found, own, moments, products, squares, counts, noise, heads)
+    return Population(
+        (mean * active[:, :, None]).astype(np.float32),
+        covariance.astype(np.float32),
+        noise.astype(np.float32),
+        reference.astype(np.float32),
+        heads,
+        1.0,
+    )
+
+
+def _over(spread: Doubles, active: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> Doubles:
+    """The mean of a head's terms that are judged (features, k, k)."""
+    some = (active & chosen).astype(np.float64)
+    share = some / np.maximum(some.sum(axis=1, keepdims=True), 1)
+    mean: Doubles = np.einsum("ft,ftkl->fkl", share, spread)
+    return mean
+
+
+def _noise(
+    found: Doubles, own: Doubles, moments: Doubles, products: Doubles, squares: Doubles,
+    counts: Doubles, before: Doubles, heads: NDArray[np.intp],
+) -> Doubles:  # fmt: skip
+    """What errors are once they are corrected, in usual ones (features, terms)."""
+    whole = found * before[:, :, None]
+    left = squares - 2 * np.einsum("jftk,jftk->jft", whole, products)
+    left += np.einsum("jftk,jftkl,jftl->jft", whole, moments[:, :, heads], whole)
+    doubt = np.einsum("jfhkl,jfhlk->jfh", own, moments)[:, :, heads] * before**2
+    total = np.maximum((left + doubt).sum(axis=0), 0) / counts.sum()
+    return np.maximum(np.sqrt(total), _LEAST_NOISE)

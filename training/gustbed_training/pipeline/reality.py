@@ -1,0 +1,168 @@
+"""The reality gap: a package on machines it was not made for, before and after commissioning.
+
+Per condition one machine is recorded for a commissioning period, then at other winds, calm and
+with faults; what is judged never overlaps the period. The edge's own arithmetic commissions and
+judges.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_core.commissioning.correction import (
+    Correction,
+    Corrections,
+    corrected_ratios,
+    prior,
+)
+from gustbed_core.commissioning.period import NotNormalError, Period, Signs
+from gustbed_core.commissioning.population import Population
+from gustbed_core.errors import GustbedError
+from gustbed_core.package import Package
+from gustbed_core.signals import Schema
+from gustbed_core.turbine_types import TurbineType
+from gustbed_training.data.conditions import Condition, sensed, write_type
+from gustbed_training.data.dataset import open_dataset
+from gustbed_training.data.partition import Part
+from gustbed_training.data.split import whole
+from gustbed_training.data.twin import Course, Profile, Run, cached
+from gustbed_training.data.windows import windows_of
+from gustbed_training.detectors.scoring import Scorer, scorer
+from gustbed_training.evaluation.evaluate import Evaluation, concluded, evaluate
+from gustbed_training.evaluation.verdicts import judge
+from gustbed_training.pipeline.population import explainer
+from gustbed_training.progress import Log
+
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Row:
+    """One condition. ``factory`` is how the model judges by itself, ``wide`` a turbine that is not
+    commissioned and does not fit it, ``own`` a commissioned one, None where it was ``refused``.
+    """
+
+    condition: str
+    machine_differs: bool
+    factory: Evaluation
+    wide: Evaluation
+    own: Evaluation | None
+    refused: tuple[str, ...] = field(default=())
+
+
+def measure_condition(
+    condition: Condition, turbine_type: TurbineType, course: Course, package: Package,
+    home: Path, log: Log,
+) -> Row:  # fmt: skip
+    """Simulate, commission, judge. Raises ``GustbedError`` for a package without a population."""
+    population = package.population
+    if population is None:
+        raise GustbedError(
+            f"{package.manifest.name} {package.manifest.version} cannot be commissioned",
+            "make it with a population",
+        )
+    file = write_type(condition, turbine_type, home / "reality")
+    name = f"reality-{turbine_type.name}-{file.parent.name}"
+    runs = tuple(_changed(run, condition, file) for run in course.runs)
+    folder = cached(Profile(name, runs), log, home / "datasets")
+    found = _Recorded(folder, turbine_type, condition)
+    explain = explainer(package.model)
+    corrections: dict[str, Correction] = {}
+    refused = []
+    for part in found.parts(runs[0]):
+        try:
+            corrections[part.recording.turbine] = commission(
+                part, found.schema, explain, population
+            )
+        except NotNormalError as error:
+            refused.append(f"{part.recording.turbine}: {error}")
+    judged = [part for run in runs[1:] for part in found.parts(run)]
+    wide = {part.recording.turbine: prior(population) for part in judged}
+    own = None
+    if not refused:
+        own = _judged(found.schema, judged, corrections, explain, population)
+    return Row(
+        condition.name,
+        condition.machine_differs,
+        evaluate(found.schema, judged, scorer(package.model)),
+        _judged(found.schema, judged, wide, explain, population),
+        own,
+        tuple(refused),
+    )
+
+
+def commission(
+    part: Part, schema: Schema, explain: explainer, population: Population
+) -> Correction:
+    """What a part that is declared normal tells of its turbine. Raises ``NotNormalError``."""
+    windows = windows_of(part, schema)
+    period = Period.begin(population, len(windows))
+    signs = Signs(schema.feature_names, schema.decision.open_after)
+    for first in range(0, len(windows), _CHUNK):
+        period.add(explain(windows[first : first + _CHUNK]), population, signs)
+    return period.result()
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A condition's dataset."""
+
+    folder: Path
+    turbine_type: TurbineType
+    condition: Condition
+
+    @property
+    def schema(self) -> Schema:
+        """How its recordings are read."""
+        return self.turbine_type.schema
+
+    def parts(self, run: Run) -> Iterator[Part]:
+        """Whole recordings of a run, as the condition's sensors wrote them."""
+        dataset = open_dataset(self.folder)
+        limits = self.turbine_type.individuals
+        attitude = limits.tilt.of if limits and limits.tilt else ()
+        for source in dataset.sources:
+            if source.path.parent.name == run.folder:
+                for recording in dataset.read(source):
+                    yield sensed(whole(recording), self.schema, self.condition.sensing, attitude)
+
+
+def _changed(run: Run, condition: Condition, file: Path) -> Run:
+    """A run of the condition's machine; the weather of the period stays as it is."""
+    changed = replace(run, type=str(file))
+    if run.role == "train":
+        return changed
+    wind = run.wind if condition.wind is None else condition.wind
+    turbulence = run.turbulence if condition.turbulence is None else condition.turbulence
+    return replace(changed, wind=wind, turbulence=turbulence)
+
+
+def _judged(
+    schema: Schema, parts: Sequence[Part], corrections: dict[str, Correction],
+    explain: explainer, population: Population,
+) -> Evaluation:  # fmt: skip
+    scorers = {
+        name: _corrected(explain, correction, population)
+        for name, correction in corrections.items()
+    }
+    found = [judge(schema, part, scorers[part.recording.turbine]) for part in parts]
+    return concluded(schema, found, labelled=True)
+
+
+def _corrected(explain: explainer, correction: Correction, population: Population) -> Scorer:
+    one = Corrections.of([correction], population)
+
+    def score(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        parts = [
+            corrected_ratios(
+                explain(windows[i : i + _CHUNK]), one, population.heads, population.power
+            )
+            for i in range(0, len(windows), _CHUNK)
+        ]
+        ratios = np.concatenate(parts)
+        return ratios, ratios
+
+    return score
