@@ -9,7 +9,7 @@ from gustbed_core.gate_report import PASSED
 from gustbed_training.data.partition import Label
 from gustbed_training.evaluation.evaluate import Evaluation, evaluate
 from gustbed_training.evaluation.eventwise import Outcome
-from gustbed_training.pipeline.gate import FALSE_PER_DAY, Gate, Rival, judge
+from gustbed_training.pipeline.gate import FALSE_PER_DAY, Gate, Rival, judge, judge_stand_in
 from gustbed_training.pipeline.measure import Measured
 from tests.unit.training.judged import last_sample, part, schema, thermal
 
@@ -116,6 +116,53 @@ def test_without_labels_disturbances_count_with_more_patience() -> None:
         "VUS-PR with disturbances 0.800 is below pca's 0.900; "
         "event recall with disturbances 0.800 is below pca's 0.950"
     )
+
+
+def stand_in(candidate: Measured, *refused: Measured, service: Measured | None = None) -> Gate:
+    """Judge in the place of ``net0``, ``net1`` and so on, which were refused for being weak."""
+    rivals = [(Rival(f"net{i}", each), "weak") for i, each in enumerate(refused)]
+    return judge_stand_in(
+        candidate, rivals, None if service is None else Rival("old 1.0.0", service)
+    )
+
+
+def test_a_stand_in_passes_that_is_no_worse_than_what_was_refused_and_says_what_was() -> None:
+    found = stand_in(measured(vus=0.66), measured(vus=0.56), measured(vus=0.6))
+    assert found.words == PASSED
+    assert found.against == ("net0 (refused: weak)", "net1 (refused: weak)")
+
+
+def test_a_stand_in_that_is_worse_than_what_was_refused_is_refused_too() -> None:
+    worse = stand_in(measured(vus=0.5), measured(vus=0.56))
+    assert worse.words == "VUS-PR 0.500 is below net0's 0.560"
+    # But not for being worse than one that nobody would let serve for its noise.
+    assert stand_in(measured(vus=0.5), measured(vus=0.56, false=500)).passed
+
+
+def test_a_stand_in_is_as_quiet_as_the_quietest_that_was_refused_or_the_usual_bound() -> None:
+    loud, louder = measured(false=30, days=10), measured(false=60, days=10)
+    assert stand_in(loud, loud, louder).passed
+    assert not stand_in(louder, loud, louder).passed
+    assert not stand_in(loud, measured()).passed
+    assert stand_in(measured(false=2, days=10), measured()).passed
+
+
+def test_a_stand_in_is_no_worse_than_the_model_in_service() -> None:
+    assert stand_in(measured(), measured(vus=0.5), service=measured()).passed
+    refused = stand_in(measured(vus=0.8, false=30), measured(vus=0.5), service=measured())
+    assert refused.reasons == (
+        "30 false events in 240.0 turbine-hours are more than the 0.10 a day allowed",
+        "VUS-PR 0.800 is below old 1.0.0's 0.900",
+    )
+    assert refused.against == ("old 1.0.0", "net0 (refused: weak)")
+
+
+@pytest.mark.parametrize(("synthetic", "where"), [(False, ""), (True, " with disturbances")])
+def test_a_stand_in_that_finds_nothing_is_refused_whatever_others_found(
+    synthetic: bool, where: str
+) -> None:
+    blind = measured(found=0, synthetic=synthetic)
+    assert stand_in(blind, blind).words == f"none of 100 events{where} is found"
 
 
 @pytest.mark.parametrize("vus", [None, 0.0])

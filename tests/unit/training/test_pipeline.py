@@ -159,10 +159,48 @@ def test_what_suits_next_is_tried_where_the_gate_refuses_what_suits_best(
     assert result.gate.passed
     assert result.manifest.detector == "mean"
     assert "4/6 gate: weak is refused: trying mean" in lines
-    # Of several that are refused the best suited is kept, to be looked at.
-    monkeypatch.setattr(steps, "suited", lambda _: ("weak", "weak"))
-    refused, _ = _lines(replace(job, detector=None))
-    assert (refused.gate.passed, refused.manifest.detector) == (False, "weak")
+
+
+def test_the_baseline_ships_where_all_that_suits_is_refused_and_the_package_says_so(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS, "weak", lambda: Mean(weaken=0.9))
+    monkeypatch.setattr(steps, "suited", lambda _: ("weak",))
+    result, lines = _lines(replace(job, detector=None))
+    assert result.gate.passed
+    assert result.manifest.detector == BASELINE
+    said = [line for line in lines if line.startswith("4/6 gate: weak is refused: VUS-PR")]
+    assert len(said) == 1
+    assert said[0].endswith(f"; {BASELINE} passes and ships")
+    package = read_package(job.out.read_bytes())
+    against = package.manifest.training["gate_against"]
+    assert against.startswith("weak (refused: VUS-PR")
+    assert against in package.card
+
+
+def test_the_baseline_ships_for_nobody_who_named_a_detector(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS, "weak", lambda: Mean(weaken=0.9))
+    result, _ = _lines(replace(job, detector="weak"))
+    assert (result.gate.passed, result.manifest.detector) == (False, "weak")
+
+
+def test_of_several_that_are_refused_the_best_suited_is_kept_to_be_looked_at(
+    job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run(job, lambda _: None)
+    for name in ("weak", "weaker", BASELINE):
+        monkeypatch.setitem(DETECTORS, name, lambda: Mean(weaken=0.9))
+    monkeypatch.setattr(steps, "suited", lambda _: ("weak", "weaker"))
+    again = replace(
+        job, detector=None, incumbent=job.out, out=tmp_path / "again.tar.gz", home=tmp_path / "new"
+    )
+    result, lines = _lines(again)
+    assert (result.gate.passed, result.manifest.detector) == (False, "weak")
+    last = next(line for line in lines if line.endswith("; weak is kept for inspection"))
+    for name in ("weak", "weaker", BASELINE):
+        assert f"{name} is refused: " in last
 
 
 def test_a_worse_model_is_kept_but_refused(

@@ -26,6 +26,7 @@ from tests.unit.training.detecting import (
     schema,
     scores,
     signals,
+    weights,
     windows,
 )
 
@@ -151,6 +152,41 @@ def test_a_gap_changes_nothing_but_what_it_hides() -> None:
     whole, pierced = (interval([each], 5, NO_PRIOR, 0.05) for each in (series, holed))
     assert pierced.limit == pytest.approx(whole.limit, rel=0.15)
     assert pierced.centre == pytest.approx(whole.centre, abs=0.1)
+
+
+def test_a_single_stretch_that_wanders_is_looked_for_at_its_end_and_several_are_not() -> None:
+    unit = np.ones(1)
+    series = np.repeat([0.0, 8.0], [300, 100])[:, None]
+    series += np.random.default_rng(0).normal(size=series.shape)
+    holed = np.concatenate((series[:300], np.full((90, 1), np.nan), series[300:]))
+    for single in (series, holed):
+        assert interval([single], 1, NO_PRIOR, 0.05, unit).centre == pytest.approx(8.0, abs=0.3)
+        assert interval([single], 1, NO_PRIOR, 0.05).centre == pytest.approx(2.0, abs=0.3)
+    several = [series[:200], series[200:]]
+    assert interval(several, 1, NO_PRIOR, 0.05, unit).centre == pytest.approx(2.0, abs=0.3)
+
+
+def test_what_a_prior_expects_goes_by_the_unit_and_not_by_the_noise() -> None:
+    expecting = Prior(1.0, 1e6)
+    noise = 0.1 * np.random.default_rng(0).normal(size=(400, 1))
+    own, coarse = (interval([noise], 1, expecting, 0.05, unit) for unit in (None, np.ones(1)))
+    assert own.limit == pytest.approx(0.1 * 1.96 * (1 + 3) ** 0.5, rel=0.1)
+    assert coarse.limit == pytest.approx(1.96 * 3**0.5, rel=0.1)
+
+
+def test_bursts_count_for_how_far_a_level_may_wander() -> None:
+    def room(prior: Prior, values: np.ndarray) -> float:
+        found = weights(fitted(PredictionIntervals(prior), _data(values)))
+        return float(found["limit"][3] * found["statistics.unit"][3, 0])
+
+    calm, bursting = signals(400, 1), signals(400, 1)
+    bursting[3, ::20] += 8 * SPREADS[3]
+    without = Prior(1e-9, 1e6)
+    wanders = Prior(1.0, 1e6)
+    widened = [room(wanders, each) / room(without, each) for each in (calm, bursting)]
+    # Levels themselves are as noisy as the bursts make them: what is added keeps pace.
+    assert widened[1] == pytest.approx(widened[0], rel=0.3)
+    assert min(widened) > 2
 
 
 @pytest.mark.parametrize("share", [0.2, 0.02])

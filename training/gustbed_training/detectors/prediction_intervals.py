@@ -33,7 +33,9 @@ _LATER = 6
 """Changes are taken from one sample to the next, and over a sixth of a window."""
 _CLIP = 4.0
 """Changes beyond so many times the usual count no more: a step is the level's business."""
-_LEVEL_DRIFT = Prior(0.5, 2.0, 3.0)
+LEVEL_DRIFT = Prior(0.08, 4.0, 2.0)
+"""Of a single sample's variance: how far a machine wanders goes by its sensors' noise, and not by
+how long a window averages it."""
 _CHANGE_DRIFT = Prior(1.0, 20.0)
 _CHANGE_BUDGET = 0.1
 """Part of the false verdicts that changes may cause."""
@@ -47,6 +49,9 @@ class PredictionIntervals:
     """Detector for short recordings of any machine. It sets its limits by itself."""
 
     name = "dynamic"
+
+    def __init__(self, level_drift: Prior = LEVEL_DRIFT) -> None:
+        self._level_drift = level_drift
 
     def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
         """Nothing is random. Raises ``GustbedError`` for less than a handful of windows."""
@@ -63,7 +68,8 @@ class PredictionIntervals:
                 f"give {seconds:g} s without a break, or a shorter window",
             )
         log(f"{len(series)} recordings, of {count} windows at most")
-        return Scores(statistics, *_limits(series, lags)).eval()
+        sample = _sample(data.windows) / _noise(data.windows)
+        return Scores(statistics, *_limits(series, lags, sample**2, self._level_drift)).eval()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +137,16 @@ class Scores(nn.Module):
         return torch.maximum(levels, changes)
 
 
-def _limits(series: list[Series], lags: Lags) -> tuple[Array, Interval, Interval]:
+def _limits(
+    series: list[Series], lags: Lags, sample: Array, drift: Prior
+) -> tuple[Array, Interval, Interval]:
+    """``sample`` (features,) is a single sample's variance, in the statistics' units."""
     levels = [each.levels for each in series]
     others = explained(levels, lags.level)
     features = len(others)
     unexplained = [each @ (np.eye(features) - others).T for each in levels]
     share = FALSE_VERDICTS * (1 - _CHANGE_BUDGET) / features
-    level = interval(unexplained, lags.level, _LEVEL_DRIFT, share)
+    level = interval(unexplained, lags.level, drift, share, sample)
     changes = [each.changes for each in series]
     share = FALSE_VERDICTS * _CHANGE_BUDGET / changes[0].shape[1]
     return others, level, interval(changes, lags.change, _CHANGE_DRIFT, share)
@@ -205,9 +214,23 @@ def _centre(windows: NDArray[np.float32]) -> Array:
 
 def _noise(windows: NDArray[np.float32]) -> Array:
     """Standard deviation of a sample, from changes; of signals that never change, next to none."""
-    change = np.diff(windows[:, :, -2:].astype(np.float64), axis=2)[:, :, 0]
+    change = _last_change(windows)
     robust = 1.4826 * np.median(np.abs(change), axis=0)
-    noise = np.maximum(robust, 0.5 * change.std(axis=0)) / np.sqrt(2)
+    return _floored(np.maximum(robust, 0.5 * change.std(axis=0)), windows)
+
+
+def _sample(windows: NDArray[np.float32]) -> Array:
+    """The same of all changes, bursts and quantised steps included, which a median leaves out."""
+    return _floored(_last_change(windows).std(axis=0), windows)
+
+
+def _last_change(windows: NDArray[np.float32]) -> Array:
+    change: Array = np.diff(windows[:, :, -2:].astype(np.float64), axis=2)[:, :, 0]
+    return change
+
+
+def _floored(change: Array, windows: NDArray[np.float32]) -> Array:
+    """A sample's standard deviation from that of changes."""
     floor = 1e-4 * np.abs(_centre(windows)) + 1e-6
-    floored: Array = np.maximum(noise, floor)
+    floored: Array = np.maximum(change / np.sqrt(2), floor)
     return floored

@@ -83,7 +83,8 @@ def train(options: argparse.Namespace, log: Log) -> None:
         _print_json({
             "package": str(result.package), "name": manifest.name, "version": manifest.version,
             "turbine_type": manifest.turbine_type, "detector": manifest.detector,
-            "gate": result.gate.words, "metrics": manifest.metrics,
+            "gate": result.gate.words, "gate_against": result.gate.against,
+            "metrics": manifest.metrics,
             "seconds": round(result.seconds, 2),
         })  # fmt: skip
     else:

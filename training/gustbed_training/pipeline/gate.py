@@ -1,9 +1,11 @@
 """The fourth step: whether a model is good enough to be registered.
 
 It is refused if it is worse than a rival: the model in service, or principal components fitted to
-the same data. All are measured on the same recordings.
+the same data. Where these are to stand in for detectors that were refused, those are their rivals.
+All are measured on the same recordings.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy.stats import poisson
@@ -64,7 +66,37 @@ def judge(candidate: Measured, baseline: Rival | None, service: Rival | None) ->
     return Gate(tuple(reasons), tuple(rival.name for rival in rivals))
 
 
-def _too_many_false(found: Evaluation, allowed: float) -> list[str]:
+def judge_stand_in(
+    candidate: Measured, refused: Sequence[tuple[Rival, str]], service: Rival | None
+) -> Gate:
+    """Judge what stands in for detectors that were refused, each with the words for that.
+
+    It may be no worse than the model in service, nor than one that was refused, unless that one
+    was too loud. It may be as loud as the quietest of them, and must find something.
+    """
+    quiet = [rival for rival, _ in refused if not _too_many_false(rival.measured.plain)]
+    rates = [
+        rival.measured.plain.eventwise.false_per_day or 0.0
+        for rival in ([rival for rival, _ in refused] if service is None else [service])
+    ]
+    reasons = _too_many_false(candidate.plain, max(FALSE_PER_DAY, min(rates, default=0.0)))
+    reasons += _blind(candidate)
+    for rival in [*([] if service is None else [service]), *quiet]:
+        reasons += _worse(candidate, rival)
+    against = [] if service is None else [service.name]
+    against += [f"{rival.name} (refused: {words})" for rival, words in refused]
+    return Gate(tuple(reasons), tuple(against))
+
+
+def _blind(candidate: Measured) -> list[str]:
+    events = candidate.telling.eventwise
+    where = "" if candidate.synthetic is None else " with disturbances"
+    if not events.outcomes or events.recall:
+        return []
+    return [f"none of {len(events.outcomes)} events{where} is found"]
+
+
+def _too_many_false(found: Evaluation, allowed: float = FALSE_PER_DAY) -> list[str]:
     events = found.eventwise
     expected = allowed * events.calm_hours / 24
     if not events.false_events or poisson.sf(events.false_events - 1, expected) >= DOUBT:
@@ -88,6 +120,6 @@ def _worse(candidate: Measured, rival: Rival) -> list[str]:
     recall, other = ours.eventwise.recall or 0.0, theirs.eventwise.recall or 0.0
     tolerance = RECALL_TOLERANCE if real else SYNTHETIC_TOLERANCE
     # Who cries wolf finds every fault: its recall is no yardstick.
-    if recall < other - tolerance and not _too_many_false(rival.measured.plain, FALSE_PER_DAY):
+    if recall < other - tolerance and not _too_many_false(rival.measured.plain):
         reasons.append(f"event recall{where} {recall:.3f} is below {name}'s {other:.3f}")
     return reasons

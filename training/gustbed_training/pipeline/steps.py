@@ -1,8 +1,10 @@
 """The pipeline: prepare, train, evaluate, gate, package, register, each kept once it is done."""
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,7 +18,7 @@ from gustbed_training.detectors.scoring import load_package
 from gustbed_training.detectors.thresholds import Target
 from gustbed_training.pipeline import fit, measure, package, prepare
 from gustbed_training.pipeline.cache import Store, code_digest, write_atomically
-from gustbed_training.pipeline.gate import Gate, Rival, judge
+from gustbed_training.pipeline.gate import Gate, Rival, judge, judge_stand_in
 from gustbed_training.pipeline.job import STEPS, Job, Result
 from gustbed_training.pipeline.tracking import NotRecordedError, Run, record, store_uri
 from gustbed_training.pipeline.vouching import vouch
@@ -57,8 +59,9 @@ def run(job: Job, log: Log) -> Result:
 
 @dataclass(frozen=True)
 class Attempt:
-    """Folders of the steps that made and judged a model."""
+    """A detector, and the folders of the steps that made and judged a model of it."""
 
+    detector: str
     fitted: Path
     measured: Path
     gated: Path
@@ -70,23 +73,61 @@ class Attempt:
 
 
 def _attempt(store: Store, job: Job, prepared: Path, log: Log) -> Attempt:
-    """By the job's detector; else by the first suited one that passes its gate, or the very first.
+    """By the job's detector, and no other; else by the first suited one that passes its gate, by
+    the baseline if that passes where they do not, or by the very first.
 
-    Recordings that drift on for hours are too much for the detector that suits most.
+    Recordings that drift on for hours are too much for the detector that suits most, and a few
+    dozen channels leave it too few data for each.
     """
-    names = suited_to(prepared) if job.detector is None else (job.detector,)
+    if job.detector is not None:
+        return _try(store, job, prepared, job.detector, (), log)
     gate_log = step_log(log, "gate")
-    found: list[Attempt] = []
-    for name in names:
-        if found:
-            gate_log(f"{names[0]} is refused: trying {name}")
-        fitted = train_step(store, job, prepared, name, step_log(log, "train"))
-        measured = evaluate_step(store, job, prepared, fitted, step_log(log, "evaluate"))
-        gated = _gate_step(store, replace(job, detector=name), prepared, measured, gate_log)
-        found.append(Attempt(fitted, measured, gated))
-        if found[-1].gate.passed:
-            return found[-1]
-    return found[0]
+    refused: list[Attempt] = []
+    last = (BASELINE,) if BASELINE in DETECTORS else ()
+    for name in (*suited_to(prepared), *last):
+        if refused:
+            gate_log(f"{refused[-1].detector} is refused: trying {name}")
+        found = _try(store, job, prepared, name, refused if name in last else (), log)
+        if found.gate.passed:
+            if refused:
+                gate_log(f"{_words(refused)}; {name} passes and ships")
+            return found
+        refused.append(found)
+    gate_log(f"{_words(refused)}; {refused[0].detector} is kept for inspection")
+    return refused[0]
+
+
+def _try(
+    store: Store, job: Job, prepared: Path, name: str, refused: Sequence[Attempt], log: Log
+) -> Attempt:
+    """Train and judge; the baseline in the place of those that were refused."""
+    fitted = train_step(store, job, prepared, name, step_log(log, "train"))
+    measured = evaluate_step(store, job, prepared, fitted, step_log(log, "evaluate"))
+    log = step_log(log, "gate")
+    baseline = service = None
+    if name != BASELINE and BASELINE in DETECTORS:
+        baseline = _measure_baseline(store, job, prepared, log)
+    if job.incumbent is not None:
+        service = _measure_service(store, job.incumbent, prepared, log)
+
+    def verdict() -> Gate:
+        ours = measure.load_measured(measured)
+        if not refused:
+            return judge(ours, baseline and _rival(baseline), service and _rival(service))
+        rivals = [(_rival((each.detector, each.measured)), each.gate.words) for each in refused]
+        return judge_stand_in(ours, rivals, service and _rival(service))
+
+    inputs = {
+        "measured": measured.name,
+        "baseline": baseline and baseline[1].name,
+        "service": service and (service[0], service[1].name),
+        "refused": [(each.detector, each.gated.name) for each in refused],
+    }
+    return Attempt(name, fitted, measured, _gate_step(store, inputs, verdict, log))
+
+
+def _words(refused: Sequence[Attempt]) -> str:
+    return "; ".join(f"{each.detector} is refused: {each.gate.words}" for each in refused)
 
 
 def step_log(log: Log, step: str) -> Log:
@@ -148,31 +189,23 @@ def aimed_per_day(target: Target, schema: Schema) -> float:
     return 24 * target.false_per_hour * len(schema.features)
 
 
-def _gate_step(store: Store, job: Job, prepared: Path, measured: Path, log: Log) -> Path:
-    baseline = service = None
-    if job.detector != BASELINE and BASELINE in DETECTORS:
-
-        def baseline_log(line: str) -> None:
-            log(f"{BASELINE}: {line}")
-
-        fitted = train_step(store, job, prepared, BASELINE, baseline_log)
-        baseline = (BASELINE, evaluate_step(store, job, prepared, fitted, baseline_log))
-    if job.incumbent is not None:
-        service = _measure_service(store, job.incumbent, prepared, log)
-
+def _gate_step(store: Store, inputs: dict[str, Any], verdict: Callable[[], Gate], log: Log) -> Path:
     def make(folder: Path) -> None:
-        gate = judge(measure.load_measured(measured), _rival(baseline), _rival(service))
-        (folder / _GATE).write_bytes(msgspec.json.encode(gate))
+        (folder / _GATE).write_bytes(msgspec.json.encode(verdict()))
 
-    inputs = {
-        "measured": measured.name,
-        "baseline": baseline and baseline[1].name,
-        "service": service and (service[0], service[1].name),
-        "code": code_digest("pipeline/gate.py"),
-    }
-    gated = store.step("gate", inputs, make, log)
+    gated = store.step("gate", inputs | {"code": code_digest("pipeline/gate.py")}, make, log)
     log(_load_gate(gated).words)
     return gated
+
+
+def _measure_baseline(store: Store, job: Job, prepared: Path, log: Log) -> tuple[str, Path]:
+    """What is fitted to the same data to compare with."""
+
+    def baseline_log(line: str) -> None:
+        log(f"{BASELINE}: {line}")
+
+    fitted = train_step(store, job, prepared, BASELINE, baseline_log)
+    return BASELINE, evaluate_step(store, job, prepared, fitted, baseline_log)
 
 
 def _measure_service(
@@ -195,8 +228,8 @@ def _measure_service(
     return title, store.step("evaluate", inputs, make, lambda line: log(f"{title}: {line}"))
 
 
-def _rival(found: tuple[str, Path] | None) -> Rival | None:
-    return None if found is None else Rival(found[0], measure.load_measured(found[1]))
+def _rival(found: tuple[str, Path]) -> Rival:
+    return Rival(found[0], measure.load_measured(found[1]))
 
 
 def _package_step(store: Store, job: Job, prepared: Path, best: Attempt, log: Log) -> Path:
