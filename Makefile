@@ -59,6 +59,10 @@ detection: ## Make datasets, train and judge every detector, write docs/detectio
 detection-again: ## Train and judge with another seed, and say whether docs/detection.json agrees
 	@scripts/setup train && $(GUSTBED) model compare --seeds $(AGAIN) --against docs/detection.json
 
+.PHONY: reality
+reality: ## Judge the factory's models on machines that differ, commissioned and not, write docs/
+	@scripts/setup train && $(GUSTBED) model reality --write-docs
+
 .PHONY: lock
 lock: ## Renew the lock files
 	@scripts/lock

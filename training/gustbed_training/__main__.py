@@ -62,6 +62,15 @@ def parser() -> argparse.ArgumentParser:
                  add("compare", "train and test every detector, several times"),
                  add("drift", "compare a site's recordings with a package's training data"),
                  add("card", "print a package's model card"))  # fmt: skip
+    reality = add("reality", "judge packages on machines that differ, commissioned and not")
+    reality.add_argument(
+        "--model", type=Path, dest="models", action="append", required=True, metavar="PACKAGE"
+    )
+    reality.add_argument("--hours", type=_positive, default=2.0, help="in each calm wind")
+    reality.add_argument("--only", type=_names, metavar="WORD,…", help="of the conditions' names")
+    reality.add_argument("--docs", type=Path, metavar="DIR", help="also write the table there")
+    reality.add_argument("--json", action="store_true")
+    _add_home(reality)
     factory = add("factory", "make the models that the edge ships with")
     factory.add_argument("--type", dest="types", action="append", metavar="TYPE")
     factory.add_argument(

@@ -11,6 +11,7 @@ from gustbed_cli.commands import registry
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
 from gustbed_cli.fleet import Fleet
 from gustbed_cli.training import (
+    FACTORY,
     captures,
     default_type,
     flags,
@@ -21,6 +22,7 @@ from gustbed_cli.training import (
     next_version,
     training,
 )
+from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.turbine_types import known_types
 
 USUAL_SEEDS = "0,1,2"
@@ -148,6 +150,32 @@ def compare(
         docs = require_checkout("--write-docs") / "docs"
         options |= {"--docs": docs, "--as-command": f"make detection{again}"}
     training("compare", *given(options), *flags({"--json": json}))
+
+
+@app.command()
+def reality(
+    model: Annotated[
+        list[Path] | None, typer.Option(help="Packages; the factory's if not given.")
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0.2, help="Judged in each calm wind.")] = 2.0,
+    only: Annotated[
+        str | None, typer.Option(help="Between commas: conditions whose names hold one.")
+    ] = None,
+    write_docs: Annotated[
+        bool, typer.Option("--write-docs", help="Write docs/reality.json and the page's table.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Judge models on machines that differ from what they were made for, commissioned and not."""
+    fleet = fleet_with_cloud()
+    packages = model or sorted(FACTORY.glob(f"*/{PACKAGE_FILE}"))
+    options: dict[str, object] = {"--hours": hours, "--home": fleet.home, "--only": only}
+    if write_docs:
+        if model or only:
+            raise typer.BadParameter("the page is of the factory's models and all conditions")
+        options["--docs"] = require_checkout("--write-docs") / "docs"
+    named = [word for package in packages for word in ("--model", package)]
+    training("reality", *named, *given(options), *flags({"--json": json}))
 
 
 @app.command()

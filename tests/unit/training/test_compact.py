@@ -12,9 +12,9 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.event_kinds import SENSOR
 from gustbed_core.features import Feature
 from gustbed_core.signals import ChannelSpec, Schema
-from gustbed_core.turbine_types import load_type
 from gustbed_training.detectors.base import FitData, Plan
-from gustbed_training.detectors.compact import Compact, drivers_of, is_miniature
+from gustbed_training.detectors.compact import Compact, drivers_of
+from gustbed_training.detectors.compact_basis import ExplainedModel
 from gustbed_training.detectors.compact_limits import set_limits, term_errors
 from gustbed_training.detectors.compact_model import CompactModel
 from tests.unit.training.detecting import (
@@ -94,6 +94,12 @@ def worst(values: np.ndarray) -> np.ndarray:
     return highest
 
 
+def model_of(module: nn.Module) -> CompactModel:
+    """What tells its terms."""
+    assert isinstance(module, ExplainedModel)
+    return module.model
+
+
 def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
     given = data(samples=2500)
     one, again, other = fit(given, 3), fit(given, 3), fit(given, 4)
@@ -157,8 +163,7 @@ def test_a_mode_never_seen_is_found() -> None:
 
 
 def test_modes_are_told_from_measurements() -> None:
-    module = trained()
-    assert isinstance(module, CompactModel)
+    module = model_of(trained())
     assert module.state_of.tolist() == [MODE, MODE]
     assert module.state_values.flatten().tolist() == [0.0, 2.0]
 
@@ -186,8 +191,7 @@ def test_too_few_windows_are_refused() -> None:
 
 def test_limits_leave_held_out_errors_behind_in_a_row() -> None:
     given = data()
-    module = fit(given)
-    assert isinstance(module, CompactModel)
+    module = model_of(fit(given))
     set_limits(module, given.held, open_after=4)
     found = [term_errors(module, each) for each in given.held]
     over = np.concatenate([errors > module.limits.numpy()[regimes] for errors, regimes in found])
@@ -197,8 +201,7 @@ def test_limits_leave_held_out_errors_behind_in_a_row() -> None:
 
 
 def test_regimes_are_the_states_and_what_lies_between() -> None:
-    module = trained()
-    assert isinstance(module, CompactModel)
+    module = model_of(trained())
     values = signals(2800, 3)
     found = term_errors(module, cut(values))[1]
     mode = cut(values)[:, MODE]
@@ -210,23 +213,16 @@ def test_regimes_are_the_states_and_what_lies_between() -> None:
 
 
 def test_a_regime_with_enough_held_out_windows_has_limits_of_its_own() -> None:
-    module = deepcopy(trained())
-    assert isinstance(module, CompactModel)
+    module = model_of(deepcopy(trained()))
     set_limits(module, [cut(signals(5000, 41))], open_after=4)
     np.testing.assert_array_equal(module.limits[1], module.limits[2])
     set_limits(module, [cut(signals(62_000, 42))], open_after=4)
     runs, between = module.limits[1, POWER], module.limits[2, POWER]
-    # Power is harder to tell while the machine changes over.
-    assert (runs < between).float().mean() > 0.5
+    # How rough and spread the power is, is harder to tell while the machine changes over.
+    assert (runs[5:] < between[5:]).all()
     assert runs.max() < 0.9 * between.max()
 
 
 def test_drivers_follow_the_schema_or_are_all_the_others() -> None:
     assert drivers_of(schema()) == [[], [WIND, MODE], [SPEED, MODE], [POWER]]
     assert drivers_of(schema({"wind": ()})) == [[], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
-
-
-def test_the_miniature_alone_has_heads_of_its_own() -> None:
-    assert is_miniature(load_type("mini").schema)
-    assert not is_miniature(replace(load_type("mini").schema, window=200))
-    assert not is_miniature(load_type("nrel_5mw").schema)

@@ -5,6 +5,7 @@ are written as type files of their own; sensors are changed in the recordings.
 """
 
 import hashlib
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ import yaml
 from gustbed_core.errors import GustbedError
 from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import TurbineType
-from gustbed_training.data.individuals import Floats, tilted
+from gustbed_training.data.individuals import tilted
 from gustbed_training.data.partition import Part
 from gustbed_training.data.types import files_of
 
@@ -98,6 +99,6 @@ def sensed(part: Part, schema: Schema, sensing: Sensing, attitude: tuple[str, ..
         values[rows[name]] += np.float32(offset)
     if any(sensing.tilt):
         chosen = [rows[name] for name in attitude]
-        angles: Floats = np.radians(np.array(sensing.tilt, dtype=np.float32))
-        values[chosen] = tilted(values[chosen], float(angles[0]), float(angles[1]))
+        about_x, about_y = (math.radians(angle) for angle in sensing.tilt)
+        values[chosen] = tilted(values[chosen], about_x, about_y)
     return replace(part, recording=replace(part.recording, values=values))

@@ -6,7 +6,7 @@ strong the winds are follows from the limits of a type.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.settings import turbine_id
 from gustbed_core.turbine_types import TurbineType
 from gustbed_training.data.dataset import Role
-from gustbed_training.data.twin import Profile, Run
+from gustbed_training.data.twin import Course, Profile, Run
 
 Regime = Literal["plain", "command", "calm", "storm"]
 _REGIMES: tuple[Regime, ...] = (
@@ -150,6 +150,45 @@ def population(turbine_type: TurbineType) -> Profile:
             for share, turbulence, ambient in _POPULATION_WEATHER
         ),
     )  # fmt: skip
+
+
+def course(turbine_type: TurbineType, hours: float) -> Course:
+    """A period below rated wind with stops and ramps, then other winds, of two machines; and every
+    machine fault, each on a machine of its own, commissioned as the first is.
+    """
+    rated = _Weather.of(turbine_type).rated
+
+    def run(role: Role, name: str, length: float, share: float, turbulence: float) -> Run:
+        wind = round(share * rated, 2)
+        scenario = {
+            "seed": 8000,
+            "wind": {"direction": 200.0, "direction_spread": 5.0, "ambient": 12.0},
+        }
+        return Run(role, name, 2, length, 8000, wind, turbulence, scenario=scenario,
+                   type=turbine_type.name)  # fmt: skip
+
+    faults = _course_faults(turbine_type, run("fault", "faults", 0.25, 0.92, 0.1))
+    return Course(
+        run("train", "period", 1.0, 0.79, 0.1),
+        tuple(run("test", f"wind{share}", hours, share, turbulence)
+              for share, turbulence in ((0.46, 0.12), (0.97, 0.09), (1.31, 0.07))),
+        faults,
+    )  # fmt: skip
+
+
+def _course_faults(turbine_type: TurbineType, like: Run) -> tuple[Run, ...]:
+    """Faults that a machine has one after the other would change it: a run for each pair."""
+    runs = []
+    pairs = list(zip(MACHINE_FAULTS[::2], MACHINE_FAULTS[1::2], strict=True))
+    for number, pair in enumerate(pairs):
+        faults = [
+            {"turbine": turbine_id(index), "kind": kind, "start": WARM_UP_S,
+             "duration": FAULT_S, "severity": 1.0}
+            for index, kind in enumerate(pair)
+        ]  # fmt: skip
+        scenario = dict(like.scenario or {}) | {"faults": faults}
+        runs.append(replace(like, name=f"faults-{number}", scenario=scenario))
+    return tuple(runs)
 
 
 def _measuring(turbine_type: TurbineType, quantity: str) -> str:

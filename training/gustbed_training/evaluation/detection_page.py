@@ -1,7 +1,7 @@
 """``docs/detection.md`` for people and ``docs/detection.json`` for programs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
@@ -9,9 +9,13 @@ from textwrap import wrap
 from gustbed_core.errors import GustbedError
 from gustbed_training.evaluation.comparison import RULE, Row, Run, bounds, compare, rows_as_json
 from gustbed_training.evaluation.evaluate import FaultRow
+from gustbed_training.evaluation.reality_gap import GapRow
+from gustbed_training.evaluation.reality_gap import rows_as_json as gap_as_json
+from gustbed_training.evaluation.reality_gap import table as gap_table
 from gustbed_training.evaluation.report import median, number, percentile_90
 
-PAGE, ROWS = "detection.md", "detection.json"
+PAGE, ROWS, GAP = "detection.md", "detection.json", "reality.json"
+_BEGIN, _END = "<!-- machines that differ -->", "<!-- end of machines that differ -->"
 _COLUMNS: tuple[tuple[str, str, int], ...] = (
     ("vus_pr", "VUS-PR", 3),
     ("care", "CARE", 3),
@@ -48,6 +52,18 @@ _GLOSSARY = """## What the figures mean
 """
 
 
+_GAP_NOTE = """Two machines of each condition, in winds and turbulence that no training run has.
+The factory's model judges them by itself; as turbines that are not commissioned and do not fit it,
+as widely as machines of the type differ; and commissioned by one hour in one wind. Printed by
+
+    make reality
+
+**False verdicts** are the share of calm verdicts that accuse; **in alarm** the share of calm time
+with an open event: an alarm that never closes is one event, and all of the time. **Recall** is the
+share of verdicts during faults that accuse.
+"""
+
+
 @dataclass(frozen=True)
 class Results:
     """What was found, and what a reader needs to find it again.
@@ -62,11 +78,46 @@ class Results:
     limits: Sequence[str] = ()
 
 
+def write_reality(found: Mapping[str, Sequence[GapRow]], docs: Path) -> tuple[Path, Path]:
+    """Write the gap's figures, and its table into the page. Raises ``GustbedError``."""
+    rows = {title: gap_as_json(each) for title, each in found.items()}
+    path, page = docs / GAP, docs / PAGE
+    try:
+        path.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        text = page.read_text(encoding="utf-8") if page.is_file() else ""
+        page.write_text(with_gap(text, gap_section(found)), encoding="utf-8")
+    except OSError as error:
+        raise GustbedError(f"{docs}: {error.strerror}", "name a folder to write to") from error
+    return path, page
+
+
+def gap_section(found: Mapping[str, Sequence[GapRow]]) -> str:
+    """The section of the page, between its marks."""
+    tables = "\n\n".join(f"### {title}\n\n{gap_table(rows)}" for title, rows in found.items())
+    return f"{_BEGIN}\n## Machines that differ\n\n{_GAP_NOTE}\n{tables}\n{_END}\n"
+
+
+def with_gap(page: str, section: str) -> str:
+    """A page with this section instead of the one that it has, else at its end."""
+    start, stop = page.find(_BEGIN), page.find(_END)
+    if start < 0 or stop < 0:
+        return f"{page.rstrip()}\n\n{section}" if section else page
+    return page[:start] + section + page[stop + len(_END) :].lstrip("\n")
+
+
+def gap_of(page: str) -> str:
+    """The section that a page has, or nothing."""
+    start, stop = page.find(_BEGIN), page.find(_END)
+    return "" if start < 0 or stop < 0 else page[start : stop + len(_END)] + "\n"
+
+
 def write_detection(results: Results, docs: Path) -> tuple[Path, Path]:
     """Write both files, each whole; return their paths. Raises ``GustbedError``."""
     rows = compare(results.runs)
     text = json.dumps(rows_as_json(rows), indent=2, allow_nan=False) + "\n"
-    texts = {docs / PAGE: detection_page(results, rows), docs / ROWS: text}
+    before = (docs / PAGE).read_text(encoding="utf-8") if (docs / PAGE).is_file() else ""
+    page = with_gap(detection_page(results, rows), gap_of(before))
+    texts = {docs / PAGE: page, docs / ROWS: text}
     drafts = {path: path.with_name(f".{path.name}.part") for path in texts}
     try:
         docs.mkdir(parents=True, exist_ok=True)

@@ -178,6 +178,27 @@ def compare(options: argparse.Namespace, log: Log) -> None:
         (log if options.json else print)(f"\nBeside {options.against}:\n{table}")
 
 
+def reality(options: argparse.Namespace, log: Log) -> None:
+    """Packages on machines that they were not made for."""
+    from gustbed_training.detectors.scoring import load_package
+    from gustbed_training.evaluation.detection_page import write_reality
+    from gustbed_training.evaluation.reality_gap import rows_as_json, table
+    from gustbed_training.pipeline.reality import measure_all
+
+    found = {}
+    for path in options.models:
+        package = load_package(path)
+        title = package.manifest.turbine_type
+        found[title] = measure_all(package, options.hours, options.home, log, options.only or ())
+        if not options.json:
+            print(f"\n{title}\n\n{table(found[title])}", flush=True)
+    if options.docs is not None:
+        for path in write_reality(found, options.docs):
+            log(f"reality: wrote {path}")
+    if options.json:
+        _print_json({title: rows_as_json(rows) for title, rows in found.items()})
+
+
 def drift(options: argparse.Namespace, log: Log) -> None:
     """A site's recordings against a package's training data."""
     from gustbed_core.drift import FOLDER
@@ -288,6 +309,7 @@ COMMANDS: dict[str, Command] = {
     "train": train,
     "evaluate": evaluate,
     "compare": compare,
+    "reality": reality,
     "drift": drift,
     "card": card,
     "factory": factory,

@@ -139,7 +139,7 @@ def _expectation_maximisation(
     active = squares.sum(axis=0) > 0
     mean = np.zeros((features, terms, size))
     covariance = np.broadcast_to(np.eye(size) * _FIRST_VARIANCE, (features, count, size, size))
-    noise = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(), _LEAST_NOISE**2))
+    noise: Doubles = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(), _LEAST_NOISE**2))
     for _ in range(_ROUNDS):
         precision = np.linalg.inv(covariance)
         own = np.linalg.inv(precision + moments)
@@ -182,4 +182,5 @@ def _noise(
     left += np.einsum("jftk,jftkl,jftl->jft", whole, moments[:, :, heads], whole)
     doubt = np.einsum("jfhkl,jfhlk->jfh", own, moments)[:, :, heads] * before**2
     total = np.maximum((left + doubt).sum(axis=0), 0) / counts.sum()
-    return np.maximum(np.sqrt(total), _LEAST_NOISE)
+    noise: Doubles = np.maximum(np.sqrt(total), _LEAST_NOISE)
+    return noise

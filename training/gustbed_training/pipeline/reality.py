@@ -5,8 +5,9 @@ with faults; what is judged never overlaps the period. The edge's own arithmetic
 judges.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,39 +25,65 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.package import Package
 from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import TurbineType
+from gustbed_training.data import miniature_profiles, variable_speed_profiles
 from gustbed_training.data.conditions import Condition, sensed, write_type
 from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.partition import Part
+from gustbed_training.data.reality import CONDITIONS
 from gustbed_training.data.split import whole
 from gustbed_training.data.twin import Course, Profile, Run, cached
+from gustbed_training.data.types import find_type
 from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.scoring import Scorer, scorer
-from gustbed_training.evaluation.evaluate import Evaluation, concluded, evaluate
+from gustbed_training.evaluation.reality_gap import GapRow, Judged, judged_by
 from gustbed_training.evaluation.verdicts import judge
 from gustbed_training.pipeline.population import explainer
 from gustbed_training.progress import Log
 
 _CHUNK = 512
+COURSES: dict[str, Callable[[TurbineType, float], Course]] = {
+    "miniature": miniature_profiles.course,
+    "variable_speed": variable_speed_profiles.course,
+}
 
 
-@dataclass(frozen=True)
-class Row:
-    """One condition. ``factory`` is how the model judges by itself, ``wide`` a turbine that is not
-    commissioned and does not fit it, ``own`` a commissioned one, None where it was ``refused``.
+def measure_all(
+    package: Package, hours: float, home: Path, log: Log, only: Sequence[str] = ()
+) -> list[GapRow]:
+    """Every condition of the package's turbine type whose name holds one of ``only``, if any.
+
+    ``hours`` are judged in each calm wind. Raises ``GustbedError``.
     """
+    turbine_type = find_type(package.manifest.turbine_type)
+    model = str(turbine_type.physics.get("model"))
+    chosen = [
+        condition for condition in CONDITIONS.get(model, ())
+        if not only or any(word in condition.name for word in only)
+    ]  # fmt: skip
+    if not chosen:
+        raise GustbedError(
+            f"no condition of type {turbine_type.name}" + (f" named {only[0]!r}" if only else ""),
+            "see gustbed_training/data/reality.py",
+        )
+    course = COURSES[model](turbine_type, hours)
+    rows = []
+    for number, condition in enumerate(chosen, start=1):
+        log(f"reality {turbine_type.name}: {number}/{len(chosen)} {condition.name}")
+        rows.append(measure_condition(condition, turbine_type, course, package, home, log))
+        prune_others(home / "datasets")
+    return rows
 
-    condition: str
-    machine_differs: bool
-    factory: Evaluation
-    wide: Evaluation
-    own: Evaluation | None
-    refused: tuple[str, ...] = field(default=())
+
+def prune_others(datasets: Path) -> None:
+    """Keep no condition's recordings: each is small to make, and they are many."""
+    for folder in datasets.glob("reality-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure_condition(
     condition: Condition, turbine_type: TurbineType, course: Course, package: Package,
     home: Path, log: Log,
-) -> Row:  # fmt: skip
+) -> GapRow:  # fmt: skip
     """Simulate, commission, judge. Raises ``GustbedError`` for a package without a population."""
     population = package.population
     if population is None:
@@ -81,14 +108,16 @@ def measure_condition(
             refused.append(f"{part.recording.turbine}: {error}")
     judged = [part for run in runs[1:] for part in found.parts(run)]
     wide = {part.recording.turbine: prior(population) for part in judged}
+    plain = scorer(package.model)
     own = None
     if not refused:
-        own = _judged(found.schema, judged, corrections, explain, population)
-    return Row(
+        own = _judged(found.schema, judged, _scorers(corrections, explain, population))
+    return GapRow(
+        turbine_type.name,
         condition.name,
         condition.machine_differs,
-        evaluate(found.schema, judged, scorer(package.model)),
-        _judged(found.schema, judged, wide, explain, population),
+        _judged(found.schema, judged, dict.fromkeys(wide, plain)),
+        _judged(found.schema, judged, _scorers(wide, explain, population)),
         own,
         tuple(refused),
     )
@@ -140,16 +169,18 @@ def _changed(run: Run, condition: Condition, file: Path) -> Run:
     return replace(changed, wind=wind, turbulence=turbulence)
 
 
-def _judged(
-    schema: Schema, parts: Sequence[Part], corrections: dict[str, Correction],
-    explain: explainer, population: Population,
-) -> Evaluation:  # fmt: skip
-    scorers = {
+def _judged(schema: Schema, parts: Sequence[Part], scorers: Mapping[str, Scorer]) -> Judged:
+    found = [judge(schema, part, scorers[part.recording.turbine]) for part in parts]
+    return judged_by(schema, found)
+
+
+def _scorers(
+    corrections: Mapping[str, Correction], explain: explainer, population: Population
+) -> dict[str, Scorer]:
+    return {
         name: _corrected(explain, correction, population)
         for name, correction in corrections.items()
     }
-    found = [judge(schema, part, scorers[part.recording.turbine]) for part in parts]
-    return concluded(schema, found, labelled=True)
 
 
 def _corrected(explain: explainer, correction: Correction, population: Population) -> Scorer:
