@@ -92,7 +92,7 @@ def sensed(part: Part, schema: Schema, sensing: Sensing, attitude: tuple[str, ..
     rows = {name: row for row, name in enumerate(schema.channel_names)}
     random = np.random.default_rng(len(values[0]))
     for name, sigma in sensing.noise.items():
-        values[rows[name]] += random.normal(0, sigma, values.shape[1]).astype(np.float32)
+        values[rows[name]] += sigma * random.standard_normal(values.shape[1], np.float32)
     for name, factor in sensing.gains.items():
         values[rows[name]] *= np.float32(factor)
     for name, offset in sensing.offsets.items():

@@ -137,8 +137,8 @@ def _expectation_maximisation(
     _, features, terms, size = products.shape
     count = int(heads.max()) + 1
     active = squares.sum(axis=0) > 0
-    mean = np.zeros((features, terms, size))
-    covariance = np.broadcast_to(np.eye(size) * _FIRST_VARIANCE, (features, count, size, size))
+    mean: Doubles = np.zeros((features, terms, size))
+    covariance: Doubles = np.broadcast_to(np.eye(size) * _FIRST_VARIANCE, (features, count, size, size))
     noise: Doubles = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(), _LEAST_NOISE**2))
     for _ in range(_ROUNDS):
         precision = np.linalg.inv(covariance)
@@ -149,10 +149,10 @@ def _expectation_maximisation(
         mean = found.mean(axis=0)
         off = (found - mean) * active[:, :, None]
         spread = np.einsum("jftk,jftl->ftkl", off, off) / len(machines)
-        covariance = np.stack([
-            own[:, :, head].mean(axis=0) + _over(spread, active, heads == head)
-            for head in range(count)
-        ], axis=1) + _RIDGE * np.eye(size)  # fmt: skip
+        covariance = np.stack(
+            [own[:, :, h].mean(axis=0) + _over(spread, active, heads == h) for h in range(count)], 1
+        )
+        covariance += _RIDGE * np.eye(size)
         noise = _noise(found, own, moments, products, squares, counts, noise, heads)
     return Population(
         (mean * active[:, :, None]).astype(np.float32),
