@@ -8,7 +8,7 @@ from gustbed_core import topics
 from gustbed_core.codec import decoder
 from gustbed_core.commands import decode_ack, decode_command
 from gustbed_core.errors import PayloadError
-from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
+from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict, decode_heartbeat
 from gustbed_core.naming import natural
 from gustbed_core.telemetry import decode_block
 from gustbed_dashboard.site.command_log import CommandLog
@@ -28,7 +28,6 @@ MAX_STRIDE = 4
 
 _LASTING = frozenset({"heartbeat", "state"})
 
-_decode_heartbeat = decoder(Heartbeat)
 _decode_verdict = decoder(Verdict)
 _decode_event = decoder(AnomalyEvent)
 _decode_state = decoder(ServiceState)
@@ -177,7 +176,7 @@ class SiteState:
     def _fold_heartbeat(self, service: str, payload: bytes, now: float) -> None:
         if service != "edge":
             raise PayloadError("unknown_topic", service)
-        heartbeat = _decode_heartbeat(payload)
+        heartbeat = decode_heartbeat(payload)
         _check_names(heartbeat)
         # A retained heartbeat is the past speaking: only a second, different one proves life.
         fresh = abs(now - heartbeat.t) < EDGE_SILENT_AFTER
