@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gustbed_cli.commands import bench, cloud, data, events, fault, fleet, model, twin
+from gustbed_cli.commands import bench, cloud, commission, data, events, fault, fleet, model, twin
 from gustbed_core.errors import GustbedError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(cloud.jobs)
 app.command()(cloud.enrol)
 app.command()(cloud.deploy)
 app.add_typer(fault.app, name="fault")
+app.add_typer(commission.app, name="commission")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(bench.app, name="bench")

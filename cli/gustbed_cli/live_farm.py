@@ -11,6 +11,7 @@ from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.selection import current_backend
 from gustbed_core import edge_http
 from gustbed_core.commands import Ack, Command
+from gustbed_core.commissioning.messages import CommissionAck, CommissionCommand
 from gustbed_core.errors import GustbedError
 
 
@@ -41,6 +42,12 @@ def send_command(turbine: str, command: Command) -> Ack:
     if not ack.accepted:
         raise GustbedError(f"turbine {turbine} refused", ack.reason)
     return ack
+
+
+def commission(command: CommissionCommand) -> CommissionAck:
+    """Ask the edge to commission turbines, or no longer to. Raises ``GustbedError``."""
+    fleet = started_fleet()
+    return site.commission(current_backend(fleet).operator(), fleet.site.site, command)
 
 
 def is_running() -> bool:

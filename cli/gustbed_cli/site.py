@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -9,11 +10,17 @@ import msgspec
 from gustbed_cli.fleet import OPERATOR
 from gustbed_cli.runtime import probes
 from gustbed_core import edge_http, topics
-from gustbed_core.codec import decoder, encode
+from gustbed_core.codec import encode
 from gustbed_core.commands import Ack, Command, decode_ack
+from gustbed_core.commissioning.messages import (
+    CommissionAck,
+    CommissionCommand,
+    CommissioningInfo,
+    decode_commission_ack,
+)
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
-from gustbed_core.events import AnomalyEvent, Heartbeat
+from gustbed_core.events import AnomalyEvent, Heartbeat, decode_heartbeat
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import MqttSettings
 
@@ -24,7 +31,6 @@ HEARTBEAT_WITHIN = 3.0
 STALE_AFTER = 10.0
 """An edge whose heartbeat is older than this many seconds is not there."""
 ACK_WITHIN = 5.0
-_decode_heartbeat = decoder(Heartbeat)
 
 
 def heartbeat(broker: MqttSettings, site: str) -> Heartbeat | None:
@@ -33,7 +39,7 @@ def heartbeat(broker: MqttSettings, site: str) -> Heartbeat | None:
     arrived = threading.Event()
 
     def receive(_topic: str, payload: bytes) -> None:
-        received.append(_decode_heartbeat(payload))
+        received.append(decode_heartbeat(payload))
         arrived.set()
 
     subscriptions: dict[str, Handler] = {topics.heartbeat(site): receive}
@@ -53,25 +59,36 @@ def is_fresh(beat: Heartbeat) -> bool:
 
 def send_command(broker: MqttSettings, site: str, turbine: str, command: Command) -> Ack:
     """Send a command and wait for its acknowledgement. Raises ``GustbedError``."""
-    answers: list[Ack] = []
-    arrived = threading.Event()
+    answer = _answer(
+        broker,
+        Message(topics.command(site, turbine), encode(command)),
+        topics.command_ack(site, turbine),
+        decode_ack,
+        lambda ack: ack.id == command.id,
+    )
+    if answer is None:
+        raise GustbedError(
+            f"turbine {turbine!r} did not answer within {ACK_WITHIN:.0f} s",
+            "is the twin running? See `gustbed status`",
+        )
+    return answer
 
-    def receive(_topic: str, payload: bytes) -> None:
-        ack = decode_ack(payload)
-        if ack.id == command.id:
-            answers.append(ack)
-            arrived.set()
 
-    subscriptions: dict[str, Handler] = {topics.command_ack(site, turbine): receive}
-    with _session(broker, subscriptions) as session:
-        session.wait_connected(ACK_WITHIN)
-        session.publish(Message(topics.command(site, turbine), encode(command)))
-        if not arrived.wait(ACK_WITHIN):
-            raise GustbedError(
-                f"turbine {turbine!r} did not answer within {ACK_WITHIN:.0f} s",
-                "is the twin running? See `gustbed status`",
-            )
-    return answers[0]
+def commission(broker: MqttSettings, site: str, command: CommissionCommand) -> CommissionAck:
+    """Ask the edge about commissioning and wait for its answer. Raises ``GustbedError``."""
+    answer = _answer(
+        broker,
+        Message(topics.commission(site), encode(command)),
+        topics.commission_ack(site),
+        decode_commission_ack,
+        lambda ack: ack.id == command.id,
+    )
+    if answer is None:
+        raise GustbedError(
+            f"the edge of {site} did not answer within {ACK_WITHIN:.0f} s",
+            "is it running? See `gustbed status`",
+        )
+    return answer
 
 
 def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
@@ -82,6 +99,34 @@ def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
 def models(edge_url: str) -> list[ModelInfo]:
     """The models that the edge runs, the factory's among them. Raises ``GustbedError``."""
     return _asked(edge_url, edge_http.MODELS, list[ModelInfo])
+
+
+def commissioning(edge_url: str) -> list[CommissioningInfo]:
+    """How the site's turbines are commissioned. Raises ``GustbedError``."""
+    return _asked(edge_url, edge_http.COMMISSIONING, list[CommissioningInfo])
+
+
+def _answer(
+    broker: MqttSettings,
+    question: Message,
+    topic: str,
+    decode: Callable[[bytes], T],
+    ours: Callable[[T], bool],
+) -> T | None:
+    """Publish a question and wait for its answer on a topic; None if none comes in time."""
+    answers: list[T] = []
+    arrived = threading.Event()
+
+    def receive(_topic: str, payload: bytes) -> None:
+        answer = decode(payload)
+        if ours(answer):
+            answers.append(answer)
+            arrived.set()
+
+    with _session(broker, {topic: receive}) as session:
+        session.wait_connected(ACK_WITHIN)
+        session.publish(question)
+        return answers[0] if arrived.wait(ACK_WITHIN) else None
 
 
 def _asked(edge_url: str, path: str, answer: type[T]) -> T:
@@ -100,5 +145,5 @@ def _asked(edge_url: str, path: str, answer: type[T]) -> T:
         raise GustbedError(address, str(error)) from error
 
 
-def _session(broker: MqttSettings, subscriptions: dict[str, Handler]) -> Session:
+def _session(broker: MqttSettings, subscriptions: Mapping[str, Handler]) -> Session:
     return Session(broker, user=OPERATOR, subscriptions=subscriptions)

@@ -14,6 +14,7 @@ def edge_http(*models: ModelInfo) -> Iterator[HealthServer]:
         health=lambda: {"reasons": []},
         status=dict,
         models=lambda: list(models),
+        commissioning=list,
         events=lambda _since: [],
         metrics=lambda: b"",
     )

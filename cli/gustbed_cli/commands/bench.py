@@ -34,6 +34,12 @@ def dashboard(json: JsonOption = False) -> None:
 
 
 @app.command()
+def commissioning(json: JsonOption = False) -> None:
+    """What turbines' own corrections cost the edge, against the same edge without them."""
+    _run("commissioning", _no_fleet(), json)
+
+
+@app.command()
 def memory(json: JsonOption = False) -> None:
     """Memory of every service of the running fleet."""
     _run("memory", load_fleet().environment(), json)

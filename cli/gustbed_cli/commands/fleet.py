@@ -14,6 +14,7 @@ from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.backend import RuntimeBackend
 from gustbed_cli.runtime.selection import current_backend, select_backend
 from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
+from gustbed_core.commissioning.messages import CommissioningState
 from gustbed_core.naming import natural
 
 LAG_TOLD = 60.0
@@ -72,7 +73,7 @@ def status(json: JsonOption = False) -> None:
         typer.echo()
         output.table(
             f"{site.site}: edge {edge.thing}, {cloud}, {models}{waiting}",
-            ["turbine", "type", "state", "blocks", "lost", "score", "violations"],
+            ["turbine", "type", "state", "blocks", "lost", "score", "violations", "judged by"],
             (
                 (
                     t.id,
@@ -82,6 +83,7 @@ def status(json: JsonOption = False) -> None:
                     t.lost,
                     _score(t.score),
                     ", ".join(t.violations) or None,
+                    _judged_by(t.commissioning),
                 )
                 for t in sorted(site.turbines, key=lambda turbine: natural(turbine.id))
             ),
@@ -126,6 +128,14 @@ def _models(edge: EdgeStatus) -> Iterator[str]:
         shadow = edge.shadow_models.get(turbine_type)
         if shadow is not None:
             yield f"{shadow.model.version} in shadow"
+
+
+def _judged_by(state: CommissioningState | None) -> str | None:
+    if state is None:
+        return None
+    bases = {"prior": "not commissioned", "factory": "factory", "own": f"own {state.version}"}
+    running = "" if state.running is None else f", period {state.running:.0%}"
+    return bases[state.basis] + running + (", ready" if state.ready else "")
 
 
 def _score(score: float | None) -> str | None:

@@ -43,13 +43,17 @@ def version(model: ModelVersion, role: str, zone: tzinfo | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The models of one turbine type on this site, with their cards' key figures."""
+    """The models of one turbine type on this site, with their cards' key figures.
+
+    ``corrections`` counts the turbines that are judged by a correction of their own.
+    """
 
     type: TurbineType
     turbines: int
     model: ModelRef | None
     figures: Mapping[str, str]
     shadow: Comparison | None
+    corrections: int = 0
 
 
 def serving(thing: str, rows: Sequence[Serving], update: str | None, *, alive: bool) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command
+from gustbed_core.commissioning.messages import CommissionCommand
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import ModelRef
@@ -133,6 +134,18 @@ class SiteClient(Worker):
         with self._lock:
             self._state.commands.add(turbine, command, self._clock())
             self._snapshot = None
+
+    def commission(self, command: CommissionCommand) -> None:
+        """Ask the edge. Raises ``GustbedError`` when the broker would not get it now."""
+        problem = self._broker_problem()
+        if problem is not None or self._session is None:
+            raise GustbedError(problem or "site broker: not connected")
+        with self._lock:
+            # Before it is sent, so that no answer can be there first.
+            self._state.commissioning.add(command)
+            self._snapshot = None
+        if not self._session.publish(Message(topics.commission(self._site), encode(command))):
+            raise GustbedError("the command to the edge: not sent", "try again in a moment")
 
     def _broker_problem(self) -> str | None:
         if self._session is None:

@@ -84,6 +84,8 @@ class SiteSnapshot:
     events: list[AnomalyEvent]
     sent: list[Sent]
     faults: list[ActiveFault]
+    refusals: dict[str, str]
+    """Why the edge refused the newest command about a turbine's commissioning, by turbine."""
     blocks_per_second: float
     ignored: dict[str, int]
     catalog: TypeCatalog
@@ -147,6 +149,7 @@ def take(state: SiteState, now: float, broker: str | None, load: float = 0.0) ->
         events=events,
         sent=state.commands.newest(),
         faults=state.commands.active(twin.t if twin and twin.state == "online" else 0.0),
+        refusals=state.commissioning.refusals(),
         blocks_per_second=state.blocks_per_second(now),
         ignored=dict(state.ignored),
         catalog=state.types,

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from gustbed_core import topics
 from gustbed_core.codec import decoder
 from gustbed_core.commands import decode_ack, decode_command
+from gustbed_core.commissioning.messages import decode_commission, decode_commission_ack
 from gustbed_core.errors import PayloadError
-from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict
+from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict, decode_heartbeat
 from gustbed_core.naming import natural
 from gustbed_core.telemetry import decode_block
 from gustbed_dashboard.site.command_log import CommandLog
+from gustbed_dashboard.site.commissioning_log import CommissioningLog
 from gustbed_dashboard.site.event_log import EventLog
 from gustbed_dashboard.site.turbine_buffers import KEPT_SECONDS, TurbineBuffers
 from gustbed_dashboard.site.type_catalog import TypeCatalog
@@ -28,7 +30,6 @@ MAX_STRIDE = 4
 
 _LASTING = frozenset({"heartbeat", "state"})
 
-_decode_heartbeat = decoder(Heartbeat)
 _decode_verdict = decoder(Verdict)
 _decode_event = decoder(AnomalyEvent)
 _decode_state = decoder(ServiceState)
@@ -50,6 +51,7 @@ class SiteState:
         self.services: dict[str, ServiceState] = {}
         self.events = EventLog()
         self.commands = CommandLog()
+        self.commissioning = CommissioningLog()
         self.ignored: Counter[str] = Counter()
         self._arrivals: deque[float] = deque(maxlen=20_000)
         self._lateness: deque[tuple[float, float]] = deque(maxlen=2_000)
@@ -61,6 +63,8 @@ class SiteState:
             "event": self._fold_event,
             "command": self._fold_command,
             "command/ack": self._fold_ack,
+            "commission": self._fold_commission,
+            "commission/ack": self._fold_commission_ack,
             "heartbeat": self._fold_heartbeat,
             "state": self._fold_service,
         }
@@ -174,10 +178,17 @@ class SiteState:
             raise PayloadError("wrong_turbine", f"ack of {ack.turbine[:64]!r} on {turbine}")
         self.commands.answer(ack)
 
+    def _fold_commission(self, service: str, payload: bytes, now: float) -> None:
+        _of_the_edge(service)
+        self.commissioning.add(decode_commission(payload))
+
+    def _fold_commission_ack(self, service: str, payload: bytes, now: float) -> None:
+        _of_the_edge(service)
+        self.commissioning.answer(decode_commission_ack(payload))
+
     def _fold_heartbeat(self, service: str, payload: bytes, now: float) -> None:
-        if service != "edge":
-            raise PayloadError("unknown_topic", service)
-        heartbeat = _decode_heartbeat(payload)
+        _of_the_edge(service)
+        heartbeat = decode_heartbeat(payload)
         _check_names(heartbeat)
         # A retained heartbeat is the past speaking: only a second, different one proves life.
         fresh = abs(now - heartbeat.t) < EDGE_SILENT_AFTER
@@ -198,6 +209,11 @@ class SiteState:
         if service not in ("edge", "twin"):
             raise PayloadError("unknown_topic", service)
         self.services[service] = state
+
+
+def _of_the_edge(service: str) -> None:
+    if service != "edge":
+        raise PayloadError("unknown_topic", service)
 
 
 def _check_names(heartbeat: Heartbeat) -> None:

@@ -1,9 +1,12 @@
 """The models page: what serves, what runs in shadow beside it, the registry, rollouts and drift."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.events import ModelRef
+from gustbed_core.naming import natural
 from gustbed_dashboard import formatting
 from gustbed_dashboard.cloud.reader import CloudReader, CloudView
 from gustbed_dashboard.components import drift_panel, model_panels
@@ -13,10 +16,11 @@ from gustbed_dashboard.site.client import SiteClient
 from gustbed_dashboard.site.snapshot import SiteSnapshot
 from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.comparison import comparison
-from gustbed_dashboard.views.page_elements import banners, document, draw, section
+from gustbed_dashboard.views.page_elements import banners, document, draw, note, section
 from gustbed_dashboard.views.registry import registry
 
 STALE_SECONDS = 15.0
+TURBINES_NAMED = 24
 
 
 def page() -> None:
@@ -38,7 +42,7 @@ def _live() -> None:
 
     figures = {name: figures_of(model) for name, model in site.models.items()}
     section("Serving now", "by turbine type")
-    rows = _serving(site, figures)
+    rows = _serving(site, figures, client)
     draw(model_panels.serving(site.thing, rows, site.update, alive=site.edge_alive))
     _cards(site, client)
     for name, shadowed in site.shadow_models.items():
@@ -55,7 +59,13 @@ def _live() -> None:
         draw(drift_panel.drift_reports(drift.reports, site.catalog.get, site.now))
 
 
-def _serving(site: SiteSnapshot, figures: dict[str, dict[str, str]]) -> list[Serving]:
+def _serving(
+    site: SiteSnapshot, figures: dict[str, dict[str, str]], client: SiteClient
+) -> list[Serving]:
+    def corrections(model: ModelRef | None) -> int:
+        info = client.model_info(model) if model is not None else None
+        return len(info.corrections) if info is not None else 0
+
     return [
         Serving(
             each,
@@ -63,6 +73,7 @@ def _serving(site: SiteSnapshot, figures: dict[str, dict[str, str]]) -> list[Ser
             site.models.get(each.name),
             figures.get(each.name, {}),
             site.shadow_models.get(each.name),
+            corrections(site.models.get(each.name)),
         )
         for each in site.types
     ]
@@ -80,6 +91,15 @@ def _cards(site: SiteSnapshot, client: SiteClient) -> None:
         if card.open:
             with card:
                 document(f"serving-{name}", info.card)
+                if info.corrections:
+                    note(corrected(info.corrections))
+
+
+def corrected(corrections: Mapping[str, str]) -> str:
+    """Which turbines a model is corrected for, and by what."""
+    named = [f"{turbine} `{corrections[turbine]}`" for turbine in sorted(corrections, key=natural)]
+    more = f" and {len(named) - TURBINES_NAMED} more" if len(named) > TURBINES_NAMED else ""
+    return f"Corrected for {', '.join(named[:TURBINES_NAMED])}{more}."
 
 
 def _figures(

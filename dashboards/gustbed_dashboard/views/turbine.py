@@ -6,6 +6,7 @@ from gustbed_dashboard import formatting, labels
 from gustbed_dashboard.components.html import render
 from gustbed_dashboard.site.snapshot import SiteSnapshot, TurbineCard
 from gustbed_dashboard.views import resources
+from gustbed_dashboard.views.commissioning import commissioning_form, commissioning_panel
 from gustbed_dashboard.views.fault_form import fault_form
 from gustbed_dashboard.views.page_elements import banners, draw, empty, problems, section
 from gustbed_dashboard.views.score_panels import score_row
@@ -20,7 +21,7 @@ def page() -> None:
     """The turbine page; ``?turbine=wt03`` opens it on that turbine."""
     cards = resources.site_client().snapshot().turbines
     names = [card.id for card in cards]
-    left, middle, right = st.columns([6, 2.2, 1.6], vertical_alignment="center")
+    left, middle, commission, right = st.columns([5, 2.2, 1.6, 1.6], vertical_alignment="center")
     with left:
         turbine = _choose(names)
     with middle:
@@ -31,6 +32,8 @@ def page() -> None:
         empty("Waiting for the edge to name its turbines…")
         return
     types = [card.type for card in cards if card.id == turbine]
+    with commission, st.popover("Commission", icon=":material/tune:", width="stretch"):
+        commissioning_form(turbine)
     with right, st.popover("Inject a fault", icon=":material/bolt:", width="stretch"):
         fault_form([turbine], types, key="turbine-fault")
     _live(turbine, PERIODS[period or "2 min"])
@@ -65,6 +68,7 @@ def _live(name: str, seconds: int) -> None:
         return
     draw(_title(turbine, site))
     score_row(turbine, client.scores(name, seconds), seconds)
+    commissioning_panel(turbine, site)
     signals = client.signals(name, seconds)
     if signals.values:
         signal_panels(signals, name, seconds, turbine.carried_by)

@@ -60,6 +60,7 @@ def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) ->
                 topics.every("telemetry", site),
                 topics.every("reported", site),
                 topics.LEGACY_RAW,
+                topics.commission(site),
             ),
             writes=(
                 topics.every("verdict", site),
@@ -69,12 +70,17 @@ def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) ->
                 topics.every("desired", site),
                 topics.state(site, EDGE),
                 topics.heartbeat(site),
+                topics.commission_ack(site),
             ),
         ),
         Client(
             OPERATOR,
             reads=(f"{topics.ROOT}/{site}/#",),
-            writes=(topics.every("command", site), topics.every("desired", site)),
+            writes=(
+                topics.every("command", site),
+                topics.every("desired", site),
+                topics.commission(site),
+            ),
         ),
         *(
             Client(user, reads=(topics.LEGACY_RAW,), writes=(topics.LEGACY_RAW,))

@@ -29,8 +29,8 @@ def encode(value: object, encoding: Encoding = Encoding.JSON) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
-def decoder(kind: type[T]) -> Callable[[bytes], T]:
-    """Return a function from payload to ``kind``, for either encoding.
+def decoder(kind: type[T], most: int = MAX_PAYLOAD_BYTES) -> Callable[[bytes], T]:
+    """Return a function from payload to ``kind``, for either encoding, of ``most`` bytes at most.
 
     It raises ``PayloadError`` with reason ``oversized``, ``non_finite``, ``malformed`` or
     ``wrong_fields``. A JSON payload starts with ``{``, which MessagePack maps never do.
@@ -39,8 +39,8 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     from_msgpack = msgspec.msgpack.Decoder(kind).decode
 
     def decode(payload: bytes) -> T:
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            raise PayloadError("oversized", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES}")
+        if len(payload) > most:
+            raise PayloadError("oversized", f"{len(payload)} bytes, at most {most}")
         is_json = payload[:1] == b"{"
         if not is_json and payload[:1] not in _MSGPACK_MAPS:
             raise PayloadError("malformed", "neither a JSON object nor a MessagePack map")

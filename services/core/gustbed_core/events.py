@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gustbed_core.codec import decoder
+from gustbed_core.commissioning.messages import CommissioningState
 from gustbed_core.event_kinds import EventKind
 
 SCHEMA = 1
@@ -26,6 +28,8 @@ class Verdict:
 
     ``t`` is the Unix time of the window's last sample. ``ratios`` gives score over threshold by
     feature, ``score`` the largest of them; ``violations`` names the kinds whose ratio passes 1.
+    ``commissioning`` is the version of the turbine's own correction where one was applied,
+    ``prior`` where it was judged as widely as machines of its type differ, and else empty.
     """
 
     turbine: str
@@ -38,6 +42,7 @@ class Verdict:
     violations: list[EventKind]
     model: ModelRef | None
     schema: int = SCHEMA
+    commissioning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,8 @@ class LogBatch:
 @dataclass(frozen=True, slots=True)
 class TurbineStatus:
     """A turbine as its edge sees it. ``lost``, ``duplicate`` and ``reordered`` count blocks;
-    ``type`` is empty until its first block has come.
+    ``type`` is empty until its first block has come. ``commissioning`` is None where there is no
+    model, or one that cannot be commissioned.
     """
 
     id: str
@@ -139,6 +145,7 @@ class TurbineStatus:
     score: float | None
     violations: list[EventKind]
     type: str = ""
+    commissioning: CommissioningState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +196,8 @@ class ServiceState:
     state: Literal["online", "offline"]
     t: float
     schema: int = SCHEMA
+
+
+MAX_HEARTBEAT_BYTES = 4 * 1024 * 1024
+"""A heartbeat stays on the site, and grows with it."""
+decode_heartbeat = decoder(Heartbeat, MAX_HEARTBEAT_BYTES)

@@ -147,6 +147,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def fingerprint(package: Package) -> str:
+    """SHA-256 in hex of what corrections of a model's errors rest on: its graph and population.
+
+    A package that is sealed or described anew keeps it.
+    """
+    population = b"" if package.population is None else population_to_bytes(package.population)
+    return sha256(package.model + population)
+
+
 def write_package(package: Package, path: Path) -> bytes:
     """Write the archive, byte for byte the same for the same content; return its bytes."""
     golden = io.BytesIO()

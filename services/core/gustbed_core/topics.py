@@ -84,6 +84,16 @@ def heartbeat(site: str) -> str:
     return f"{ROOT}/{site}/edge/heartbeat"
 
 
+def commission(site: str) -> str:
+    """Commissioning of turbines, asked of the edge."""
+    return f"{ROOT}/{site}/edge/commission"
+
+
+def commission_ack(site: str) -> str:
+    """The edge's answers, by command id."""
+    return f"{ROOT}/{site}/edge/commission/ack"
+
+
 def every(kind: str, site: str = "+") -> str:
     """Subscription filter for one kind of turbine topic."""
     return f"{ROOT}/{site}/+/{kind}"

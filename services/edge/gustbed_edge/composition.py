@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from gustbed_core import codec, topics
-from gustbed_core.errors import PayloadError
 from gustbed_core.events import AnomalyEvent, Heartbeat
 from gustbed_core.mqtt import Handler, Live
 from gustbed_core.settings import MqttSettings, SiteSettings, load
@@ -146,6 +145,7 @@ def compose(
         base.cloud.shadows,
     )
     base.broker.subscribe(topics.every("reported", site.site), shadows.reported)
+    commissioning = _commissioning(base, scoring)
     reporter = Reporter(site, _providers(base, models, scoring, recorder, captures, jobs, shadows))
     views, names = _views(recorder, reporter, site.fleet), load(HttpSettings).names
     http = HealthServer(settings.http_host, settings.http_port, views, names)
@@ -162,6 +162,7 @@ def compose(
         Part(recorder.start, partial(recorder.stop, STOP_SECONDS)),
         Part(captures.start, partial(captures.stop, BRIEFLY)),
         *(Part(worker.start, partial(worker.stop, BRIEFLY)) for worker in scoring.workers),
+        *commissioning,
         Part(scoring.thread.start, scoring.thread.stop),
         *inputs,
         Part(jobs.start, partial(jobs.stop, BRIEFLY)),
@@ -253,6 +254,8 @@ def _scoring(
                 base.outgoing.policy,
                 captures.put,
                 base.queue.__len__,
+                base.quarantine.reject,
+                base.outgoing.outbox.disk,
             )
         )
 
@@ -286,17 +289,12 @@ def _inputs(base: _Base) -> list[Part]:
         required = base.receiver.reader.requirements.get(turbine_type)
         return required.rate_hz if required else None
 
-    def retained(topic: str, payload: bytes) -> None:
-        # Said at some time, to nobody here: its sequence and its values are not of now.
-        error = PayloadError("retained", "kept by the broker, not sent now")
-        base.quarantine.reject(topic, payload, error)
-
     def make(name: str, factory: InputFactory, guard: Guard) -> Input | None:
         def subscribe(topic_filter: str, handler: Handler) -> None:
             def guarded(topic: str, payload: bytes) -> None:
                 guard.call(handler, topic, payload)
 
-            base.broker.subscribe(topic_filter, Live(guarded, retained))
+            base.broker.subscribe(topic_filter, Live(guarded, base.quarantine.retained))
 
         def count(what: str) -> None:
             guard.counted[what] += 1
@@ -316,6 +314,15 @@ def _inputs(base: _Base) -> list[Part]:
 
     names = choose(INPUTS, base.settings.inputs)
     return [_guarded(each) for each in plug_in(INPUTS, names, make, base.guards).values()]
+
+
+def _commissioning(base: _Base, scoring: _Scoring) -> list[Part]:
+    if scoring.telemetry is None:
+        return []
+    commissioner = scoring.telemetry.commissioner
+    topic = topics.commission(base.site.site)
+    base.broker.subscribe(topic, Live(commissioner.receive, base.quarantine.retained))
+    return [Part(commissioner.start, partial(commissioner.stop, STOP_SECONDS))]
 
 
 def _guarded(each: Plugged[Input]) -> Part:
@@ -378,6 +385,7 @@ def _views(recorder: Recorder, reporter: Reporter, fleet: str) -> Views:
         health=reporter.health,
         status=reporter.status,
         models=reporter.models,
+        commissioning=reporter.commissioning,
         events=recorder.events_since,
         metrics=reporter.metrics,
         fleet=fleet,

@@ -47,6 +47,13 @@ class EdgeSettings(BaseSettings):
         le=1000,
         description="normal verdicts in a row that close an event; default: the model's",
     )
+    trust_after: float = Field(
+        60.0,
+        ge=0,
+        description="seconds of calm after which a turbine that is not commissioned is judged as "
+        "the factory's machines are, and no longer as widely as machines of its type differ; 0: at "
+        "once",
+    )
     silent_after: float = Field(5.0, gt=0, description="seconds without a block")
     max_clock_ahead: float = Field(60.0, gt=0, description="seconds a block may be in the future")
     max_clock_behind: float = Field(

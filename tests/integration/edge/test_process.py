@@ -1,75 +1,18 @@
 """The edge as a process: signals, kills, health from the command line."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from gustbed_core.settings import SiteSettings
-from gustbed_edge.outbox.store import Outbox
-from tests.support.edge import Turbines, edge_settings
+from tests.support.edge import Turbines
+from tests.support.edge_process import EdgeProcess
 from tests.support.mosquitto import Broker
 from tests.support.packages import calm, excited
-from tests.support.ports import free_port, wait_until
+from tests.support.ports import wait_until
 
 SITE = SiteSettings(turbines=2)
-
-
-class EdgeProcess:
-    """``python -m gustbed_edge run`` with a folder that survives it."""
-
-    def __init__(self, folder: Path, broker: Broker) -> None:
-        self.settings = edge_settings(folder)
-        self.port = free_port()
-        self.log = folder / "edge.log"
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("GUSTBED_")},
-            "GUSTBED_TURBINES": "2",
-            "GUSTBED_MQTT_PORT": str(broker.settings.port),
-            "GUSTBED_MQTT_CREDENTIALS_DIR": str(broker.settings.credentials_dir),
-            "GUSTBED_EDGE_DATA_DIR": str(self.settings.data_dir),
-            "GUSTBED_EDGE_ENROL_DIR": str(self.settings.enrol_dir),
-            "GUSTBED_EDGE_FACTORY_DIR": str(self.settings.factory_dir),
-            "GUSTBED_EDGE_HTTP_PORT": str(self.port),
-        }
-
-    @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run it, healthy, until the block ends."""
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gustbed_edge", "run"],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            wait_until(lambda: self.health() == 0, f"the edge is healthy, see {self.log}")
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(30)
-
-    def health(self) -> int:
-        """``python -m gustbed_edge health``."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gustbed_edge", "health"],
-            env=self.environment,
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
-        return done.returncode
-
-    def disk(self) -> Outbox:
-        """What is on disk now."""
-        return Outbox(self.settings.data_dir, max_bytes=10**9, max_rows=10**6, events_kept=100)
 
 
 @pytest.fixture

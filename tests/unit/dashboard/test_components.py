@@ -10,12 +10,14 @@ from gustbed_cloud.operations import GateResult
 from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command
+from gustbed_core.commissioning.messages import Basis, CommissioningState
 from gustbed_core.drift import DriftReport, FeatureDrift
 from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
 from gustbed_core.turbine_types import CardReading
 from gustbed_dashboard import formatting
 from gustbed_dashboard.cloud.client import Execution, Job, ModelVersion
 from gustbed_dashboard.components import (
+    commissioning,
     drift_panel,
     fleet_cards,
     html,
@@ -136,6 +138,37 @@ def test_a_card_names_its_state_and_its_violation_in_words() -> None:
     assert "carried by roll, pitch" in card
     assert "Miniature" in card
     assert "Thermal" not in card, "no model of a miniature finds that"
+
+
+@pytest.mark.parametrize(
+    ("basis", "said"), [("prior", True), ("factory", False), ("own", False), (None, False)]
+)
+def test_a_card_and_a_tile_say_that_a_turbine_is_not_commissioned(
+    basis: Basis | None, said: bool
+) -> None:
+    state = SiteState(SITE, ["wt01"], TYPES)
+    state.fold(topics.telemetry(SITE, "wt01"), encode(block()), 100.0)
+    standing = None if basis is None else CommissioningState(basis)
+    known = replace(status(), commissioning=standing)
+    state.fold(topics.heartbeat(SITE), encode(heartbeat(100.0, known)), 100.0)
+    turbine = take(state, 100.0, None).turbines[0]
+    assert ("not commissioned" in fleet_cards.card(turbine, [2.0, 100.0])) is said
+    assert ("not commissioned" in fleet_cards.tiles([turbine])) is said
+
+
+def test_a_turbines_commissioning_is_told_in_words() -> None:
+    running = commissioning.panel("wt01", CommissioningState(running=0.42, note="<b>"))
+    assert 'aria-valuenow="42"' in running
+    assert "Not commissioned" in running
+    assert "&lt;b&gt;" in running
+    ready = commissioning.panel("wt01", CommissioningState("own", "c2.0123abcd", ready=True))
+    assert "Commissioned" in ready
+    assert "c2.0123abcd" in ready
+    assert "accept it" in ready
+    refused = commissioning.panel("wt01", CommissioningState(refused="voltage changed"), "no")
+    assert "The last period was refused: voltage changed" in refused
+    assert "The edge refused: no" in refused
+    assert "cannot be corrected" in commissioning.panel("wt01", None)
 
 
 def test_a_card_of_another_type_shows_its_own_channels_and_all_kinds() -> None:

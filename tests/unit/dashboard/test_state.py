@@ -6,6 +6,7 @@ import pytest
 from gustbed_core import event_kinds, topics
 from gustbed_core.codec import Encoding, encode
 from gustbed_core.commands import Ack, Command
+from gustbed_core.commissioning.messages import CommissionAck, CommissionCommand, Refusal
 from gustbed_core.events import ServiceState
 from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, take
 from gustbed_dashboard.site.state import SiteState
@@ -231,6 +232,25 @@ def test_a_refused_command_says_why_and_is_no_active_fault(state: SiteState) -> 
     assert site.sent[0].ack is not None
     assert site.sent[0].ack.reason == "severity above 1"
     assert site.faults == []
+
+
+def test_the_edges_refusal_to_commission_is_told_until_somebody_asks_again(
+    state: SiteState,
+) -> None:
+    refusal = Refusal("wt01", "open_event", "an event is open: voltage", "mend it")
+    asked, answered = topics.commission(SITE), topics.commission_ack(SITE)
+    state.fold(asked, encode(CommissionCommand("start", ["wt01"], id="c1")), NOW)
+    state.fold(answered, encode(CommissionAck("unseen", [], [refusal])), NOW)
+    assert snapshot(state).refusals == {}
+    state.fold(answered, encode(CommissionAck("c1", [], [refusal])), NOW)
+    assert snapshot(state).refusals == {"wt01": "an event is open: voltage: mend it"}
+    state.fold(asked, encode(CommissionCommand("start", ["wt01"], id="c2")), NOW)
+    assert snapshot(state).refusals == {}
+    state.fold(answered, encode(CommissionAck("c2", ["wt01"])), NOW)
+    assert snapshot(state).refusals == {}
+    state.fold(answered, b"{", NOW)
+    state.fold(asked.replace("/edge/", "/wt01/"), encode(CommissionCommand("undo")), NOW)
+    assert state.ignored == {"malformed": 1, "unknown_topic": 1}
 
 
 def test_a_restarted_twin_has_no_faults(state: SiteState) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from gustbed_core import event_kinds
+from gustbed_core.commissioning.messages import CommissioningInfo, CommissioningState
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent, ModelRef
@@ -20,6 +21,9 @@ EVENT = AnomalyEvent(
 )
 
 INFO = ModelInfo(ModelRef("m", "1.0.0"), "mini", "serve", "compact", {"vus_pr": 0.9}, "# Card")
+
+
+STANDING = CommissioningInfo("wt01", CommissioningState("own", "c1.0123abcd"))
 
 
 class Site:
@@ -35,6 +39,7 @@ class Site:
                 health=lambda: {"reasons": self.reasons, "models": {}},
                 status=lambda: {"site": "s", "model": None},
                 models=lambda: [INFO],
+                commissioning=lambda: [STANDING],
                 events=self.events,
                 metrics=lambda: b"gustbed_up 1\n",
             ),
@@ -89,6 +94,12 @@ def test_models_are_told_with_their_figures_and_cards(site: Site) -> None:
     assert msgspec.json.decode(body, type=list[ModelInfo]) == [INFO]
 
 
+def test_commissioning_is_told_by_turbine(site: Site) -> None:
+    status, body = site.get("/commissioning")
+    assert status == 200
+    assert msgspec.json.decode(body, type=list[CommissioningInfo]) == [STANDING]
+
+
 @pytest.mark.parametrize("since", ["yesterday", ""])
 def test_a_bad_time_is_refused_or_ignored(since: str, site: Site) -> None:
     assert site.get(f"/events?since={since}")[0] == (400 if since else 200)
@@ -97,7 +108,9 @@ def test_a_bad_time_is_refused_or_ignored(since: str, site: Site) -> None:
 def test_other_paths_are_named(site: Site) -> None:
     status, body = site.get("/nothing")
     assert status == 404
-    assert json.loads(body) == {"error": "try /health, /status, /events, /models, /metrics"}
+    assert json.loads(body) == {
+        "error": "try /health, /status, /events, /models, /commissioning, /metrics"
+    }
 
 
 def test_a_view_that_fails_is_a_500_and_the_server_goes_on(site: Site) -> None:

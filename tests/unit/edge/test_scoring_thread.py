@@ -93,6 +93,7 @@ class Line:
             publish=self.publish,
             name="telemetry",
             settings=EdgeSettings(
+                data_dir=folder,
                 open_after=2,
                 close_after=2,
                 max_scoring_time=5.0,
@@ -106,6 +107,8 @@ class Line:
             policy=UplinkPolicy(TURBINES, interval=60.0, full=TURBINES),
             keep_capture=self.stretches.append,
             waiting=self.queue.__len__,
+            reject=Quarantine(folder).reject,
+            disk=self.outbox.disk,
         )
         self.telemetry = telemetry(context)
         self.telemetry.scorer.serve(Detector(tiny_package()))

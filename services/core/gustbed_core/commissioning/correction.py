@@ -134,8 +134,17 @@ def corrected_ratios(
     return ratios
 
 
+def uncorrected_ratios(terms: Terms, power: float) -> Floats:
+    """The same without any correction: what the graph itself gives as its ratios."""
+    worst = (np.abs(terms.error) / (terms.usual * terms.limit)).max(axis=2)
+    ratios: Floats = np.maximum(worst, terms.beyond) ** np.float32(power)
+    return ratios
+
+
 def head_scales(usual: Floats, heads: NDArray[np.intp]) -> Doubles:
     """The usual error of each head (n, features, heads): its terms' geometric mean."""
     logs = np.log(np.maximum(usual.astype(np.float64), 1e-30))
     count = int(heads.max()) + 1
-    return np.exp(np.stack([logs[:, :, heads == head].mean(axis=2) for head in range(count)], 2))
+    means = [logs[:, :, heads == head].mean(axis=2) for head in range(count)]
+    scales: Doubles = np.exp(np.stack(means, axis=2))
+    return scales

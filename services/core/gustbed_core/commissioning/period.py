@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,7 @@ class Period:
             now = level.max(axis=0)
             self.highest = now if not self.highest.size else np.maximum(self.highest, now)
             worst = int(self.highest.argmax())
-            if self.highest[worst] > MARGIN:
+            if not self.highest[worst] <= MARGIN:
                 raise NotNormalError(
                     "fault",
                     f"{signs.features[worst]} strayed to {self.highest[worst]:.2f} times its limit "
@@ -164,7 +165,7 @@ def check_plausible(population: Population, fitted: Correction, signs: Signs) ->
     square = np.einsum("ftk,ftkl,ftl->ft", off, precision[:, population.heads], off)
     size = square.max(axis=1) / population.shape[2]
     worst = int(size.argmax())
-    if size[worst] > IMPLAUSIBLE:
+    if not size[worst] <= IMPLAUSIBLE:
         raise NotNormalError(
             "implausible",
             f"{signs.features[worst]} is {np.sqrt(size[worst]):.1f} times as far off as machines "
@@ -186,7 +187,7 @@ def check_steady(population: Population, segments: Sequence[Sums], signs: Signs)
     spread = np.sqrt(np.einsum("fhk,fhkl,fhl->fh", mean, doubt, mean))[:, heads]
     size = (shift / np.maximum(spread, 1e-12)).max(axis=1)
     worst = int(size.argmax())
-    if size[worst] > STEP:
+    if not size[worst] <= STEP:
         raise NotNormalError(
             "step",
             f"{signs.features[worst]} changed within the period, by {size[worst]:.1f} standard "
@@ -202,7 +203,7 @@ def check_seen_enough(population: Population, fitted: Correction, signs: Signs) 
     ).max(axis=1)
     wide = np.sqrt(1 + doubt)
     worst = int(wide.argmax())
-    if wide[worst] > WIDEST:
+    if not wide[worst] <= WIDEST:
         raise NotNormalError(
             "regimes",
             f"too little operation was seen: {signs.features[worst]} would be judged "
@@ -234,7 +235,7 @@ def period_from_bytes(data: bytes) -> Period:
     arrays = _unpacked(data)
     try:
         segments = [
-            Sums(*(arrays[name][i] for name in _SUMS), int(count))
+            Sums(arrays["moment"][i], arrays["product"][i], arrays["square"][i], int(count))
             for i, count in enumerate(arrays["counts"])
         ]
         fitted = None
@@ -274,7 +275,7 @@ def _packed(arrays: dict[str, NDArray[np.generic]]) -> bytes:
     return stream.getvalue()
 
 
-def _unpacked(data: bytes) -> dict[str, NDArray[np.generic]]:
+def _unpacked(data: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

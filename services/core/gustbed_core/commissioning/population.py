@@ -7,6 +7,7 @@ prior was fitted to machines that differ as those of the type do.
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -40,9 +41,20 @@ class Terms:
     def __len__(self) -> int:
         return len(self.error)
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(getattr(self, field.name).nbytes for field in fields(self))
+
     def of(self, chosen: slice | NDArray[np.intp] | NDArray[np.bool_]) -> "Terms":
         """Some of the windows."""
         return Terms(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def joined(parts: Sequence[Terms]) -> Terms:
+    """Windows of several, at least one, in their order."""
+    names = [field.name for field in fields(Terms)]
+    return Terms(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,16 @@ class Population:
         """Numbers of features, terms and coefficients."""
         features, terms, size = self.mean.shape
         return features, terms, size
+
+
+def term_shapes(population: Population) -> dict[str, tuple[int, ...]]:
+    """Shapes of a graph's outputs for one window, by name, in the order of ``Terms``."""
+    features, terms, size = population.shape
+    by_term = (features, terms)
+    return {
+        ERROR: by_term, USUAL: by_term, BASIS: (features, size), LIMIT: by_term,
+        BEYOND: (features,),
+    }  # fmt: skip
 
 
 _ARRAYS = ("mean", "covariance", "noise", "reference")

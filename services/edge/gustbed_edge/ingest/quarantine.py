@@ -42,6 +42,10 @@ class Quarantine(Worker):
         self._written = 0
         self._waiting: deque[str] = deque(maxlen=WAITING)
 
+    def retained(self, topic: str, payload: bytes) -> None:
+        """Refuse what the broker had kept: said at some time, to nobody here, it is not of now."""
+        self.reject(topic, payload, PayloadError("retained", "kept by the broker, not sent now"))
+
     def reject(self, topic: str, payload: bytes, error: PayloadError) -> None:
         """Count a refused payload and keep its beginning. May be called by any thread."""
         with self._lock:

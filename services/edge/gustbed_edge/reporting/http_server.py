@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from gustbed_core import edge_http, web_origin
+from gustbed_core.commissioning.messages import CommissioningInfo
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
@@ -31,6 +32,7 @@ class Views:
     health: Callable[[], Mapping[str, object]]
     status: Callable[[], Mapping[str, object]]
     models: Callable[[], list[ModelInfo]]
+    commissioning: Callable[[], list[CommissioningInfo]]
     events: Callable[[float], list[AnomalyEvent]]
     metrics: Callable[[], bytes]
     fleet: str = ""
@@ -116,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, JSON, msgspec.json.encode(views.events(since)))
         elif path == edge_http.MODELS:
             self._send(200, JSON, msgspec.json.encode(views.models()))
+        elif path == edge_http.COMMISSIONING:
+            self._send(200, JSON, msgspec.json.encode(views.commissioning()))
         elif path == edge_http.METRICS:
             self._send(200, PROMETHEUS, views.metrics())
         else:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from gustbed_core.commissioning.messages import CommissioningInfo
 from gustbed_core.edge_http import ModelInfo
 
 PREFIX = "gustbed_edge_"
@@ -26,6 +27,10 @@ class StatusProvider:
 
     def models(self) -> Iterable[ModelInfo]:
         """Models that run, for ``/models``."""
+        return ()
+
+    def commissioning(self) -> Iterable[CommissioningInfo]:
+        """Turbines' commissioning, for ``/commissioning``."""
         return ()
 
     def metrics(self) -> Iterable[Metric]:

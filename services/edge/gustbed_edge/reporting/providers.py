@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from gustbed_core.commissioning.messages import PRIOR, CommissioningInfo
 from gustbed_core.edge_http import ModelInfo
+from gustbed_core.events import TurbineStatus
 from gustbed_core.jobs import Role
 from gustbed_edge.capture.writer import CaptureWriter
 from gustbed_edge.cloud.device_shadows import DeviceShadows
 from gustbed_edge.cloud.ports import Uplink
+from gustbed_edge.commissioning.rules import counts
 from gustbed_edge.disk import Disk
 from gustbed_edge.guard import Guard
 from gustbed_edge.ingest.quarantine import Quarantine
@@ -69,7 +72,7 @@ class TelemetryStatus(StatusProvider):
         """The turbines, and the models that serve and run in shadow, by turbine type."""
         models = self.telemetry.scorer.models
         return {
-            "turbines": self.telemetry.scorer.status(self.counters),
+            "turbines": self._turbines(),
             "model": next(iter(models.values()), None),
             "models": dict(models),
             "shadow_models": self.telemetry.shadow_models.comparisons(),
@@ -91,10 +94,12 @@ class TelemetryStatus(StatusProvider):
         return {
             "models": self.telemetry.scorer.models,
             "shadow_models": {name: each.model for name, each in compared.items()},
+            "not_commissioned": self._not_commissioned(),
         }
 
     def models(self) -> Iterable[ModelInfo]:
         """Every model that runs here, with its figures and its card."""
+        commissioner = self.telemetry.commissioner
         running: tuple[tuple[Role, Mapping[str, Detector]], ...] = (
             ("serve", self.telemetry.scorer.detectors),
             ("shadow", self.telemetry.shadow_models.detectors),
@@ -107,6 +112,8 @@ class TelemetryStatus(StatusProvider):
                 detector.manifest.detector,
                 detector.manifest.metrics,
                 detector.card,
+                detector.population is not None,
+                commissioner.corrections(name) if role == "serve" else {},
             )
             for role, detectors in running
             for name, detector in detectors.items()
@@ -133,7 +140,34 @@ class TelemetryStatus(StatusProvider):
         yield counter("unscored", "blocks that no model is for, by type", unserved, "type")
         latency = self.telemetry.latency()
         yield gauge("latency_seconds", "block received to verdict published", latency, "quantile")
+        basis, periods = counts(self.telemetry.commissioner.states)
+        yield gauge("turbines_judged", "turbines by what they are judged by", basis, "basis")
+        yield gauge("commissioning_periods", "normal periods, by how they stand", periods, "state")
+        left_out = "windows that nobody learnt from, because too many waited"
+        yield counter("commissioning_left_out", left_out, self.telemetry.commissioner.left_out)
         yield from self._of_models()
+
+    def commissioning(self) -> Iterable[CommissioningInfo]:
+        """Every turbine's."""
+        return self.telemetry.commissioner.infos()
+
+    def _turbines(self) -> list[TurbineStatus]:
+        statuses = self.telemetry.scorer.status(self.counters)
+        states = self.telemetry.commissioner.states
+        return [
+            replace(status, commissioning=state) if state is not None else status
+            for status, state in zip(statuses, states, strict=True)
+        ]
+
+    def _not_commissioned(self) -> list[str]:
+        """A warning, no reason to call the edge unhealthy: they are judged, only widely."""
+        turbines = self.telemetry.commissioner.turbines
+        states = self.telemetry.commissioner.states
+        return [
+            turbine
+            for turbine, state in zip(turbines, states, strict=True)
+            if state is not None and state.basis == PRIOR
+        ]
 
     def _of_models(self) -> Iterable[Metric]:
         info = GaugeMetricFamily(

@@ -9,6 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from gustbed_core.commissioning.messages import CommissioningInfo
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.events import Heartbeat
 from gustbed_core.settings import SiteSettings
@@ -57,6 +58,10 @@ class Reporter:
     def models(self) -> list[ModelInfo]:
         """Every model that runs here."""
         return [model for each in self._providers for model in each.models()]
+
+    def commissioning(self) -> list[CommissioningInfo]:
+        """Every turbine's commissioning."""
+        return [info for each in self._providers for info in each.commissioning()]
 
     def metrics(self) -> bytes:
         """Prometheus text."""

@@ -18,15 +18,18 @@ from gustbed_core.events import (
 from gustbed_core.events import VerdictState as State
 from gustbed_core.telemetry import Samples
 from gustbed_core.turbine_types import TurbineType
+from gustbed_edge.commissioning.desk import Desk, Presence
 from gustbed_edge.events.tracker import EventTracker
 from gustbed_edge.ingest.reader import Requirements
 from gustbed_edge.ingest.receiver import ArrivedBlock
 from gustbed_edge.ingest.sequence import Arrival, SequenceCounter
+from gustbed_edge.scoring.corrected import Windowed
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.summaries import Summaries
 from gustbed_edge.scoring.type_scorer import (
     NO_OVERRIDES,
     DecisionOverrides,
+    RoundWindows,
     TypeScorer,
     detectors_of,
 )
@@ -72,7 +75,7 @@ class Scorer:
     others.
 
     ``requirements`` is where readers look what the model of a type reads; ``types`` are those
-    that have a file.
+    that have a file. ``desk`` is where commissioning has its place.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Scorer:
         overrides: DecisionOverrides = NO_OVERRIDES,
         silent_after: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
+        desk: Desk | None = None,
     ) -> None:
         self.unserved = UnservedTypes()
         self._turbines = tuple(turbines)
@@ -94,6 +98,7 @@ class Scorer:
         self._overrides = overrides
         self._silent_after = silent_after
         self._monotonic = monotonic
+        self._desk = desk
         self._states = [_Turbine() for _ in self._turbines]
         self._summaries = Summaries(self._turbines, types)
         self._scorers: dict[str, TypeScorer] = {}
@@ -117,7 +122,7 @@ class Scorer:
             scorer.serve(detector)
         else:
             known = self._known.get(name)
-            scorer = TypeScorer(detector, len(self._turbines), self._overrides, known)
+            scorer = TypeScorer(detector, len(self._turbines), self._overrides, known, self._desk)
         self._requirements[name] = Requirements(manifest.sample_rate_hz, manifest.channel_names)
         self._summaries.serve(manifest)
         self._scorers[name] = scorer
@@ -126,47 +131,43 @@ class Scorer:
         """Judge turbines of this type no more. Call between batches."""
         self._scorers.pop(turbine_type, None)
         self._requirements.pop(turbine_type, None)
+        if self._desk is not None:
+            self._desk.served.pop(turbine_type, None)
         self._summaries.withdraw(turbine_type)
 
     def score(self, blocks: Iterable[ArrivedBlock]) -> Outcome:
         """Window and score what has come. Types that no model is for get no verdict."""
         outcome = Outcome()
         changed: dict[int, float] = {}
-        windows: dict[str, list[NDArray[np.float32]]] = {}
+        taken: dict[str, list[tuple[Round, RoundWindows]]] = {}
         ready: list[NDArray[np.bool_]] = []
         for part in self._rounds(blocks, changed):
             self._summaries.add(part)
             scorer = self._scorers.get(part.type)
             if scorer is None:
                 continue
-            taken = scorer.take(part)
+            windows = scorer.take(part)
             outcome.rounds.append(part)
-            ready.append(taken.ready)
-            windows.setdefault(part.type, []).append(taken.windows)
-        ratios = {
-            name: self._scorers[name].ratios(np.concatenate(parts))
-            for name, parts in windows.items()
-        }
-        used = dict.fromkeys(windows, 0)
+            ready.append(windows.ready)
+            taken.setdefault(part.type, []).append((part, windows))
+        ratios = {name: _ratios(self._scorers[name], parts) for name, parts in taken.items()}
+        used = dict.fromkeys(taken, 0)
         for part, full in zip(outcome.rounds, ready, strict=True):
             first = used[part.type]
             used[part.type] = last = first + int(np.count_nonzero(full))
             self._conclude(part, full, ratios[part.type][first:last], outcome)
         for row, end in changed.items():
             outcome.events.extend(self._tracker.restart(row, end))
+        self._tell_opened(outcome.events)
         return outcome
 
     def status(self, counters: Sequence[SequenceCounter]) -> list[TurbineStatus]:
         """Every turbine as it is now; violations are those with an open event."""
-        now = self._monotonic()
         statuses = []
         for row, (turbine, state) in enumerate(zip(self._turbines, self._states, strict=True)):
             open_kinds = self._tracker.open_kinds(row)
-            shown: Literal["ok", "anomaly", "warming", "unknown", "silent"] = state.state
-            patience = max(self._silent_after, SILENT_BLOCKS * state.span)
-            if state.last_arrival is None or now - state.last_arrival > patience:
-                shown = "silent"
-            elif shown in ("ok", "anomaly"):
+            shown = self.presence(row).state
+            if shown in ("ok", "anomaly"):
                 shown = "anomaly" if open_kinds else "ok"
             counts = counters[row]
             statuses.append(
@@ -183,6 +184,15 @@ class Scorer:
                 )
             )
         return statuses
+
+    def presence(self, row: int) -> Presence:
+        """A turbine as its latest block and verdict have it."""
+        state = self._states[row]
+        shown: Literal["ok", "anomaly", "warming", "unknown", "silent"] = state.state
+        patience = max(self._silent_after, SILENT_BLOCKS * state.span)
+        if state.last_arrival is None or self._monotonic() - state.last_arrival > patience:
+            shown = "silent"
+        return Presence(state.type or "", shown, state.span)
 
     def heard(self) -> set[str]:
         """The types of the blocks that turbines have sent last."""
@@ -265,6 +275,13 @@ class Scorer:
         apart = step > CLOCK_STEP_SECONDS and 2 * step > samples.dt
         return row, samples, end, arrived, place is Arrival.GAP or apart
 
+    def _tell_opened(self, events: Iterable[AnomalyEvent]) -> None:
+        if self._desk is not None:
+            for event in events:
+                if event.change == "opened":
+                    row = self._turbines.index(event.turbine)
+                    self._desk.opened.append((row, event.kind))
+
     def _conclude(
         self,
         part: Round,
@@ -291,6 +308,15 @@ class Scorer:
             if turbine.type == part.type:
                 turbine.state, turbine.score = verdict.state, verdict.score
         outcome.verdicts.extend(told)
+
+
+def _ratios(scorer: TypeScorer, parts: Sequence[tuple[Round, RoundWindows]]) -> NDArray[np.float32]:
+    whose = Windowed(
+        np.concatenate([part.rows[taken.ready] for part, taken in parts]),
+        np.concatenate([np.array(part.ends)[taken.ready] for part, taken in parts]),
+        np.concatenate([part.restarted for part, _ in parts]),
+    )
+    return scorer.ratios(np.concatenate([taken.windows for _, taken in parts]), whose)
 
 
 def _round(members: list[_Member]) -> Round:

@@ -12,7 +12,9 @@ from gustbed_core.features import Engineer
 from gustbed_core.package import Manifest, PackageError
 from gustbed_core.signals import Decision
 from gustbed_core.turbine_types import TurbineType
+from gustbed_edge.commissioning.desk import Desk
 from gustbed_edge.events.judge import Judge
+from gustbed_edge.scoring.corrected import Corrector, Windowed, served_by
 from gustbed_edge.scoring.detector import Detector
 from gustbed_edge.scoring.verdicts import Judgement, Round
 from gustbed_edge.scoring.windows import SPARE, Windows
@@ -58,6 +60,7 @@ class TypeScorer:
     """Windows of the turbines of a type, and what its model makes of them.
 
     Rows are those of the site; a row of another type is never touched. Used by one thread.
+    Without a ``desk`` no turbine is judged otherwise than the model itself does.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class TypeScorer:
         turbines: int,
         overrides: DecisionOverrides,
         known: TurbineType | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self._turbines = turbines
+        self._desk = desk
         self._overrides = overrides
         self._known = known
         self.names = kept_channels(detector.manifest, known)
@@ -99,9 +104,14 @@ class TypeScorer:
         """Windows to what the model sees."""
         return self._engineer(windows)
 
-    def ratios(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Windows (n, channels, time) to ratios (n, features); NaN where the model failed."""
-        return self.detector.ratios(self.features(windows))
+    def ratios(self, windows: NDArray[np.float32], whose: Windowed) -> NDArray[np.float32]:
+        """Windows (n, channels, time) to ratios (n, features), each corrected as its turbine's
+        commissioning has it; NaN where the model failed.
+        """
+        features = self.features(windows)
+        if self._corrector is None:
+            return self.detector.ratios(features)
+        return self._corrector.ratios(self.detector, features, whose)
 
     def conclude(
         self, part: Round, ready: NDArray[np.bool_], ratios: NDArray[np.float32]
@@ -112,12 +122,17 @@ class TypeScorer:
             self.forget(part.restarted)
             ratios = ratios.copy()
             ratios[scored] = self._smoothed(part.rows[ready][scored], ratios[scored])
-        return Judgement(self.judge, ready, scored, ratios, self.judge.by_kind(ratios))
+        by_kind = self.judge.by_kind(ratios)
+        return Judgement(self.judge, ready, scored, ratios, by_kind, self._versions(part.rows))
 
     def forget(self, rows: NDArray[np.intp]) -> None:
         """These turbines get no judgement of their latest block: what follows is not adjacent."""
         self._history.filled[rows] = 0
         self._history.ratios[rows] = 0.0
+
+    def _versions(self, rows: NDArray[np.intp]) -> list[str] | None:
+        standing = self._corrector.standing if self._corrector else None
+        return standing.versions_of(rows) if standing else None
 
     def history(self, row: int, samples: int) -> NDArray[np.float32]:
         """A turbine's latest unbroken samples (channels, at most ``samples``)."""
@@ -129,6 +144,11 @@ class TypeScorer:
         self.detector = detector
         self._layouts.clear()
         self.judge = Judge.of(manifest, decision)
+        self._corrector = None
+        if self._desk is not None:
+            served = served_by(detector, decision)
+            self._desk.served[manifest.turbine_type] = served
+            self._corrector = Corrector(self._desk, served, self._turbines)
         self._engineer = Engineer(manifest.features, self.names)
         self._history = MeanHistory.empty(self._turbines, decision.smooth, len(manifest.features))
 

@@ -37,7 +37,8 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a model says of a round. ``ready`` (turbines): whose window is full; the others'
-    arrays are of these alone. ``scored``: whom the model could judge.
+    arrays are of these alone. ``scored``: whom the model could judge. ``versions`` (turbines) say
+    which correction counted, None where none of them is judged by any.
     """
 
     judge: Judge
@@ -45,6 +46,7 @@ class Judgement:
     scored: NDArray[np.bool_]
     ratios: NDArray[np.float32]
     by_kind: NDArray[np.floating]
+    versions: list[str] | None = None
 
 
 def verdicts(part: Round, judgement: Judgement) -> list[Verdict]:
@@ -56,7 +58,8 @@ def verdicts(part: Round, judgement: Judgement) -> list[Verdict]:
     told: list[Verdict] = []
     position = 0
     blocks = zip(part.samples, part.ends, judgement.ready.tolist(), strict=True)
-    for samples, end, ready in blocks:
+    versions = judgement.versions or [""] * len(part.samples)
+    for (samples, end, ready), version in zip(blocks, versions, strict=True):
         state: VerdictState = "warming"
         ratios: Sequence[float] = ()
         kinds: list[EventKind] = []
@@ -80,6 +83,7 @@ def verdicts(part: Round, judgement: Judgement) -> list[Verdict]:
                 ratios=dict(zip(judge.features, ratios, strict=True)) if ratios else {},
                 violations=kinds,
                 model=judge.model,
+                commissioning=version if ratios else "",
             )
         )
     return told

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from gustbed_core import codec, topics
+from gustbed_core.commissioning.messages import CommissionAck
+from gustbed_core.errors import PayloadError
 from gustbed_core.mqtt import Message
 from gustbed_core.turbine_types import TurbineType
 from gustbed_edge.capture.capturer import Capturer, Stretch
+from gustbed_edge.commissioning.commissioner import Commissioner
+from gustbed_edge.commissioning.desk import Desk
+from gustbed_edge.commissioning.models import Site as CommissionedSite
+from gustbed_edge.commissioning.store import Store
+from gustbed_edge.disk import Disk
 from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.reader import Requirements
 from gustbed_edge.ingest.receiver import ArrivedBlock
@@ -37,7 +44,7 @@ class TelemetryContext(WorkloadContext):
     """What this workload needs besides: Gustbed's own, not for plug-ins.
 
     ``policy`` chooses which verdicts go up; ``waiting`` tells how much was received that is not
-    scored yet.
+    scored yet; ``reject`` puts a payload of the site broker into quarantine.
     """
 
     settings: EdgeSettings
@@ -48,6 +55,8 @@ class TelemetryContext(WorkloadContext):
     policy: UplinkPolicy
     keep_capture: Callable[[Stretch], None]
     waiting: Callable[[], int]
+    reject: Callable[[str, bytes, PayloadError], None]
+    disk: Disk
 
 
 class Telemetry:
@@ -62,9 +71,11 @@ class Telemetry:
         scorer: Scorer,
         shadow_models: ShadowModels,
         capturer: Capturer,
+        commissioner: Commissioner,
     ) -> None:
         self.verdicts = 0
         self.scorer = scorer
+        self.commissioner = commissioner
         self.shadow_models = shadow_models
         self.host = ModelSwap(scorer, shadow_models)
         self._capturer = capturer
@@ -122,6 +133,7 @@ def telemetry(context: TelemetryContext) -> Telemetry:
     tracker = EventTracker(Site(site.site, site.thing, site.turbine_ids))
     context.events(tracker.resume(context.open_events))
     overrides = DecisionOverrides(settings.open_after, settings.close_after)
+    desk = Desk()
     scorer = Scorer(
         site.turbine_ids,
         context.requirements,
@@ -129,6 +141,7 @@ def telemetry(context: TelemetryContext) -> Telemetry:
         types=context.types,
         overrides=overrides,
         silent_after=settings.silent_after,
+        desk=desk,
     )
     shadow_models = ShadowModels(
         site.turbines,
@@ -147,7 +160,28 @@ def telemetry(context: TelemetryContext) -> Telemetry:
         seconds=settings.capture_seconds,
         first=int(turns % 1 * site.turbines),
     )
-    return Telemetry(context, scorer, shadow_models, capturer)
+    commissioner = _commissioner(context, desk, scorer, tracker)
+    # Before the first block: who was commissioned is judged so from its first verdict on.
+    commissioner.turn()
+    return Telemetry(context, scorer, shadow_models, capturer, commissioner)
+
+
+def _commissioner(
+    context: TelemetryContext, desk: Desk, scorer: Scorer, tracker: EventTracker
+) -> Commissioner:
+    site, settings = context.site, context.settings
+
+    def answer(ack: CommissionAck) -> None:
+        context.publish(Message(topics.commission_ack(site.site), codec.encode(ack)))
+
+    return Commissioner(
+        CommissionedSite(
+            site.turbine_ids, scorer.presence, tracker.open_kinds, answer, context.reject
+        ),
+        desk,
+        Store(settings.data_dir / "commissioning", context.disk),
+        trust_after=settings.trust_after,
+    )
 
 
 def _put_to_work(

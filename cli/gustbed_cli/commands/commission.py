@@ -1,0 +1,198 @@
+"""``gustbed commission``: what a model expects, corrected per turbine from a normal period."""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+
+from gustbed_cli import output, site
+from gustbed_cli.commands.common import JsonOption
+from gustbed_cli.live_farm import commission, started_fleet
+from gustbed_core.commissioning.messages import (
+    DEFAULT_HOURS,
+    MAX_HOURS,
+    MIN_HOURS,
+    Action,
+    CommissionAck,
+    CommissionCommand,
+    CommissioningInfo,
+    CorrectionInfo,
+)
+from gustbed_core.naming import natural
+
+app = typer.Typer(
+    help="Correct what a model expects for single turbines, from a normal period of their own.",
+    no_args_is_help=True,
+)
+
+LOOK_EVERY = 1.0
+
+Turbines = Annotated[
+    list[str] | None, typer.Argument(help="Turbines, for instance wt03.", show_default=False)
+]
+All = Annotated[bool, typer.Option("--all", help="Every turbine that it can be for.")]
+
+
+@app.command()
+def start(
+    turbines: Turbines = None,
+    every: All = False,
+    hours: Annotated[
+        float, typer.Option(min=MIN_HOURS, max=MAX_HOURS, help="Length of the normal period.")
+    ] = DEFAULT_HOURS,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Put the result to work by itself, if it is normal.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the period to its end.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Declare that turbines run normally from now on, and let the edge learn from it."""
+    command = CommissionCommand("start", _named(turbines, every), hours, accept)
+    ack = commission(command)
+    if not wait:
+        _tell(ack, f"a normal period of {hours:g} hours runs", json)
+        return
+    output.report(f"{len(ack.done)} periods of {hours:g} hours run")
+    found = _follow(ack.done)
+    if json:
+        output.emit_json(found)
+    else:
+        _print(found)
+    refused = _refusals(ack) + [
+        f"{each.turbine}: {_refused(each)}" for each in found if _refused(each)
+    ]
+    _fail(refused)
+
+
+@app.command()
+def status(turbines: Turbines = None, json: JsonOption = False) -> None:
+    """Show what each turbine is judged by, and how its period stands."""
+    found = _asked(turbines or ())
+    if json:
+        output.emit_json(found)
+    else:
+        _print(found)
+
+
+@app.command()
+def accept(turbines: Turbines = None, every: All = False, json: JsonOption = False) -> None:
+    """Put finished periods' corrections to work."""
+    _do("accept", turbines, every, "judged by its own correction", json)
+
+
+@app.command()
+def undo(turbines: Turbines = None, every: All = False, json: JsonOption = False) -> None:
+    """Go back to the correction before, or to none."""
+    _do("undo", turbines, every, "its correction is undone", json)
+
+
+@app.command()
+def cancel(turbines: Turbines = None, every: All = False, json: JsonOption = False) -> None:
+    """End a period that runs, or drop one that waits for acceptance."""
+    _do("cancel", turbines, every, "its period is cancelled", json)
+
+
+def _do(action: Action, turbines: list[str] | None, every: bool, done: str, json: bool) -> None:
+    _tell(commission(CommissionCommand(action, _named(turbines, every))), done, json)
+
+
+def _named(turbines: list[str] | None, every: bool) -> list[str]:
+    if bool(turbines) == every:
+        raise typer.BadParameter("name turbines, or give --all")
+    return list(turbines or ())
+
+
+def _tell(ack: CommissionAck, done: str, json: bool) -> None:
+    if json:
+        output.emit_json(ack)
+    else:
+        for turbine in sorted(ack.done, key=natural):
+            typer.echo(f"{turbine}: {done}")
+    _fail(_refusals(ack))
+
+
+def _refusals(ack: CommissionAck) -> list[str]:
+    lines = [
+        f"{each.turbine + ': ' if each.turbine else ''}{each.detail}: {each.remedy}"
+        for each in ack.refused
+    ]
+    return lines + ([f"and {ack.more} more"] if ack.more else [])
+
+
+def _fail(refusals: Sequence[str]) -> None:
+    for line in refusals:
+        print(f"gustbed: {line}", file=sys.stderr)
+    if refusals:
+        raise typer.Exit(1)
+
+
+def _asked(turbines: Iterable[str]) -> list[CommissioningInfo]:
+    wanted = set(turbines)
+    found = site.commissioning(started_fleet().edge_url)
+    chosen = [each for each in found if not wanted or each.turbine in wanted]
+    unknown = sorted(wanted - {each.turbine for each in chosen})
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} is no turbine of this site")
+    return sorted(chosen, key=lambda each: natural(each.turbine))
+
+
+def _follow(turbines: Sequence[str]) -> list[CommissioningInfo]:
+    """Wait until no period of these runs; says how far they are."""
+    told = ""
+    while turbines:
+        found = _asked(turbines)
+        running = [
+            each.state.running for each in found if each.state and each.state.running is not None
+        ]
+        line = f"{len(running)} periods run, the slowest at {min(running, default=1.0):.0%}"
+        if line != told:
+            output.report(line)
+            told = line
+        if not running:
+            return found
+        time.sleep(LOOK_EVERY)
+    return []
+
+
+def _refused(info: CommissioningInfo) -> str:
+    return info.state.refused if info.state else "no model that can be commissioned serves it"
+
+
+def _print(infos: Sequence[CommissioningInfo]) -> None:
+    for info in infos:
+        typer.echo(f"{info.turbine}: {line_of(info)}")
+
+
+def line_of(info: CommissioningInfo) -> str:
+    """A turbine's commissioning in one line."""
+    state = info.state
+    if state is None:
+        return "no model that can be commissioned serves it"
+    parts = ["not commissioned: judged as widely as machines of its type differ"]
+    if state.basis == "factory":
+        parts = ["judged as the factory's machines are: it was calm by their measure"]
+    if info.correction is not None:
+        parts = [f"its own correction {_correction(info.correction)}"]
+    if state.running is not None:
+        parts.append(f"a period runs, {state.running:.0%}")
+    if info.waiting is not None:
+        parts.append(f"waits for `gustbed commission accept`: {_correction(info.waiting)}")
+    if state.refused:
+        parts.append(f"refused: {state.refused}")
+    if state.note:
+        parts.append(state.note)
+    return "; ".join(parts)
+
+
+def _correction(info: CorrectionInfo) -> str:
+    shifts = ", ".join(f"{name} by {size:+.1f} usual errors" for name, size in info.shifts.items())
+    room = ", ".join(f"{name} times {factor:.2f}" for name, factor in info.room.items())
+    return (
+        f"{info.version} ({info.model}, {info.hours:g} h, {output.clock(info.made)} UTC): "
+        f"{shifts or 'no feature by as much as 0.1 usual errors'}; "
+        f"{'limits widened: ' + room if room else 'no limit widened'}; "
+        f"{info.blocks} calm blocks, so that another one alarms with a probability of at most "
+        f"1/{info.blocks + 1}"
+    )

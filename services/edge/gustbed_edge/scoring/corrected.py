@@ -1,0 +1,129 @@
+"""Ratios as each turbine's commissioning has it; who has none costs nothing more."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gustbed_core.commissioning.correction import corrected_ratios
+from gustbed_core.commissioning.period import Signs
+from gustbed_core.commissioning.population import Floats, Terms
+from gustbed_core.signals import Decision
+from gustbed_edge.commissioning.desk import Desk, Observation, Served, Standing
+from gustbed_edge.commissioning.fleet import first_standing
+from gustbed_edge.scoring.detector import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """Whose windows are judged: ``rows`` and ``ends`` (n) in order of time; ``restarted`` rows had
+    a gap before.
+    """
+
+    rows: NDArray[np.intp]
+    ends: NDArray[np.float64]
+    restarted: NDArray[np.intp]
+
+
+class Corrector:
+    """Applies the standings that the commissioner made of one type's model.
+
+    Used by the scoring thread alone. ``standing`` is what the latest ratios rest on.
+    """
+
+    def __init__(self, desk: Desk, served: Served, turbines: int) -> None:
+        self.standing: Standing | None = first_standing(served, turbines)
+        self._first = self.standing
+        self._desk = desk
+        self._type = served.turbine_type
+        self._restarted: list[NDArray[np.intp]] = []
+        """Rows that had a gap since the last observation; their windows fill only later."""
+
+    def ratios(self, detector: Detector, features: Floats, whose: Windowed) -> Floats:
+        """Feature windows (n, features, time) to ratios (n, features); NaN where it failed."""
+        standing = self.standing = self._now()
+        if standing is None:
+            return detector.ratios(features)
+        if len(whose.restarted) and standing.trusting[whose.restarted].any():
+            self._restarted.append(whose.restarted)
+        places, learning = standing.place[whose.rows], standing.learning[whose.rows]
+        corrected = places >= 0
+        needed = corrected | learning
+        if not needed.any():
+            return detector.ratios(features)
+        if needed.all():
+            plain, terms = detector.ratios_and_terms(features)
+            result = plain.copy()
+        else:
+            plain, terms = detector.ratios_and_terms(features[needed])
+            result = np.empty((len(features), plain.shape[1]), dtype=np.float32)
+            result[~needed] = detector.ratios(features[~needed])
+            result[needed] = plain
+        self._correct(result, terms, whose.rows, corrected, needed, standing)
+        self._hand_on(plain, terms, whose, needed, standing)
+        return result
+
+    def _now(self) -> Standing | None:
+        """The commissioner's, once it has one of the model that serves."""
+        told = self._desk.standings.get(self._type)
+        first = self._first
+        if first is None or told is None or told.fingerprint != first.fingerprint:
+            return first
+        return told
+
+    def _correct(
+        self,
+        result: Floats,
+        terms: Terms,
+        rows: NDArray[np.intp],
+        corrected: NDArray[np.bool_],
+        needed: NDArray[np.bool_],
+        standing: Standing,
+    ) -> None:
+        if not corrected.any():
+            return
+        mine = corrected[needed]
+        some = terms if mine.all() else terms.of(mine)
+        by = standing.of(rows[corrected])
+        result[corrected] = corrected_ratios(some, by, standing.heads, standing.power)
+        result[~np.isfinite(result).all(axis=1)] = np.nan
+
+    def _hand_on(
+        self,
+        plain: Floats,
+        terms: Terms,
+        whose: Windowed,
+        needed: NDArray[np.bool_],
+        standing: Standing,
+    ) -> None:
+        rows = whose.rows[needed]
+        scored = ~np.isnan(plain[:, 0])
+        trusting = standing.trusting[rows] & scored
+        learning = standing.learning[rows] & scored
+        if trusting.any() or learning.any():
+            restarted, self._restarted = self._restarted, []
+            self._desk.observe(
+                Observation(
+                    self._type,
+                    standing.fingerprint,
+                    np.concatenate(restarted) if restarted else rows[:0],
+                    rows[trusting],
+                    whose.ends[needed][trusting],
+                    plain[trusting],
+                    rows[learning],
+                    terms.of(learning),
+                )
+            )
+
+
+def served_by(detector: Detector, decision: Decision) -> Served:
+    """A model as the commissioner sees it; ``decision`` is the one that counts here."""
+    manifest = detector.manifest
+    return Served(
+        manifest.turbine_type,
+        detector.model,
+        detector.fingerprint,
+        detector.population,
+        Signs(manifest.feature_names, decision.open_after),
+        decision.smooth,
+    )
