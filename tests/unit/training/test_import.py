@@ -194,6 +194,18 @@ def nothing(columns: Columns) -> None:
         columns[name].clear()
 
 
+def empty(columns: Columns) -> None:
+    columns["Flow"] = [""] * 200
+
+
+def hardly_filled(columns: Columns) -> None:
+    columns["Flow"] = [value if i % 15 == 0 else "" for i, value in enumerate(columns["Flow"])]
+
+
+def broken(columns: Columns) -> None:
+    columns["when"] = [f"2024-05-01 00:{i // 8:02d}:{i % 8:02d}" for i in range(200)]
+
+
 def slow(columns: Columns) -> None:
     columns["when"] = [f"2024-05-01 00:{i // 30:02d}:{2 * i % 60:02d}" for i in range(200)]
 
@@ -213,7 +225,9 @@ def slow(columns: Columns) -> None:
         (change("when", 5, "2024-05-01 00:00:04"), "row 7, column 'when': the same time"),
         (change("when", 5, "2024-05-01 00:00:02"), "row 7, column 'when': time goes back by 2 s"),
         (dead, "column 'Flow' never changes from 32 in 200 rows: a dead sensor?"),
-        (short, "9 rows hold no unbroken stretch of 10 samples, the longest has 9"),
+        (short, "9 rows hold no unbroken stretch of 10 samples, the longest has 9: record 10 s at"),
+        (empty, "column 'Flow' has no value in 200 rows: leave its channel out of the map"),
+        (broken, "the longest has 8; its time goes on elsewhere 24 times: set a larger max_gap_s"),
         (slow, "row 2, column 'when': sampled every 2 s, where the map says every 1 s"),
         (nothing, "no row in it"),
     ],
@@ -230,6 +244,37 @@ def test_bad_data_is_one_line_that_names_file_row_and_column(
     assert "\n" not in str(caught.value)
     # Nothing is left behind.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["map.yaml", "p1.csv"]
+
+
+def test_a_column_that_is_hardly_filled_is_named_where_it_cuts_all_to_pieces(
+    tmp_path: Path,
+) -> None:
+    columns = pump_columns()
+    hardly_filled(columns)
+    with pytest.raises(GustbedError, match="longest has 1; column 'Flow' has no value in 186 rows"):
+        bring(tmp_path, columns, "max_gap_s: 1\n")
+
+
+def test_of_several_turbines_in_a_file_the_one_with_a_dead_sensor_is_named(tmp_path: Path) -> None:
+    columns = pump_columns()
+    for row in range(200):
+        columns["remark"][row] = "t1" if row < 100 else "t2"
+        if row >= 100:
+            columns["Flow"][row] = 32
+    with pytest.raises(GustbedError, match=r"p1\.csv: turbine 't2': column 'Flow' never changes"):
+        bring(tmp_path, columns, "turbine: {column: remark}\n")
+
+
+def test_what_is_asked_of_who_brings_one_labelled_recording_suffices(tmp_path: Path) -> None:
+    columns = pump_columns()
+    with pytest.raises(GustbedError, match="for tests alone") as caught:
+        partition_dataset(open_dataset(bring(tmp_path, columns)))
+    asked = "split: {fit_s: 150}"
+    assert asked in caught.value.remedy
+    (tmp_path / "again").mkdir()
+    partition = partition_dataset(open_dataset(bring(tmp_path / "again", columns, f"{asked}\n")))
+    (tested,) = partition.test
+    assert [label.start for label in tested.recording.labels] == [tested.start]
 
 
 def test_a_dead_sensor_may_be_allowed(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Source
 from gustbed_training.data.leakage import check_no_leakage
 from gustbed_training.data.partition import Label, Part, Partition, Recording
+from gustbed_training.data.shortfall import FEWEST_TO_FIT, FEWEST_TO_SPLIT
 from gustbed_training.data.split import (
     assignments,
     by_stretch,
@@ -24,6 +25,7 @@ from gustbed_training.data.split import (
     shortest_to_split,
 )
 from gustbed_training.data.statistics import reference_of
+from gustbed_training.durations import duration
 from tests.unit.training.recorded import pump, pump_schema
 
 SCHEMA = pump_schema(window=10)
@@ -217,11 +219,116 @@ def test_stretches_that_follow_at_once_keep_their_distance() -> None:
     check_no_leakage(partition, SCHEMA)
 
 
-def test_nothing_to_learn_from_is_said() -> None:
-    with pytest.raises(GustbedError, match="nothing to train on"):
-        partition_dataset(made({"a": [pump(1000, labels=[LEAK])]}))
-    with pytest.raises(GustbedError, match=r"120 samples \(120 s\) each at least"):
-        partition_dataset(made({"a": [pump(50)]}))
+ALL_FAULTY = Label("leak", 0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("recordings", "rule", "cause", "remedy"),
+    [
+        pytest.param(
+            {"a": [pump(1000, labels=[LEAK])]}, SplitRule(),
+            "nothing to train on: a recording with a labelled fault is for tests alone, as "
+            "a.parquet is",
+            "let the time before the first fault teach (split: {fit_s: 300} in the map of the "
+            "import), or add one without faults of 70 samples (70 s) at least",
+            id="one recording, labelled",
+        ),
+        pytest.param(
+            {name: [pump(1000, labels=[Label("leak", 20, 50)])] for name in ("a", "b")},
+            SplitRule(),
+            "as a.parquet is, and so are all 2",
+            "add one without faults of 70 samples (70 s) at least",
+            id="all labelled, from early on",
+        ),
+        pytest.param(
+            {"a": [pump(1000, labels=[ALL_FAULTY])]}, SplitRule(),
+            "every row is labelled as a fault, from a.parquet on",
+            "in a column of labels 0 stands for no fault: check it, or leave it out of the map",
+            id="labels the wrong way round",
+        ),
+        pytest.param(
+            {"a": [pump(40)], "b": [pump(60)]}, SplitRule(),
+            "the longest normal recording, b.parquet, has 60 samples (60 s)",
+            "give 70 samples (70 s) at least without a break, or set a shorter window",
+            id="short",
+        ),
+        pytest.param(
+            {"a": [pump(12, start=15.0 * i) for i in range(6)]}, SplitRule(),
+            "a.parquet is cut into 6 stretches, the longest of 12 samples (12 s)",
+            "hold short gaps by max_gap_s in the map, set a shorter window, or give more",
+            id="cut to pieces",
+        ),
+        pytest.param(
+            {"a": [pump(1000, fit=20)]}, SplitRule(fit=20),
+            "of a.parquet the first 20 samples (20 s) may be learnt from, 3 windows without a "
+            "break are 30",
+            "raise fit_rows or fit_s in the map's split, or set a shorter window",
+            id="too few to fit",
+        ),
+        pytest.param(
+            {"a": [pump(1000, fit=400, labels=[Label("leak", 25, 50)])]}, SplitRule(fit=400),
+            "in a.parquet a fault is labelled from sample 25 on, 3 windows before it are 30",
+            "add recordings that begin without a fault, or set a shorter window",
+            id="a fault in what is to fit",
+        ),
+        pytest.param(
+            {"a": [pump(1000, fit=995)]}, SplitRule(fit=995),
+            "nothing to test on: of the 1000 samples of a.parquet the first 995 are to be learnt "
+            "from, which leaves no window of 10",
+            "set fit_rows or fit_s in the map's split to 990 samples (16.5 min) at most",
+            id="all to fit",
+        ),
+        pytest.param(
+            {"a": [pump(1000, name="a")]}, SplitRule(test_turbines=("a",)),
+            "split.test_turbines keeps every turbine for tests", "leave one to learn from out",
+            id="every turbine tests",
+        ),
+        pytest.param(
+            {"test-a": [pump(1000)]}, SplitRule(),
+            "the runs' folders say that all are for something else",
+            "name the folder of a normal run train-…; of these the later part calibrates and tests",
+            id="roles",
+        ),
+        pytest.param(
+            {"a": [pump(1000)]}, SplitRule(by_stretch=True),
+            "nothing to calibrate on: 1 normal stretch cannot be shared out whole",
+            "wait for more of about one length",
+            id="one stretch",
+        ),
+    ],
+)  # fmt: skip
+def test_what_leaves_nothing_to_learn_from_is_named_with_what_to_do(
+    recordings: dict[str, list[Recording]], rule: SplitRule, cause: str, remedy: str
+) -> None:
+    with pytest.raises(GustbedError) as caught:
+        partition_dataset(made(recordings, rule))
+    assert caught.value.what.startswith("made: nothing to ")
+    assert caught.value.what.endswith(cause)
+    assert caught.value.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.5, "0.5 s"), (119, "119 s"), (120, "2 min"), (7201, "2.1 h"), (172_800, "2 days")],
+)
+def test_durations_are_said_in_a_unit_that_suits_and_never_too_short(
+    seconds: float, words: str
+) -> None:
+    assert duration(seconds) == words
+
+
+def test_what_a_message_asks_for_suffices_and_a_sample_less_does_not() -> None:
+    for window in (2, 10, 33):
+        schema = pump_schema(window=window)
+        for few, rule, fit in (
+            (FEWEST_TO_SPLIT * window, SplitRule(), None),
+            (FEWEST_TO_FIT * window, SplitRule(fit=FEWEST_TO_FIT * window), window * 3),
+        ):
+            rest = 0 if fit is None else window
+            assert partition_dataset(made({"a": [pump(few + rest, fit=fit)]}, rule, schema)).test
+            less = [pump(few + rest - 1, fit=fit and fit - 1)]
+            with pytest.raises(GustbedError, match="nothing to train on"):
+                partition_dataset(made({"a": less}, rule, schema))
 
 
 def test_a_bound_on_hours_shortens_what_is_learnt_and_not_what_is_tested() -> None:

@@ -20,6 +20,7 @@ from gustbed_training.data.resampling import Resampled, ResamplingError, Rows, R
 from gustbed_training.data.same_data import Runs, runs_of, shared
 from gustbed_training.data.source_files import SourceRecording, read_source_file
 from gustbed_training.data.writing import sha256, whole_folder, write_card, write_recording
+from gustbed_training.durations import duration
 from gustbed_training.progress import Log
 
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
@@ -71,23 +72,23 @@ def import_files(map_file: Path, files: Sequence[Path], out: Path, log: Log) -> 
 
 
 def _import(source: SourceRecording, mapped: MapFile, schema: Schema) -> _Imported:
-    names = [part.column for part in mapped.channels().values()]
     rules = Rules(
         schema.sample_rate_hz,
         mapped.max_gap_s,
         mapped.time.jitter_s if mapped.time else None,
         mapped.repeated == "cut",
     )
+    _check_filled(source, mapped)
     try:
         resampled = resample(source.rows, rules)
     except ResamplingError as error:
         column = mapped.time.column if mapped.time is not None else ""
         if error.channel is not None:
-            column = names[error.channel]
+            column = _columns(mapped)[error.channel]
         where = f"{source.file}: row {error.row}" + (f", column {column!r}" if column else "")
         raise GustbedError(f"{where}: {error.what}", error.remedy) from error
     _check_constant(source, resampled, mapped, schema)
-    _check_length(source, resampled, schema)
+    _check_length(source, resampled, mapped, schema)
     return _Imported(_name(source), source, resampled, _fit(source.rows, resampled, mapped, schema))
 
 
@@ -136,21 +137,58 @@ def _check_constant(
         if channel not in mapped.allow_constant and np.ptp(column) == 0:
             name = mapped.channels()[channel].column
             raise GustbedError(
-                f"{source.file}: column {name!r} never changes from {column[0]:g} in "
+                f"{_where(source, mapped)}: column {name!r} never changes from {column[0]:g} in "
                 f"{len(source.rows.values)} rows",
-                f"a dead sensor? leave the file out, or allow_constant: [{channel}] in the map",
+                f"a dead sensor? leave the recording out, or allow_constant: [{channel}] in the "
+                "map",
             )
 
 
-def _check_length(source: SourceRecording, resampled: Resampled, schema: Schema) -> None:
-    longest = max(_stretches(resampled, schema))
-    if longest < schema.window:
+def _check_filled(source: SourceRecording, mapped: MapFile) -> None:
+    empty = np.flatnonzero(np.isnan(source.rows.values).all(axis=0))
+    if len(empty):
         raise GustbedError(
-            f"{source.file}: {len(source.rows.values)} rows hold no unbroken stretch of "
-            f"{schema.window} samples, the longest has {longest}",
-            f"record {schema.window / schema.sample_rate_hz:g} s at least, or set a shorter "
-            "window or a larger max_gap_s in the map",
+            f"{_where(source, mapped)}: column {_columns(mapped)[empty[0]]!r} has no value in "
+            f"{len(source.rows.values)} rows",
+            "leave its channel out of the map, or the recording out of the import",
         )
+
+
+def _check_length(
+    source: SourceRecording, resampled: Resampled, mapped: MapFile, schema: Schema
+) -> None:
+    longest = max(_stretches(resampled, schema))
+    if longest >= schema.window:
+        return
+    rows = len(source.rows.values)
+    cause = (
+        f"{_where(source, mapped)}: {rows} rows hold no unbroken stretch of {schema.window} "
+        f"samples, the longest has {longest}"
+    )
+    if rows < schema.window:
+        need = duration(schema.window / schema.sample_rate_hz)
+        raise GustbedError(cause, f"record {need} at least, or set a shorter window in the map")
+    missing = np.isnan(source.rows.values).sum(axis=0)
+    worst = int(missing.argmax())
+    if 2 * missing[worst] >= rows - resampled.counts.kept > 0:
+        cause += f"; column {_columns(mapped)[worst]!r} has no value in {missing[worst]} rows"
+        raise GustbedError(
+            cause, "leave its channel out of the map, or set a larger max_gap_s or shorter window"
+        )
+    raise GustbedError(
+        f"{cause}; its time goes on elsewhere {resampled.counts.breaks} times",
+        "set a larger max_gap_s or a shorter window in the map",
+    )
+
+
+def _where(source: SourceRecording, mapped: MapFile) -> str:
+    """The file, and the turbine where a file holds several."""
+    several = mapped.turbine != "filename"
+    return f"{source.file}: turbine {source.turbine!r}" if several else str(source.file)
+
+
+def _columns(mapped: MapFile) -> list[str]:
+    return [part.column for part in mapped.channels().values()]
 
 
 def _stretches(resampled: Resampled, schema: Schema) -> list[int]:

@@ -19,6 +19,7 @@ from gustbed_training.data.card import SplitRule
 from gustbed_training.data.dataset import Dataset, Role, Source, open_dataset
 from gustbed_training.data.partition import Part, Partition, Recording
 from gustbed_training.data.recordings import within
+from gustbed_training.data.shortfall import Stretch, shortfall, stretch_of
 
 Subset = Literal["train", "calibrate", "test"]
 ALL: tuple[Subset, ...] = ("train", "calibrate", "test")
@@ -35,23 +36,19 @@ def partition_dataset(
 ) -> Partition:
     """Read a dataset and share it out; ``hours`` bounds what is learnt from each recording.
 
-    Files that hold nothing wanted are not read. Raises ``GustbedError`` if there is nothing to
-    learn from.
+    Files that hold nothing wanted are not read. Raises ``GustbedError`` with the cause if a
+    wanted subset gets nothing.
     """
     partition = Partition()
-    for _, _, given in assignments(dataset, hours, want):
+    read: list[Stretch] = []
+    for source, recording, given in assignments(dataset, hours, want):
+        read.append(stretch_of(source, recording))
         for subset, part in given:
             if subset in want:
                 getattr(partition, subset).append(part)
-    for subset in ("train", "calibrate"):
+    for subset in ALL:
         if subset in want and not getattr(partition, subset):
-            samples = shortest_to_split(dataset.schema)
-            seconds = samples / dataset.schema.sample_rate_hz
-            raise GustbedError(
-                f"{dataset.folder}: nothing to {subset} on: no normal recording is long enough",
-                f"give recordings without faults, {samples} samples ({seconds:g} s) each at least, "
-                f"in stretches of {dataset.schema.window} without a break, or set a shorter window",
-            )
+            raise shortfall(dataset, subset, read)
     return partition
 
 
@@ -94,7 +91,7 @@ def gap_of(schema: Schema) -> int:
 
 
 def shortest_to_split(schema: Schema) -> int:
-    """Samples that a recording needs so that each part of its split holds a window."""
+    """Samples of which each part of a recording's split holds some windows."""
     return schema.window * 12
 
 

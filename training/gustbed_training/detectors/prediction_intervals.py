@@ -25,6 +25,7 @@ from gustbed_training.detectors.drift_intervals import (
     longest,
 )
 from gustbed_training.detectors.limits import FALSE_VERDICTS, too_few
+from gustbed_training.durations import duration
 from gustbed_training.progress import Log
 
 LEVEL_SAMPLES, LEVEL_SHARE = 10, 3
@@ -62,10 +63,13 @@ class PredictionIntervals:
         count = longest([each.levels for each in series])
         fewest = _FEWEST_LAGS * lags.change
         if count < fewest:
-            seconds = (fewest * step + window) / data.schema.sample_rate_hz
+            have, need = (
+                duration((windows * step + window) / data.schema.sample_rate_hz)
+                for windows in (count - 1, fewest)
+            )
             raise GustbedError(
-                "normal data to train on are too short to tell noise from drift",
-                f"give {seconds:g} s without a break, or a shorter window",
+                f"{have} to train on are too short to tell noise from drift",
+                f"give {need} without a break, or a shorter window",
             )
         log(f"{len(series)} recordings, of {count} windows at most")
         sample = _sample(data.windows) / _noise(data.windows)
