@@ -156,6 +156,7 @@ def test_the_cache_keeps_the_newest_of_a_name_only(
 def test_a_seed_has_one_role_only() -> None:
     """Else normal data of evaluation would be what the model was trained on."""
     runs = {name: profile(name).runs for name in profile_names()}
+    machines = {name: runs.pop(f"{name}-population") for name in ("mini", "nrel_5mw")}
     for name, each in runs.items():
         seeds = [run.seed for run in each]
         assert len(seeds) == len(set(seeds)), name
@@ -165,6 +166,10 @@ def test_a_seed_has_one_role_only() -> None:
         trained, judged = runs[name], runs[f"{name}-evaluation"]
         assert {run.type for run in (*trained, *judged)} == {name}
         assert {run.seed for run in trained}.isdisjoint(run.seed for run in judged)
+        # The same machines in each wind, that neither learn nor are judged elsewhere.
+        (seed,) = {run.seed for run in machines[name]}
+        assert seed not in {run.seed for run in (*trained, *judged)}
+        assert all(run.variation > 0 for run in machines[name])
 
 
 @pytest.mark.parametrize(
@@ -182,6 +187,8 @@ def test_shipped_models_and_their_figures_rest_on_the_same_runs_as_ever(
     name: str, expected: str
 ) -> None:
     runs = asdict(profile(name))["runs"]
+    # Machines that differ were not thought of yet.
+    assert {run.pop("variation") for run in runs} == {0.0}
     found = hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()
     assert found == expected
 
@@ -219,5 +226,5 @@ def test_equal_names_give_equal_profiles() -> None:
 
 
 def test_an_unknown_profile_names_those_that_there_are() -> None:
-    with pytest.raises(GustbedError, match="mini, mini-tiny, mini-evaluation, nrel_5mw"):
+    with pytest.raises(GustbedError, match="mini, mini-tiny, mini-evaluation, mini-population, nrel_5mw"):
         profile("huge")

@@ -29,7 +29,7 @@ _ROUNDS = 8
 _RIDGE = 1e-3
 _LEAST_NOISE = 0.05
 _FIRST_VARIANCE = 0.1
-Doubles = NDArray[np.float64]
+Doubles = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,16 @@ def _expectation_maximisation(
     count = int(heads.max()) + 1
     active = squares.sum(axis=0) > 0
     mean: Doubles = np.zeros((features, terms, size))
-    covariance: Doubles = np.broadcast_to(np.eye(size) * _FIRST_VARIANCE, (features, count, size, size))
+    covariance: Doubles = np.broadcast_to(
+        np.eye(size) * _FIRST_VARIANCE, (features, count, size, size)
+    )
     noise: Doubles = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(), _LEAST_NOISE**2))
     for _ in range(_ROUNDS):
         precision = np.linalg.inv(covariance)
-        own = np.linalg.inv(precision + moments)
+        own: Doubles = np.linalg.inv(precision + moments)
         told = np.einsum("ftkl,ftl->ftk", precision[:, heads], mean)
         told = told + products / noise[:, :, None]
-        found = np.einsum("jftkl,jftl->jftk", own[:, :, heads], told)
+        found: Doubles = np.einsum("jftkl,jftl->jftk", own[:, :, heads], told)
         mean = found.mean(axis=0)
         off = (found - mean) * active[:, :, None]
         spread = np.einsum("jftk,jftl->ftkl", off, off) / len(machines)
