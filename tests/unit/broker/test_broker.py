@@ -23,6 +23,14 @@ def test_a_turbine_may_write_only_as_itself() -> None:
     assert turbine.reads == ("gustbed/s/wt01/command", "gustbed/s/wt01/desired")
 
 
+def test_only_the_operator_asks_for_commissioning_and_only_the_edge_answers() -> None:
+    everyone = clients("s", ["wt01"], shared_twin=True)
+    asking, answering = "gustbed/s/edge/commission", "gustbed/s/edge/commission/ack"
+    assert [c.user for c in everyone if asking in c.writes] == ["operator"]
+    assert [c.user for c in everyone if answering in c.writes] == ["edge"]
+    assert [c.user for c in everyone if asking in c.reads] == ["edge"]
+
+
 def test_nobody_but_the_operator_reads_everything() -> None:
     wide = [c.user for c in clients("s", ["wt01"]) if any("#" in topic for topic in c.reads)]
     assert wide == ["operator"]

@@ -91,6 +91,7 @@ def test_a_period_makes_a_machine_its_own_measure(bench: Commissioned) -> None:
     assert states(verdicts) == {"ok"}
     assert verdicts[-1].commissioning == state.version
     assert bench.commissioner.corrections("mini") == {"wt01": state.version}
+    assert bench.scorer.commissioning(0) == state.version
     assert np.mean([verdict.score or 0.0 for verdict in verdicts]) < 0.5
     # What a machine of the factory's would hardly show is far from what this one does.
     assert states(bench.run(30, wt01=Machine(offset=-3.0))[10:]) == {"anomaly"}

@@ -66,7 +66,7 @@ def test_a_period_goes_on_where_it_was_last_written(bench: Commissioned, tmp_pat
     assert other.standing("wt01").ready
 
 
-def test_a_period_that_is_stopped_loses_nothing(bench: Commissioned, tmp_path: Path) -> None:
+def test_a_period_that_is_stopped_goes_on_from_there(bench: Commissioned, tmp_path: Path) -> None:
     bench.run(10, wt01=MACHINE)
     bench.ask("start", "wt01")
     bench.run(96, wt01=MACHINE)

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gustbed_core.commissioning.population import TERM_OUTPUTS
 from gustbed_core.package import Package, PackageError
 from gustbed_edge.events.judge import Judge
 from gustbed_edge.scoring.detector import MAX_BATCH, Detector, check_golden
+from tests.support.commissionable import commissionable, graph
 from tests.support.packages import (
     BREAKING_VOLTAGE,
     MINI_TYPE,
@@ -120,6 +122,46 @@ def test_masks_follow_the_manifest() -> None:
         "rotation": ["wind_speed_rps", "rps"],
         "voltage": ["voltage"],
     }
+
+
+def test_a_model_that_can_be_commissioned_passes_and_gives_its_terms() -> None:
+    package = commissionable()
+    check(package)
+    windows = np.repeat(package.golden_windows, 2 * MAX_BATCH, axis=0)
+    ratios, terms = Detector(package).ratios_and_terms(windows)
+    assert (len(terms), terms.basis.shape[1:]) == (len(windows), (6, 2))
+    golden = np.repeat(package.golden_ratios, 2 * MAX_BATCH, axis=0)
+    np.testing.assert_allclose(ratios, golden, rtol=1e-5)
+
+
+@pytest.mark.promise("O4")
+@pytest.mark.parametrize("missing", TERM_OUTPUTS)
+def test_a_population_needs_every_term_of_its_graph(missing: str) -> None:
+    outputs = [name for name in TERM_OUTPUTS if name != missing]
+    package = replace(commissionable(), model=graph(np.zeros(6), outputs))
+    with pytest.raises(PackageError) as refused:
+        Detector(package)
+    assert refused.value.reason == "wrong_graph"
+
+
+@pytest.mark.promise("O4")
+def test_terms_that_are_not_what_the_graph_judges_by_are_refused() -> None:
+    package = commissionable()
+    assert package.population is not None
+    wrong = replace(package, population=replace(package.population, power=0.5))
+    with pytest.raises(PackageError) as refused:
+        check(wrong)
+    assert refused.value.reason == "golden_mismatch"
+
+
+def test_a_window_that_breaks_the_terms_leaves_the_others() -> None:
+    package = commissionable()
+    windows = np.repeat(package.golden_windows, 2, axis=0)
+    windows[1, 2, 3] = np.nan
+    ratios, terms = Detector(package).ratios_and_terms(windows)
+    assert np.isnan(ratios[1]).all()
+    assert np.isnan(terms.error[1]).all()
+    assert np.isfinite(np.delete(ratios, 1, axis=0)).all()
 
 
 def test_no_limit_is_a_limit_too() -> None:

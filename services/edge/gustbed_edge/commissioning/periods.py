@@ -107,8 +107,9 @@ class Periods:
         for row in due if all_of_them else due[:SAVED_AT_ONCE]:
             learner = self.learners[row]
             turbine = self._records[row].turbine
-            if self._store.save_period(turbine, learner.run.id, learner.period):
-                learner.saved = learner.period.count
+            if not self._store.save_period(turbine, learner.run.id, learner.period):
+                return
+            learner.saved = learner.period.count
 
     def _end(self, row: int, why: str) -> None:
         record = self._records[row]

@@ -107,7 +107,11 @@ class Records:
         self.put(row, replace(self._records[row], **changes))
 
     def save(self, write: Callable[[Record], bool]) -> None:
-        """Write what has changed; what cannot be written stays for the next time."""
+        """Write what has changed; what cannot be written stays for the next time.
+
+        Where one fails, the others would only say the same.
+        """
         for row in sorted(self._unsaved):
-            if write(self._records[row]):
-                self._unsaved.discard(row)
+            if not write(self._records[row]):
+                return
+            self._unsaved.discard(row)

@@ -73,9 +73,7 @@ class Store:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            self._disk.failed(path, error)
-        else:
-            self._disk.written(path)
+            log.warning("%s stays behind: %s", path, error.strerror)
 
     def _read(self, path: Path, kind: type[T]) -> T | None:
         try:

@@ -222,6 +222,13 @@ class Scorer:
         scorer = self._scorers[turbine_type]
         return scorer.history(row, samples)[[scorer.names.index(name) for name in names]]
 
+    def commissioning(self, row: int) -> str:
+        """What verdicts on a turbine rest on: its correction's version, ``prior``, or nothing."""
+        turbine_type = self._states[row].type
+        if self._desk is None or turbine_type is None:
+            return ""
+        return self._desk.version_of(turbine_type, row)
+
     def _rounds(self, blocks: Iterable[ArrivedBlock], changed: dict[int, float]) -> list[Round]:
         """Split a batch so that no round has two blocks of one turbine, nor blocks that differ in
         type, layout or length.
