@@ -36,7 +36,7 @@ IMPLAUSIBLE = 2.5
 """Mean square of a turbine's coefficients by their prior; of machines of the type it is 1."""
 STEP = 5.0
 """Standard deviations between two halves of a period."""
-WIDEST = 2.0
+WIDEST = 3.5
 """How much wider than usual errors a turbine may be judged over all operation."""
 FEWEST = 240
 """Verdicts that a period needs at least."""
