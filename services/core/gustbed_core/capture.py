@@ -2,13 +2,14 @@
 
 import base64
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.errors import PayloadError
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import ModelRef
 
 SCHEMA = 1
@@ -21,8 +22,10 @@ class Capture:
     """An unbroken stretch of one turbine. ``t0`` in Unix seconds, ``dt`` in seconds.
 
     ``values`` is what ``pack`` makes of float32 (channels, samples). ``scores`` are the largest
-    ratios of the verdicts meanwhile, ``anomalies`` how many of them were an anomaly. ``reason``
-    is ``sample`` for one drawn by the clock, ``event`` for one that an event asked for.
+    ratios of the verdicts meanwhile, ``anomalies`` how many of them were an anomaly, ``violations``
+    the kinds that any of them named. ``reason`` is ``sample`` for one drawn by the clock, whatever
+    the verdicts, ``event`` for one that an event asked for. ``commissioning`` identifies that of
+    the turbine which the verdicts heeded; empty for none.
     """
 
     turbine: str
@@ -36,6 +39,8 @@ class Capture:
     anomalies: int
     model: ModelRef | None
     reason: Literal["sample", "event"] = "sample"
+    violations: list[EventKind] = field(default_factory=list)
+    commissioning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
