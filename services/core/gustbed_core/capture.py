@@ -25,7 +25,8 @@ class Capture:
     ratios of the verdicts meanwhile, ``anomalies`` how many of them were an anomaly, ``violations``
     the kinds that any of them named. ``reason`` is ``sample`` for one drawn by the clock, whatever
     the verdicts, ``event`` for one that an event asked for. ``commissioning`` identifies that of
-    the turbine which the verdicts heeded; empty for none.
+    the turbine which the verdicts heeded; empty for none. ``fair`` is False where others that the
+    clock drew that day were left out by their verdicts, because bytes of their sort were spent.
     """
 
     turbine: str
@@ -41,6 +42,7 @@ class Capture:
     reason: Literal["sample", "event"] = "sample"
     violations: list[EventKind] = field(default_factory=list)
     commissioning: str = ""
+    fair: bool = True
 
 
 @dataclass(frozen=True, slots=True)

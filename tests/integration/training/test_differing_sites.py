@@ -110,7 +110,7 @@ def test_a_turbine_that_differs_from_the_others_is_named_and_to_be_commissioned(
     assert len(found.fit.turbines) == TURBINES
 
 
-def test_captures_that_heeded_a_commissioning_are_judged_as_their_verdicts_were(
+def test_captures_that_heeded_a_commissioning_count_by_their_verdicts_unfair_ones_not_at_all(
     package: Package, tmp_path: Path
 ) -> None:
     model = package.manifest
@@ -126,7 +126,9 @@ def test_captures_that_heeded_a_commissioning_are_judged_as_their_verdicts_were(
         )
         for one in drawn
     ]
-    found = drift_of_captures(package, lake_of(tmp_path / "lake", commissioned), _quiet)
+    unfair = [replace(one, fair=False, boot="later") for one in drawn]
+    lake = lake_of(tmp_path / "lake", [*commissioned, *unfair])
+    found = drift_of_captures(package, lake, _quiet)
     assert found.fit is not None
     assert (found.fit.level, found.fit.above) == (Level.NONE, 0.0)
     others = [replace(one, model=ModelRef(model.name, "9.9.9")) for one in commissioned]

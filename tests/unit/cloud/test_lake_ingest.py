@@ -101,7 +101,7 @@ def test_capture_of_an_edge_that_knows_no_commissioning_is_taken() -> None:
     assert logs.streams == {}
     lines = gzip.decompress(b"".join(firehose.records)).splitlines()
     old, new = (msgspec.json.decode(line, type=CaptureBatch).captures[0] for line in lines)
-    assert (old.commissioning, old.violations) == ("", [])
+    assert (old.commissioning, old.violations, old.fair) == ("", [], True)
     assert new.commissioning == "wt01-3"
 
 

@@ -16,8 +16,8 @@ from gustbed_core.errors import GustbedError, PayloadError
 from gustbed_core.signals import Schema
 from gustbed_core.topics import level
 
-EVENT, ANOMALY = "of an event", "with an anomaly"
-"""Why captures are left out where the model's verdict decides."""
+EVENT, ANOMALY, UNFAIR = "of an event", "with an anomaly", "of a day whose bytes were spent"
+"""Why captures are left out where the model's verdict decides, and where shares do."""
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 
 
@@ -45,15 +45,19 @@ Refusal = Callable[[Captured], str | None]
 
 
 def drawn(one: Captured) -> str | None:
-    """Leave out what an event asked for: what the clock drew is a fair sample, whatever the
-    verdicts.
+    """Take what the clock drew, a fair sample whatever the verdicts: not what an event asked for,
+    nor what is left of a day on which some were dropped by their verdicts.
     """
-    return EVENT if one.capture.reason == "event" else None
+    if one.capture.reason == "event":
+        return EVENT
+    return None if one.capture.fair else UNFAIR
 
 
 def called_normal(one: Captured) -> str | None:
-    """Leave out, besides, what the model called anomalous."""
-    return drawn(one) or (ANOMALY if one.capture.anomalies > 0 else None)
+    """Take what the clock drew and the model called normal."""
+    if one.capture.reason == "event":
+        return EVENT
+    return ANOMALY if one.capture.anomalies > 0 else None
 
 
 def read_captures(

@@ -9,6 +9,8 @@ Sort = Literal["calm", "alarmed", "rare", "event"]
 verdicts; ``alarmed``: drawn by the clock while a verdict was an anomaly; ``calm``: all others.
 """
 SORTS: tuple[Sort, ...] = get_args(Sort)
+DRAWN: tuple[Sort, ...] = ("calm", "alarmed", "rare")
+"""By the clock: together a fair sample, as long as none of them is spent."""
 SHARES: Mapping[Sort, float] = {"calm": 0.35, "alarmed": 0.25, "rare": 0.15, "event": 0.25}
 """Of the day's bytes; nobody else may take them."""
 

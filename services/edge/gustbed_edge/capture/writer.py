@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gustbed_core import codec
 from gustbed_core.capture import Capture, pack
 from gustbed_core.worker import Worker
-from gustbed_edge.capture.budgets import SORTS, Sort, Spent, budget, sort_of
+from gustbed_edge.capture.budgets import DRAWN, SORTS, Sort, Spent, budget, sort_of
 from gustbed_edge.capture.capturer import Stretch
 from gustbed_edge.capture.regimes import Counts, Regime, Regimes, regime
 from gustbed_edge.disk import Disk
@@ -35,10 +35,20 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """What outlives a restart: what is spent, and the regimes that were captured."""
+    """What outlives a restart: the day and its bytes, by sort, and the regimes that were captured.
 
-    spent: Spent = field(default_factory=Spent)
+    Edges of 0.3 note the day and all its bytes alone, and read no more.
+    """
+
+    day: int = 0
+    bytes: int = 0
+    by_sort: dict[Sort, int] | None = None
     regimes: Counts = field(default_factory=dict)
+
+    @property
+    def spent(self) -> Spent:
+        """Bytes of which nobody noted the sort count as calm: most were."""
+        return Spent(self.day, {"calm": self.bytes} if self.by_sort is None else self.by_sort)
 
 
 class CaptureWriter(Worker):
@@ -123,7 +133,8 @@ class CaptureWriter(Worker):
             anomalies=sum(verdict.anomaly for verdict in stretch.judged),
         )
         limit = budget(sort, self._limit)
-        payloads = encoded(stretch) if spent.of(sort) < limit else []
+        fair = not any(self._full.get(each) == spent.day for each in DRAWN)
+        payloads = encoded(stretch, fair=fair) if spent.of(sort) < limit else []
         size = sum(len(payload) for payload in payloads)
         if not payloads or spent.of(sort) + size > limit:
             self._drop(sort, spent.day, limit)
@@ -143,7 +154,8 @@ class CaptureWriter(Worker):
     def _note(self) -> bool:
         """Note on disk what is spent; whether it is noted."""
         if self._on_disk != self._spent:
-            noted = _Noted(self._spent, self._regimes.counts)
+            spent = self._spent
+            noted = _Noted(spent.day, spent.total, spent.bytes, self._regimes.counts)
             try:
                 write_atomic(self._path, msgspec.json.encode(noted))
             except OSError as error:
@@ -161,7 +173,7 @@ class CaptureWriter(Worker):
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=_Noted)
         except (OSError, msgspec.MsgspecError):
-            # None yet, of an older version, or spoilt: the day begins anew.
+            # None yet, or spoilt: the day begins anew.
             return _Noted()
 
 
@@ -170,13 +182,15 @@ def _regime(stretch: Stretch) -> Regime:
     return regime(stretch.manifest, np.concatenate(stretch.parts, axis=1), scores)
 
 
-def encoded(stretch: Stretch) -> list[bytes]:
+def encoded(stretch: Stretch, *, fair: bool = True) -> list[bytes]:
     """A stretch as captures in JSON: one, or several that follow each other if it is large."""
     values = np.concatenate(stretch.parts, axis=1)
-    return _pieces(stretch, values, 0, values.shape[1])
+    return _pieces(stretch, values, 0, values.shape[1], fair=fair)
 
 
-def _pieces(stretch: Stretch, values: NDArray[np.floating], first: int, last: int) -> list[bytes]:
+def _pieces(
+    stretch: Stretch, values: NDArray[np.floating], first: int, last: int, *, fair: bool
+) -> list[bytes]:
     judged = [judged for judged in stretch.judged if first < judged.position <= last]
     capture = Capture(
         turbine=stretch.turbine,
@@ -192,9 +206,11 @@ def _pieces(stretch: Stretch, values: NDArray[np.floating], first: int, last: in
         reason=stretch.reason,
         violations=sorted({kind for verdict in judged for kind in verdict.violations}),
         commissioning=stretch.commissioning,
+        fair=fair,
     )
     payload = codec.encode(capture)
     if len(payload) <= MAX_CAPTURE_BYTES or last - first == 1:
         return [payload]
     middle = (first + last) // 2
-    return [*_pieces(stretch, values, first, middle), *_pieces(stretch, values, middle, last)]
+    halves = ((first, middle), (middle, last))
+    return [piece for half in halves for piece in _pieces(stretch, values, *half, fair=fair)]

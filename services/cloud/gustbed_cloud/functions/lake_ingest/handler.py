@@ -33,7 +33,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "reason": str,
 }
 """Of ``gustbed_core.capture.Capture``, which needs NumPy; its readers look closer."""
-OPTIONAL: dict[str, type] = {"violations": list, "commissioning": str}
+OPTIONAL: dict[str, type] = {"violations": list, "commissioning": str, "fair": bool}
 """The same, of fields that edges of 0.3 do not send."""
 MAX_RECORD_BYTES = 1000 * 1024
 # PutRecordBatch: 500 records and 4 MiB a call.
