@@ -127,7 +127,8 @@ def test_captures_that_heeded_a_commissioning_count_by_their_verdicts_unfair_one
         for one in drawn
     ]
     unfair = [replace(one, fair=False, boot="later") for one in drawn]
-    lake = lake_of(tmp_path / "lake", [*commissioned, *unfair])
+    before = [replace(one, t0=one.t0 - 1e5, boot="before") for one in drawn]
+    lake = lake_of(tmp_path / "lake", [*commissioned, *unfair, *before])
     found = drift_of_captures(package, lake, _quiet)
     assert found.fit is not None
     assert (found.fit.level, found.fit.above) == (Level.NONE, 0.0)

@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.drift import Finding
 from gustbed_core.package import Distribution
 from gustbed_core.signals import Schema
 from gustbed_training.drift.fit import Fit, Judged, TurbineFit, Usual, fit
 from gustbed_training.drift.inputs import FeatureDrift, moved
 from gustbed_training.drift.levels import Level, largest
 
-Finding = Literal["fits", "inputs_moved", "misfit", "unknown"]
-"""``inputs_moved``: the data are not what was learnt, and the verdicts hold; ``misfit``: the model
-is wrong about turbines, whatever their data look like.
-"""
 COMMISSION = "gustbed commission start"
 RETRAIN = "gustbed model train --from-lake --normal FROM..TO"
 

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -99,15 +100,20 @@ def drift_of_captures(package: Package, folder: Path, log: Log) -> Drift:
     """Compare what the clock drew at the sites, whatever the verdicts were, with a package.
 
     Captures whose verdicts heeded a commissioning are judged as they were there: the graph alone
-    knows nothing of it. Raises ``GustbedError``.
+    knows nothing of it; and of a turbine, only those count that heeded what its last one did.
+    Raises ``GustbedError``.
     """
     schema = schema_in(package.manifest)
     seen, counts = _Seen(schema, scorer(package.model)), Counter[str]()
     found = list(read_captures(folder, schema, counts, drawn))
     several = len({one.site for one in found}) > 1
+    heeded = _heeded(found)
     for number, one in enumerate(found, start=1):
         if number % TOLD_EACH == 0:
             log(f"drift: {number}/{len(found)} captures")
+        if one.capture.commissioning != heeded[_whose(one)]:
+            counts["before the latest commissioning"] += 1
+            continue
         told = _told(one, package.manifest)
         if told is not None and not len(told):
             counts["judged by another model since the commissioning"] += 1
@@ -130,6 +136,16 @@ def write_report(found: Drift, manifest: Manifest, source: str, folder: Path) ->
     except OSError as error:
         raise GustbedError(f"{path}: {error.strerror}", "make it writable") from error
     return path
+
+
+def _whose(one: Captured) -> tuple[str, str]:
+    return one.site, one.capture.turbine
+
+
+def _heeded(found: Iterable[Captured]) -> dict[tuple[str, str], str]:
+    """By site and turbine, the commissioning that the last capture's verdicts heeded."""
+    in_time = sorted(found, key=lambda one: one.begin)
+    return {_whose(one): one.capture.commissioning for one in in_time}
 
 
 def _told(one: Captured, manifest: Manifest) -> NDArray[np.float64] | None:
