@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gustbed_core import event_kinds
+from gustbed_core.capture import PRIOR
 from gustbed_core.events import ModelRef
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Package
@@ -132,6 +133,9 @@ def test_captures_that_heeded_a_commissioning_count_by_their_verdicts_unfair_one
     found = drift_of_captures(package, lake, _quiet)
     assert found.fit is not None
     assert (found.fit.level, found.fit.above) == (Level.NONE, 0.0)
+    prior = [replace(one, commissioning=PRIOR) for one in commissioned]
+    lake = lake_of(tmp_path / "prior", prior)
+    assert drift_of_captures(package, lake, _quiet).finding == "misfit", "of its own it has none"
     others = [replace(one, model=ModelRef(model.name, "9.9.9")) for one in commissioned]
     unknown = drift_of_captures(package, lake_of(tmp_path / "other", others), _quiet)
     assert unknown.finding == "unknown"

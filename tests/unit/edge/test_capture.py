@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gustbed_core.capture import Capture, unpack
 from gustbed_core.codec import decoder
-from gustbed_core.events import ModelRef
+from gustbed_core.events import ModelRef, Verdict
 from gustbed_core.package import Distribution
 from gustbed_edge.capture import writer as capture_writer
 from gustbed_edge.capture.budgets import SHARES, Sort, budget
@@ -142,18 +142,25 @@ def test_a_new_model_ends_a_stretch(film: Film) -> None:
 
 
 def test_a_stretch_says_which_commissioning_its_verdicts_heeded(tmp_path: Path) -> None:
-    heeded = {"wt01": ""}
-    film = Film(tmp_path, commissioning=heeded.__getitem__)
+    heeded = {"wt01": "c1"}
+    asked: list[Verdict] = []
+
+    def commissioning(verdict: Verdict) -> str:
+        asked.append(verdict)
+        return heeded[verdict.turbine]
+
+    film = Film(tmp_path, commissioning=commissioning)
     film.now = INTERVAL / 3
+    # The first block has no verdict yet, and heeds nothing.
     film.send("wt01", count=3)
-    heeded["wt01"] = "wt01-2"
+    heeded["wt01"] = "c2"
     film.send("wt01", count=1)
     (stretch,) = film.kept
-    assert (stretch.length, stretch.commissioning) == (30, "")
+    assert (stretch.length, stretch.commissioning) == (30, "c1")
     film.now = 4 * INTERVAL / 3
-    heeded |= {"wt02": "", "wt03": ""}
     film.send("wt01", count=4)
-    assert [one.commissioning for one in film.kept] == ["", "wt01-2"]
+    assert [one.commissioning for one in film.kept] == ["c1", "c2"]
+    assert all(verdict.score is not None for verdict in asked)
 
 
 def test_a_silent_turbines_turn_waits_for_it(film: Film) -> None:

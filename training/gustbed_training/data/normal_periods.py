@@ -34,7 +34,7 @@ class NormalPeriod:
 
     def holds(self, one: Captured) -> bool:
         """Whether the whole capture lies in it."""
-        told = one.capture.commissioning
+        told = one.capture.commissioned
         if self.commissioning is not None and not (told and self.commissioning in ("", told)):
             return False
         return self.begin <= one.begin and one.end <= self.end

@@ -111,7 +111,7 @@ def drift_of_captures(package: Package, folder: Path, log: Log) -> Drift:
     for number, one in enumerate(found, start=1):
         if number % TOLD_EACH == 0:
             log(f"drift: {number}/{len(found)} captures")
-        if one.capture.commissioning != heeded[_whose(one)]:
+        if one.capture.commissioned != heeded[_whose(one)]:
             counts["before the latest commissioning"] += 1
             continue
         told = _told(one, package.manifest)
@@ -145,7 +145,7 @@ def _whose(one: Captured) -> tuple[str, str]:
 def _heeded(found: Iterable[Captured]) -> dict[tuple[str, str], str]:
     """By site and turbine, the commissioning that the last capture's verdicts heeded."""
     in_time = sorted(found, key=lambda one: one.begin)
-    return {_whose(one): one.capture.commissioning for one in in_time}
+    return {_whose(one): one.capture.commissioned for one in in_time}
 
 
 def _told(one: Captured, manifest: Manifest) -> NDArray[np.float64] | None:
@@ -153,7 +153,7 @@ def _told(one: Captured, manifest: Manifest) -> NDArray[np.float64] | None:
     to be asked.
     """
     capture = one.capture
-    if not capture.commissioning:
+    if not capture.commissioned:
         return None
     model = capture.model
     same = model is not None and (model.name, model.version) == (manifest.name, manifest.version)

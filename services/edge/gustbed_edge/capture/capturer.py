@@ -74,8 +74,8 @@ class Capturer:
     event, at most once in ``interval`` too.
 
     ``keep`` takes finished stretches and must not block. An ``interval`` of 0 draws none.
-    ``first`` is the row whose turn it is first; ``commissioning`` tells of a turbine which
-    commissioning its verdicts heed, empty for none.
+    ``first`` is the row whose turn it is first; ``commissioning`` tells which one a verdict with a
+    score heeds, empty for none.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Capturer:
         interval: float,
         seconds: float,
         first: int = 0,
-        commissioning: Callable[[str], str] = lambda _turbine: "",
+        commissioning: Callable[[Verdict], str] = lambda _verdict: "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rows = {turbine: row for row, turbine in enumerate(turbines)}
@@ -155,6 +155,7 @@ class Capturer:
             anomaly = verdict.state == "anomaly"
             judged = Judged(stretch.length, verdict.score, anomaly, verdict.violations)
             stretch.judged.append(judged)
+            stretch.commissioning = self._commissioning(verdict)
         self._active[row] = stretch
         if stretch.length >= stretch.wanted:
             self._finish(row, stretch)
@@ -206,13 +207,18 @@ class Capturer:
             verdict.model,
             reason,
             wanted,
-            self._commissioning(samples.turbine),
+            "" if verdict.score is None else self._commissioning(verdict),
             detector.manifest if detector else None,
         )
 
     def _differs(self, stretch: Stretch, samples: Samples, verdict: Verdict) -> bool:
-        now = (samples.type, samples.boot, verdict.model, self._commissioning(samples.turbine))
-        return (stretch.type, stretch.boot, stretch.model, stretch.commissioning) != now
+        now = (samples.type, samples.boot, verdict.model)
+        if (stretch.type, stretch.boot, stretch.model) != now:
+            return True
+        # Verdicts without a score heed nothing.
+        if verdict.score is None or not stretch.judged:
+            return False
+        return self._commissioning(verdict) != stretch.commissioning
 
     def _finish(self, row: int, stretch: Stretch) -> None:
         del self._active[row]
