@@ -103,6 +103,9 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--data", type=Path, metavar="DIR", help="recordings; else from the twin")
     train.add_argument("--type", default="mini", help="turbine type, where no data are given")
     train.add_argument("--captures", type=Path, metavar="DIR", help="train on what edges captured")
+    train.add_argument(
+        "--normal", metavar="PERIODS", help="of captures, whatever the model said then"
+    )
     train.add_argument("--out", type=Path, required=True, metavar="PACKAGE.tar.gz")
     train.add_argument("--detector", help="else what suits the data")
     train.add_argument("--name", help="of the model; else after the turbine type")

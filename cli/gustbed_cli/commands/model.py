@@ -56,6 +56,12 @@ def train(
     ] = None,
     turbine_type: TypeOption = None,
     from_lake: LakeOption = False,
+    normal: Annotated[
+        str | None,
+        typer.Option(
+            help="With --from-lake: [TURBINE:]FROM..TO,… are normal, whatever the model said then."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.")] = None,
     hours: Annotated[
         float | None, typer.Option(help="Use at most this much of each recording.")
@@ -73,6 +79,8 @@ def train(
     """
     if from_lake and data is not None:
         raise typer.BadParameter("give one of --data and --from-lake", param_hint="--from-lake")
+    if normal is not None and not from_lake:
+        raise typer.BadParameter("declares periods of --from-lake", param_hint="--normal")
     fleet = fleet_with_cloud()
     learnt_type, usual = model_of(data, default_type(turbine_type, data))
     called = name or usual
@@ -87,6 +95,7 @@ def train(
         "--data": data,
         "--type": learnt_type if data is None else None,
         "--captures": captures(fleet) if from_lake else None,
+        "--normal": normal,
         "--detector": detector,
         "--epochs": epochs,
         "--hours": hours,
@@ -188,7 +197,7 @@ def drift(
     turbine_type: TypeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare what a site measures with what a model learnt from."""
+    """Say whether a model still fits a site's turbines, and what of its data has moved."""
     if (data is None) is not from_lake:
         raise typer.BadParameter("give one of --data and --from-lake", param_hint="--data")
     fleet = fleet_with_cloud()

@@ -2,16 +2,19 @@
 
 import base64
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.errors import PayloadError
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import ModelRef
 
 SCHEMA = 1
+PRIOR = "prior"
+"""No commissioning of the turbine's own."""
 MAX_VALUES = 4_000_000
 """Of one capture: channels times samples."""
 
@@ -21,8 +24,12 @@ class Capture:
     """An unbroken stretch of one turbine. ``t0`` in Unix seconds, ``dt`` in seconds.
 
     ``values`` is what ``pack`` makes of float32 (channels, samples). ``scores`` are the largest
-    ratios of the verdicts meanwhile, ``anomalies`` how many of them were an anomaly. ``reason``
-    is ``sample`` for one drawn by the clock, ``event`` for one that an event asked for.
+    ratios of the verdicts meanwhile, ``anomalies`` how many of them were an anomaly, ``violations``
+    the kinds that any of them named. ``reason`` is ``sample`` for one drawn by the clock, whatever
+    the verdicts, ``event`` for one that an event asked for. ``commissioning`` is that of the
+    turbine which the verdicts heeded: ``PRIOR`` where they only allowed for how machines of its
+    type differ, empty for none. ``fair`` is False where others that the
+    clock drew that day were left out by their verdicts, because bytes of their sort were spent.
     """
 
     turbine: str
@@ -36,6 +43,14 @@ class Capture:
     anomalies: int
     model: ModelRef | None
     reason: Literal["sample", "event"] = "sample"
+    violations: list[EventKind] = field(default_factory=list)
+    commissioning: str = ""
+    fair: bool = True
+
+    @property
+    def commissioned(self) -> str:
+        """The turbine's own commissioning that the verdicts heeded; empty for none."""
+        return "" if self.commissioning == PRIOR else self.commissioning
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,14 @@ def test_from_the_lake_what_edges_captured_is_fetched_first(
     (command,) = child.commands
     assert _option(command, "--captures") == str(home / "lake")
     assert _option(command, "--type") == "mini"
+    assert "--normal" not in command
+
+
+@pytest.mark.usefixtures("cloud")
+def test_declared_periods_are_passed_on_as_they_are(child: Child) -> None:
+    periods = "wt03:2026-11-27..2026-11-28"
+    assert _run(model.app, "train", "--from-lake", "--normal", periods).exit_code == 0
+    assert _option(child.commands[0], "--normal") == periods
 
 
 def test_an_empty_lake_is_said(child: Child, cloud: FakeCloud) -> None:
@@ -156,6 +164,7 @@ def test_an_empty_lake_is_said(child: Child, cloud: FakeCloud) -> None:
         (("train", "--from-lake", "--data", "x"), True),
         (("train", "--type", "mini", "--data", "x"), True),
         (("train", "--epochs", "0"), True),
+        (("train", "--normal", "2026-11-27..2026-11-28"), True),
         (("drift",), True),
         (("drift", "--from-lake", "--data", "x"), True),
         (("card",), True),

@@ -93,13 +93,26 @@ def test_message_becomes_a_line_of_the_thing_that_the_topic_names() -> None:
     assert second.captures[0].boot == "second"
 
 
+def test_capture_of_an_edge_that_knows_no_commissioning_is_taken() -> None:
+    sent = capture()
+    for name in handler.OPTIONAL:
+        del sent[name]
+    firehose, logs, _ = ingest(routed(sent), routed(capture(commissioning="wt01-3")))
+    assert logs.streams == {}
+    lines = gzip.decompress(b"".join(firehose.records)).splitlines()
+    old, new = (msgspec.json.decode(line, type=CaptureBatch).captures[0] for line in lines)
+    assert (old.commissioning, old.violations, old.fair) == ("", [], True)
+    assert new.commissioning == "wt01-3"
+
+
 def test_message_that_is_delivered_again_is_the_same_record() -> None:
     firehose, _, _ = ingest(routed(), routed())
     assert firehose.records[0] == firehose.records[1]
 
 
 def test_fields_that_are_asked_for_are_those_of_a_capture() -> None:
-    assert set(handler.FIELDS) == {field.name for field in dataclasses.fields(Capture)}
+    asked = handler.FIELDS.keys() | handler.OPTIONAL.keys()
+    assert asked == {field.name for field in dataclasses.fields(Capture)}
     assert handler.SCHEMA == SCHEMA
 
 
@@ -120,6 +133,8 @@ def test_fields_that_are_asked_for_are_those_of_a_capture() -> None:
         (routed(capture(t0=float("nan"))), "edge-1/rejected"),
         (routed(capture(scores=[float("inf")])), "edge-1/rejected"),
         (routed(capture(model="windturbine")), "edge-1/rejected"),
+        (routed(capture(commissioning=3)), "edge-1/rejected"),
+        (routed(capture(violations="voltage")), "edge-1/rejected"),
         (routed({k: v for k, v in capture().items() if k != "values"}), "edge-1/rejected"),
     ],
 )

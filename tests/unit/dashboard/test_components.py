@@ -11,7 +11,7 @@ from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command
 from gustbed_core.commissioning.messages import Basis, CommissioningState
-from gustbed_core.drift import DriftReport, FeatureDrift
+from gustbed_core.drift import DriftReport, FeatureDrift, TurbineDrift
 from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
 from gustbed_core.turbine_types import CardReading
 from gustbed_dashboard import formatting
@@ -62,7 +62,11 @@ def test_what_comes_over_the_network_is_escaped() -> None:
     )  # fmt: skip
     evil_type = TYPES.get(EVIL, [EVIL])
     served = Serving(evil_type, 1, model, {"care": EVIL}, beside)
-    report = DriftReport(EVIL, EVIL, 1.0, "large", [FeatureDrift(EVIL, 1.0, 2.0, "large")], EVIL)
+    drifted = [FeatureDrift(EVIL, 1.0, 2.0, "large", "large", 1.0)]
+    misfits = [TurbineDrift(EVIL, "large", 3, 1.0, [EVIL])]
+    report = DriftReport(
+        EVIL, EVIL, 1.0, "large", drifted, EVIL, "misfit", "large", misfits, 1.0, EVIL
+    )
     active = ActiveFault(EVIL, EVIL, EVIL, 1.0, 1.0)
     told = Sent(EVIL, Command("inject", fault=EVIL, signal=EVIL, id=EVIL), 1.0)
     execution = Execution(EVIL, EVIL, EVIL, None, None, None)

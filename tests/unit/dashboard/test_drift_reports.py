@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ REPORT: dict[str, object] = {
 }
 
 
-def write(folder: Path, name: str = "nrel-5mw", **changes: object) -> None:
+def write(folder: Path, name: str = "nrel-5mw", **changes: Any) -> None:
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(REPORT | changes))
 
@@ -48,6 +49,47 @@ def test_reports_are_read_newest_first_and_what_moved_most_is_shown_first(tmp_pa
     assert 'data-level="large"' in html
     assert "1 min 00 s ago" in html
     assert "gustbed model train --from-lake" in html
+
+
+FEATURE = {"psi": 0.02, "shift": 0.1, "level": "none"}
+MISFIT: dict[str, Any] = {
+    "finding": "misfit",
+    "inputs": "none",
+    "alarms": 0.163,
+    "features": [
+        FEATURE | {"name": "wind_speed", "psi": 0.09, "fit": "none", "alarms": 0.0},
+        FEATURE | {"name": "rotor_speed", "fit": "large", "alarms": 0.163},
+    ],
+    "turbines": [
+        {"name": "wt01", "level": "none", "captures": 6, "alarms": 0.0},
+        {"name": "wt03", "level": "large", "captures": 6, "alarms": 0.87,
+         "features": ["rotor_speed"]},
+    ],
+    "remedy": "gustbed commission start wt03",
+}  # fmt: skip
+
+
+def test_a_turbine_that_the_model_does_not_fit_is_named_with_what_to_do(tmp_path: Path) -> None:
+    write(tmp_path, **MISFIT)
+
+    html = drift_panel.drift_reports(read_folder(tmp_path).reports, TYPES.get, 62.0)
+
+    assert "Large drift" in html
+    assert "no longer fits wt03" in html
+    assert "<code>gustbed commission start wt03</code>" in html
+    assert 'data-misfit="wt03" data-level="large">wt03: 87 % of windows above' in html
+    assert 'data-misfit="wt01"' not in html
+    assert "16.3 % of windows above the threshold" in html
+    assert html.index('data-feature="rotor_speed"') < html.index('data-feature="wind_speed"')
+
+
+def test_inputs_that_moved_while_the_verdicts_hold_are_no_broken_model(tmp_path: Path) -> None:
+    write(tmp_path, overall="none", finding="inputs_moved", inputs="large", alarms=0.0)
+
+    html = drift_panel.drift_reports(read_folder(tmp_path).reports, TYPES.get, 62.0)
+
+    assert "Inputs moved, verdicts hold" in html
+    assert "retrain" not in html.lower()
 
 
 def test_no_folder_is_no_report_and_says_how_to_make_one(tmp_path: Path) -> None:

@@ -3,19 +3,24 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gustbed_core.capture import Capture, unpack
 from gustbed_core.codec import decoder
-from gustbed_core.events import ModelRef
+from gustbed_core.events import ModelRef, Verdict
+from gustbed_core.package import Distribution
 from gustbed_edge.capture import writer as capture_writer
+from gustbed_edge.capture.budgets import SHARES, Sort, budget
 from gustbed_edge.capture.capturer import Capturer, Judged, Stretch
+from gustbed_edge.capture.regimes import BINS, FEWEST, MOST, SCORE, Regimes
 from gustbed_edge.capture.writer import (
     DAY,
-    KEPT_FOR_EVENTS,
     MAX_CAPTURE_BYTES,
     WAITING,
     CaptureWriter,
@@ -91,6 +96,9 @@ def test_a_stretch_is_unbroken_and_has_the_scores_of_its_verdicts(film: Film) ->
     # is 0.3 throughout.
     assert [judged.score for judged in stretch.judged] == [0.3, 0.3, 1.1, 1.8]
     assert [judged.anomaly for judged in stretch.judged] == [False, False, True, True]
+    named = [list(judged.violations) for judged in stretch.judged]
+    assert named == [[], [], ["voltage"], ["voltage"]]
+    assert stretch.manifest == film.bench.scorer.detectors["mini"].manifest
 
 
 def test_channels_are_the_models_only(film: Film) -> None:
@@ -133,6 +141,28 @@ def test_a_new_model_ends_a_stretch(film: Film) -> None:
     assert (stretch.length, stretch.model) == (30, MODEL)
 
 
+def test_a_stretch_says_which_commissioning_its_verdicts_heeded(tmp_path: Path) -> None:
+    heeded = {"wt01": "c1"}
+    asked: list[Verdict] = []
+
+    def commissioning(verdict: Verdict) -> str:
+        asked.append(verdict)
+        return heeded[verdict.turbine]
+
+    film = Film(tmp_path, commissioning=commissioning)
+    film.now = INTERVAL / 3
+    # The first block has no verdict yet, and heeds nothing.
+    film.send("wt01", count=3)
+    heeded["wt01"] = "c2"
+    film.send("wt01", count=1)
+    (stretch,) = film.kept
+    assert (stretch.length, stretch.commissioning) == (30, "c1")
+    film.now = 4 * INTERVAL / 3
+    film.send("wt01", count=4)
+    assert [one.commissioning for one in film.kept] == ["c1", "c2"]
+    assert all(verdict.score is not None for verdict in asked)
+
+
 def test_a_silent_turbines_turn_waits_for_it(film: Film) -> None:
     film.now = INTERVAL / 3
     film.send("wt02", count=9)
@@ -163,6 +193,7 @@ def test_an_event_is_captured_with_what_was_before_it(film: Film) -> None:
     np.testing.assert_array_equal(voltage, np.full(40, 900.0))
     assert [judged.position for judged in stretch.judged] == [10, 20, 30, 40]
     assert all(judged.anomaly for judged in stretch.judged)
+    assert all(list(judged.violations) == ["voltage"] for judged in stretch.judged)
 
 
 def test_the_part_before_an_event_reaches_no_further_than_a_gap(film: Film) -> None:
@@ -181,7 +212,7 @@ def test_the_part_before_an_event_reaches_no_further_than_a_gap(film: Film) -> N
     # One block warms up, four violate: fifty samples, and ten seconds after them.
     assert stretch.length == 50 + 200
     first = stretch.judged[0]
-    assert first == Judged(20, first.score, True)
+    assert first == Judged(20, first.score, True, ["voltage"])
     assert first.score == pytest.approx(1.8)
 
 
@@ -230,7 +261,8 @@ def stretch_of(samples: int, channels: int = 3, **changes: Any) -> Stretch:
         "sample", samples,
     )  # fmt: skip
     made.add(np.random.default_rng(4).normal(size=(channels, samples)))
-    made.judged = [Judged(i + 1, i / 7, i % 3 == 0) for i in range(samples)]
+    kinds = ((), ("voltage",), ("rotation", "voltage"))
+    made.judged = [Judged(i + 1, i / 7, i % 3 == 0, kinds[i % 3]) for i in range(samples)]
     for name, value in changes.items():
         setattr(made, name, value)
     return made
@@ -240,13 +272,14 @@ decode: Callable[[bytes], Capture] = decoder(Capture)
 
 
 def test_what_is_packed_is_what_was_drawn() -> None:
-    stretch = stretch_of(50)
+    stretch = stretch_of(50, commissioning="wt01-2")
     (capture,) = map(decode, encoded(stretch))
     assert (capture.turbine, capture.type, capture.boot) == ("wt01", "mini", "b")
     assert (capture.t0, capture.dt, capture.channels) == (1000.0, 0.5, ["c0", "c1", "c2"])
     np.testing.assert_array_equal(unpack(capture.values, 3), stretch.parts[0].astype("f4"))
     assert capture.scores == [round(i / 7, 5) for i in range(50)]
     assert (capture.anomalies, capture.model, capture.reason) == (17, MODEL, "sample")
+    assert (capture.violations, capture.commissioning) == (["rotation", "voltage"], "wt01-2")
 
 
 def test_a_large_stretch_is_split_into_captures_that_follow_each_other() -> None:
@@ -277,38 +310,112 @@ class Writer:
         )
 
 
+def calm_stretch(**changes: Any) -> Stretch:
+    """Of which no verdict was an anomaly."""
+    return stretch_of(50, **{"judged": [Judged(50, 0.3, False)], **changes})
+
+
 SIZE = len(encoded(stretch_of(50))[0])
 
 
 def test_a_days_bytes_are_kept_and_it_is_said_when_they_are_spent(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = Writer(tmp_path, 4 * SIZE)
-    for _ in range(6):
+    one = Writer(tmp_path, 10 * SIZE)
+    for _ in range(4):
         one.writer.write(stretch_of(50))
-    assert len(one.kept) == 3, "a quarter is kept for events"
     assert one.writer.status() == {
-        "captures": {"sample": 3, "dropped": 3},
-        "bytes_today": 3 * SIZE,
-        "max_bytes_per_day": 4 * SIZE,
+        "captures": {"sample": 2, "dropped": 2},
+        "bytes_today": 2 * SIZE,
+        "bytes_by_sort": {"calm": 0, "alarmed": 2 * SIZE, "rare": 0, "event": 0},
+        "max_bytes_per_day": 10 * SIZE,
         "stopped": True,
+        "full": ["alarmed"],
     }
-    assert len([line for line in caplog.messages if "captures stop" in line]) == 1
-    for _ in range(2):
-        one.writer.write(stretch_of(50, reason="event"))
-    assert one.writer.counts["event"] == 1
-    assert 3 * SIZE < one.writer.today <= 4 * SIZE
+    (line,) = caplog.messages
+    assert line.startswith(f"alarmed captures stop until tomorrow: {budget('alarmed', 10 * SIZE)} ")
+    one.writer.write(calm_stretch())
+    one.writer.write(stretch_of(50, reason="event"))
+    # What is drawn from now on is no fair sample: those with an anomaly are missing.
+    assert [decode(payload).fair for payload in one.kept] == [True, True, False, False]
+    assert one.writer.today == sum(map(len, one.kept))
     one.now += DAY
     assert one.writer.status()["stopped"] is False
     one.writer.write(stretch_of(50))
     assert one.writer.today == SIZE
-    assert 0 < KEPT_FOR_EVENTS < 1
+    assert decode(one.kept[-1]).fair
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.sampled_from(("calm", "alarmed", "event")), max_size=30), st.integers(0, 30 * SIZE)
+)
+def test_whatever_comes_no_sort_takes_anothers_bytes(sorts: list[Sort], limit: int) -> None:
+    """A sort is refused only once its own bytes are spent, and all stay within the day's."""
+    made = {"calm": calm_stretch(), "alarmed": stretch_of(50)}
+    made["event"] = stretch_of(50, reason="event")
+    with TemporaryDirectory() as folder:
+        one = Writer(Path(folder), limit)
+        for sort in sorts:
+            before, count = one.writer.today_by_sort, len(one.kept)
+            one.writer.write(made[sort])
+            size = sum(map(len, one.kept[count:]))
+            assert one.writer.today_by_sort == {**before, sort: before[sort] + size}
+            largest = len(encoded(made[sort], fair=False)[0])
+            assert size > 0 or before[sort] + largest > budget(sort, limit)
+        assert one.writer.today == sum(map(len, one.kept)) <= limit
+        assert all(one.writer.today_by_sort[sort] <= budget(sort, limit) for sort in SHARES)
+
+
+def test_all_of_a_days_bytes_are_somebodys() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1.0)
+    assert min(SHARES.values()) > 0
+
+
+def referenced(voltage: float) -> Stretch:
+    """Calm data of the tiny package about a voltage, which its manifest knows from 0 to 100."""
+    learnt = Distribution(50.0, 30.0, [10.0 * i for i in range(11)])
+    manifest = tiny_package(reference={"voltage": learnt}).manifest
+    made = calm_stretch(manifest=manifest)
+    rows = np.zeros((len(manifest.channels), 50))
+    rows[manifest.channel_names.index("voltage")] = voltage
+    made.parts = [rows]
+    return made
+
+
+def test_what_was_seldom_captured_has_bytes_of_its_own_until_it_is_not(tmp_path: Path) -> None:
+    one = Writer(tmp_path, 10**9)
+    for _ in range(FEWEST):
+        one.writer.write(referenced(45.0))
+    assert one.writer.today_by_sort["rare"] == 0
+    one.writer.write(referenced(150.0))
+    assert one.writer.today_by_sort["rare"] > 0, "beyond all that was captured"
+    restarted = Writer(tmp_path, 10**9)
+    rare = restarted.writer.today_by_sort["rare"]
+    restarted.writer.write(referenced(45.0))
+    assert restarted.writer.today_by_sort["rare"] == rare, "known since before the restart"
+    for _ in range(2 * FEWEST):
+        restarted.writer.write(referenced(150.0))
+    assert one.writer.today_by_sort["rare"] == rare
+    assert restarted.writer.today_by_sort["calm"] > one.writer.today_by_sort["calm"] + rare
+
+
+def test_regimes_forget_what_is_long_ago_and_stay_small() -> None:
+    regimes = Regimes({"mini": {"voltage": [1, 2], SCORE: [0] * BINS}})
+    assert "voltage" not in regimes.counts["mini"], "of another version"
+    for _ in range(2 * MOST):
+        regimes.add("mini", {"voltage": 3})
+    assert list(regimes.counts["mini"]) == ["voltage"]
+    assert sum(regimes.counts["mini"]["voltage"]) <= MOST
+    assert regimes.rare("mini", {"voltage": 4})
+    assert not regimes.rare("mini", {"voltage": 3})
+    assert not regimes.rare("mill", {"voltage": 4}), "nothing is known of it"
 
 
 def test_the_days_count_outlives_a_restart_and_a_spoilt_file(tmp_path: Path) -> None:
     one = Writer(tmp_path, 10 * SIZE)
     one.writer.write(stretch_of(50))
-    assert Writer(tmp_path, 10 * SIZE).writer.today == SIZE
+    assert Writer(tmp_path, 10 * SIZE).writer.today_by_sort["alarmed"] == SIZE
     (tmp_path / capture_writer.FILE).write_bytes(b"{")
     assert Writer(tmp_path, 10 * SIZE).writer.today == 0
 

@@ -12,14 +12,11 @@ from hypothesis import strategies as st
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import QUANTILES, Distribution
 from gustbed_training.data.statistics import distributions
-from gustbed_training.drift import (
-    FEWEST_WINDOWS,
-    Level,
-    as_json,
-    as_table,
-    drift,
-    stability_index,
-)
+from gustbed_training.drift.comparison import COMMISSION, RETRAIN, Drift, drift
+from gustbed_training.drift.fit import FEWEST, Judged, surely, usual_of
+from gustbed_training.drift.inputs import FEWEST_WINDOWS, stability_index
+from gustbed_training.drift.levels import Level, largest
+from gustbed_training.drift.words import as_json, as_table
 from tests.unit.training.judged import schema
 
 _TENTHS = Distribution(4.5, 2.87, [float(i) for i in range(11)])
@@ -31,6 +28,24 @@ def _windows(seed: int, n: int = 400, moved: float = 0.0) -> np.ndarray:
     hot = rng.normal(20 + moved, 2, (n, 1, 8))
     counted = rng.poisson(1.2, (n, 1, 8))
     return np.concatenate((hot, counted), axis=1).astype(np.float32)
+
+
+def _judged(turbine: str, hot: float = 0.2, captures: int = 6) -> list[Judged]:
+    """Captures of six windows whose ratios are ``hot`` and 0.3, with a little spread."""
+    rng = np.random.default_rng(len(turbine) + captures)
+    ratios = np.array([hot, 0.3]) + rng.uniform(-0.02, 0.02, (captures, 6, 2))
+    return [Judged(turbine, one, one.max(axis=1)) for one in ratios]
+
+
+FARM = ("t1", "t2", "t3", "t4", "t5", "t6")
+
+
+def _site(hot: dict[str, float], moved: float = 0.0) -> Drift:
+    """Six turbines' captures; ``hot`` are the ratios of some."""
+    reference = distributions(_windows(1), schema())
+    judged = [one for name in FARM for one in _judged(name, hot.get(name, 0.2))]
+    usual = usual_of(np.array([[0.2, 0.3], [0.3, 0.3], [4.0, 0.3]]))
+    return drift(reference, schema(), _windows(2, moved=moved), judged, usual)
 
 
 def test_equal_shares_have_no_index() -> None:
@@ -67,58 +82,116 @@ def test_a_constant_sensor_that_takes_another_value_has_moved() -> None:
 
 
 def test_the_same_site_does_not_drift() -> None:
-    reference = distributions(_windows(1), schema())
-    found = drift(reference, schema(), _windows(2))
-    assert found.level is Level.NONE
+    found = _site({})
+    assert (found.level, found.finding, found.inputs) == (Level.NONE, "fits", Level.NONE)
     assert {one.level for one in found.features} == {Level.NONE}
     assert abs(found.features[0].shift or 0) < 0.1
+    assert found.remedy == ""
+    assert "Drift: none. The model fits" in as_table(found)
 
 
-def test_a_sensor_that_moves_by_a_deviation_drifts_much_and_is_named() -> None:
-    reference = distributions(_windows(1), schema())
-    found = drift(reference, schema(), _windows(2, moved=2.0))
+def test_a_sensor_that_moves_while_the_verdicts_hold_is_named_and_is_no_drift() -> None:
+    found = _site({}, moved=2.0)
     hot, amps = found.features
-    assert (hot.level, amps.level, found.level) == (Level.LARGE, Level.NONE, Level.LARGE)
+    assert (hot.level, amps.level, found.inputs) == (Level.LARGE, Level.NONE, Level.LARGE)
     assert hot.shift == pytest.approx(1.0, abs=0.1)
     assert hot.found_mean == pytest.approx(22.0, abs=0.2)
+    assert (found.finding, found.level, found.remedy) == ("inputs_moved", Level.NONE, "")
+    assert "Inputs moved (hot), and the verdicts hold" in as_table(found)
 
 
 def test_a_small_move_is_moderate() -> None:
     reference = distributions(_windows(1), schema())
-    assert drift(reference, schema(), _windows(2, moved=1.1)).level is Level.MODERATE
+    assert drift(reference, schema(), _windows(2, moved=1.1)).inputs is Level.MODERATE
 
 
 def test_a_site_that_sees_less_than_the_model_has_learnt_does_not_drift() -> None:
     reference = distributions(_windows(1), schema())
     steady = np.full_like(_windows(2), 20.5)
     steady[:, 1] = 1
-    assert drift(reference, schema(), steady).level is Level.NONE
+    assert drift(reference, schema(), steady).inputs is Level.NONE
+
+
+def test_verdicts_above_the_threshold_are_drift_though_inputs_have_not_moved() -> None:
+    found = _site(dict.fromkeys(FARM, 1.1))
+    assert (found.finding, found.level, found.inputs) == ("misfit", Level.LARGE, Level.NONE)
+    assert found.carriers == ("hot",)
+    assert [each.turbine for each in found.misfits] == list(FARM)
+    assert found.remedy == RETRAIN
+    table = as_table(found)
+    assert "The model no longer fits in hot" in table
+    assert RETRAIN in table
+
+
+def test_one_turbine_that_the_model_does_not_fit_is_named_and_is_to_be_commissioned() -> None:
+    found = _site({"t5": 1.1})
+    (one,) = found.misfits
+    assert (one.turbine, one.features, one.above) == ("t5", ("hot",), 1.0)
+    assert found.remedy == f"{COMMISSION} t5"
+    assert "It fits all but t5. If those are in order: gustbed commission start t5" in as_table(
+        found
+    )
+
+
+def test_ratios_that_come_near_the_threshold_are_a_moderate_drift() -> None:
+    assert _site(dict.fromkeys(FARM, 0.9)).level is Level.MODERATE
+    assert _site(dict.fromkeys(FARM, 0.9), moved=2.0).level is Level.LARGE, "of unknown data"
+    assert _site(dict.fromkeys(FARM, 0.7)).level is Level.NONE
+
+
+def test_a_lone_turbine_that_the_model_does_not_fit_is_to_be_commissioned() -> None:
+    reference = distributions(_windows(1), schema())
+    found = drift(reference, schema(), _windows(2), _judged("s1/wt01", 1.2))
+    assert found.remedy == f"{COMMISSION} wt01"
+
+
+def test_captures_of_which_the_largest_ratio_alone_is_known_count_but_name_no_feature() -> None:
+    reference = distributions(_windows(1), schema())
+    told = [Judged("t1", None, np.full(9, 1.5)) for _ in range(FEWEST)]
+    found = drift(reference, schema(), _windows(2), told)
+    assert (found.level, found.carriers, found.misfits[0].features) == (Level.LARGE, (), ())
+    assert json.dumps(as_json(found), allow_nan=False)
+    assert "no longer fits." in as_table(found)
+
+
+def test_a_share_is_as_sure_as_its_captures_make_it() -> None:
+    assert surely(0.0, 100) == 0.0
+    # One of one: with the doubt allowed, the share may be as small as the doubt.
+    assert surely(1.0, 1) == pytest.approx(0.05)
+    assert surely(1.0, 6) == pytest.approx(0.05 ** (1 / 6))
+    assert surely(0.5, 10) < surely(0.5, 100) < 0.5
+
+
+def test_what_is_usual_is_what_the_packages_normal_windows_give() -> None:
+    usual = usual_of(np.array([[0.2, 0.3], [0.4, 0.9], [0.3, 7.0]]))
+    assert usual.medians == pytest.approx((0.3, 0.6))
+    assert usual.near == 0.5
+    assert usual_of(np.array([[2.0, 3.0]])).medians == (None, None)
+
+
+def test_the_largest_level_is_unknown_only_if_nothing_else_is_there() -> None:
+    assert largest([Level.UNKNOWN, Level.NONE]) is Level.NONE
+    assert largest([Level.MODERATE, Level.LARGE, Level.NONE]) is Level.LARGE
+    assert largest([]) is Level.UNKNOWN
 
 
 def test_too_little_says_unknown_rather_than_alarm() -> None:
     reference = distributions(_windows(1), schema())
-    few = drift(reference, schema(), _windows(2, n=FEWEST_WINDOWS - 1, moved=9.0))
+    enough = [one for name in FARM for one in _judged(name)]
+    few = drift(reference, schema(), _windows(2, n=FEWEST_WINDOWS - 1, moved=9.0), enough)
     assert few.level is Level.UNKNOWN
+    unjudged = drift(reference, schema(), _windows(2), _judged("t1", captures=FEWEST - 4))
+    assert (unjudged.level, unjudged.finding) == (Level.UNKNOWN, "unknown")
     nothing = drift(reference, schema(), np.empty((0, 2, 8), dtype=np.float32))
     assert (nothing.level, nothing.features) == (Level.UNKNOWN, ())
     assert "unknown" in as_table(nothing)
 
 
 def test_little_time_is_said_to_be_little() -> None:
-    moved = drift(distributions(_windows(1), schema()), schema(), _windows(2, moved=2.0))
-    found = replace(moved, hours=0.2)
-    assert "within 0.2 h. That is little time" in as_table(found)
+    found = replace(_site({}, moved=2.0), hours=0.2)
+    assert "within 0.2 h, which is little time" in as_table(found)
     assert "little time" not in as_table(replace(found, hours=3.0))
     assert as_json(found)["hours"] == 0.2
-
-
-def test_scores_tell_how_near_the_thresholds_a_site_lives() -> None:
-    reference = distributions(_windows(1), schema())
-    found = drift(reference, schema(), _windows(2), np.array([0.1, 0.6, 0.7, 1.2]))
-    assert found.scores is not None
-    assert (found.scores.above_half, found.scores.above_one) == (0.75, 0.25)
-    assert drift(reference, schema(), _windows(2), np.empty(0)).scores is None
-    assert "75.00 %" in as_table(found)
 
 
 def test_a_reference_survives_the_manifest_to_the_last_digit() -> None:
@@ -143,13 +216,18 @@ def test_the_table_holds_the_same_figures_what_moved_most_first() -> None:
     reference = distributions(_windows(1), schema())
     moved = _windows(2)
     moved[:, 1] += 5
-    found = drift(reference, schema(), moved, np.array([0.2]))
+    found = drift(reference, schema(), moved, _judged("t1", 1.4))
     printed = json.loads(json.dumps(as_json(found), allow_nan=False))
-    assert printed["level"] == "large"
+    assert (printed["level"], printed["inputs"], printed["finding"]) == ("large", "large", "misfit")
     assert [one["feature"] for one in printed["features"]] == ["hot", "amps"]
     psi = f"{printed['features'][1]['psi']:.3f}"
+    (turbine,) = printed["fit"]["turbines"]
+    assert (turbine["turbine"], turbine["above_one"], turbine["features"]) == ("t1", 1.0, ["hot"])
     table = as_table(found)
-    assert psi in table
-    assert table.index("amps") < table.index("hot")
+    inputs, fits = table.split("median ratio")
+    assert psi in inputs
+    assert inputs.index("amps") < inputs.index("\nhot")
+    assert fits.index("hot") < fits.index("amps")
+    assert "Of 36 verdicts on 6 captures, 100.0 % are above 0.8" in fits
     still = replace(reference["hot"], std=0.0)
     assert drift(reference | {"hot": still}, schema(), moved).features[0].shift is None

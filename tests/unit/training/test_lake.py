@@ -1,4 +1,6 @@
-"""Captured stretches become a dataset: normal ones, once each, joined where they touch."""
+"""Captured stretches become a dataset: normal ones, once each, joined where they touch; and in
+periods that were declared normal, whatever the model said.
+"""
 
 import gzip
 from collections.abc import Sequence
@@ -8,12 +10,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gustbed_core.capture import Capture, CaptureBatch, pack
 from gustbed_core.errors import GustbedError
 from gustbed_training.data.dataset import open_dataset
-from gustbed_training.data.lake import import_captures
+from gustbed_training.data.lake import Declared, import_captures, tell_left_out
 from gustbed_training.data.leakage import check_no_leakage
+from gustbed_training.data.normal_periods import OUTSIDE, NormalPeriod, parse_periods
+from gustbed_training.data.outliers import FEWEST, MOST, trim
 from gustbed_training.data.split import partition_dataset
 from tests.unit.training.recorded import pump_schema
 
@@ -121,6 +127,136 @@ def test_an_empty_lake_is_said_and_nothing_is_left_behind(tmp_path: Path) -> Non
     with pytest.raises(GustbedError, match="no normal capture of type pump"):
         import_captures(tmp_path / "lake", PUMP, tmp_path / "out", _quiet)
     assert [path.name for path in tmp_path.iterdir()] == ["lake"]
+
+
+def alarmed(first: int, turbine: str = "wt01") -> Capture:
+    return replace(capture(first, turbine=turbine), anomalies=3)
+
+
+def test_what_the_model_called_anomalous_is_counted_and_how_to_declare_it_is_said(
+    tmp_path: Path,
+) -> None:
+    captures = [capture(0), alarmed(40), alarmed(80), replace(capture(120), reason="event")]
+    lines: list[str] = []
+    out = import_captures(lake(tmp_path / "lake", captures), PUMP, tmp_path / "out", _quiet)
+    tell_left_out(out, lines.append)
+    (line,) = lines
+    assert line.startswith("3 of 4 captures were left out because the model called them anomalous")
+    assert "--normal FROM..TO" in line
+    only = lake(tmp_path / "bad", [alarmed(0), alarmed(40)])
+    with pytest.raises(GustbedError, match="called 2 anomalous") as caught:
+        import_captures(only, PUMP, tmp_path / "none", _quiet)
+    assert "--normal" in str(caught.value)
+
+
+def test_in_a_declared_period_captures_are_used_whatever_the_model_said(tmp_path: Path) -> None:
+    captures = [alarmed(0), replace(capture(40), reason="event"), alarmed(80), capture(120),
+                capture(160), alarmed(0, "wt02"), capture(40, turbine="wt02")]  # fmt: skip
+    # Captures of 20 samples at 2 Hz: the first two end within 35 s, the third does not.
+    period = NormalPeriod("wt01", T0, T0 + 45.0)
+    out = import_captures(
+        lake(tmp_path / "lake", captures), PUMP, tmp_path / "out", _quiet, Declared((period,))
+    )
+    found = {(each.turbine, each.start) for each in open_dataset(out).recordings()}
+    assert found == {("s1-wt01", 0.0), ("s1-wt01", 20.0), ("s1-wt02", 20.0)}
+    counts = open_dataset(out).card["captures"]
+    assert counts == {"used": 3, OUTSIDE: 3, "with an anomaly": 1}, "wt02 is judged as before"
+    everywhere = NormalPeriod("", T0, T0 + 1000.0)
+    out = import_captures(
+        tmp_path / "lake", PUMP, tmp_path / "all", _quiet, Declared((everywhere,))
+    )
+    assert open_dataset(out).card["captures"] == {"used": 7}
+
+
+def test_a_commissioning_can_stand_for_a_period(tmp_path: Path) -> None:
+    captures = [alarmed(0), replace(alarmed(40), commissioning="c1"),
+                replace(alarmed(80), commissioning="c2")]  # fmt: skip
+    folder = lake(tmp_path / "lake", captures)
+    for words, used in (("commissioning", 2), ("wt01:commissioning=c2", 1)):
+        declared = Declared(parse_periods(words))
+        out = import_captures(folder, PUMP, tmp_path / f"out-{used}", _quiet, declared)
+        assert open_dataset(out).card["captures"]["used"] == used
+
+
+def test_what_is_extreme_in_a_declared_period_does_not_teach_and_is_said(tmp_path: Path) -> None:
+    def steady(first: int, turbine: str, level: float) -> Capture:
+        values = pack(np.full((3, 20), level))
+        return replace(capture(first, turbine=turbine), values=values)
+
+    captures = [
+        steady(40 * i, turbine, 50.0 if i == 3 else 5.0)
+        for turbine in ("wt01", "wt02")
+        for i in range(2 * FEWEST)
+    ]
+
+    def levels(values: np.ndarray) -> np.ndarray:
+        return np.array([np.abs(row).max() / 100 for row in values])
+
+    declared = Declared((NormalPeriod("wt01"),), levels)
+    folder = lake(tmp_path / "lake", captures)
+    out = import_captures(folder, PUMP, tmp_path / "out", _quiet, declared)
+    lines: list[str] = []
+    tell_left_out(out, lines.append)
+    assert open_dataset(out).card["captures"]["used"] == 4 * FEWEST - 1, "of wt01 alone"
+    assert lines == [
+        "1 declared captures were left out as extreme beside the others of their turbine, "
+        "of 10 % at most"
+    ]
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.01, 10.0), st.integers(0, 1000))
+def test_never_more_than_a_bounded_share_is_trimmed_and_the_most_extreme_first(
+    count: int, faulty: int, level: float, seed: int
+) -> None:
+    worse = min(faulty, count)
+    ratios = level * np.exp(np.random.default_rng(seed).uniform(-0.1, 0.1, (count, 3)))
+    ratios[:worse, 1] *= 20 * 1.5 ** np.arange(worse)
+    result = trim(ratios)
+    left_out = np.flatnonzero(~result.keep).tolist()
+    assert len(left_out) <= min(MOST * count, result.extreme)
+    if count < FEWEST or worse == 0:
+        assert left_out == []
+    elif worse < count / 4:
+        assert result.extreme == worse
+        assert left_out == list(range(worse))[-int(MOST * count) :]
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [
+        (
+            "2026-11-27T08:00..2026-11-27T09:30",
+            NormalPeriod("", 1_795_766_400.0, 1_795_771_800.0),
+        ),
+        (
+            "wt03:2026-11-27T09:00+01:00..2026-11-28",
+            NormalPeriod("wt03", 1_795_766_400.0, 1_795_824_000.0),
+        ),
+        ("s1-wt03:commissioning=c7", NormalPeriod("s1-wt03", commissioning="c7")),
+        ("commissioning", NormalPeriod(commissioning="")),
+    ],
+)
+def test_periods_are_read_as_they_are_written(text: str, period: NormalPeriod) -> None:
+    assert parse_periods(text) == (period,)
+    assert parse_periods(f"{text}, {text}") == (period, period)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "no period"),
+        ("yesterday", "no period"),
+        ("yesterday..2026-11-28", "'yesterday' is no time"),
+        ("wt03:noon..2026-11-28", "'noon' is no time"),
+        ("2026-11-27..", "'' is no time"),
+        ("2026-11-28..2026-11-27", "ends before it begins"),
+        ("2026-11-27..2026-11-28,", "no period"),
+    ],
+)
+def test_what_is_no_period_is_named(text: str, what: str) -> None:
+    with pytest.raises(GustbedError, match=what):
+        parse_periods(text)
 
 
 def _quiet(_line: str) -> None:

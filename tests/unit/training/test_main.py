@@ -51,6 +51,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         (["train", "--data", "{}/none", "--out", "{}/p"], "none: no such folder"),
         (["train", "--detector", "oracle", "--out", "{}/p"], "detector 'oracle'"),
         (["train", "--type", "v236", "--out", "{}/p"], "turbine type 'v236'"),
+        (["train", "--normal", "x", "--out", "{}/p"], "--normal without --captures"),
         (["evaluate", "--model", "{}/none", "--data", "{}"], "none: No such file"),
         (["compare", "--detectors", "oracle", "--data", "{}"], "detector 'oracle'"),
         (["describe", "--data", "{}"], "no .parquet or .csv recording"),
@@ -184,7 +185,32 @@ def test_what_edges_captured_retrains_the_model_in_service(
     assert main(["drift", "--model", str(first), "--captures", str(lake), "--json",
                  "--home", str(home)]) == 0  # fmt: skip
     drifted = json.loads(capsys.readouterr().out)
-    assert drifted["level"] != "none"
+    # Half a standard deviation hotter: elsewhere, and judged as well as before.
+    assert (drifted["inputs"], drifted["finding"]) == ("moderate", "inputs_moved")
     # The same captures are not imported twice.
     assert main([*words, "--version", "1.1.0", "--out", str(second), *common]) == 0
     assert "1/6 prepare: cached" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_declared_period_teaches_what_the_model_called_anomalous(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_captures(tmp_path / "lake") / "captures.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"anomalies":0', b'"anomalies":3'))
+    out = tmp_path / "new.tar.gz"
+    words = ["train", "--captures", str(file.parent), "--type", "toy_type", "--out", str(out),
+             "--detector", "mean", "--no-record", "--home", str(tmp_path / "home")]  # fmt: skip
+    incumbent = tmp_path / "first.tar.gz"
+    data = write_dataset(tmp_path / "toy")
+    assert main([*words[:1], "--data", str(data), "--out", str(incumbent), *words[7:]]) == 0
+    words += ["--incumbent", str(incumbent)]
+    capsys.readouterr()
+    assert main(words) == 1
+    (line,) = (x for x in capsys.readouterr().err.splitlines() if x.startswith("gustbed-training"))
+    assert "the model called 60 anomalous" in line
+    assert main([*words, "--normal", "2023-11-14..2023-11-19"]) == 0
+    assert "captures: 60 used" in capsys.readouterr().err
+    assert read_package(out.read_bytes()).manifest.reference["hot"].mean == pytest.approx(51, abs=1)
+    assert main([*words, "--normal", "2023-11-14..never"]) == 1
+    assert "'never' is no time" in capsys.readouterr().err

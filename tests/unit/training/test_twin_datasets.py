@@ -226,5 +226,7 @@ def test_equal_names_give_equal_profiles() -> None:
 
 
 def test_an_unknown_profile_names_those_that_there_are() -> None:
-    with pytest.raises(GustbedError, match="mini, mini-tiny, mini-evaluation, mini-population, nrel_5mw"):
+    with pytest.raises(
+        GustbedError, match="mini, mini-tiny, mini-evaluation, mini-population, nrel_5mw"
+    ):
         profile("huge")

@@ -1,9 +1,6 @@
 """What edges captured into a dataset to train on: normal stretches only, each of them once."""
 
-import gzip
-import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,55 +10,60 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.capture import SCHEMA, Capture, CaptureBatch, unpack
-from gustbed_core.errors import GustbedError, PayloadError
+from gustbed_core.errors import GustbedError
 from gustbed_core.signals import Schema
-from gustbed_core.topics import level
-from gustbed_training.data.card import SplitRule
+from gustbed_training.data.captured import (
+    ANOMALY,
+    EVENT,
+    Captured,
+    called_normal,
+    read_captures,
+)
+from gustbed_training.data.card import SplitRule, card_fields
+from gustbed_training.data.normal_periods import NormalPeriod, declared_normal
+from gustbed_training.data.outliers import MOST, Levels, trim
 from gustbed_training.data.writing import whole_folder, write_card, write_recording
 from gustbed_training.progress import Log
 
-_SUFFIXES = (".jsonl", ".jsonl.gz")
+EXTREME, SPARED = "extreme beside the turbine's others", "as extreme, but kept"
 _BREAK = 2
 """Samples that a reader needs to see that a stretch has ended."""
+_HOW = "gustbed model train --from-lake --normal FROM..TO"
 
 
 @dataclass(frozen=True)
-class _Stretch:
-    """Samples (channels, samples) of a turbine, from ``t0`` in Unix s."""
+class Declared:
+    """Periods that are normal whatever the model said; ``levels`` finds what is extreme in them,
+    and None leaves that in.
+    """
 
-    boot: str
-    t0: float
-    values: NDArray[np.float32]
+    periods: tuple[NormalPeriod, ...]
+    levels: Levels | None = None
 
 
-def import_captures(folder: Path, schema: Schema, out: Path, log: Log) -> Path:
+def import_captures(
+    folder: Path, schema: Schema, out: Path, log: Log, declared: Declared | None = None
+) -> Path:
     """Write a dataset folder from ``.jsonl`` and ``.jsonl.gz`` files of captured batches.
 
-    Other types are left out, and so are stretches with an anomaly, those that an event asked
-    for, and repetitions; all of them are counted. Shares are whole stretches in order of time.
-    Raises ``GustbedError`` if nothing is left.
+    Other types are left out, and so are repetitions; and, outside of what is declared, stretches
+    with an anomaly and those that an event asked for; all of them are counted. Shares are whole
+    stretches in order of time. Raises ``GustbedError`` if nothing is left.
     """
     counts: Counter[str] = Counter()
-    turbines: dict[str, list[_Stretch]] = defaultdict(list)
-    seen: set[tuple[str, str, str, float]] = set()
-    for site, capture in _captures(folder, counts):
-        key = (site, capture.turbine, capture.boot, capture.t0)
-        why = _reason_against(capture, schema, repeated=key in seen)
-        seen.add(key)
-        values = None if why else _values(capture, schema)
-        if values is None:
-            counts[why or "broken"] += 1
-            continue
-        counts["used"] += 1
-        turbines[f"{site}-{capture.turbine}"].append(_Stretch(capture.boot, capture.t0, values))
+    refuse = declared_normal(declared.periods) if declared else called_normal
+    turbines: dict[str, list[Captured]] = defaultdict(list)
+    for one in read_captures(folder, schema, counts, refuse):
+        turbines[f"{one.site}-{one.capture.turbine}"].append(one)
+    if declared and declared.levels:
+        turbines = {
+            name: _trimmed(stretches, declared.levels, declared.periods, counts)
+            for name, stretches in turbines.items()
+        }
     _log_counts(folder, counts, log)
     if not turbines:
-        raise GustbedError(
-            f"{folder}: no normal capture of type {schema.turbine_type}",
-            "wait until edges have sent some",
-        )
-    origin = min(each.t0 for stretches in turbines.values() for each in stretches)
+        raise _nothing(folder, schema, counts)
+    origin = min(each.begin for stretches in turbines.values() for each in stretches)
     with whole_folder(out) as part:
         samples = {}
         for name, stretches in sorted(turbines.items()):
@@ -73,98 +75,82 @@ def import_captures(folder: Path, schema: Schema, out: Path, log: Log) -> Path:
     return out
 
 
-def _captures(folder: Path, counts: Counter[str]) -> Iterator[tuple[str, Capture]]:
-    files = [path for path in sorted(folder.rglob("*")) if path.name.endswith(_SUFFIXES)]
-    if not files:
-        raise GustbedError(f"{folder}: no .jsonl or .jsonl.gz file", "name a folder of captures")
-    decoder = msgspec.json.Decoder(CaptureBatch)
-    for file in files:
-        for line in _lines(file, counts):
-            try:
-                batch = decoder.decode(line)
-            except msgspec.MsgspecError:
-                counts["broken"] += 1
-                continue
-            if batch.schema != SCHEMA:
-                counts["of another schema"] += len(batch.captures)
-                continue
-            for capture in batch.captures:
-                if _named(batch.site, capture.turbine):
-                    yield batch.site, capture
-                else:
-                    counts["broken"] += 1
+def tell_left_out(dataset: Path, log: Log) -> None:
+    """Say of a dataset of captures what the model, or a comparison, kept out of it."""
+    counts: Counter[str] = Counter(card_fields(dataset).get("captures", {}))
+    called = counts[ANOMALY] + counts[EVENT]
+    if called:
+        log(
+            f"{called} of {called + counts['used']} captures were left out because the model "
+            f"called them anomalous. If the turbines were in order, declare when: {_HOW}"
+        )
+    if counts[EXTREME]:
+        log(
+            f"{counts[EXTREME]} declared captures were left out as extreme beside the others of "
+            f"their turbine, of {100 * MOST:.0f} % at most"
+        )
+    if counts[SPARED]:
+        log(f"{counts[SPARED]} more are as extreme and were kept: check the declared periods")
 
 
-def _named(*names: str) -> bool:
-    """Whether all can be part of a file's name."""
-    try:
-        return all(level(name) for name in names)
-    except ValueError:
-        return False
+def _trimmed(
+    stretches: list[Captured],
+    levels: Levels,
+    periods: tuple[NormalPeriod, ...],
+    counts: Counter[str],
+) -> list[Captured]:
+    """One turbine's captures less those that are extreme; only declared ones are looked at."""
+    if not any(period.concerns(stretches[0]) for period in periods):
+        return stretches
+    found = [(one, levels(one.values)) for one in stretches]
+    judged = [(one, ratios) for one, ratios in found if len(ratios)]
+    if not judged:
+        return stretches
+    result = trim(np.stack([ratios for _, ratios in judged]))
+    left_out = {id(one) for (one, _), keep in zip(judged, result.keep, strict=True) if not keep}
+    counts["used"] -= len(left_out)
+    counts[EXTREME] += len(left_out)
+    counts[SPARED] += result.extreme - len(left_out)
+    return [one for one in stretches if id(one) not in left_out]
 
 
-def _lines(file: Path, counts: Counter[str]) -> Iterator[bytes]:
-    """A file's lines, as far as it can be read."""
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-        try:
-            yield from (line for line in stream if line.strip())
-        except (OSError, EOFError, zlib.error):
-            counts["broken"] += 1
-
-
-def _reason_against(capture: Capture, schema: Schema, *, repeated: bool) -> str | None:
-    """Why a capture is not learnt from, or nothing."""
-    if capture.type != schema.turbine_type:
-        return "of another type"
-    if repeated:
-        return "repeated"
-    if capture.reason == "event":
-        return "of an event"
-    if capture.anomalies > 0:
-        return "with an anomaly"
-    if not set(schema.channel_names) <= set(capture.channels):
-        return "without a channel that the model needs"
-    if not 0.9 < capture.dt * schema.sample_rate_hz < 1.1:
-        return "of another rate"
-    return None
-
-
-def _values(capture: Capture, schema: Schema) -> NDArray[np.float32] | None:
-    try:
-        values = unpack(capture.values, len(capture.channels))
-    except PayloadError:
-        return None
-    chosen = values[[capture.channels.index(name) for name in schema.channel_names]]
-    good = bool(np.isfinite(chosen).all()) and chosen.shape[1] > 0 and np.isfinite(capture.t0)
-    return chosen if good else None
+def _nothing(folder: Path, schema: Schema, counts: Counter[str]) -> GustbedError:
+    what = f"{folder}: no normal capture of type {schema.turbine_type}"
+    called = counts[ANOMALY] + counts[EVENT]
+    if not called:
+        return GustbedError(what, "wait until edges have sent some")
+    return GustbedError(
+        f"{what}: the model called {called} anomalous",
+        f"if the turbines were in order, declare when: {_HOW}",
+    )
 
 
 def _joined(
-    stretches: list[_Stretch], origin: float, schema: Schema
+    stretches: list[Captured], origin: float, schema: Schema
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """One turbine's samples with their times from the origin; breaks between what is apart."""
     rate = schema.sample_rate_hz
     positions: list[NDArray[np.int64]] = []
     values: list[NDArray[np.float32]] = []
     end, boot = -_BREAK, ""
-    for each in sorted(stretches, key=lambda stretch: stretch.t0):
-        start = round((each.t0 - origin) * rate)
+    for each in sorted(stretches, key=lambda stretch: stretch.begin):
+        start = round((each.begin - origin) * rate)
         # Blocks come by a clock that is a little off: half a sample is no gap.
         skip = max(end - start, 0)
         if skip >= each.values.shape[1]:
             continue
         start += skip
-        if start > end or each.boot != boot:
+        if start > end or each.capture.boot != boot:
             start = max(start, end + _BREAK - 1)
         kept = each.values[:, skip:]
         positions.append(np.arange(start, start + kept.shape[1], dtype=np.int64))
         values.append(kept)
-        end, boot = start + kept.shape[1], each.boot
+        end, boot = start + kept.shape[1], each.capture.boot
     return np.concatenate(positions) / rate, np.concatenate(values, axis=1)
 
 
 def _log_counts(folder: Path, counts: Counter[str], log: Log) -> None:
-    counted = ", ".join(f"{count} {what}" for what, count in counts.most_common())
+    counted = ", ".join(f"{count} {what}" for what, count in (+counts).most_common())
     log(f"{folder}: captures: {counted or 'none'}")
 
 
@@ -178,5 +164,5 @@ def _card(counts: Counter[str], samples: dict[str, int], origin: float) -> dict[
         "split": msgspec.to_builtins(SplitRule(by_stretch=True)),
         "begins": datetime.fromtimestamp(origin, UTC).isoformat(timespec="seconds"),
         "samples": samples,
-        "captures": dict(counts),
+        "captures": dict(+counts),
     }

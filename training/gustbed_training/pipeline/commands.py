@@ -4,13 +4,10 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gustbed_core.errors import GustbedError
 from gustbed_training.progress import Log
-
-if TYPE_CHECKING:
-    from gustbed_core.signals import Schema
 
 Command = Callable[[argparse.Namespace, Log], None]
 
@@ -200,17 +197,17 @@ def reality(options: argparse.Namespace, log: Log) -> None:
 
 
 def drift(options: argparse.Namespace, log: Log) -> None:
-    """A site's recordings against a package's training data."""
+    """A site's recordings, or captures, against what a package was trained on."""
     from gustbed_core.drift import FOLDER
     from gustbed_training.detectors.scoring import load_package
-    from gustbed_training.drift import as_json, as_table
-    from gustbed_training.pipeline.drift_report import drift_of, write_report
-    from gustbed_training.pipeline.measure import schema_in
+    from gustbed_training.drift.words import as_json, as_table
+    from gustbed_training.pipeline.drift_report import drift_of, drift_of_captures, write_report
 
     package = load_package(options.model)
-    schema = schema_in(package.manifest)
-    data = options.data or captured(options.captures, schema, options.home, log)
-    found = drift_of(package, data)
+    if options.data is None:
+        found = drift_of_captures(package, options.captures, log)
+    else:
+        found = drift_of(package, options.data, log)
     source = "the lake" if options.data is None else str(options.data)
     log(f"report: {write_report(found, package.manifest, source, options.home / FOLDER)}")
     if options.json:
@@ -240,48 +237,36 @@ def factory(options: argparse.Namespace, log: Log) -> None:
 
 def _data(options: argparse.Namespace, log: Log) -> Path:
     """The dataset that is asked for, made if need be."""
+    if options.normal is not None and options.captures is None:
+        raise GustbedError("--normal without --captures", "it declares periods of captures")
     if options.data is not None:
         found: Path = options.data
         return found
     if options.captures is not None:
-        return captured(options.captures, _schema_of_captures(options), options.home, log)
+        from gustbed_training.pipeline.captured import captured, schema_of_captures
+
+        schema = schema_of_captures(options.type, options.incumbent)
+        return captured(
+            options.captures, schema, options.home, log, options.normal, options.incumbent
+        )
     from gustbed_training.pipeline.defaults import made, training_profile
 
     return made(training_profile(options.type), options.home, log)
 
 
 def _population(options: argparse.Namespace, log: Log) -> Path | None:
-    """Machines that differ: those that are named; where the twin's own data train, the twin's."""
+    """Machines that differ: those that are named; else the twin's, if it can simulate the type and
+    no data of another origin are named.
+    """
     if options.population is not None:
         named: Path = options.population
         return named
-    if options.data is not None or options.captures is not None:
-        return None
+    from gustbed_training.data.profiles import profile_names
     from gustbed_training.pipeline.defaults import made, population_profile
 
+    if options.data is not None or f"{options.type}-population" not in profile_names():
+        return None
     return made(population_profile(options.type), options.home, log)
-
-
-def captured(folder: Path, schema: "Schema", home: Path, log: Log) -> Path:
-    """The dataset of what edges captured of a type, made unless it is there."""
-    from gustbed_training.data.lake import import_captures
-    from gustbed_training.pipeline.cache import files_digest
-
-    out = home / "datasets" / f"lake-{schema.turbine_type}-{files_digest(folder)}"
-    if out.is_dir():
-        return out
-    return import_captures(folder, schema, out, log)
-
-
-def _schema_of_captures(options: argparse.Namespace) -> "Schema":
-    """That of the type; of a type without a file, as the model in service declares it."""
-    from gustbed_training.data.types import find_type, type_names
-    from gustbed_training.detectors.scoring import load_package
-    from gustbed_training.pipeline.measure import schema_in
-
-    if options.type in type_names() or options.incumbent is None:
-        return find_type(options.type).schema
-    return schema_in(load_package(options.incumbent).manifest)
 
 
 def _identity(options: argparse.Namespace, data: Path) -> Any:

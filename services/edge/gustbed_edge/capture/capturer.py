@@ -14,7 +14,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import AnomalyEvent, ModelRef, Verdict
+from gustbed_core.package import Manifest
 from gustbed_core.telemetry import Samples
 from gustbed_edge.scoring.scorer import Outcome, Scorer
 
@@ -30,15 +32,20 @@ class Judged(NamedTuple):
     position: int
     score: float
     anomaly: bool
+    violations: Sequence[EventKind] = ()
 
 
-_Recent = tuple[float, float, bool]
-"""A verdict's time, score, and whether it was an anomaly; plain, because all pass through here."""
+_Recent = tuple[float, float, bool, Sequence[EventKind]]
+"""A verdict's time, score, whether it was an anomaly and of which kinds; plain, because all pass
+through here.
+"""
 
 
 @dataclass(slots=True)
 class Stretch:
-    """Unbroken samples of one turbine, ``wanted`` of them in the end; times as in ``Capture``."""
+    """Unbroken samples of one turbine, ``wanted`` of them in the end; times as in ``Capture``.
+    ``manifest`` is that of the model which judged them.
+    """
 
     turbine: str
     type: str
@@ -49,6 +56,8 @@ class Stretch:
     model: ModelRef | None
     reason: Literal["sample", "event"]
     wanted: int
+    commissioning: str = ""
+    manifest: Manifest | None = None
     parts: list[NDArray[np.floating]] = field(default_factory=list)
     length: int = 0
     judged: list[Judged] = field(default_factory=list)
@@ -65,7 +74,8 @@ class Capturer:
     event, at most once in ``interval`` too.
 
     ``keep`` takes finished stretches and must not block. An ``interval`` of 0 draws none.
-    ``first`` is the row whose turn it is first.
+    ``first`` is the row whose turn it is first; ``commissioning`` tells which one a verdict with a
+    score heeds, empty for none.
     """
 
     def __init__(
@@ -77,6 +87,7 @@ class Capturer:
         interval: float,
         seconds: float,
         first: int = 0,
+        commissioning: Callable[[Verdict], str] = lambda _verdict: "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rows = {turbine: row for row, turbine in enumerate(turbines)}
@@ -84,6 +95,7 @@ class Capturer:
         self._keep = keep
         self._interval = interval
         self._seconds = seconds
+        self._commissioning = commissioning
         self._monotonic = monotonic
         self._due = monotonic() + interval / len(self._rows)
         self._turn = first % len(self._rows)
@@ -106,7 +118,8 @@ class Capturer:
                 if row in self._active:
                     self._follow(row, samples, verdict, broken=row in restarted)
                 if verdict.score is not None:
-                    seen = (verdict.t, verdict.score, verdict.state == "anomaly")
+                    anomaly = verdict.state == "anomaly"
+                    seen = (verdict.t, verdict.score, anomaly, verdict.violations)
                     self._recent[row].append(seen)
         for event in outcome.events:
             if event.change == "opened":
@@ -124,7 +137,7 @@ class Capturer:
 
     def _follow(self, row: int, samples: Samples, verdict: Verdict, *, broken: bool) -> None:
         stretch = self._active[row]
-        if stretch is not None and (broken or _differs(stretch, samples, verdict)):
+        if stretch is not None and (broken or self._differs(stretch, samples, verdict)):
             # What an event asked for is worth having in part, as is half of any other.
             if stretch.reason == "event" or 2 * stretch.length >= stretch.wanted:
                 self._finish(row, stretch)
@@ -135,12 +148,14 @@ class Capturer:
             if channels is None:
                 return
             wanted = self._length(samples)
-            stretch = _stretch(samples, samples.t0, channels, verdict, "sample", wanted)
+            stretch = self._begin(samples, samples.t0, channels, verdict, "sample", wanted)
         places = {name: place for place, name in enumerate(samples.names)}
         stretch.add(samples.values[[places[name] for name in stretch.channels]])
         if verdict.score is not None:
-            judged = Judged(stretch.length, verdict.score, verdict.state == "anomaly")
+            anomaly = verdict.state == "anomaly"
+            judged = Judged(stretch.length, verdict.score, anomaly, verdict.violations)
             stretch.judged.append(judged)
+            stretch.commissioning = self._commissioning(verdict)
         self._active[row] = stretch
         if stretch.length >= stretch.wanted:
             self._finish(row, stretch)
@@ -158,12 +173,12 @@ class Capturer:
             return
         self._last_event[row] = now
         t0 = samples.end - (before.shape[1] - 1) * samples.dt
-        stretch = _stretch(samples, t0, channels, verdict, "event", before.shape[1] + half)
+        stretch = self._begin(samples, t0, channels, verdict, "event", before.shape[1] + half)
         stretch.add(before)
-        for t, score, anomaly in self._recent[row]:
+        for t, score, anomaly, violations in self._recent[row]:
             position = round((t - t0) / samples.dt) + 1
             if 1 <= position <= stretch.length:
-                stretch.judged.append(Judged(position, score, anomaly))
+                stretch.judged.append(Judged(position, score, anomaly, violations))
         self._active[row] = stretch
 
     def _length(self, samples: Samples) -> int:
@@ -172,38 +187,42 @@ class Capturer:
         window = self._scorer.window(samples.type) or 1
         return asked if asked >= window else WINDOWS * window
 
+    def _begin(
+        self,
+        samples: Samples,
+        t0: float,
+        channels: tuple[str, ...],
+        verdict: Verdict,
+        reason: Literal["sample", "event"],
+        wanted: int,
+    ) -> Stretch:
+        detector = self._scorer.detectors.get(samples.type)
+        return Stretch(
+            samples.turbine,
+            samples.type,
+            samples.boot,
+            t0,
+            samples.dt,
+            channels,
+            verdict.model,
+            reason,
+            wanted,
+            "" if verdict.score is None else self._commissioning(verdict),
+            detector.manifest if detector else None,
+        )
+
+    def _differs(self, stretch: Stretch, samples: Samples, verdict: Verdict) -> bool:
+        now = (samples.type, samples.boot, verdict.model)
+        if (stretch.type, stretch.boot, stretch.model) != now:
+            return True
+        # Verdicts without a score heed nothing.
+        if verdict.score is None or not stretch.judged:
+            return False
+        return self._commissioning(verdict) != stretch.commissioning
+
     def _finish(self, row: int, stretch: Stretch) -> None:
         del self._active[row]
         self._keep(stretch)
-
-
-def _differs(stretch: Stretch, samples: Samples, verdict: Verdict) -> bool:
-    return (stretch.type, stretch.boot, stretch.model) != (
-        samples.type,
-        samples.boot,
-        verdict.model,
-    )
-
-
-def _stretch(
-    samples: Samples,
-    t0: float,
-    channels: tuple[str, ...],
-    verdict: Verdict,
-    reason: Literal["sample", "event"],
-    wanted: int,
-) -> Stretch:
-    return Stretch(
-        samples.turbine,
-        samples.type,
-        samples.boot,
-        t0,
-        samples.dt,
-        channels,
-        verdict.model,
-        reason,
-        wanted,
-    )
 
 
 def _latest(row: int, outcome: Outcome) -> tuple[Samples, Verdict] | None:

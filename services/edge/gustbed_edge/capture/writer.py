@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from gustbed_core import codec
 from gustbed_core.capture import Capture, pack
 from gustbed_core.worker import Worker
+from gustbed_edge.capture.budgets import DRAWN, SORTS, Sort, Spent, budget, sort_of
 from gustbed_edge.capture.capturer import Stretch
+from gustbed_edge.capture.regimes import Counts, Regime, Regimes, regime
 from gustbed_edge.disk import Disk
 from gustbed_edge.files import write_atomic
 
@@ -25,8 +27,6 @@ MAX_CAPTURE_BYTES = 96 * 1024
 """Of one capture as JSON, so that it goes into one message to IoT Core."""
 WAITING = 32
 """Finished stretches that may wait to be packed."""
-KEPT_FOR_EVENTS = 0.25
-"""Share of the day's bytes that sampled captures leave to those around events."""
 SCORE_DECIMALS = 5
 RETRY_SECONDS = 5.0
 """Before what is spent is noted again on a disk that refused it."""
@@ -34,11 +34,21 @@ DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class _Spent:
-    """Bytes of captures on one day (days since 1970, UTC)."""
+class _Noted:
+    """What outlives a restart: the day and its bytes, by sort, and the regimes that were captured.
+
+    Edges of 0.3 note the day and all its bytes alone, and read no more.
+    """
 
     day: int = 0
     bytes: int = 0
+    by_sort: dict[Sort, int] | None = None
+    regimes: Counts = field(default_factory=dict)
+
+    @property
+    def spent(self) -> Spent:
+        """Bytes of which nobody noted the sort count as calm: most were."""
+        return Spent(self.day, {"calm": self.bytes} if self.by_sort is None else self.by_sort)
 
 
 class CaptureWriter(Worker):
@@ -61,8 +71,11 @@ class CaptureWriter(Worker):
         self._limit = max_bytes_per_day
         self._clock = clock
         self._disk = disk or Disk()
-        self._spent = self._noted = self._read()
-        self._full_day = -1
+        noted = self._read()
+        self._spent = self._on_disk = noted.spent
+        self._regimes = Regimes(noted.regimes)
+        self._full: dict[Sort, int] = {}
+        """By sort, the last day whose bytes were spent."""
         self._waiting: deque[Stretch] = deque()
 
     def put(self, stretch: Stretch) -> None:
@@ -90,66 +103,94 @@ class CaptureWriter(Worker):
     @property
     def today(self) -> int:
         """Bytes of captures since midnight (UTC)."""
-        return self._today().bytes
+        return self._today().total
+
+    @property
+    def today_by_sort(self) -> dict[str, int]:
+        """The same, by sort of capture."""
+        spent = self._today()
+        return {sort: spent.of(sort) for sort in SORTS}
 
     def status(self) -> dict[str, object]:
-        """Counts, bytes of today, and whether sampling has stopped until tomorrow."""
+        """Counts, bytes of today, and which sorts have stopped until tomorrow."""
         spent = self._today()
+        full = [sort for sort in SORTS if self._full.get(sort) == spent.day]
         return {
             "captures": dict(self.counts),
-            "bytes_today": spent.bytes,
+            "bytes_today": spent.total,
+            "bytes_by_sort": self.today_by_sort,
             "max_bytes_per_day": self._limit,
-            "stopped": self._full_day == spent.day,
+            "stopped": bool(full),
+            "full": full,
         }
 
     def write(self, stretch: Stretch) -> None:
-        """Pack one stretch and pass it on, unless the day's bytes are spent."""
-        spent = self._today()
-        limit = self._limit * (1.0 if stretch.reason == "event" else 1.0 - KEPT_FOR_EVENTS)
-        payloads = encoded(stretch) if spent.bytes < limit else []
+        """Pack one stretch and pass it on, unless the day's bytes of its sort are spent."""
+        spent, found = self._today(), _regime(stretch)
+        sort = sort_of(
+            event=stretch.reason == "event",
+            rare=self._regimes.rare(stretch.type, found),
+            anomalies=sum(verdict.anomaly for verdict in stretch.judged),
+        )
+        limit = budget(sort, self._limit)
+        fair = not any(self._full.get(each) == spent.day for each in DRAWN)
+        payloads = encoded(stretch, fair=fair) if spent.of(sort) < limit else []
         size = sum(len(payload) for payload in payloads)
-        if not payloads or spent.bytes + size > limit:
-            self.counts["dropped"] += 1
-            if self._full_day != spent.day:
-                log.warning("captures stop until tomorrow: %d bytes are for the day", self._limit)
-            self._full_day = spent.day
+        if not payloads or spent.of(sort) + size > limit:
+            self._drop(sort, spent.day, limit)
             return
         self.counts[stretch.reason] += 1
-        self._spent = _Spent(spent.day, spent.bytes + size)
+        self._spent = spent.plus(sort, size)
+        self._regimes.add(stretch.type, found)
         self._keep(payloads)
         self._note()
 
+    def _drop(self, sort: Sort, day: int, limit: int) -> None:
+        self.counts["dropped"] += 1
+        if self._full.get(sort) != day:
+            log.warning("%s captures stop until tomorrow: %d bytes are for the day", sort, limit)
+        self._full[sort] = day
+
     def _note(self) -> bool:
         """Note on disk what is spent; whether it is noted."""
-        if self._noted != self._spent:
+        if self._on_disk != self._spent:
+            spent = self._spent
+            noted = _Noted(spent.day, spent.total, spent.bytes, self._regimes.counts)
             try:
-                write_atomic(self._path, msgspec.json.encode(self._spent))
+                write_atomic(self._path, msgspec.json.encode(noted))
             except OSError as error:
                 self._disk.failed(self._path, error)
                 return False
             self._disk.written(self._path)
-            self._noted = self._spent
+            self._on_disk = self._spent
         return True
 
-    def _today(self) -> _Spent:
+    def _today(self) -> Spent:
         day = int(self._clock() // DAY)
-        return self._spent if self._spent.day == day else _Spent(day)
+        return self._spent if self._spent.day == day else Spent(day)
 
-    def _read(self) -> _Spent:
+    def _read(self) -> _Noted:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Spent)
+            return msgspec.json.decode(self._path.read_bytes(), type=_Noted)
         except (OSError, msgspec.MsgspecError):
             # None yet, or spoilt: the day begins anew.
-            return _Spent()
+            return _Noted()
 
 
-def encoded(stretch: Stretch) -> list[bytes]:
+def _regime(stretch: Stretch) -> Regime:
+    scores = np.array([verdict.score for verdict in stretch.judged])
+    return regime(stretch.manifest, np.concatenate(stretch.parts, axis=1), scores)
+
+
+def encoded(stretch: Stretch, *, fair: bool = True) -> list[bytes]:
     """A stretch as captures in JSON: one, or several that follow each other if it is large."""
     values = np.concatenate(stretch.parts, axis=1)
-    return _pieces(stretch, values, 0, values.shape[1])
+    return _pieces(stretch, values, 0, values.shape[1], fair=fair)
 
 
-def _pieces(stretch: Stretch, values: NDArray[np.floating], first: int, last: int) -> list[bytes]:
+def _pieces(
+    stretch: Stretch, values: NDArray[np.floating], first: int, last: int, *, fair: bool
+) -> list[bytes]:
     judged = [judged for judged in stretch.judged if first < judged.position <= last]
     capture = Capture(
         turbine=stretch.turbine,
@@ -163,9 +204,13 @@ def _pieces(stretch: Stretch, values: NDArray[np.floating], first: int, last: in
         anomalies=sum(verdict.anomaly for verdict in judged),
         model=stretch.model,
         reason=stretch.reason,
+        violations=sorted({kind for verdict in judged for kind in verdict.violations}),
+        commissioning=stretch.commissioning,
+        fair=fair,
     )
     payload = codec.encode(capture)
     if len(payload) <= MAX_CAPTURE_BYTES or last - first == 1:
         return [payload]
     middle = (first + last) // 2
-    return [*_pieces(stretch, values, first, middle), *_pieces(stretch, values, middle, last)]
+    halves = ((first, middle), (middle, last))
+    return [piece for half in halves for piece in _pieces(stretch, values, *half, fair=fair)]

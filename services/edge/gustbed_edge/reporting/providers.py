@@ -284,6 +284,8 @@ class CaptureStatus(StatusProvider):
         yield gauge(
             "capture_bytes_today", "captured for the cloud since midnight UTC", self.captures.today
         )
+        by_sort = self.captures.today_by_sort
+        yield gauge("capture_sort_bytes_today", "the same, by sort of capture", by_sort, "sort")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "reason": str,
 }
 """Of ``gustbed_core.capture.Capture``, which needs NumPy; its readers look closer."""
+OPTIONAL: dict[str, type] = {"violations": list, "commissioning": str, "fair": bool}
+"""The same, of fields that edges of 0.3 do not send."""
 MAX_RECORD_BYTES = 1000 * 1024
 # PutRecordBatch: 500 records and 4 MiB a call.
 _MAX_RECORDS, _MAX_CALL_BYTES = 500, 4_000_000
@@ -169,6 +171,9 @@ def _check(number: int, capture: object) -> None:
     for name, wanted in FIELDS.items():
         if name not in capture or not isinstance(capture[name], wanted):
             raise RejectedError(f"capture {number}: {name!r} is missing or of a wrong type")
+    for name, kind in OPTIONAL.items():
+        if not isinstance(capture.get(name, kind()), kind):
+            raise RejectedError(f"capture {number}: {name!r} is of a wrong type")
 
 
 def _log_error(error: object) -> None:

@@ -1,0 +1,1 @@
+"""Whether a site still looks like what a model learnt, and whether the model still fits it."""
