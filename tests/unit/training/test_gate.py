@@ -132,11 +132,27 @@ def test_a_stand_in_passes_that_is_no_worse_than_what_was_refused_and_says_what_
     assert found.against == ("net0 (refused: weak)", "net1 (refused: weak)")
 
 
-def test_a_stand_in_that_is_worse_than_what_was_refused_is_refused_too() -> None:
-    worse = stand_in(measured(vus=0.5), measured(vus=0.56))
-    assert worse.words == "VUS-PR 0.500 is below net0's 0.560"
+def test_a_stand_in_that_is_much_worse_than_what_was_refused_is_refused_too() -> None:
+    assert stand_in(measured(vus=0.5), measured(vus=0.56)).passed
+    worse = stand_in(measured(vus=0.5, found=60), measured(vus=0.71))
+    assert worse.words == (
+        "VUS-PR 0.500 is below net0's 0.710; event recall 0.600 is below net0's 0.950"
+    )
     # But not for being worse than one that nobody would let serve for its noise.
-    assert stand_in(measured(vus=0.5), measured(vus=0.56, false=500)).passed
+    assert stand_in(measured(vus=0.5), measured(vus=0.9, false=500)).passed
+
+
+def test_a_stand_in_is_as_loud_as_its_thresholds_aim_at() -> None:
+    def aiming(per_day: float, false: int) -> Measured:
+        like = measured(false=false, days=10)
+        calibration = replace(like.plain.calibration, aimed_per_day=per_day)
+        return Measured(replace(like.plain, calibration=calibration), None)
+
+    assert stand_in(aiming(0.6, 6), measured()).passed
+    assert not stand_in(aiming(0.06, 6), measured()).passed
+    assert not stand_in(aiming(0.6, 20), measured()).passed
+    # A model in service is quieter than that: so must be what follows it.
+    assert not stand_in(aiming(0.6, 6), measured(), service=measured()).passed
 
 
 def test_a_stand_in_is_as_quiet_as_the_quietest_that_was_refused_or_the_usual_bound() -> None:

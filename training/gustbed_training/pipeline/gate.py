@@ -22,6 +22,8 @@ DOUBT = 0.05
 """False events are too many if chance gives as many less often than this."""
 SYNTHETIC_TOLERANCE = 0.05
 """Of the same shares on synthetic faults: a sanity check, not a measure of faults."""
+REFUSED_TOLERANCE = 0.2
+"""Of the same shares, below a rival that was itself refused: somebody should look at both."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,7 @@ def judge(candidate: Measured, baseline: Rival | None, service: Rival | None) ->
     reasons: list[str] = []
     if rivals:
         # Without a model in service the baseline tells how quiet one can be on such data.
-        yardstick = rivals[0].measured.plain.eventwise.false_per_day or 0.0
-        reasons += _too_many_false(candidate.plain, max(FALSE_PER_DAY, yardstick))
+        reasons += _too_many_false(candidate.plain, max(FALSE_PER_DAY, _false_per_day(rivals[0])))
     for rival in rivals:
         reasons += _worse(candidate, rival)
     return Gate(tuple(reasons), tuple(rival.name for rival in rivals))
@@ -71,21 +72,32 @@ def judge_stand_in(
 ) -> Gate:
     """Judge what stands in for detectors that were refused, each with the words for that.
 
-    It may be no worse than the model in service, nor than one that was refused, unless that one
-    was too loud. It may be as loud as the quietest of them, and must find something.
+    It may be no worse than the model in service, nor much worse than one that was refused, unless
+    that one was too loud. It may be as loud as the model in service; without one, as the quietest
+    that was refused, and as its thresholds aim at. It must find something.
     """
-    quiet = [rival for rival, _ in refused if not _too_many_false(rival.measured.plain)]
-    rates = [
-        rival.measured.plain.eventwise.false_per_day or 0.0
-        for rival in ([rival for rival, _ in refused] if service is None else [service])
-    ]
-    reasons = _too_many_false(candidate.plain, max(FALSE_PER_DAY, min(rates, default=0.0)))
-    reasons += _blind(candidate)
-    for rival in [*([] if service is None else [service]), *quiet]:
-        reasons += _worse(candidate, rival)
+    if service is None:
+        # As quiet as one can be on such data, and as quiet as was asked for.
+        allowed = max(min(_false_per_day(rival) for rival, _ in refused), _aimed(candidate))
+    else:
+        allowed = _false_per_day(service)
+    reasons = _too_many_false(candidate.plain, max(FALSE_PER_DAY, allowed)) + _blind(candidate)
+    if service is not None:
+        reasons += _worse(candidate, service)
+    for rival, _ in refused:
+        if not _too_many_false(rival.measured.plain):
+            reasons += _worse(candidate, rival, REFUSED_TOLERANCE)
     against = [] if service is None else [service.name]
     against += [f"{rival.name} (refused: {words})" for rival, words in refused]
     return Gate(tuple(reasons), tuple(against))
+
+
+def _false_per_day(rival: Rival) -> float:
+    return rival.measured.plain.eventwise.false_per_day or 0.0
+
+
+def _aimed(candidate: Measured) -> float:
+    return candidate.plain.calibration.aimed_per_day or 0.0
 
 
 def _blind(candidate: Measured) -> list[str]:
@@ -107,18 +119,19 @@ def _too_many_false(found: Evaluation, allowed: float = FALSE_PER_DAY) -> list[s
     ]
 
 
-def _worse(candidate: Measured, rival: Rival) -> list[str]:
+def _worse(candidate: Measured, rival: Rival, least: float = 0.0) -> list[str]:
+    """Figures below the rival's by more than their tolerances, which are ``least`` or more."""
     ours, theirs, name = candidate.telling, rival.measured.telling, rival.name
     real = candidate.synthetic is None
     where = "" if real else " with disturbances"
     reasons = []
-    tolerance = VUS_TOLERANCE if real else SYNTHETIC_TOLERANCE
+    tolerance = max(least, VUS_TOLERANCE if real else SYNTHETIC_TOLERANCE)
     if (ours.vus_pr or 0.0) < (theirs.vus_pr or 0.0) - tolerance:
         reasons.append(
             f"VUS-PR{where} {ours.vus_pr or 0.0:.3f} is below {name}'s {theirs.vus_pr:.3f}"
         )
     recall, other = ours.eventwise.recall or 0.0, theirs.eventwise.recall or 0.0
-    tolerance = RECALL_TOLERANCE if real else SYNTHETIC_TOLERANCE
+    tolerance = max(least, RECALL_TOLERANCE if real else SYNTHETIC_TOLERANCE)
     # Who cries wolf finds every fault: its recall is no yardstick.
     if recall < other - tolerance and not _too_many_false(rival.measured.plain):
         reasons.append(f"event recall{where} {recall:.3f} is below {name}'s {other:.3f}")
