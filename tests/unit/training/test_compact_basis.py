@@ -15,6 +15,7 @@ from gustbed_training.detectors.compact_basis import ExplainedModel
 from gustbed_training.detectors.explaining import Explained, Explaining
 from gustbed_training.pipeline.calibrate import explained
 from gustbed_training.pipeline.population import explainer
+from tests.unit.training.detecting import scores
 from tests.unit.training.test_compact import (
     POWER,
     SPEED,
@@ -22,7 +23,6 @@ from tests.unit.training.test_compact import (
     cut,
     running,
     schema,
-    scores,
     signals,
     trained,
 )

@@ -17,7 +17,9 @@ class Explaining(Protocol):
     beyond what the type can do.
     """
 
-    heads: Sequence[int]
+    @property
+    def heads(self) -> Sequence[int]:
+        """By term."""
 
     def terms(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Errors, usual errors, basis, limits, beyond."""
