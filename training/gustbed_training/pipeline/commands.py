@@ -261,12 +261,9 @@ def _population(options: argparse.Namespace, log: Log) -> Path | None:
     if options.population is not None:
         named: Path = options.population
         return named
-    from gustbed_training.data.profiles import profile_names
-    from gustbed_training.pipeline.defaults import made, population_profile
+    from gustbed_training.pipeline.defaults import population
 
-    if options.data is not None or f"{options.type}-population" not in profile_names():
-        return None
-    return made(population_profile(options.type), options.home, log)
+    return None if options.data is not None else population(options.type, options.home, log)
 
 
 def _identity(options: argparse.Namespace, data: Path) -> Any:

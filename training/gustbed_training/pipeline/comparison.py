@@ -29,7 +29,7 @@ from gustbed_training.pipeline.cache import Store
 from gustbed_training.pipeline.defaults import (
     evaluation_profile,
     made,
-    population_profile,
+    population,
     shipped_types,
     training_profile,
 )
@@ -92,7 +92,7 @@ def default_comparisons(home: Path, log: Log) -> list[ComparisonData]:
             turbine_type,
             made(training_profile(turbine_type), home, log),
             made(evaluation_profile(turbine_type), home, log),
-            made(population_profile(turbine_type), home, log),
+            population(turbine_type, home, log),
         )
         for turbine_type in shipped_types()
     ]

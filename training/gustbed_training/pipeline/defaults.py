@@ -19,9 +19,12 @@ def training_profile(turbine_type: str) -> Profile:
     return _profile(turbine_type, turbine_type)
 
 
-def population_profile(turbine_type: str) -> Profile:
-    """Machines that differ as the type's do."""
-    return _profile(f"{turbine_type}-{POPULATION}", turbine_type)
+def population(turbine_type: str, home: Path, log: Log) -> Path | None:
+    """A dataset of machines that differ as the type's do, simulated unless it is there; None for a
+    type that the twin knows no weather of.
+    """
+    name = f"{turbine_type}-{POPULATION}"
+    return made(profile(name), home, log) if name in profile_names() else None
 
 
 def evaluation_profile(turbine_type: str) -> Profile:

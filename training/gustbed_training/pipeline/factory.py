@@ -20,7 +20,7 @@ from gustbed_core.jobs import (
 from gustbed_core.package import sha256
 from gustbed_training.detectors.registry import SHIPPED
 from gustbed_training.pipeline.cache import write_atomically
-from gustbed_training.pipeline.defaults import made, population_profile, training_profile
+from gustbed_training.pipeline.defaults import made, population, training_profile
 from gustbed_training.pipeline.identity import Identity, model_name
 from gustbed_training.pipeline.job import Job
 from gustbed_training.pipeline.steps import run
@@ -40,8 +40,8 @@ def make_factory(turbine_type: str, root: Path, home: Path, log: Log) -> list[Pa
     data = made(training_profile(turbine_type), home, log)
     candidate = home / "models" / f"factory-{identity.name}.tar.gz"
     # What ships is what won, never a substitute.
-    population = made(population_profile(turbine_type), home, log)
-    result = run(Job(data, identity, candidate, SHIPPED, home=home, population=population), log)
+    machines = population(turbine_type, home, log)
+    result = run(Job(data, identity, candidate, SHIPPED, home=home, population=machines), log)
     if not result.gate.passed:
         raise GustbedError(f"{candidate}: {result.gate.words}", "the factory keeps its model")
     folder = root / identity.name
