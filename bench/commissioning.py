@@ -2,9 +2,10 @@
 
     python bench/commissioning.py [--json] [--quick] [--package PATH]
 
-Three edges score the same batches, a block of every turbine in each, in turns: ``plain``, whose
-turbines are judged as the factory has it; ``own``, all of whose turbines have a correction of their
-own; ``learning``, all of whose turbines are in a normal period. Time is that of a batch, from
+Four edges score the same batches, a block of every turbine in each, in turns: ``plain``, whose
+turbines are judged as the factory has it; ``prior``, of whose turbines nothing is known yet;
+``own``, all of whose turbines have a correction of their own; ``learning``, all of whose turbines
+are in a normal period. Time is that of a batch, from
 payloads to verdicts. What the commissioner's thread takes beside them is told per verdict.
 """
 
@@ -53,7 +54,7 @@ SITES = (6, 100, 1000)
 """Turbines."""
 PACKAGE = Path(gustbed_edge.__file__).parent / "factory" / "windturbine" / "package.tar.gz"
 BLOCK_SECONDS = 0.5
-KINDS = ("plain", "own", "learning")
+KINDS = ("plain", "prior", "own", "learning")
 TYPES = load_types()
 BATCHES, WARM_UP = 200, 10
 TURN_EVERY = 2
@@ -107,7 +108,7 @@ def make(kind: str, package: Package, turbines: tuple[str, ...], folder: Path) -
         desk,
         store,
         # An edge of the plain kind knows of no other way to judge from the first verdict on.
-        trust_after=0.0,
+        trust_after=math.inf if kind == "prior" else 0.0,
     )
     commissioner.turn()
     return Edge(BlockReceiver(reader, Quarantine(folder)), scorer, commissioner, desk)
