@@ -16,6 +16,13 @@ from uuid import uuid4
 from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Ack, decode_command
+from gustbed_core.commissioning.messages import (
+    CommissionAck,
+    CommissionCommand,
+    CommissioningState,
+    Refusal,
+    decode_commission,
+)
 from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import (
     AnomalyEvent,
@@ -44,7 +51,8 @@ class ScriptedSite:
     ``violations`` may be changed at any time; an injected fault changes it as the twin and the
     edge together would. ``refuse`` makes every command be refused with that reason. ``types``
     names turbines that are no miniature; a model put into ``shadow_models`` runs in shadow,
-    and a type put into ``without_model`` is not judged.
+    and a type put into ``without_model`` is not judged. ``commissioning`` is how turbines stand;
+    ``asked`` is what was asked of the edge about it.
     """
 
     def __init__(
@@ -62,6 +70,8 @@ class ScriptedSite:
         self.violations: dict[str, set[EventKind]] = {name: set() for name in self.turbines}
         self.refuse = ""
         self.cloud_connected = True
+        self.commissioning: dict[str, CommissioningState] = {}
+        self.asked: list[CommissionCommand] = []
         self.commands: list[tuple[str, object]] = []
         self._boot = str(uuid4())
         self._seq = 0
@@ -73,7 +83,10 @@ class ScriptedSite:
             settings,
             user="scripted-site",
             client_id=f"scripted-site-{uuid4().hex[:8]}",
-            subscriptions={topics.every("command", site): self._on_command},
+            subscriptions={
+                topics.every("command", site): self._on_command,
+                topics.commission(site): self._on_commission,
+            },
             will=Message(topics.state(site, "edge"), self._state("edge", "offline"), retain=True),
             births=lambda: [
                 Message(topics.state(site, name), self._state(name, "online"), retain=True)
@@ -119,6 +132,21 @@ class ScriptedSite:
                 self.violations[turbine].discard(command.kind)
         ack = Ack(command.id, turbine, not self.refuse, self.refuse)
         self._session.publish(Message(topics.command_ack(self.site, turbine), encode(ack)))
+
+    def _on_commission(self, _topic: str, payload: bytes) -> None:
+        command = decode_commission(payload)
+        self.asked.append(command)
+        refused = [
+            Refusal(turbine, "open_event", self.refuse, "mend it")
+            for turbine in command.turbines
+            if self.refuse
+        ]
+        for turbine in command.turbines:
+            if not self.refuse:
+                self.commissioning[turbine] = CommissioningState(running=0.42)
+        done = [] if self.refuse else command.turbines
+        ack = CommissionAck(command.id, done, refused)
+        self._session.publish(Message(topics.commission_ack(self.site), encode(ack)))
 
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL):
@@ -169,6 +197,7 @@ class ScriptedSite:
             verdict.score,
             verdict.violations,
             kind,
+            self.commissioning.get(name),
         )
 
     def _verdict(self, name: str, now: float, kinds: set[EventKind], model: ModelRef) -> Verdict:

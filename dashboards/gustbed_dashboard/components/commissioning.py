@@ -11,16 +11,16 @@ LOOKS: dict[str, Look] = {
     "prior": Look("Not commissioned", "half", "caution"),
 }
 _MEANING = {
-    "own": "judged by what a normal period of its own told",
-    "factory": "calm by the factory's own measure, and judged by it",
-    "prior": "judged as widely as machines of its type differ: weak faults are not seen",
+    "own": "Judged by what a normal period of its own told",
+    "factory": "Calm by the factory's own measure, and judged by it",
+    "prior": "Judged as widely as machines of its type differ: weak faults are not seen",
 }
 
 
 def panel(turbine: str, state: CommissioningState | None, refusal: str = "") -> str:
     """How a turbine is judged and how its period stands; ``refusal`` of the newest command."""
     look = LOOKS[state.basis] if state else Look("No commissioning", "slash", "quiet")
-    meaning = _MEANING[state.basis] if state else "its model cannot be corrected for one turbine"
+    meaning = _MEANING[state.basis] if state else "Its model cannot be corrected for one turbine"
     lines = [(tone, line) for tone, line in _lines(state, refusal) if line]
     running = state.running if state else None
     return render(
@@ -43,5 +43,5 @@ def _lines(state: CommissioningState | None, refusal: str) -> list[tuple[str, st
             lines.append(("caution", "Its period is over and normal: accept it, or cancel."))
         if state.refused:
             lines.append(("alarm", f"The last period was refused: {state.refused}"))
-        lines.append(("sub", state.note))
+        lines.append(("sub", formatting.sentence(state.note) if state.note else ""))
     return lines
