@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import PackageError, read_package
-from gustbed_training.detectors.base import Plan
+from gustbed_training.detectors.base import FitData, Plan
 from gustbed_training.detectors.registry import DETECTORS
 from gustbed_training.detectors.scoring import scorer
 from gustbed_training.pipeline import fit, measure, package, steps
 from gustbed_training.pipeline.identity import Identity, model_name
 from gustbed_training.pipeline.job import STEPS, Job, Result
 from gustbed_training.pipeline.steps import BASELINE, run
+from gustbed_training.progress import Log
 from tests.unit.training.toy import FAULTY, SAMPLES, SCHEMA, Mean, write_dataset
 
 Runs = Callable[..., Result]
@@ -201,6 +203,19 @@ def test_of_several_that_are_refused_the_best_suited_is_kept_to_be_looked_at(
     last = next(line for line in lines if line.endswith("; weak is kept for inspection"))
     for name in ("weak", "weaker", BASELINE):
         assert f"{name} is refused: " in last
+
+
+def test_what_the_gates_yardstick_lacks_is_not_said_of_the_detector(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hungry(Mean):
+        def fit(self, data: FitData, plan: Plan, log: Log) -> nn.Module:
+            data.require(10**9, "a yardstick")
+            return super().fit(data, plan, log)
+
+    monkeypatch.setitem(DETECTORS, BASELINE, Hungry)
+    with pytest.raises(GustbedError, match=f"no {BASELINE} to compare with: .* for a yardstick"):
+        run(job, lambda _: None)
 
 
 def test_a_worse_model_is_kept_but_refused(

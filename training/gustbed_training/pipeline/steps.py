@@ -199,12 +199,18 @@ def _gate_step(store: Store, inputs: dict[str, Any], verdict: Callable[[], Gate]
 
 
 def _measure_baseline(store: Store, job: Job, prepared: Path, log: Log) -> tuple[str, Path]:
-    """What is fitted to the same data to compare with."""
+    """What is fitted to the same data to compare with. Raises ``GustbedError`` that says so."""
 
     def baseline_log(line: str) -> None:
         log(f"{BASELINE}: {line}")
 
-    fitted = train_step(store, job, prepared, BASELINE, baseline_log)
+    try:
+        fitted = train_step(store, job, prepared, BASELINE, baseline_log)
+    except GustbedError as error:
+        # Nobody asked for this one: what it lacks is not what the wanted detector lacks.
+        raise GustbedError(
+            f"the gate has no {BASELINE} to compare with: {error.what}", error.remedy
+        ) from error
     return BASELINE, evaluate_step(store, job, prepared, fitted, baseline_log)
 
 
