@@ -107,7 +107,7 @@ def test_a_turbine_that_differs_from_the_others_is_named_and_to_be_commissioned(
     lake = lake_of(tmp_path / "lake", captures(values, package))
     found = drift_of_captures(package, lake, _quiet)
     (one,) = found.misfits
-    assert (one.turbine, one.features) == ("wt03", ("rps",))
+    assert (one.turbine, one.features[0]) == ("wt03", "rps")
     assert found.remedy == f"{COMMISSION} wt03"
     assert found.fit is not None
     assert len(found.fit.turbines) == TURBINES
