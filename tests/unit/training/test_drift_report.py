@@ -19,9 +19,8 @@ FIT = Fit(
     captures=9,
     verdicts=54,
     above=0.2,
-    near=0.3,
     level=Level.LARGE,
-    features=(FeatureFit("rps", 0.2, 0.3, 0.7, 0.3, Level.MODERATE),),
+    features=(FeatureFit("rps", 0.2, 0.3, 0.7, 0.7, 0.3, Level.MODERATE),),
     turbines=(
         TurbineFit("wt01", 6, 0.0, 0.0, Level.NONE, ()),
         TurbineFit("wt03", 3, 0.6, 0.9, Level.LARGE, ("rps",)),

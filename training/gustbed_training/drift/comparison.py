@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gustbed_core.drift import Finding
 from gustbed_core.package import Distribution
 from gustbed_core.signals import Schema
-from gustbed_training.drift.fit import Fit, Judged, TurbineFit, Usual, fit
+from gustbed_training.drift.fit import Fit, Judged, TurbineFit, fit
 from gustbed_training.drift.inputs import FeatureDrift, moved
 from gustbed_training.drift.levels import Level, largest
 
@@ -41,7 +41,8 @@ class Drift:
     def carriers(self) -> tuple[str, ...]:
         """The features in which the model does not fit, the strongest first."""
         found = [each for each in self.fit.features if each.level.changed] if self.fit else []
-        return tuple(each.feature for each in sorted(found, key=lambda each: -each.near))
+        found.sort(key=lambda each: (-each.near, -each.median))
+        return tuple(each.feature for each in found)
 
     @property
     def remedy(self) -> str:
@@ -58,17 +59,18 @@ def drift(
     schema: Schema,
     windows: NDArray[np.float32],
     judged: Sequence[Judged] = (),
-    usual: Usual | None = None,
+    usual: Sequence[float | None] | None = None,
 ) -> Drift:
     """Compare windows (n, features, time), which ought not to overlap, with a package's reference,
-    and captures as its model judged them with what is usual.
+    and captures as its model judged them with the features' usual ratios, if known.
 
     Raises ``GustbedError`` for a feature that the reference does not know.
     """
     features = moved(reference, schema, windows)
     inputs = largest(each.level for each in features)
     names = schema.feature_names
-    fitted = fit(names, judged, usual or Usual((None,) * len(names)))
+    known = (None,) * len(names) if usual is None else usual
+    fitted = fit(names, judged, known, strayed=inputs is Level.LARGE)
     finding = _finding(inputs, fitted)
     return Drift(len(windows), features, inputs, fitted, finding, _level(finding, inputs, fitted))
 

@@ -1,9 +1,10 @@
 """Whether a model still fits the turbines that it judges: what its ratios say, in normal use.
 
 On turbines like those that it learnt, a model's ratios (score over threshold) pass 1 hardly ever
-and ``NEAR`` seldom. Where they do so surely more often, the model is wrong about the turbine, or
-the turbine is out of order; either is worth knowing, and neither shows in the inputs alone: a rotor
-that turns 5 % faster in the same wind is nowhere outside of what was learnt.
+and come near it seldom. Where they do so surely more often, the model is wrong about the turbine,
+or the turbine is out of order; either is worth knowing, and neither shows in the inputs alone: a
+rotor that turns 5 % faster in the same wind is nowhere outside of what was learnt. Where the inputs
+have strayed, a model is expected to be less sure, and more is tolerated.
 
 Windows of one capture tell much the same, so that captures are what counts: a share is its mean
 over captures, and as sure as that many independent draws make it (Clopper and Pearson 1934).
@@ -18,30 +19,30 @@ from scipy.special import betaincinv
 
 from gustbed_training.drift.levels import Level, largest
 
-NEAR = 0.8
-"""Of the threshold: on the data that it was calibrated with, a model passes this in a few per
-cent of windows at most.
+NEAR = 0.7
+"""Of the threshold: near it, for a feature whose usual ratio is below 0.4; else half way from what
+is usual to the threshold.
 """
-ALARMS_TOLERATED, NEAR_TOLERATED = 0.01, 0.1
-"""Shares of windows above 1, and above ``NEAR``, that are no drift; to the second is added what
-the package's own normal windows have.
-"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """Shares of windows above the threshold (of any feature), and near it (of one feature)."""
+
+    alarms: float
+    near: float
+
+
+TOLERATED, STRAYED = Tolerance(0.01, 0.05), Tolerance(0.05, 0.3)
+"""As usual, and where the inputs have moved far."""
 LARGE_ALARMS = 0.1
 """Surely more above 1 than this is a large drift."""
 DOUBT = 0.05
-"""That a share is below its lower bound after all; where each turbine is looked at, of any."""
+"""That a share is below its lower bound after all: of any turbine, and of any feature."""
 FEWEST_OF_TURBINE, FEWEST = 3, 6
 """Captures below which nothing is said, of one turbine and of all."""
-
-
-@dataclass(frozen=True)
-class Usual:
-    """What a package's own normal windows give: each feature's median ratio, and the share of
-    windows whose largest is above ``NEAR``.
-    """
-
-    medians: tuple[float | None, ...]
-    near: float = 0.0
+_ALIKE = 2.0
+"""Times the tolerance: others that are found above it, if not surely, may be wrong alike."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class FeatureFit:
-    """Shares of windows whose ratio is above 1 and above ``NEAR``; its median, and what that is
-    of the package's normal windows.
+    """Shares of windows whose ratio is above 1 and near it, above ``limit``; its median, and what
+    that is of the package's normal windows.
     """
 
     feature: str
     above: float
     near: float
+    limit: float
     median: float
     usual: float | None
     level: Level
@@ -71,8 +73,8 @@ class FeatureFit:
 
 @dataclass(frozen=True, slots=True)
 class TurbineFit:
-    """The same of a turbine, by the largest ratio; ``features`` are those that carry it, the
-    strongest first.
+    """The same of a turbine: ``above`` by the largest ratio, ``near`` of the feature that is so
+    most; ``features`` are those that carry the level, the strongest first.
     """
 
     turbine: str
@@ -92,44 +94,100 @@ class Fit:
     captures: int
     verdicts: int
     above: float
-    near: float
     level: Level
     features: tuple[FeatureFit, ...]
     turbines: tuple[TurbineFit, ...]
     everywhere: bool
 
 
-def usual_of(golden: NDArray[np.floating]) -> Usual:
-    """Of a package's golden ratios (n, features); faulty windows are among them."""
+@dataclass(frozen=True)
+class _Bar:
+    """What a group of captures is held against."""
+
+    features: tuple[str, ...]
+    usual: tuple[float | None, ...]
+    tolerance: Tolerance
+
+    def limit(self, place: int) -> float:
+        """Above it, a feature's ratio is near its threshold."""
+        usual = self.usual[place]
+        return NEAR if usual is None else max(NEAR, (1 + usual) / 2)
+
+    def feature(self, judged: Sequence[Judged], place: int, doubt: float) -> FeatureFit | None:
+        """How the model fits one feature; None where no ratio of it is known."""
+        known = [each.ratios[:, place] for each in judged if each.ratios is not None]
+        if not known:
+            return None
+        above, near = _share(known, 1.0), _share(known, self.limit(place))
+        level = self._level(above, near, len(known), doubt, doubt)
+        median = float(np.median(np.concatenate(known)))
+        return FeatureFit(
+            self.features[place], above, near, self.limit(place), median, self.usual[place], level
+        )
+
+    def group(
+        self, judged: Sequence[Judged], fewest: int, doubt: float
+    ) -> tuple[Level, tuple[FeatureFit, ...]]:
+        """The level of captures together, and each feature's."""
+        each_doubt = doubt / len(self.features)
+        found = [self.feature(judged, i, each_doubt) for i in range(len(self.features))]
+        features = tuple(one for one in found if one is not None)
+        if len(judged) < fewest:
+            return Level.UNKNOWN, features
+        above = _share([each.worst for each in judged], 1.0)
+        overall = self._level(above, 0.0, len(judged), doubt, each_doubt)
+        return largest([overall, *(one.level for one in features)]), features
+
+    def _level(
+        self, above: float, near: float, captures: int, doubt: float, near_doubt: float
+    ) -> Level:
+        alarms = surely(above, captures, doubt)
+        if alarms > max(LARGE_ALARMS, self.tolerance.alarms):
+            return Level.LARGE
+        close = surely(near, captures, near_doubt) > self.tolerance.near
+        return Level.MODERATE if alarms > self.tolerance.alarms or close else Level.NONE
+
+
+def usual_of(golden: NDArray[np.floating]) -> tuple[float | None, ...]:
+    """Each feature's median of a package's golden ratios (n, features), less the faulty windows
+    that are among them; None if all are.
+    """
     normal = golden[golden.max(axis=1, initial=0.0) <= 1.0]
     if not len(normal):
-        return Usual((None,) * golden.shape[1])
-    near = float(np.mean(normal.max(axis=1, initial=0.0) > NEAR))
-    return Usual(tuple(np.median(normal, axis=0).tolist()), near)
+        return (None,) * int(golden.shape[1])
+    return tuple(float(median) for median in np.median(normal, axis=0))
 
 
-def fit(features: Sequence[str], judged: Sequence[Judged], usual: Usual) -> Fit | None:
-    """How a model fits captures of normal use, each with a window at least; None without any."""
+def fit(
+    features: Sequence[str],
+    judged: Sequence[Judged],
+    usual: Sequence[float | None],
+    *,
+    strayed: bool = False,
+) -> Fit | None:
+    """How a model fits captures of normal use, each with a window at least; None without any.
+
+    ``usual`` are the features' median ratios where it fits; ``strayed``: whether the inputs are
+    far from what was learnt.
+    """
     if not judged:
         return None
+    bar = _Bar(tuple(features), tuple(usual), STRAYED if strayed else TOLERATED)
     names = sorted({each.turbine for each in judged})
-    doubt = DOUBT / len(names)
     turbines = tuple(
-        _turbine(name, [each for each in judged if each.turbine == name], features, usual, doubt)
+        _turbine(name, [each for each in judged if each.turbine == name], bar, DOUBT / len(names))
         for name in names
     )
+    together, of_features = bar.group(judged, FEWEST, DOUBT)
     worst = [each.worst for each in judged]
-    above, near = _share(worst, 1.0), _share(worst, NEAR)
-    together = _level(worst, usual.near, FEWEST)
     return Fit(
         captures=len(judged),
         verdicts=sum(map(len, worst)),
-        above=above,
-        near=near,
+        above=_share(worst, 1.0),
         level=largest([together, *(each.level for each in turbines)]),
-        features=_features(features, judged, usual),
+        features=of_features,
         turbines=turbines,
-        everywhere=_everywhere(judged, turbines, usual),
+        everywhere=_everywhere(judged, turbines, bar),
     )
 
 
@@ -141,7 +199,7 @@ def surely(share: float, captures: int, doubt: float = DOUBT) -> float:
     return float(betaincinv(hits, captures - hits + 1, doubt))
 
 
-def _everywhere(judged: Sequence[Judged], turbines: Sequence[TurbineFit], usual: Usual) -> bool:
+def _everywhere(judged: Sequence[Judged], turbines: Sequence[TurbineFit], bar: _Bar) -> bool:
     """Whether most turbines do not fit, or the others are not found to: with few captures, what
     is wrong with all is sure of some only.
     """
@@ -150,58 +208,23 @@ def _everywhere(judged: Sequence[Judged], turbines: Sequence[TurbineFit], usual:
     single = {each.turbine for each in turbines if each.level.changed}
     if 2 * len(single) > len(turbines):
         return True
-    rest = [each.worst for each in judged if each.turbine not in single]
-    near = _share(rest, NEAR) > NEAR_TOLERATED + usual.near
-    return near or _share(rest, 1.0) > ALARMS_TOLERATED
+    rest = [each for each in judged if each.turbine not in single]
+    if _share([each.worst for each in rest], 1.0) > _ALIKE * bar.tolerance.alarms:
+        return True
+    _, features = bar.group(rest, FEWEST, DOUBT)
+    return any(one.near > _ALIKE * bar.tolerance.near for one in features)
 
 
-def _turbine(
-    name: str, judged: Sequence[Judged], features: Sequence[str], usual: Usual, doubt: float
-) -> TurbineFit:
-    worst = [each.worst for each in judged]
-    level = _level(worst, usual.near, FEWEST_OF_TURBINE, doubt)
+def _turbine(name: str, judged: Sequence[Judged], bar: _Bar, doubt: float) -> TurbineFit:
+    level, features = bar.group(judged, FEWEST_OF_TURBINE, doubt)
+    found = sorted(features, key=lambda one: (-one.near, -one.median))
     carry: tuple[str, ...] = ()
     if level.changed:
-        found = sorted(_features(features, judged, usual), key=lambda one: -one.near)
-        carry = tuple(one.feature for one in found if one.near > NEAR_TOLERATED)
-    return TurbineFit(name, len(judged), _share(worst, 1.0), _share(worst, NEAR), level, carry)
-
-
-def _features(
-    names: Sequence[str], judged: Sequence[Judged], usual: Usual
-) -> tuple[FeatureFit, ...]:
-    known = [each.ratios for each in judged if each.ratios is not None]
-    if not known:
-        return ()
-    medians = np.median(np.concatenate(known), axis=0)
-    return tuple(
-        FeatureFit(
-            feature=name,
-            above=_share([ratios[:, i] for ratios in known], 1.0),
-            near=_share([ratios[:, i] for ratios in known], NEAR),
-            median=float(medians[i]),
-            usual=usual.medians[i],
-            level=_level([ratios[:, i] for ratios in known], usual.near, FEWEST_OF_TURBINE),
-        )
-        for i, name in enumerate(names)
-    )
-
-
-def _level(
-    ratios: Sequence[NDArray[np.floating]],
-    usually_near: float,
-    fewest: int,
-    doubt: float = DOUBT,
-) -> Level:
-    count = len(ratios)
-    if count < fewest:
-        return Level.UNKNOWN
-    alarms = surely(_share(ratios, 1.0), count, doubt)
-    if alarms > LARGE_ALARMS:
-        return Level.LARGE
-    near = surely(_share(ratios, NEAR), count, doubt)
-    changed = alarms > ALARMS_TOLERATED or near > NEAR_TOLERATED + usually_near
-    return Level.MODERATE if changed else Level.NONE
+        most = _ALIKE * bar.tolerance.near
+        carry = tuple(one.feature for one in found if one.near > most)
+    above = _share([each.worst for each in judged], 1.0)
+    near = found[0].near if found else 0.0
+    return TurbineFit(name, len(judged), above, near, level, carry)
 
 
 def _share(ratios: Sequence[NDArray[np.floating]], limit: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gustbed_training.drift.comparison import COMMISSION, Drift
-from gustbed_training.drift.fit import FEWEST, NEAR, Fit
+from gustbed_training.drift.fit import FEWEST, Fit
 from gustbed_training.drift.inputs import FEWEST_WINDOWS
 from gustbed_training.drift.levels import Level
 
@@ -113,8 +113,7 @@ def _inputs(found: Drift) -> list[str]:
 def _verdicts(fitted: Fit | None) -> list[str]:
     if fitted is None:
         return []
-    near = f"above {NEAR:g}"
-    head = ("feature", "median ratio", "usually", near, "above 1", "fit")
+    head = ("feature", "median ratio", "usually", "near 1", "above 1", "fit")
     rows = [
         (
             one.feature,
@@ -124,7 +123,7 @@ def _verdicts(fitted: Fit | None) -> list[str]:
             _percent(one.above),
             _fits(one.level),
         )
-        for one in sorted(fitted.features, key=lambda one: -one.near)
+        for one in sorted(fitted.features, key=lambda one: (-one.near, -one.median))
     ]
     turbines = [
         (
@@ -137,14 +136,14 @@ def _verdicts(fitted: Fit | None) -> list[str]:
         )
         for each in sorted(fitted.turbines, key=lambda each: (-each.above, -each.near))
     ]
-    of_turbines = ("turbine", "captures", near, "above 1", "fit", "in")
+    of_turbines = ("turbine", "captures", "near 1", "above 1", "fit", "in")
     return [
         *(["", *_aligned([head, *rows])] if rows else []),
         "",
         *_aligned([of_turbines, *turbines]),
         "",
-        f"Of {fitted.verdicts} verdicts on {fitted.captures} captures, {_percent(fitted.near)} are "
-        f"above {NEAR:g} of the threshold and {_percent(fitted.above)} above it.",
+        f"Of {fitted.verdicts} verdicts on {fitted.captures} captures, "
+        f"{_percent(fitted.above)} are above the threshold.",
     ]
 
 
@@ -173,14 +172,14 @@ def _fit_json(fitted: Fit) -> dict[str, Any]:
         "level": str(fitted.level),
         "captures": fitted.captures,
         "verdicts": fitted.verdicts,
-        "above_near": round(fitted.near, 6),
         "above_one": round(fitted.above, 6),
         "everywhere": fitted.everywhere,
         "features": [
             {
                 "feature": one.feature,
                 "level": str(one.level),
-                "above_near": round(one.near, 6),
+                "near": round(one.near, 6),
+                "near_is_above": round(one.limit, 4),
                 "above_one": round(one.above, 6),
                 "median_ratio": round(one.median, 4),
                 "usual_ratio": None if one.usual is None else round(one.usual, 4),
@@ -192,7 +191,7 @@ def _fit_json(fitted: Fit) -> dict[str, Any]:
                 "turbine": each.turbine,
                 "level": str(each.level),
                 "captures": each.captures,
-                "above_near": round(each.near, 6),
+                "near": round(each.near, 6),
                 "above_one": round(each.above, 6),
                 "features": list(each.features),
             }
