@@ -74,7 +74,10 @@ def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) ->
         Client(
             OPERATOR,
             reads=(f"{topics.ROOT}/{site}/#",),
-            writes=(topics.every("command", site), topics.every("desired", site)),
+            writes=tuple(
+                topics.every(kind, site)
+                for kind in ("command", "desired", "mirror", "mirror/event")
+            ),
         ),
         *(
             Client(user, reads=(topics.LEGACY_RAW,), writes=(topics.LEGACY_RAW,))
