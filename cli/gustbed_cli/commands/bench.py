@@ -34,6 +34,12 @@ def fit(json: JsonOption = False) -> None:
 
 
 @app.command()
+def mirror(json: JsonOption = False) -> None:
+    """A fitted twin beside its machine: quiet while it is sound, and how it hears slight faults."""
+    _run("mirror", _no_fleet(), json)
+
+
+@app.command()
 def dashboard(json: JsonOption = False) -> None:
     """Blocks per second, lag and processor time of the dashboard on large sites."""
     _run("dashboard", _no_fleet(), json)

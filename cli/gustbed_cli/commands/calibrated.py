@@ -28,6 +28,12 @@ def fit(
         str, typer.Option("--type", help=f"The type to start from: {_TYPES}, or a YAML file.")
     ] = "mini",
     turbine: Annotated[str, typer.Option(help="Which turbine of a folder.")] = "wt01",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Ten-minute means in CSV: wind_speed=NAME, active_power=NAME, rotor_speed=NAME."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Fit a type's constants to one sound turbine's recordings, and write them as a type.
@@ -38,7 +44,9 @@ def fit(
     from gustbed_twin.fitting.fit import FitRequest, fit
     from gustbed_twin.fitting.report import as_json
 
-    request = FitRequest(tuple(data), turbine_type, out, turbine, load(SiteSettings).types_dir)
+    request = FitRequest(
+        tuple(data), turbine_type, out, turbine, load(SiteSettings).types_dir, tuple(column or ())
+    )
     found, picture = fit(request, report)
     if json:
         emit_json({"file": str(out), "picture": str(picture), **as_json(found)})

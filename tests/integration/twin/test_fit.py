@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import yaml
 
-from bench.fit import hidden_miniatures
 from gustbed_core.errors import GustbedError
 from gustbed_core.turbine_types import load_type, read_type
 from gustbed_twin.__main__ import main
 from gustbed_twin.fitting.fit import FitRequest, fit
 from gustbed_twin.fitting.fit_miniature import fit_miniature
+from gustbed_twin.fitting.hidden import hidden_miniatures
 from gustbed_twin.turbine.miniature_type import read_miniature
 
 MINI = load_type("mini")

@@ -70,11 +70,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is fitted to how many segments; ``errors`` runs the twin."""
+    """What is fitted to how many segments; ``errors`` runs the twin.
+
+    ``whiten`` where errors of steps before tell of those after because of what is measured. Not
+    where they do so because the twin's shape is not quite the turbine's: then the level counts.
+    """
 
     parameters: tuple[Parameter, ...]
     errors: Errors
     segments: int
+    whiten: bool = True
+    starts: int = STARTS
 
     @property
     def origin(self) -> Floats:
@@ -117,13 +123,13 @@ Whitener = tuple[Floats, float]
 def estimate(problem: Problem, progress: Progress) -> Estimate:
     """Fit, say how sure each constant is, and hold what the recordings do not tell."""
     every = np.arange(problem.segments)
-    progress(f"looking for starts: {STARTS} over {len(every[::SHARE_FOR_STARTS])} segments")
+    progress(f"looking for starts: {problem.starts} over {len(every[::SHARE_FOR_STARTS])} segments")
     found = _from_starts(problem, every[::SHARE_FOR_STARTS])
     progress(f"fitting all {problem.segments} segments")
     fitted = _fit(problem, found[0].x, every, None).x
     whiteners: list[Whitener] = []
-    for _ in range(WHITENINGS):
-        whiteners = _whiteners(problem.errors(fitted, every))
+    for _ in range(WHITENINGS if problem.whiten else 1):
+        whiteners = _whiteners(problem.errors(fitted, every), LAGS if problem.whiten else 0)
         fitted = _fit(problem, fitted, every, whiteners).x
     progress("asking how sure each constant is")
     jacobian, residuals = _jacobian(problem, fitted, every, whiteners)
@@ -144,7 +150,7 @@ def estimate(problem: Problem, progress: Progress) -> Estimate:
 def _from_starts(problem: Problem, rows: Integers) -> list[OptimizeResult]:
     """The best fits to some segments, the very best first."""
     reach = np.array([each.reach for each in problem.parameters])
-    sequence = qmc.Sobol(len(reach), rng=0).random(STARTS)
+    sequence = qmc.Sobol(len(reach), rng=0).random(problem.starts)
     starts = [problem.origin, *(problem.origin + reach * (2.0 * sequence - 1.0))]
     costs = [float(np.square(_residuals(problem, at, rows, None)).sum()) for at in starts]
     best = [starts[number] for number in np.argsort(costs)[:TRIED]]
@@ -180,13 +186,16 @@ def _residuals(
     return np.concatenate((flat, priors))
 
 
-def _whiteners(errors: Floats) -> list[Whitener]:
-    """An autoregression for each channel's errors (channels, steps, segments), by Yule-Walker."""
+def _whiteners(errors: Floats, most: int) -> list[Whitener]:
+    """An autoregression for each channel's errors (channels, steps, segments), by Yule-Walker.
+
+    ``most`` is its highest order; 0 leaves the errors as they are, over their spread.
+    """
     found = []
     for channel in errors:
         centred = np.clip(channel - np.median(channel), -10.0, 10.0)
         steps = len(centred)
-        lags = range(min(LAGS, steps // 4) + 1)
+        lags = range(min(most, steps // 4) + 1)
         covariance = np.array([(centred[: steps - k] * centred[k:]).sum() for k in lags])
         covariance = covariance / centred.size
         covariance[0] = max(covariance[0] * (1.0 + 1e-6), 1e-12)
