@@ -34,6 +34,8 @@ SINGULAR = 1e-4
 """Nor is one that a direction with so small a share of the largest singular value moves."""
 HELD = 0.02
 """A constant that is not identified is held this near (standard deviation, log) the type's."""
+FARTHEST = 2.0
+"""No fit goes further from the type's than so much of a logarithm."""
 _STEP = 1e-4
 
 Progress = Callable[[str], None]
@@ -86,6 +88,11 @@ class Problem:
     def origin(self) -> Floats:
         """The type's own parameters."""
         return np.array([each.origin for each in self.parameters])
+
+    @property
+    def farthest(self) -> Floats:
+        """How far a fit may go from the type's."""
+        return np.array([FARTHEST if each.log else np.inf for each in self.parameters])
 
     def holding(self, names: set[str]) -> "Problem":
         """The same with some parameters held near the type's."""
@@ -166,6 +173,7 @@ def _fit(
         loss="soft_l1",
         f_scale=ROBUST,
         x_scale="jac",
+        bounds=(problem.origin - problem.farthest, problem.origin + problem.farthest),
         max_nfev=60,
     )
 
@@ -238,7 +246,9 @@ def _half_widths(problem: Problem, jacobian: Floats, residuals: Floats) -> Float
     pushes = jacobian * (weight * residuals)[:, None]
     by_segment = pushes[:-count].reshape(problem.segments, -1, count).sum(axis=1)
     priors = np.square(jacobian[-count:]).sum(axis=0)
-    meat = by_segment.T @ by_segment + np.diag(priors)
+    # Few clusters make the sandwich look too small (Cameron and Miller, 2015, eq. 12).
+    few = problem.segments / max(problem.segments - count, 1)
+    meat = few * (by_segment.T @ by_segment) + np.diag(priors)
     sandwich = bread @ meat @ bread
     variance = np.maximum(np.diag(bread), np.diag(sandwich))
     degrees = max(problem.segments - count, 1)

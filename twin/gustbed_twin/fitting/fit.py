@@ -87,5 +87,13 @@ def _miniature(
     return fit_miniature(recorded, read_miniature(kind), progress)
 
 
-FITTERS: dict[str, Fitter] = {"miniature": _miniature}
+def _utility(
+    recorded: list[Recorded], kind: TurbineType, progress: Progress
+) -> tuple[Report, Change]:
+    from gustbed_twin.fitting.fit_variable_speed import fit_variable_speed
+
+    return fit_variable_speed(recorded, read_variable_speed(kind), progress)
+
+
+FITTERS: dict[str, Fitter] = {"miniature": _miniature, MODEL: _utility}
 """By ``physics.model``."""

@@ -18,13 +18,15 @@ def draw_fit(path: Path, report: Report) -> None:
         shown = slice(0, _SHOWN)
         over_time.plot(trace.times[shown], trace.measured[shown], ".", ms=2, color=THEIRS)
         over_time.plot(trace.times[shown], trace.expected[shown], color=OURS, lw=1)
-        over_time.set_title(f"{trace.channel}, {trace.unit}: measured (dots), fitted twin (line)")
+        over_time.set_title(
+            f"{trace.channel}, {trace.unit}: measured (dots), twin (line)", fontsize=9
+        )
         over_time.set_xlabel(f"{report.unit_of_time}, held out")
         for values, colour, label in (
             (trace.before, "#999999", "type as it was"),
             (trace.expected, OURS, "fitted"),
         ):
             errors.hist(trace.measured - values, bins=60, color=colour, alpha=0.6, label=label)
-        errors.set_title(f"{trace.channel}: measured - expected, {trace.unit}")
+        errors.set_title(f"{trace.channel}: measured - expected, {trace.unit}", fontsize=9)
         errors.legend()
     save_figure(figure, path)

@@ -113,7 +113,8 @@ def _problem(data: TenMinutes, kind: VariableSpeedType, start: Size, surface: Su
         size, turbulence = _fitted(at)
         curve = steady_states(kind, size, surface)
         some = data.some(rows)
-        return np.where(some.known, _errors(some, curve, turbulence), 0.0) / scale[:, None, None]
+        left = np.where(some.known, _errors(some, curve, turbulence), 0.0)
+        return np.asarray(left / scale[:, None, None])
 
     return Problem(parameters, errors, data.wind.shape[1], whiten=False, starts=STARTS)
 
@@ -125,8 +126,7 @@ def _fitted(at: Floats) -> tuple[Size, float]:
 
 def _errors(data: TenMinutes, curve: Curve, turbulence: float) -> Floats:
     expected = curve.means(data.wind, turbulence)[: len(data.channels)]
-    errors: Floats = data.values - expected
-    return errors
+    return np.asarray(data.values - expected)
 
 
 def _first_guess(data: TenMinutes, kind: VariableSpeedType) -> Size:
