@@ -28,7 +28,7 @@ WHITENINGS = 2
 CONFIDENCE = 0.95
 FLOOR = 0.005
 """Half an interval is never less than this share: what the measured wind itself leaves open."""
-WIDEST = 0.05
+WIDEST = 0.025
 """A constant whose half interval is wider is not identified."""
 SINGULAR = 1e-4
 """Nor is one that a direction with so small a share of the largest singular value moves."""
