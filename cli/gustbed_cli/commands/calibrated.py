@@ -62,7 +62,7 @@ def fit(
         for each in found.constants
     ]
     said = f"{found.fitted} {found.what} of recordings"
-    table(f"Constants by {said}", ("constant", "type", "fitted", "95 %", ""), constants)
+    table(f"Constants by {said}", ("constant", "start", "fitted", "95 %", ""), constants)
     follows = [
         (
             each.channel,
