@@ -1,4 +1,4 @@
-"""``gustbed bench``: of the edge, the twin, the dashboard; and memory of the running fleet."""
+"""``gustbed bench``: of the edge, the twin, its fit, the dashboard; and memory of the fleet."""
 
 import os
 import subprocess
@@ -25,6 +25,18 @@ def edge(json: JsonOption = False) -> None:
 def twin(json: JsonOption = False) -> None:
     """Turbine-steps per second of the twin."""
     _run("twin", _no_fleet(), json)
+
+
+@app.command()
+def fit(json: JsonOption = False) -> None:
+    """Twins fitted to six machines whose constants are hidden: errors and intervals."""
+    _run("fit", _no_fleet(), json)
+
+
+@app.command()
+def mirror(json: JsonOption = False) -> None:
+    """A fitted twin beside its machine: quiet while it is sound, and how it hears slight faults."""
+    _run("mirror", _no_fleet(), json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import typer
 
 from gustbed_cli import live_farm
 from gustbed_cli.checkout import base_folder
+from gustbed_cli.commands import calibrated
 from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.output import emit_json, table
 from gustbed_cli.setup import ensure
@@ -26,6 +27,8 @@ app = typer.Typer(
     " GUSTBED_TWIN_VARIATION (say 0.1) gives each constants of its own.",
     no_args_is_help=True,
 )
+app.command()(calibrated.fit)
+app.command()(calibrated.mirror)
 TypeOption = Annotated[str, typer.Option("--type", help=f"{TYPES}, or a YAML file.")]
 ScenarioOption = Annotated[Path | None, typer.Option(help="YAML: what happens and when.")]
 VariationOption = Annotated[

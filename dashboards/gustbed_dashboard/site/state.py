@@ -61,6 +61,7 @@ class SiteState:
             "verdict": self._fold_verdict,
             "shadow-verdict": self._fold_shadow_verdict,
             "event": self._fold_event,
+            "mirror/event": self._fold_event,
             "command": self._fold_command,
             "command/ack": self._fold_ack,
             "commission": self._fold_commission,

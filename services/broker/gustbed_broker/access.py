@@ -77,9 +77,11 @@ def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) ->
             OPERATOR,
             reads=(f"{topics.ROOT}/{site}/#",),
             writes=(
-                topics.every("command", site),
-                topics.every("desired", site),
                 topics.commission(site),
+                *(
+                    topics.every(kind, site)
+                    for kind in ("command", "desired", "mirror", "mirror/event")
+                ),
             ),
         ),
         *(

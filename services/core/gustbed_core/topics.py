@@ -59,6 +59,16 @@ def event(site: str, turbine: str) -> str:
     return f"{ROOT}/{site}/{turbine}/event"
 
 
+def mirror(site: str, turbine: str) -> str:
+    """How far the turbine is from the twin that runs beside it, minute by minute."""
+    return f"{ROOT}/{site}/{turbine}/mirror"
+
+
+def mirror_event(site: str, turbine: str) -> str:
+    """Anomaly events that a twin beside the turbine opens and closes, in the form of ``event``."""
+    return f"{mirror(site, turbine)}/event"
+
+
 def desired(site: str, turbine: str) -> str:
     """What the operator wants of the turbine, retained."""
     return f"{ROOT}/{site}/{turbine}/desired"

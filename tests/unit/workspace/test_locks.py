@@ -17,7 +17,7 @@ PROJECTS = {
     "cloud": ["services/core", "services/cloud"],
     "dashboard": ["services/core", "services/cloud", "dashboards"],
     "cli": ["services/core", "services/broker", "services/cloud", "cli"],
-    "twin": ["services/core", "twin[generate,utility,wake,validate]"],
+    "twin": ["services/core", "twin[generate,utility,wake,validate,fit]"],
     "training": ["services/core", "twin[generate,utility]", "training[tracking]"],
 }
 HASHED = [*PROJECTS, "build", "dev", "emulator"]

@@ -69,7 +69,7 @@ class MiniatureFarm:
     """Simulated miniatures; a ``Farm``.
 
     A turbine's stream depends on the seed, its number, its faults, its type and the variation, and
-    on nothing else. ``machines`` are the constants of each.
+    on nothing else. ``machines`` are the constants of each, ``traits`` what else is its own.
     """
 
     faults: Mapping[str, FaultKind] = CATALOGUE
@@ -96,13 +96,13 @@ class MiniatureFarm:
         self.machines = turbine.make_machines(
             miniature.physics.machine, seed, self.indices, variation
         )
-        self._traits = turbine.make_traits(streams, rate_hz, self.machines)
+        self.traits = turbine.make_traits(streams, rate_hz, self.machines)
         self._gauges = sensors.make_gauges(miniature, self.machines.anemometer)
         wind = start_site_wind(seed, rate_hz)
         weather = start_weather(seed)
         _, readings = advance_weather(weather, 0, 1, rate_hz)
         state, speed = turbine.start_state(
-            streams, self._traits, conditions, wind, float(readings[AMBIENT, 0])
+            streams, self.traits, conditions, wind, float(readings[AMBIENT, 0])
         )
         counters = sensors.start_counters(state, speed, self._gauges, rate_hz)
         faults = Faults.none(len(self.indices))
@@ -128,9 +128,9 @@ class MiniatureFarm:
             first=first,
             rate_hz=rate,
         )
-        state, truth = turbine.advance(now.state, self._traits, around)
+        state, truth = turbine.advance(now.state, self.traits, around)
         counters, values = sensors.read(
-            now.counters, truth, self._traits, self._gauges, readings, noise, first, rate
+            now.counters, truth, self.traits, self._gauges, readings, noise, first, rate
         )
         self.moment = replace(now, wind=wind, weather=weather, state=state, counters=counters)
         self.sample += samples

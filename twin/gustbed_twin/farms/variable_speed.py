@@ -27,6 +27,7 @@ from gustbed_twin.records import (
     WAITING,
     Air,
     Mode,
+    Records,
     Trip,
     WakeTable,
     make_turbines,
@@ -109,6 +110,11 @@ class VariableSpeedFarm:
         self.air, site = advance_site(
             self.air, self.conditions, self.sample, samples, self.rate_hz, self._hub_share
         )
+        return self.advance_in(site)
+
+    def advance_in(self, site: Records) -> Floats:
+        """Run on in air that is given, a ``SiteSample`` each: (turbines, channels, samples)."""
+        samples = len(site)
         channels = 0 if self.blind else len(self.model.arrays.sensors)
         out = np.empty((len(self.indices), channels, samples))
         air = Air(site, self.air.filters.kept, self.air.filters.gain)

@@ -61,7 +61,7 @@ def build_source(settings: TwinSettings, site: SiteSettings) -> BuiltSource:
     except GustbedError as error:
         raise GustbedError(f"{PREFIX}TYPE: {error.what}", error.remedy) from error
     if settings.replay is not None:
-        _refuse(settings, "a recording", "scenario", "layout", "checkpoint")
+        _refuse(settings, "a recording", "scenario", "layout", "checkpoint", "variation")
         built = _replay(settings, settings.replay, turbine_type, ids)
     else:
         built = _simulation(settings, site, turbine_type, shard, ids)

@@ -42,7 +42,8 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MiniaturePhysics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The miniature turbine: wind in anemometer rev/s, counted sensors.
 
-    ``corrections`` are sensors' own errors by channel.
+    ``corrections`` are sensors' own errors by channel; ``follows`` is how far a fitted twin is from
+    its turbine: root mean square of a minute's mean, by channel.
     """
 
     model: Literal["miniature"]
@@ -50,6 +51,7 @@ class MiniaturePhysics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     turbulence: Annotated[float, msgspec.Meta(ge=0, le=0.5)]
     machine: Machine
     corrections: dict[str, Correction] = {}
+    follows: dict[str, Positive] = {}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def require_matplotlib() -> None:
 
 def draw_power_curve(path: Path, rows: list[Compared]) -> None:
     """Power, pitch, rotor speed and thrust over wind; published as crosses."""
-    figure, axes = _figure(2, 2)
+    figure, axes = make_figure(2, 2)
     wind = [row.point.wind_ms for row in rows]
     parts = (
         ("power, kW", [r.point.power_kw for r in rows], [r.power_kw for r in rows]),
@@ -48,7 +48,7 @@ def draw_power_curve(path: Path, rows: list[Compared]) -> None:
         axis.set_title(title)
         axis.set_xlabel("wind, m/s")
     axes[0, 0].legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_pitch_rate(path: Path, turbine_type: VariableSpeedType) -> None:
@@ -64,19 +64,19 @@ def draw_pitch_rate(path: Path, turbine_type: VariableSpeedType) -> None:
     values = np.array(rows).T
     t = np.arange(values.shape[1]) / turbine_type.rate_hz
     rate = np.diff(values[1], prepend=values[1, 0]) * turbine_type.rate_hz
-    figure, axes = _figure(2, 2)
+    figure, axes = make_figure(2, 2)
     parts = (("wind, m/s", values[0]), ("pitch, °", values[1]),
              ("pitch rate, °/s (limit ±8)", rate), ("rotor, rpm", values[2]))  # fmt: skip
     for axis, (title, series) in zip(axes.ravel(), parts, strict=True):
         axis.plot(t, series, color=OURS)
         axis.set_title(title)
         axis.set_xlabel("s")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_spectrum(path: Path, spectrum: Spectrum) -> None:
     """Measured bands and Kaimal; intensities of the series."""
-    figure, axes = _figure(1, 2)
+    figure, axes = make_figure(1, 2)
     axes[0].loglog(spectrum.frequency, spectrum.kaimal, color=THEIRS, label="IEC Kaimal")
     axes[0].loglog(spectrum.frequency, spectrum.measured, "o", color=OURS, label="twin")
     axes[0].set_xlabel("Hz")
@@ -85,7 +85,7 @@ def draw_spectrum(path: Path, spectrum: Spectrum) -> None:
     axes[1].hist(spectrum.intensities * 100.0, bins=24, color=OURS)
     axes[1].axvline(12.0, color=THEIRS)
     axes[1].set_title("turbulence intensity of ten minutes, %")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_wakes(path: Path, turbine_type: VariableSpeedType) -> None:
@@ -93,19 +93,19 @@ def draw_wakes(path: Path, turbine_type: VariableSpeedType) -> None:
     diameter = turbine_type.physics.geometry.rotor_diameter_m
     places = np.array([[0.0, 0.0], [5.0 * diameter, 0.0], [10.0 * diameter, 0.0]])
     east, north, wind = wake_plane(turbine_type, places, 8.0, 270.0)
-    figure, axes = _figure(1, 1)
+    figure, axes = make_figure(1, 1)
     drawn = axes.pcolormesh(east / diameter, north / diameter, wind, shading="nearest")
     axes.plot(places[:, 0] / diameter, places[:, 1] / diameter, "|", color="white", ms=14)
     axes.set_aspect("equal")
     axes.set_title("wind at hub height, m/s: 8 m/s from 270°, gauss")
     axes.set_xlabel("rotor diameters")
     figure.colorbar(drawn, orientation="horizontal", fraction=0.05, pad=0.2)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_signatures(path: Path, turbine_type: VariableSpeedType) -> None:
     """Four faults, each in the signal that gives it away, beside the sound machine."""
-    figure, axes = _figure(2, 2)
+    figure, axes = make_figure(2, 2)
     parts = (
         ("gearbox_bearing", 8.0, "gearbox_bearing_temperature"),
         ("icing", 8.0, "active_power"),
@@ -120,28 +120,30 @@ def draw_signatures(path: Path, turbine_type: VariableSpeedType) -> None:
         axis.set_title(f"{fault}: {name}, {units[name]}", fontsize=9)
         axis.set_xlabel("s")
     axes[0, 0].legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_stop(path: Path, trace: Floats) -> None:
     """Rotor, power and pitch after a stop command."""
-    figure, axes = _figure(1, 3)
+    figure, axes = make_figure(1, 3)
     titles = ("rotor, rpm", "power, kW", "pitch, °")
     for axis, title, series in zip(axes, titles, trace[1:], strict=True):
         axis.plot(trace[0, :240], series[:240], color=OURS)
         axis.set_title(f"{title} after a stop", fontsize=9)
         axis.set_xlabel("s")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _figure(rows: int, columns: int) -> tuple[Any, Any]:
+def make_figure(rows: int, columns: int) -> tuple[Any, Any]:
+    """A figure and its axes, each row as high as the others."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 2.9 * rows), layout="constrained")
     return figure, figure.subplots(rows, columns)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a PNG; the same figures give the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Without metadata, so that the same figures give the same file.
+    # Its metadata would name the release of Matplotlib.
     figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -9,6 +9,7 @@ from one noise through the minimum-phase filter that has their joint spectrum.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def kaimal(frequency: Any, mean: float, spread: float) -> Floats:
     return np.asarray(4.0 * spread**2 * scale / (1.0 + 6.0 * frequency * scale) ** (5.0 / 3.0))
 
 
+@lru_cache(maxsize=16)
 def shaping(mean: float, rate_hz: float) -> Shaping:
     """Filters for a mean wind (m/s) and a rate."""
     scale, dt = LENGTH_SCALE_M / mean, 1.0 / rate_hz
