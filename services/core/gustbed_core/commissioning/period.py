@@ -32,8 +32,9 @@ BLOCK = 60
 """Verdicts per block of the calibration."""
 MARGIN = 1.25
 """Room above the largest calm level; what is above that after correction is no normal operation."""
-IMPLAUSIBLE = 2.5
-"""Mean square of a turbine's coefficients by their prior; of machines of the type it is 1."""
+IMPLAUSIBLE = 4.5
+"""Times as far off as machines of the type differ, root mean square over all operation: one whose
+constant is at the end of its range is at 1.7."""
 STEP = 5.0
 """Standard deviations between two halves of a period."""
 WIDEST = 3.5
@@ -159,19 +160,27 @@ def sustained(ratios: Floats, open_after: int) -> Floats:
 
 
 def check_plausible(population: Population, fitted: Correction, signs: Signs) -> None:
-    """Raises ``NotNormalError`` for coefficients that no machine of the type has."""
-    precision = np.linalg.inv(population.covariance.astype(np.float64))
-    off = (fitted.mean - population.mean).astype(np.float64)
-    square = np.einsum("ftk,ftkl,ftl->ft", off, precision[:, population.heads], off)
-    size = square.max(axis=1) / population.shape[2]
+    """Raises ``NotNormalError`` for a turbine that is further off than machines of the type are."""
+    size = implausibility(population, fitted)
     worst = int(size.argmax())
     if not size[worst] <= IMPLAUSIBLE:
         raise NotNormalError(
             "implausible",
-            f"{signs.features[worst]} is {np.sqrt(size[worst]):.1f} times as far off as machines "
-            "of this type differ: a sensor fault, or no machine of this type",
+            f"{signs.features[worst]} is {size[worst]:.1f} times as far off as machines of this type "
+            "differ: a sensor fault, or no machine of this type",
             "look at the sensor, or train a model on this machine's own recordings",
         )
+
+
+def implausibility(population: Population, fitted: Correction) -> NDArray[np.float64]:
+    """How far off each feature is over all operation, over how far machines of the type are."""
+    off = (fitted.mean - population.mean).astype(np.float64)
+    reference = population.reference.astype(np.float64)
+    heads = population.heads
+    square = np.einsum("ftk,ftkl,ftl->ft", off, reference[:, heads], off)
+    usual = np.einsum("fhkl,fhkl->fh", reference, population.covariance.astype(np.float64))
+    found: NDArray[np.float64] = np.sqrt((square / usual[:, heads]).max(axis=1))
+    return found
 
 
 def check_steady(population: Population, segments: Sequence[Sums], signs: Signs) -> None:
