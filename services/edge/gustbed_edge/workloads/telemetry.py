@@ -159,6 +159,7 @@ def telemetry(context: TelemetryContext) -> Telemetry:
         interval=settings.capture_interval,
         seconds=settings.capture_seconds,
         first=int(turns % 1 * site.turbines),
+        commissioning=lambda verdict: verdict.commissioning,
     )
     commissioner = _commissioner(context, desk, scorer, tracker)
     # Before the first block: who was commissioned is judged so from its first verdict on.
