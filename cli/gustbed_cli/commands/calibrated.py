@@ -2,7 +2,7 @@
 
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from gustbed_core.events import AnomalyEvent
 from gustbed_core.mirror import Mirrored
 from gustbed_core.settings import SiteSettings, load
 from gustbed_core.turbine_types import known_types, load_type
+
+if TYPE_CHECKING:
+    from gustbed_twin.fitting.report import Report
 
 _TYPES = f"{', '.join(known_types())}, one of GUSTBED_TYPES_DIR"
 
@@ -51,6 +54,11 @@ def fit(
     if json:
         emit_json({"file": str(out), "picture": str(picture), **as_json(found)})
         return
+    _show(found)
+    print(f"{out}, {picture}")
+
+
+def _show(found: "Report") -> None:
     constants = [
         (
             each.name,
@@ -78,7 +86,6 @@ def fit(
     table(f"Held out: {found.held_out} {found.what}", headers, follows)
     for note in found.notes:
         print(note)
-    print(f"{out}, {picture}")
 
 
 def mirror(
