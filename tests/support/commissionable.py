@@ -56,7 +56,7 @@ def commissionable(version: str = "1.0.0", *, centre: float = 100.0, **changes: 
     model = graph(centres)
     package = replace(package, model=model, population=population())
     terms = terms_of(package.golden_windows, centres)
-    return replace(package, golden_ratios=uncorrected_ratios(terms, 1.0))
+    return replace(package, golden_ratios=uncorrected_ratios(terms, population().explains))
 
 
 def population() -> Population:
@@ -72,7 +72,7 @@ def population() -> Population:
         # In usual errors, as the doubt is measured against them.
         np.repeat(np.eye(2) / usual[:, None, None, None] ** 2, 2, axis=1).astype(np.float32),
         np.array(HEADS),
-        1.0,
+        np.zeros((shape[0], shape[0]), dtype=np.float32),
     )
 
 

@@ -13,6 +13,7 @@ from gustbed_core.commissioning.correction import (
     Sums,
     added,
     corrected_ratios,
+    explained_away,
     posterior,
     prior,
     uncorrected_ratios,
@@ -33,21 +34,22 @@ from gustbed_core.commissioning.population import Population, Terms, joined
 from gustbed_core.errors import GustbedError
 
 FEATURES, TERMS, SIZE = ("speed", "power"), 3, 2
+NO_DRIVERS = np.zeros((2, 2), dtype=np.float32)
 HEADS = np.array([0, 1, 1])
 SIGNS = Signs(FEATURES, open_after=4)
 WANTED = 720
 
 
 def population(spread: float = 4.0) -> Population:
-    """Machines whose offset differs by ``spread`` usual errors, and whose slope by half of that."""
+    """Machines whose offset and slope differ by ``spread`` usual errors."""
     shape = len(FEATURES), TERMS
     covariance = np.zeros((2, 2, SIZE, SIZE), dtype=np.float32)
-    covariance[:] = np.diag([spread**2, (spread / 2) ** 2])
+    covariance[:] = np.diag([spread**2, spread**2])
     reference = np.zeros((2, 2, SIZE, SIZE), dtype=np.float32)
     reference[:] = np.eye(SIZE)
     noise = np.ones(shape, dtype=np.float32)
     return Population(
-        np.zeros((*shape, SIZE), dtype=np.float32), covariance, noise, reference, HEADS, 1.0
+        np.zeros((*shape, SIZE), dtype=np.float32), covariance, noise, reference, HEADS, NO_DRIVERS
     )
 
 
@@ -75,7 +77,7 @@ def whole(*parts: Terms, of: Population | None = None, wanted: int = WANTED) -> 
 
 def ratios(seen: Terms, period: Period) -> np.ndarray:
     stacked = Corrections.of([period.result()], population())
-    return corrected_ratios(seen, stacked, HEADS, 1.0)
+    return corrected_ratios(seen, stacked, HEADS, NO_DRIVERS)
 
 
 def test_a_machine_that_differs_is_as_calm_as_the_factorys_once_corrected() -> None:
@@ -103,8 +105,8 @@ def test_regimes_that_no_period_has_shown_are_judged_more_widely() -> None:
 def test_without_a_period_the_prior_is_as_wide_as_machines_differ() -> None:
     stacked = Corrections.of([prior(population())], population())
     seen = terms(500, offset=5.0)
-    assert corrected_ratios(seen, stacked, HEADS, 1.0).max() < 1
-    assert corrected_ratios(terms(9, offset=40.0), stacked, HEADS, 1.0).min() > 1
+    assert corrected_ratios(seen, stacked, HEADS, NO_DRIVERS).max() < 1
+    assert corrected_ratios(terms(9, offset=40.0), stacked, HEADS, NO_DRIVERS).min() > 1
 
 
 def test_one_correction_for_all_is_as_each_with_its_own() -> None:
@@ -112,10 +114,10 @@ def test_one_correction_for_all_is_as_each_with_its_own() -> None:
     seen = terms(30)
     places = np.arange(30) % 3
     each = Corrections.of([known[place] for place in places], population())
-    together = corrected_ratios(seen, each, HEADS, 1.0)
+    together = corrected_ratios(seen, each, HEADS, NO_DRIVERS)
     for i, one in enumerate(known):
         alone = corrected_ratios(
-            seen.of(places == i), Corrections.of([one], population()), HEADS, 1.0
+            seen.of(places == i), Corrections.of([one], population()), HEADS, NO_DRIVERS
         )
         np.testing.assert_allclose(together[places == i], alone, rtol=1e-5)
 
@@ -128,7 +130,18 @@ def test_no_correction_at_all_is_the_graphs_own_judgement() -> None:
     )
     seen = terms(50, offset=2.0)
     np.testing.assert_allclose(
-        corrected_ratios(seen, nothing, HEADS, 0.5), uncorrected_ratios(seen, 0.5), rtol=1e-6
+        corrected_ratios(seen, nothing, HEADS, NO_DRIVERS),
+        uncorrected_ratios(seen, NO_DRIVERS),
+        rtol=1e-6,
+    )
+
+
+def test_what_an_accused_driver_explains_is_not_accused() -> None:
+    """The second feature is driven by the first, and not the other way round."""
+    explains = np.array([[0, 0], [1, 0]], dtype=np.float32)
+    ratios = np.array([[0.5, 3.0], [4.0, 3.0], [4.0, 8.0]], dtype=np.float32)
+    np.testing.assert_allclose(
+        explained_away(ratios, explains), [[0.5, 3.0], [4.0, 0.75], [4.0, 2.0]]
     )
 
 
@@ -156,7 +169,7 @@ def test_sums_do_not_depend_on_how_verdicts_are_cut(cuts: list[int]) -> None:
     [
         ("step", lambda: (terms(240), terms(480, offset=4.0, seed=1))),
         ("fault", lambda: (terms(480), terms(240, offset=8.0, seed=1))),
-        ("implausible", lambda: (terms(WANTED, offset=11.0),)),
+        ("implausible", lambda: (terms(WANTED, offset=40.0),)),
         ("regimes", lambda: (terms(WANTED, gusts=0.0),)),
     ],
 )
@@ -222,7 +235,12 @@ def test_a_correction_of_another_model_is_refused() -> None:
     data = correction_to_bytes(whole(terms(WANTED)).result())
     known = population()
     other = Population(
-        known.mean[:1], known.covariance[:1], known.noise[:1], known.reference[:1], HEADS, 1.0
+        known.mean[:1],
+        known.covariance[:1],
+        known.noise[:1],
+        known.reference[:1],
+        HEADS,
+        NO_DRIVERS[:1, :1],
     )
     with pytest.raises(GustbedError, match="another model"):
         correction_from_bytes(data, other)

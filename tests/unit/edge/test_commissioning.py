@@ -236,4 +236,4 @@ def test_terms_and_ratios_of_a_graph_are_one() -> None:
     package = commissionable()
     ratios, terms = Detector(package).ratios_and_terms(package.golden_windows)
     np.testing.assert_allclose(ratios, package.golden_ratios, rtol=1e-5)
-    np.testing.assert_allclose(ratios, uncorrected_ratios(terms, 1.0), rtol=1e-5)
+    np.testing.assert_allclose(ratios, uncorrected_ratios(terms, population().explains), rtol=1e-5)

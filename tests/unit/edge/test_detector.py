@@ -148,7 +148,9 @@ def test_a_population_needs_every_term_of_its_graph(missing: str) -> None:
 def test_terms_that_are_not_what_the_graph_judges_by_are_refused() -> None:
     package = commissionable()
     assert package.population is not None
-    wrong = replace(package, population=replace(package.population, power=0.5))
+    wrong = replace(
+        package, population=replace(package.population, explains=1 - package.population.explains)
+    )
     with pytest.raises(PackageError) as refused:
         check(wrong)
     assert refused.value.reason == "golden_mismatch"

@@ -49,7 +49,7 @@ def vague(terms: Terms, heads: list[int], variance: float) -> Population:
         np.ones((features, count), dtype=np.float32),
         covariance.astype(np.float32),
         np.array(heads),
-        1.0,
+        np.zeros((features, features), dtype=np.float32),
     )
 
 
@@ -79,7 +79,7 @@ def test_the_exported_graph_tells_the_terms_in_units_of_the_thresholds() -> None
         np.zeros((1, 4, 2, terms.basis.shape[2], terms.basis.shape[2]), dtype=np.float32),
         np.ones((1, 4), dtype=np.float32),
     )
-    corrected = corrected_ratios(found, none, np.array(module.heads), 1.0)
+    corrected = corrected_ratios(found, none, np.array(module.heads), module.explains.numpy())
     np.testing.assert_allclose(corrected, ratio, rtol=1e-3, atol=1e-4)
 
 
@@ -97,11 +97,11 @@ def test_a_machine_with_another_gain_is_learnt_and_a_fault_on_it_is_found() -> N
     calm = told(other)[1]
     plain = (np.abs(calm.error / calm.usual) / calm.limit).max(axis=2)
     found = Corrections.of([posterior(population, sums)], population)
-    corrected = corrected_ratios(calm, found, heads, 1.0)
+    corrected = corrected_ratios(calm, found, heads, population.explains)
     assert (plain[:, POWER] > 1).mean() > 0.3
     assert (corrected[:, POWER] > 1).mean() < 0.02
     other[POWER] += 20.0
-    faulty = corrected_ratios(told(other)[1], found, heads, 1.0)
+    faulty = corrected_ratios(told(other)[1], found, heads, population.explains)
     assert np.median(faulty[:, POWER]) > 1
 
 
@@ -113,7 +113,7 @@ def test_who_is_not_commissioned_is_judged_as_widely_as_machines_differ() -> Non
     for variance in (1e-6, 1.0, 100.0):
         population = vague(terms, module.heads, variance)
         wide = Corrections.of([prior(population)], population)
-        ratios = corrected_ratios(terms, wide, heads, 1.0)
+        ratios = corrected_ratios(terms, wide, heads, population.explains)
         assert (ratios <= np.maximum(plain, terms.beyond) + 1e-5).all()
         assert ratios[:, SPEED].mean() < before
         before = ratios[:, SPEED].mean()

@@ -13,6 +13,7 @@ from gustbed_training.pipeline.population import _EVERY, _expectation_maximisati
 
 FEATURES, TERMS, SIZE = 2, 3, 3
 HEADS = np.array([0, 0, 1])
+NONE = np.zeros((FEATURES, FEATURES), dtype=np.float32)
 
 
 def machines(count: int, seed: int) -> tuple[list[Sums], np.ndarray]:
@@ -37,7 +38,7 @@ def machines(count: int, seed: int) -> tuple[list[Sums], np.ndarray]:
 
 def test_mean_spread_and_noise_are_found_again() -> None:
     found, drawn = machines(60, 1)
-    population = _expectation_maximisation(found, HEADS, found[0].moment / found[0].count)
+    population = _expectation_maximisation(found, HEADS, found[0].moment / found[0].count, NONE)
     mean = drawn.mean(axis=0)
     assert np.abs(population.mean * population.noise[:, :, None] - mean).max() < 0.15
     spread = np.sqrt(np.einsum("fhkk->fhk", population.covariance))
@@ -50,7 +51,7 @@ def test_mean_spread_and_noise_are_found_again() -> None:
 
 def test_it_lies_in_a_package_as_it_was() -> None:
     found, _ = machines(8, 2)
-    population = _expectation_maximisation(found, HEADS, found[0].moment / found[0].count)
+    population = _expectation_maximisation(found, HEADS, found[0].moment / found[0].count, NONE)
     import io
 
     with np.load(io.BytesIO(population_to_bytes(population)), allow_pickle=False) as arrays:

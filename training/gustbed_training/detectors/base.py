@@ -59,14 +59,29 @@ class Detector(Protocol):
 
 
 class Thresholded(nn.Module):
-    """What is exported: windows to scores and ratios, both (n, features)."""
+    """What is exported: windows to scores and ratios, both (n, features).
+
+    A scorer that says by ``explains`` (features, features) which features drive which, one way,
+    accuses none of what an accused driver explains.
+    """
 
     def __init__(self, scorer: nn.Module, thresholds: Sequence[float]) -> None:
         super().__init__()
         self.scorer = scorer
         self.threshold: Tensor
+        self.explains: Tensor
         self.register_buffer("threshold", torch.tensor(thresholds, dtype=torch.float32))
+        none = torch.zeros(len(thresholds), len(thresholds))
+        self.register_buffer("explains", getattr(scorer, "explains", none).clone())
 
-    def forward(self, window: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, window: Tensor) -> tuple[Tensor, ...]:
         score = self.scorer(window)
-        return score, score / self.threshold
+        return score, self.ratio(score)
+
+    def ratio(self, score: Tensor) -> Tensor:
+        """Scores over thresholds, less what drivers are accused of."""
+        ratio = score / self.threshold
+        if not self.explains.any():
+            return ratio
+        upstream = (ratio[:, None, :] * self.explains).amax(2)
+        return ratio / torch.clamp(upstream, min=1)

@@ -24,6 +24,12 @@ class ExplainedModel(nn.Module):
     def __init__(self, model: CompactModel) -> None:
         super().__init__()
         self.model = model
+        self.explains: Tensor
+        one_way = [
+            [float(w.jumps and other in w.drivers) for other in range(len(model.wirings))]
+            for w in model.wirings
+        ]
+        self.register_buffer("explains", torch.tensor(one_way))
         # A jump is from a level to a level; how rough a signal is differs by other causes.
         levels = len(model.layout.levels) + 2
         self.heads = [0] * levels + [1] * (model.limits.shape[2] - levels)

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gustbed_training.detectors.base import Thresholded
+
 
 @runtime_checkable
 class Explaining(Protocol):
@@ -13,9 +15,11 @@ class Explaining(Protocol):
 
     ``terms`` gives what ``gustbed_core.commissioning.population.Terms`` has, for a threshold of 1;
     a score is the largest error over usual and limit, or ``beyond``. ``heads`` says which terms
-    share a usual size. ``widen`` shows it windows of machines that differ: what they reach is not
-    beyond what the type can do.
+    share a usual size, ``explains`` which features drive which, one way. ``widen`` shows it windows
+    of machines that differ: what they reach is not beyond what the type can do.
     """
+
+    explains: Tensor
 
     @property
     def heads(self) -> Sequence[int]:
@@ -28,22 +32,20 @@ class Explaining(Protocol):
         """Take what these windows reach for possible."""
 
 
-class Explained(nn.Module):
+class Explained(Thresholded):
     """What is exported: windows to scores, ratios and terms, in units of the thresholds."""
 
     def __init__(self, scorer: nn.Module, thresholds: Sequence[float]) -> None:
-        super().__init__()
+        super().__init__(scorer, thresholds)
         if not isinstance(scorer, Explaining):
             raise TypeError(f"{type(scorer).__name__} does not tell its errors")
-        self.scorer = scorer
-        self.threshold: Tensor
-        self.register_buffer("threshold", torch.tensor(thresholds, dtype=torch.float32))
+        self.terms = scorer.terms
 
     def forward(self, window: Tensor) -> tuple[Tensor, ...]:
-        error, usual, basis, limit, beyond = self.scorer.terms(window)
+        error, usual, basis, limit, beyond = self.terms(window)
         score = torch.maximum(((error / usual).abs() / limit).amax(2), beyond)
         threshold = self.threshold
         return (
-            score, score / threshold,
+            score, self.ratio(score),
             error, usual, basis, limit * threshold[:, None], beyond / threshold,
         )  # fmt: skip

@@ -104,7 +104,7 @@ def fit(
     model = exported(module, thresholds, schema)
     if machines is not None and isinstance(module, Explaining):
         model = explained(module, thresholds, schema)
-        found = fit_population(model, module.heads, schema, machines, _Lazy(held, schema), log)
+        found = fit_population(model, module, schema, machines, _Lazy(held, schema), log)
         (folder / POPULATION).write_bytes(population_to_bytes(found))
     (folder / MODEL).write_bytes(model)
     (folder / DETAILS).write_bytes(msgspec.json.encode(details))

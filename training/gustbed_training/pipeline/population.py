@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from gustbed_core.commissioning.correction import ALIKE, Sums
-from gustbed_core.commissioning.population import TERM_OUTPUTS, Population, Terms
+from gustbed_core.commissioning.population import TERM_OUTPUTS, Floats, Population, Terms
 from gustbed_core.package import INPUT
 from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import Individuals
@@ -75,13 +75,13 @@ def widen(module: Explaining, machines: Machines, schema: Schema) -> None:
 
 
 def fit_population(
-    model: bytes, heads: Sequence[int], schema: Schema, machines: Machines,
+    model: bytes, module: Explaining, schema: Schema, machines: Machines,
     normal: Sequence[NDArray[np.float32]], log: Log,
 ) -> Population:  # fmt: skip
     """The prior from machines' recordings. ``normal`` windows, one array per stretch, say how often
-    which operation occurs. ``model`` is a graph that gives terms.
+    which operation occurs. ``model`` is the module's graph.
     """
-    places = np.array(heads, dtype=np.intp)
+    places = np.array(module.heads, dtype=np.intp)
     explain = explainer(model)
     found: list[Sums] = []
     for number, name in enumerate(machines.names, start=1):
@@ -91,7 +91,7 @@ def fit_population(
     every = max(1, sum(map(len, normal)) // 20_000)
     usual = _sums(explain, (np.ascontiguousarray(each[::every]) for each in normal), places)
     reference = usual.moment / max(usual.count, 1)
-    return _expectation_maximisation(found, places, reference)
+    return _expectation_maximisation(found, places, reference, module.explains.numpy())
 
 
 class explainer:  # noqa: N801 - used as a function
@@ -125,7 +125,7 @@ def _sums(
 
 
 def _expectation_maximisation(
-    machines: Sequence[Sums], heads: NDArray[np.intp], reference: Doubles
+    machines: Sequence[Sums], heads: NDArray[np.intp], reference: Doubles, explains: Floats
 ) -> Population:
     """Maximum likelihood of the prior, one covariance for the terms of a head."""
     # A thinned verdict stands for several: of these, so many are one observation.
@@ -162,7 +162,7 @@ def _expectation_maximisation(
         noise.astype(np.float32),
         reference.astype(np.float32),
         heads,
-        1.0,
+        explains,
     )
 
 

@@ -189,7 +189,7 @@ def _corrected(explain: explainer, correction: Correction, population: Populatio
     def score(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         parts = [
             corrected_ratios(
-                explain(windows[i : i + _CHUNK]), one, population.heads, population.power
+                explain(windows[i : i + _CHUNK]), one, population.heads, population.explains
             )
             for i in range(0, len(windows), _CHUNK)
         ]

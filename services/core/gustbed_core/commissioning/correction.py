@@ -117,7 +117,7 @@ class Corrections:
 
 
 def corrected_ratios(
-    terms: Terms, corrections: Corrections, heads: NDArray[np.intp], power: float
+    terms: Terms, corrections: Corrections, heads: NDArray[np.intp], explains: Floats
 ) -> Floats:
     """Ratios (n, features) of windows, one turbine's correction each.
 
@@ -130,15 +130,22 @@ def corrected_ratios(
     doubt = np.einsum("nfhk,nfk->nfh", half, basis)[:, :, heads]
     size = np.sqrt(np.square(terms.usual) + np.maximum(doubt, 0))
     worst = (np.abs(terms.error - expected) / (size * terms.limit)).max(axis=2)
-    ratios: Floats = np.maximum(worst, terms.beyond) ** np.float32(power) / corrections.room
-    return ratios
+    return explained_away(np.maximum(worst, terms.beyond) / corrections.room, explains)
 
 
-def uncorrected_ratios(terms: Terms, power: float) -> Floats:
+def uncorrected_ratios(terms: Terms, explains: Floats) -> Floats:
     """The same without any correction: what the graph itself gives as its ratios."""
     worst = (np.abs(terms.error) / (terms.usual * terms.limit)).max(axis=2)
-    ratios: Floats = np.maximum(worst, terms.beyond) ** np.float32(power)
-    return ratios
+    return explained_away(np.maximum(worst, terms.beyond), explains)
+
+
+def explained_away(ratios: Floats, explains: Floats) -> Floats:
+    """Ratios (n, features) less what a driver is accused of: a model that is given a wrong driver
+    says nothing of what it drives.
+    """
+    upstream = (ratios[:, None, :] * explains).max(axis=2)
+    explained: Floats = ratios / np.maximum(upstream, 1)
+    return explained
 
 
 def head_scales(usual: Floats, heads: NDArray[np.intp]) -> Doubles:

@@ -128,7 +128,7 @@ class Period:
         if fitted is None:
             raise GustbedError("a period was calibrated before it was fitted")
         stacked = Corrections.of([fitted], population)
-        ratios = corrected_ratios(part, stacked, population.heads, population.power)
+        ratios = corrected_ratios(part, stacked, population.heads, population.explains)
         known = ratios if not self.recent.size else np.concatenate([self.recent, ratios])
         level = sustained(known, signs.open_after)
         if len(level):
@@ -166,8 +166,8 @@ def check_plausible(population: Population, fitted: Correction, signs: Signs) ->
     if not size[worst] <= IMPLAUSIBLE:
         raise NotNormalError(
             "implausible",
-            f"{signs.features[worst]} is {size[worst]:.1f} times as far off as machines of this type "
-            "differ: a sensor fault, or no machine of this type",
+            f"{signs.features[worst]} is {size[worst]:.1f} times as far off as machines of this "
+            "type differ: a sensor fault, or no machine of this type",
             "look at the sensor, or train a model on this machine's own recordings",
         )
 

@@ -64,8 +64,8 @@ class Population:
     ``mean`` (features, terms, k), ``covariance`` (features, heads, k, k) with the ``heads`` of the
     terms (terms,). ``noise`` (features, terms) is how far errors stray once they are corrected, in
     usual errors. ``reference`` (features, heads, k, k) is the second moment of the basis over all
-    operation: against it, how much a period has told is measured. A ratio is the largest error over
-    its limit to the ``power``.
+    operation: against it, how much a period has told is measured. ``explains`` (features, features)
+    is 1 where the second drives the first, and not the other way round.
     """
 
     mean: Floats
@@ -73,7 +73,7 @@ class Population:
     noise: Floats
     reference: Floats
     heads: NDArray[np.intp]
-    power: float
+    explains: Floats
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -103,17 +103,17 @@ def population_to_bytes(population: Population) -> bytes:
         stream,
         **arrays,
         heads=population.heads.astype(np.float32),
-        power=np.array([population.power], dtype=np.float32),
+        explains=population.explains.astype(np.float32),
     )
     return stream.getvalue()
 
 
-POPULATION_ARRAYS = (*_ARRAYS, "heads", "power")
+POPULATION_ARRAYS = (*_ARRAYS, "heads", "explains")
 
 
 def population_of(arrays: dict[str, Floats], features: int) -> Population:
     """Check arrays by name. Raises ``GustbedError`` for what cannot be a prior."""
-    mean, heads, power = arrays["mean"], arrays["heads"], arrays["power"]
+    mean, heads, explains = arrays["mean"], arrays["heads"], arrays["explains"]
     if mean.ndim != 3 or len(mean) != features:
         raise GustbedError(f"mean must be ({features}, terms, k), not {mean.shape}")
     _, terms, size = mean.shape
@@ -125,13 +125,15 @@ def population_of(arrays: dict[str, Floats], features: int) -> Population:
         "noise": (features, terms),
         "reference": (features, count, size, size),
         "heads": (terms,),
-        "power": (1,),
+        "explains": (features, features),
     }
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise GustbedError(f"{name} must be {shape}, not {arrays[name].shape}")
-    if heads.min(initial=0) < 0 or (arrays["noise"] <= 0).any() or not 0 < power[0] <= 2:
-        raise GustbedError("heads, noise and power must be positive")
+    if heads.min(initial=0) < 0 or (arrays["noise"] <= 0).any():
+        raise GustbedError("heads and noise must be positive")
+    if not np.isin(explains, (0, 1)).all():
+        raise GustbedError("explains must be 0 or 1")
     covariance = arrays["covariance"].astype(np.float64)
     if np.linalg.eigvalsh(covariance).min(initial=1.0) <= 0:
         raise GustbedError("covariance must be positive definite")
@@ -141,5 +143,5 @@ def population_of(arrays: dict[str, Floats], features: int) -> Population:
         arrays["noise"],
         arrays["reference"],
         heads.astype(np.intp),
-        float(power[0]),
+        explains,
     )

@@ -50,7 +50,7 @@ class Standing:
     corrections: Corrections
     versions: tuple[str, ...]
     heads: NDArray[np.intp]
-    power: float
+    explains: Floats
 
     def versions_of(self, rows: NDArray[np.intp]) -> list[str] | None:
         """What verdicts on turbines say; None if they say nothing."""

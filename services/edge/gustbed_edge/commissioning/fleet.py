@@ -81,5 +81,5 @@ def _standing(
         Corrections.of(corrections, population),
         versions,
         population.heads,
-        population.power,
+        population.explains,
     )

@@ -85,7 +85,7 @@ class Corrector:
         mine = corrected[needed]
         some = terms if mine.all() else terms.of(mine)
         by = standing.of(rows[corrected])
-        result[corrected] = corrected_ratios(some, by, standing.heads, standing.power)
+        result[corrected] = corrected_ratios(some, by, standing.heads, standing.explains)
         result[~np.isfinite(result).all(axis=1)] = np.nan
 
     def _hand_on(

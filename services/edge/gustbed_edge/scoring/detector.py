@@ -190,7 +190,7 @@ def _check_terms(package: Package, detector: Detector) -> None:
     ratios, terms = detector.ratios_and_terms(package.golden_windows)
     if not np.isfinite(ratios).all():
         raise PackageError("golden_failed", "the model's terms are not finite, or of wrong shape")
-    again = uncorrected_ratios(terms, population.power)
+    again = uncorrected_ratios(terms, population.explains)
     error = np.abs(ratios - again) / np.maximum(1, np.abs(ratios))
     if not float(error.max()) <= GOLDEN_TOLERANCE:
         raise PackageError(
