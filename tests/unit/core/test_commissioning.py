@@ -83,7 +83,7 @@ def ratios(seen: Terms, period: Period) -> np.ndarray:
 def test_a_machine_that_differs_is_as_calm_as_the_factorys_once_corrected() -> None:
     period = whole(terms(WANTED, offset=5.0, slope=1.5))
     fresh = terms(500, offset=5.0, slope=1.5, seed=1)
-    assert (uncorrected_ratios(fresh, 1.0) > 1).mean() > 0.8
+    assert (uncorrected_ratios(fresh, NO_DRIVERS) > 1).mean() > 0.8
     assert ratios(fresh, period).max() < 0.7
     np.testing.assert_allclose(period.result().mean[0, :, 0], 5.0, atol=0.3)
     np.testing.assert_allclose(period.result().mean[0, :, 1], 1.5, atol=0.3)

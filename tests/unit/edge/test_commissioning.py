@@ -5,11 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gustbed_core.commissioning import period
 from gustbed_core.commissioning.correction import uncorrected_ratios
 from gustbed_core.commissioning.messages import CommissionAck
 from gustbed_core.events import Verdict
 from gustbed_edge.scoring.detector import Detector
-from tests.support.commissionable import WANTED, Commissioned, Machine, commissionable
+from tests.support.commissionable import (
+    WANTED,
+    Commissioned,
+    Machine,
+    commissionable,
+    population,
+)
 
 
 @pytest.fixture
@@ -147,8 +154,15 @@ def test_a_running_period_can_be_cancelled_and_not_doubled(bench: Commissioned) 
     ],
 )
 def test_a_period_that_is_not_normal_is_refused_with_its_reason(
-    bench: Commissioned, reason: str, first: Machine, last: Machine
+    bench: Commissioned,
+    reason: str,
+    first: Machine,
+    last: Machine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Narrow enough for these machines: at the usual bounds their events would come first.
+    monkeypatch.setattr(period, "IMPLAUSIBLE", 2.0)
+    monkeypatch.setattr(period, "WIDEST", 2.0)
     bench.run(10, wt01=first)
     bench.ask("start", "wt01", accept=True)
     bench.run(WANTED // 3, wt01=first)

@@ -89,7 +89,9 @@ def check_exported_graph_agrees(module: nn.Module, of: np.ndarray) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     none = np.zeros((features, features), dtype=np.float32)
     explains = getattr(module, "explains", None)
-    ratios = explained_away(expected / 2, none if explains is None else explains.numpy())
+    ratios = explained_away(
+        (expected / 2).astype(np.float32), none if explains is None else explains.numpy()
+    )
     np.testing.assert_allclose(halved, ratios, rtol=1e-4, atol=1e-4)
 
 
