@@ -41,6 +41,8 @@ be letting go: seconds to try again."""
 ONCE = "init"
 """The service that does its work once, and ends."""
 WHAT = "RUNTIME=docker"
+MOST_SAID = 2000
+"""Characters of Compose's last line: long project names come before what is looked for in it."""
 
 
 class BaseImageMissingError(GustbedError):
@@ -237,7 +239,7 @@ class DockerRuntime:
         done = self._run_compose(*arguments, capture=not show)
         if done.returncode != 0:
             words = (done.stderr or "see the lines above").strip().splitlines()
-            raise GustbedError(f"docker compose {arguments[0]} failed", words[-1][:300])
+            raise GustbedError(f"docker compose {arguments[0]} failed", words[-1][:MOST_SAID])
         return done.stdout or ""
 
     def _run_compose(

@@ -1,5 +1,6 @@
 """What passes by itself while containers start is waited for, and what does not is said."""
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -49,3 +50,18 @@ def test_what_does_not_pass_is_said(tmp_path: Path, words: str, waited: float) -
     with pytest.raises(GustbedError, match=words.partition(":")[0]):
         runtime._start(time.monotonic() - waited)
     assert len(runtime.refusals) == 8
+
+
+def test_what_compose_says_is_not_cut_before_it_is_looked_at(tmp_path: Path) -> None:
+    """A long project name comes first, in each container's name."""
+
+    class Failing(DockerRuntime):
+        def _run_compose(
+            self, *arguments: str, capture: bool = False
+        ) -> subprocess.CompletedProcess[str]:
+            said = "Error response from daemon: " + "a-very-long-project-name " * 20 + HELD
+            return subprocess.CompletedProcess(arguments, 1, "", said)
+
+    runtime = Failing(Fleet(PlaceSettings(home=tmp_path), SiteSettings(), "local"))
+    with pytest.raises(GustbedError, match="address already in use"):
+        runtime._compose("up")
