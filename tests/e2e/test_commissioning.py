@@ -41,6 +41,7 @@ def open_event(fleet: RunningFleet, turbine: str) -> Any:
     return found[0] if found else None
 
 
+@pytest.mark.promise("F1", "F2", "F3")
 def test_machines_that_differ_are_quiet_once_commissioned_and_faults_are_found(
     fleet: RunningFleet,
 ) -> None:

@@ -100,6 +100,7 @@ def factory(folder: Path, version: str, centre: float) -> None:
     write_factory(folder / "factory", signed, key)
 
 
+@pytest.mark.promise("F3")
 def test_a_period_is_started_accepted_survives_a_kill_and_is_undone(place: Place) -> None:
     with Farm(place.broker), Listener(place.broker) as listener:
         with place.edge.running() as process:

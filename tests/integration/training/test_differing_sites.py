@@ -62,6 +62,7 @@ def _quiet(_line: str) -> None:
     ],
     ids=["lift+3", "lift+5", "lift+10", "lift-10", "volts+5", "volts+10", "anemometer+5", "tilt"],
 )
+@pytest.mark.promise("F4")
 def test_machines_that_differ_are_drift_of_all_and_are_to_be_learnt(
     site: Site, feature: str, package: Package, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_where_the_verdicts_hold_there_is_no_drift_though_inputs_may_have_moved(
         assert shifted in {each.feature for each in found.features if each.level.changed}
 
 
+@pytest.mark.promise("F4")
 def test_a_turbine_that_differs_from_the_others_is_named_and_to_be_commissioned(
     package: Package, tmp_path: Path
 ) -> None:

@@ -173,6 +173,7 @@ def test_sums_do_not_depend_on_how_verdicts_are_cut(cuts: list[int]) -> None:
         ("regimes", lambda: (terms(WANTED, gusts=0.0),)),
     ],
 )
+@pytest.mark.promise("F3")
 def test_a_period_that_is_not_normal_is_refused(
     reason: str, parts: Callable[[], tuple[Terms, ...]]
 ) -> None:

@@ -1,0 +1,48 @@
+"""The shipped miniature's model on a machine that differs in everything, before and after."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from gustbed_cli.training import FACTORY
+from gustbed_core.jobs import PACKAGE_FILE
+from gustbed_training.detectors.scoring import load_package
+from gustbed_training.evaluation.reality_gap import GapRow
+from gustbed_training.pipeline.reality import measure_all
+
+HOURS = 0.25
+"""Judged in each of three winds, of two machines."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reality")
+
+
+@cache
+def measured(home: Path) -> dict[str, GapRow]:
+    """Two conditions, by name."""
+    package = load_package(FACTORY / "windturbine" / PACKAGE_FILE)
+    names = ("unchanged", "everything up to 10 %")
+    rows = measure_all(package, HOURS, home, lambda _: None, names)
+    return {row.condition: row for row in rows}
+
+
+@pytest.mark.promise("F2")
+def test_a_machine_that_differs_is_calm_and_seen_once_it_is_commissioned(home: Path) -> None:
+    rows = measured(home)
+    unchanged, own = rows["unchanged"], rows["everything up to 10 %"].own
+    assert own is not None, rows["everything up to 10 %"].refused
+    assert own.false_verdicts <= 0.001
+    assert own.false_events == 0
+    assert own.recall >= 0.95 * unchanged.factory.recall
+    assert own.found == own.faults == unchanged.factory.found
+
+
+@pytest.mark.promise("F1")
+def test_who_is_not_commissioned_does_not_cry_wolf(home: Path) -> None:
+    row = measured(home)["everything up to 10 %"]
+    assert row.factory.in_alarm > 0.1
+    assert row.wide.in_alarm < 0.01
+    assert row.wide.found > 0
