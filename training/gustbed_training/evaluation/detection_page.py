@@ -93,8 +93,16 @@ def write_reality(found: Mapping[str, Sequence[GapRow]], docs: Path) -> tuple[Pa
 
 def gap_section(found: Mapping[str, Sequence[GapRow]]) -> str:
     """The section of the page, between its marks."""
-    tables = "\n\n".join(f"### {title}\n\n{gap_table(rows)}" for title, rows in found.items())
+    tables = "\n\n".join(
+        f"### {title}\n\n{_judged_on(rows)}\n\n{gap_table(rows)}" for title, rows in found.items()
+    )
     return f"{_BEGIN}\n## Machines that differ\n\n{_GAP_NOTE}\n{tables}\n{_END}\n"
+
+
+def _judged_on(rows: Sequence[GapRow]) -> str:
+    hours = min(row.factory.calm_hours for row in rows)
+    faults = min(row.factory.faults for row in rows)
+    return f"{hours:.1f} calm turbine-hours and {faults} faults a condition, at least."
 
 
 def with_gap(page: str, section: str) -> str:
