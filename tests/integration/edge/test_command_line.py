@@ -166,6 +166,7 @@ def test_a_missing_password_file_is_named(tmp_path: Path) -> None:
     done = edge(
         "run",
         GUSTBED_EDGE_DATA_DIR=str(tmp_path / "edge"),
+        GUSTBED_EDGE_HTTP_PORT="0",
         GUSTBED_MQTT_CREDENTIALS_DIR=str(tmp_path / "none"),
     )
     assert done.returncode == 1

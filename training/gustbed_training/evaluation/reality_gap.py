@@ -1,5 +1,6 @@
 """The reality gap in figures: what a model makes of machines that it was not made for."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -116,8 +117,9 @@ def table(rows: Sequence[GapRow]) -> str:
             f"Commissioned, {together.false_events} false events in {days:.1f} turbine-days: with "
             f"95 % between {low / days:.2f} and {high / days:.2f} a day.",
         ]
-    lines += [f"- {row.condition}: refused: {why}" for row in rows for why in row.refused]
-    return "\n".join(lines)
+    why = Counter(each.partition(": ")[2] for row in rows for each in row.refused)
+    lines += ["", *(f"- {count} machines were refused: {words}" for words, count in why.items())]
+    return "\n".join(lines).rstrip()
 
 
 def rows_as_json(rows: Sequence[GapRow]) -> list[dict[str, Any]]:
