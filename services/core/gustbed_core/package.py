@@ -180,6 +180,12 @@ def seal_package(archive: bytes, gate: bytes) -> bytes:
     return pack_members(_read_members(archive) | {GATE: gate})
 
 
+def unsealed_package(archive: bytes) -> bytes:
+    """The package without a gate's report. Raises ``PackageError``."""
+    members = _read_members(archive)
+    return pack_members({name: data for name, data in members.items() if name != GATE})
+
+
 def pack_members(members: Mapping[str, bytes]) -> bytes:
     """An archive of these files, the same for the same content."""
     raw = io.BytesIO()

@@ -19,7 +19,7 @@ PLATFORM = "linux/arm64"
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 OFFLINE_BASE = "gustbed/base-python:offline-arm64"
 IMAGE = f"{image_of('edge')}-arm64"
-TOLERANCE = 1e-4
+TOLERANCE = 5e-4
 MINUTES = 0.05 * 60
 
 

@@ -71,7 +71,16 @@ def test_a_miniature_with_other_channel_names_measures_the_same(tmp_path: Path) 
     data["name"], kept = "few", [data["channels"][2], data["channels"][0]]
     data["channels"] = [{**channel, "name": f"my_{channel['name']}", "of": channel["name"]}
                         for channel in kept]  # fmt: skip
-    for section in ("features", "violations", "groups", "card", "aggregates"):
+    for section in (
+        "features",
+        "violations",
+        "drivers",
+        "inertia",
+        "individuals",
+        "groups",
+        "card",
+        "aggregates",
+    ):
         data.pop(section)
     (tmp_path / "few.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     few = read_miniature(read_type(tmp_path / "few.yaml"))

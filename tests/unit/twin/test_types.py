@@ -117,8 +117,8 @@ def test_winds_that_are_none_are_refused(text: str) -> None:
 
 def renamed(data: Data) -> None:
     """Every channel by another name, in another order; models' and pages' sections go."""
-    for section in ("features", "violations", "drivers", "aftermath", "groups", "card",
-                    "aggregates"):  # fmt: skip
+    for section in ("features", "violations", "drivers", "individuals", "aftermath", "groups",
+                    "card", "aggregates"):  # fmt: skip
         data.pop(section, None)
     data["channels"] = [{**c, "name": f"x_{c['of']}_{n}"} for n, c in enumerate(data["channels"])]
     data["channels"].reverse()
