@@ -146,7 +146,7 @@ def test_a_terminated_comparison_ends_its_trainings(folder: Path, dataset: Path)
     home = folder / "compared"
     command = [
         sys.executable, "-m", "gustbed_training", "compare", "--data", str(dataset),
-        "--home", str(home), "--detectors", "compact", "--seeds", "0,1",
+        "--home", str(home), "--detectors", "reference", "--seeds", "0,1",
     ]  # fmt: skip
     child = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
