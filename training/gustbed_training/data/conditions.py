@@ -5,34 +5,18 @@ are written as type files of their own; sensors are changed in the recordings.
 """
 
 import hashlib
-import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import TurbineType
-from gustbed_training.data.individuals import tilted
-from gustbed_training.data.partition import Part
+from gustbed_training.data.individuals import Sensing
 from gustbed_training.data.types import files_of
-
-
-@dataclass(frozen=True)
-class Sensing:
-    """What sensors make of the truth: factors and offsets by channel, and a mounting, in degrees
-    about two axes. ``noise`` is a standard deviation by channel.
-    """
-
-    gains: Mapping[str, float] = field(default_factory=dict)
-    offsets: Mapping[str, float] = field(default_factory=dict)
-    noise: Mapping[str, float] = field(default_factory=dict)
-    tilt: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -82,23 +66,3 @@ def _multiply(physics: dict[str, Any], path: str, factor: float, name: str) -> N
     if not isinstance(place.get(last), int | float):
         raise GustbedError(f"condition {name!r}: no constant physics.{path}", "name one")
     place[last] = float(place[last]) * factor
-
-
-def sensed(part: Part, schema: Schema, sensing: Sensing, attitude: tuple[str, ...]) -> Part:
-    """A part as the condition's sensors would have written it."""
-    if sensing == Sensing():
-        return part
-    values = part.recording.values.copy()
-    rows = {name: row for row, name in enumerate(schema.channel_names)}
-    random = np.random.default_rng(len(values[0]))
-    for name, sigma in sensing.noise.items():
-        values[rows[name]] += sigma * random.standard_normal(values.shape[1], np.float32)
-    for name, factor in sensing.gains.items():
-        values[rows[name]] *= np.float32(factor)
-    for name, offset in sensing.offsets.items():
-        values[rows[name]] += np.float32(offset)
-    if any(sensing.tilt):
-        chosen = [rows[name] for name in attitude]
-        about_x, about_y = (math.radians(angle) for angle in sensing.tilt)
-        values[chosen] = tilted(values[chosen], about_x, about_y)
-    return replace(part, recording=replace(part.recording, values=values))

@@ -1,6 +1,9 @@
 """Recordings as sensors of one machine would have written them: gains, offsets, mounting."""
 
 import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,27 +14,54 @@ from gustbed_core.turbine_types import Individuals
 Floats = NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Sensing:
+    """What sensors make of the truth: factors and offsets by channel, and a mounting, in degrees
+    about two axes. ``noise`` is a standard deviation by channel.
+    """
+
+    gains: Mapping[str, float] = field(default_factory=dict)
+    offsets: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
+    tilt: tuple[float, float] = (0.0, 0.0)
+
+
+def sensed(values: Floats, schema: Schema, sensing: Sensing, attitude: Sequence[str]) -> Floats:
+    """A copy of channels (channels, samples) as such sensors would have written them; ``attitude``
+    are the four that a mounting turns. Channels that the schema does not have are passed over.
+    """
+    read = values.copy()
+    rows = {name: row for row, name in enumerate(schema.channel_names)}
+    random = np.random.default_rng(values.shape[1])
+    for name, sigma in sensing.noise.items():
+        if name in rows:
+            read[rows[name]] += sigma * random.standard_normal(values.shape[1], np.float32)
+    for name, factor in sensing.gains.items():
+        if name in rows:
+            read[rows[name]] *= np.float32(factor)
+    for name, offset in sensing.offsets.items():
+        if name in rows:
+            read[rows[name]] += np.float32(offset)
+    if any(sensing.tilt) and attitude and set(attitude) <= rows.keys():
+        chosen = [rows[name] for name in attitude]
+        about_x, about_y = (math.radians(angle) for angle in sensing.tilt)
+        read[chosen] = tilted(read[chosen], about_x, about_y)
+    return read
+
+
 def as_individual(values: Floats, schema: Schema, how: Individuals, turbine: str) -> Floats:
     """Channels (channels, samples) read by a turbine's own sensors, the same each time that the
     turbine is named.
     """
     seed = hashlib.sha256(turbine.encode()).digest()[:8]
     random = np.random.default_rng(int.from_bytes(seed, "little"))
-    read = values.copy()
-    rows = {name: row for row, name in enumerate(schema.channel_names)}
-    for name, share in sorted(how.gains.items()):
-        factor = 1.0 + random.uniform(-share, share)
-        if name in rows:
-            read[rows[name]] *= np.float32(factor)
-    for name, most in sorted(how.offsets.items()):
-        offset = random.uniform(-most, most)
-        if name in rows:
-            read[rows[name]] += np.float32(offset)
-    if how.tilt is not None and set(how.tilt.of) <= rows.keys():
-        angles = np.radians(random.uniform(-how.tilt.degrees, how.tilt.degrees, 2))
-        chosen = [rows[name] for name in how.tilt.of]
-        read[chosen] = tilted(read[chosen], float(angles[0]), float(angles[1]))
-    return read
+    gains = {n: 1.0 + random.uniform(-most, most) for n, most in sorted(how.gains.items())}
+    offsets = {n: random.uniform(-most, most) for n, most in sorted(how.offsets.items())}
+    if how.tilt is None:
+        return sensed(values, schema, Sensing(gains, offsets), ())
+    about_x, about_y = random.uniform(-how.tilt.degrees, how.tilt.degrees, 2).tolist()
+    sensing = Sensing(gains, offsets, tilt=(about_x, about_y))
+    return sensed(values, schema, sensing, how.tilt.of)
 
 
 def tilted(attitude: Floats, about_x: float, about_y: float) -> Floats:

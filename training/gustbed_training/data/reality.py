@@ -1,6 +1,7 @@
 """The conditions that we measure ourselves: by the model of a type's physics."""
 
-from gustbed_training.data.conditions import Condition, Sensing
+from gustbed_training.data.conditions import Condition
+from gustbed_training.data.individuals import Sensing
 
 MINIATURE: tuple[Condition, ...] = (
     Condition("unchanged"),

@@ -26,8 +26,9 @@ from gustbed_core.package import Package
 from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import TurbineType
 from gustbed_training.data import miniature_profiles, variable_speed_profiles
-from gustbed_training.data.conditions import Condition, sensed, write_type
+from gustbed_training.data.conditions import Condition, write_type
 from gustbed_training.data.dataset import open_dataset
+from gustbed_training.data.individuals import sensed
 from gustbed_training.data.partition import Part
 from gustbed_training.data.reality import CONDITIONS
 from gustbed_training.data.split import whole
@@ -156,7 +157,8 @@ class _Recorded:
         for source in dataset.sources:
             if source.path.parent.name == run.folder:
                 for recording in dataset.read(source):
-                    yield sensed(whole(recording), self.schema, self.condition.sensing, attitude)
+                    values = sensed(recording.values, self.schema, self.condition.sensing, attitude)
+                    yield whole(replace(recording, values=values))
 
 
 def _changed(run: Run, condition: Condition, file: Path) -> Run:
