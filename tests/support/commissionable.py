@@ -66,11 +66,16 @@ def population() -> Population:
     spread = np.diag([OFFSET_STD**2, SLOPE_STD**2])
     covariance = usual[:, None, None, None] ** 2 * spread
     return Population(
-        np.zeros((*shape, 2), dtype=np.float32),
-        np.repeat(covariance, 2, axis=1).astype(np.float32),
+        np.zeros((*shape, 2)),
+        np.repeat(covariance, 2, axis=1),
         np.ones(shape, dtype=np.float32),
-        # In usual errors, as the doubt is measured against them.
-        np.repeat(np.eye(2) / usual[:, None, None, None] ** 2, 2, axis=1).astype(np.float32),
+        # In usual errors, as the doubt is measured against them: less wind, and more.
+        np.stack(
+            [
+                basis * (np.ones((*shape, 2)) / usual[:, None, None])
+                for basis in (np.array([1.0, -1.0]), np.array([1.0, 1.0]))
+            ]
+        ).astype(np.float32),
         np.array(HEADS),
         np.zeros((shape[0], shape[0]), dtype=np.float32),
     )

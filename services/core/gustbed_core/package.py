@@ -237,7 +237,8 @@ def _read_members(data: bytes) -> dict[str, bytes]:
 
 def _read_golden(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     windows, ratios = _read_arrays(data, _GOLDEN, GOLDEN, "bad_golden").values()
-    return windows, ratios
+    with np.errstate(over="ignore"):
+        return windows.astype(np.float32), ratios.astype(np.float32)
 
 
 def _read_population(data: bytes | None, features: int) -> Population | None:
@@ -252,7 +253,7 @@ def _read_population(data: bytes | None, features: int) -> Population | None:
 
 def _read_arrays(
     data: bytes, names: Sequence[str], where: str, reason: str
-) -> dict[str, NDArray[np.float32]]:
+) -> dict[str, NDArray[np.float64]]:
     """Arrays by name. They lie in the file as they are, so that none is larger than it."""
     directory = data[-_END.size :]
     try:
@@ -271,7 +272,7 @@ def _read_arrays(
     return arrays
 
 
-def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
+def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float64]:
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise ValueError(f"{name} is compressed")
@@ -284,8 +285,7 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
     if dtype.kind != "f" or math.prod(shape) * dtype.itemsize != len(data) - start:
         raise ValueError(f"{name} is not what it says")
     array = np.frombuffer(data, dtype, offset=start)
-    with np.errstate(over="ignore"):
-        return array.reshape(shape, order="F" if by_column else "C").astype(np.float32)
+    return array.reshape(shape, order="F" if by_column else "C").astype(np.float64)
 
 
 def _check_manifest(manifest: Manifest) -> None:

@@ -19,12 +19,11 @@ from gustbed_core.commissioning.correction import (
     uncorrected_ratios,
 )
 from gustbed_core.commissioning.explain import largest_shifts
+from gustbed_core.commissioning.normality import NotNormalError, Signs
 from gustbed_core.commissioning.period import (
     BLOCK,
     FEWEST,
-    NotNormalError,
     Period,
-    Signs,
     correction_from_bytes,
     correction_to_bytes,
     period_from_bytes,
@@ -43,14 +42,13 @@ WANTED = 720
 def population(spread: float = 4.0) -> Population:
     """Machines whose offset and slope differ by ``spread`` usual errors."""
     shape = len(FEATURES), TERMS
-    covariance = np.zeros((2, 2, SIZE, SIZE), dtype=np.float32)
+    covariance = np.zeros((2, 2, SIZE, SIZE))
     covariance[:] = np.diag([spread**2, spread**2])
-    reference = np.zeros((2, 2, SIZE, SIZE), dtype=np.float32)
-    reference[:] = np.eye(SIZE)
+    # Typical operation has gusts of 3, up and down.
+    typical = np.ones((4, len(FEATURES), 2, SIZE), dtype=np.float32)
+    typical[:, :, :, 1] = np.array([-3, -3, 3, 3])[:, None, None]
     noise = np.ones(shape, dtype=np.float32)
-    return Population(
-        np.zeros((*shape, SIZE), dtype=np.float32), covariance, noise, reference, HEADS, NO_DRIVERS
-    )
+    return Population(np.zeros((*shape, SIZE)), covariance, noise, typical, HEADS, NO_DRIVERS)
 
 
 def terms(
@@ -184,6 +182,15 @@ def test_a_period_that_is_not_normal_is_refused(
     assert "speed" in refused.value.what or "power" in refused.value.what
 
 
+def test_what_the_weather_of_an_hour_is_worth_is_no_fault() -> None:
+    # Machines that hardly differ: what is off by less than an error usually is tells nothing.
+    alike = population(0.05)
+    assert whole(terms(240), terms(480, offset=0.9, seed=1), of=alike).done
+    assert whole(terms(WANTED, offset=0.9), of=alike).done
+    with pytest.raises(NotNormalError, match="as far off"):
+        whole(terms(WANTED, offset=60.0), of=alike)
+
+
 def test_what_is_not_finite_is_no_normal_period() -> None:
     seen = terms(WANTED)
     seen.error[5] = np.inf
@@ -239,7 +246,7 @@ def test_a_correction_of_another_model_is_refused() -> None:
         known.mean[:1],
         known.covariance[:1],
         known.noise[:1],
-        known.reference[:1],
+        known.typical[:, :1],
         HEADS,
         NO_DRIVERS[:1, :1],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gustbed_core.commissioning import period
+from gustbed_core.commissioning import normality
 from gustbed_core.commissioning.correction import uncorrected_ratios
 from gustbed_core.commissioning.messages import CommissionAck
 from gustbed_core.events import Verdict
@@ -161,8 +161,8 @@ def test_a_period_that_is_not_normal_is_refused_with_its_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Narrow enough for these machines: at the usual bounds their events would come first.
-    monkeypatch.setattr(period, "IMPLAUSIBLE", 2.0)
-    monkeypatch.setattr(period, "WIDEST", 2.0)
+    monkeypatch.setattr(normality, "IMPLAUSIBLE", 2.0)
+    monkeypatch.setattr(normality, "WIDEST", 2.0)
     bench.run(10, wt01=first)
     bench.ask("start", "wt01", accept=True)
     bench.run(WANTED // 3, wt01=first)

@@ -200,6 +200,20 @@ def test_limits_leave_held_out_errors_behind_in_a_row() -> None:
     assert over.mean() < 1e-2
 
 
+def test_limits_say_how_far_recordings_go_that_did_not_set_them() -> None:
+    module = model_of(deepcopy(trained()))
+    stretches = [cut(signals(2500, seed)) for seed in range(60, 68)]
+    assert set_limits(module, stretches[:7], open_after=4) is None
+    alike = set_limits(module, stretches, open_after=4)
+    assert alike is not None
+    assert alike.max() < 1.5
+    odd = stretches[3].copy()
+    odd[200:, POWER] += 40.0
+    apart = set_limits(module, [*stretches[:3], odd, *stretches[4:]], open_after=4)
+    assert apart is not None
+    assert apart[POWER] > 2 * alike[POWER]
+
+
 def test_regimes_are_the_states_and_what_lies_between() -> None:
     module = model_of(trained())
     values = signals(2800, 3)

@@ -44,10 +44,10 @@ def vague(terms: Terms, heads: list[int], variance: float) -> Population:
     number = max(heads) + 1
     covariance = np.broadcast_to(np.eye(size) * variance, (features, number, size, size))
     return Population(
-        np.zeros((features, count, size), dtype=np.float32),
-        covariance.astype(np.float32),
+        np.zeros((features, count, size)),
+        covariance.astype(np.float64),
         np.ones((features, count), dtype=np.float32),
-        covariance.astype(np.float32),
+        np.ones((1, features, number, size), dtype=np.float32),
         np.array(heads),
         np.zeros((features, features), dtype=np.float32),
     )

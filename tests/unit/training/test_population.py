@@ -1,10 +1,13 @@
 """The prior of corrections: found again from machines that were drawn from it."""
 
+import io
+
 import numpy as np
 
 from gustbed_core.commissioning.correction import ALIKE, Sums
 from gustbed_core.commissioning.population import (
     POPULATION_ARRAYS,
+    Population,
     Terms,
     population_of,
     population_to_bytes,
@@ -36,9 +39,16 @@ def machines(count: int, seed: int) -> tuple[list[Sums], np.ndarray]:
     return found, np.array(drawn)
 
 
+def fitted(found: list[Sums]) -> Population:
+    """The prior of these machines."""
+    mean, covariance, noise = _expectation_maximisation(found, HEADS, np.full((FEATURES, 2), 0.03))
+    typical = np.ones((1, FEATURES, 2, SIZE), dtype=np.float32)
+    return Population(mean, covariance, noise, typical, HEADS, NONE)
+
+
 def test_mean_spread_and_noise_are_found_again() -> None:
     found, drawn = machines(60, 1)
-    population = _expectation_maximisation(found, HEADS, found[0].moment / found[0].count, NONE)
+    population = fitted(found)
     mean = drawn.mean(axis=0)
     assert np.abs(population.mean * population.noise[:, :, None] - mean).max() < 0.15
     spread = np.sqrt(np.einsum("fhkk->fhk", population.covariance))
@@ -51,9 +61,7 @@ def test_mean_spread_and_noise_are_found_again() -> None:
 
 def test_it_lies_in_a_package_as_it_was() -> None:
     found, _ = machines(8, 2)
-    population = _expectation_maximisation(found, HEADS, found[0].moment / found[0].count, NONE)
-    import io
-
+    population = fitted(found)
     with np.load(io.BytesIO(population_to_bytes(population)), allow_pickle=False) as arrays:
         again = population_of({name: arrays[name] for name in POPULATION_ARRAYS}, FEATURES)
     np.testing.assert_array_equal(again.covariance, population.covariance)

@@ -6,7 +6,7 @@ import pytest
 from gustbed_core.decisions import RunCounts, hysteresis, spans
 from gustbed_core.errors import GustbedError
 from gustbed_core.signals import Decision
-from gustbed_training.detectors.thresholds import Target, sustained, threshold
+from gustbed_training.detectors.thresholds import Target, margins, sustained, threshold
 
 PER_HOUR = 7200.0
 USUAL = Decision()
@@ -43,6 +43,13 @@ def test_no_threshold_lies_below_what_normal_data_reached() -> None:
     data = _hours(1, 5)
     reached = max(float(sustained(scores, 4).max()) for scores in data)
     assert threshold(data, Target(1e6, 1.25), PER_HOUR) == pytest.approx(1.25 * reached)
+
+
+def test_margins_follow_new_recordings_within_bounds() -> None:
+    assert margins(np.array([0.8, 1.3, 60.0]), Target(margin=1.25)) == pytest.approx(
+        [1.25, 1.43, 1.6]
+    )
+    assert margins(np.array([0.8, 60.0]), Target(margin=2.0)) == [2.0, 2.0]
 
 
 def test_only_what_lasts_counts() -> None:

@@ -39,8 +39,7 @@ _PITCH_OFF = 6.0
 _ACTIONS = ("stop", "stop", "curtail", "curtail", "yaw_offset", "pitch_offset")
 _YAW_OFFSET, _PITCH_OFFSET = (-45.0, 45.0), (-4.0, 20.0)
 _MACHINES = 80
-_POPULATION_WEATHER = ((0.5, 0.12, 5.0), (0.85, 0.1, 18.0), (1.4, 0.08, -5.0))
-"""Mean wind over the rated one, turbulence, and the air's temperature (degC)."""
+_POPULATION_SEED = 7001
 _GOLDEN = 0.618034
 """Steps of the golden ratio spread winds evenly, however many runs there are."""
 
@@ -135,21 +134,19 @@ def evaluation(turbine_type: TurbineType) -> Profile:
 
 
 def population(turbine_type: TurbineType) -> Profile:
-    """Machines that differ as the type's do, each in several winds."""
+    """Machines that differ as the type's do, all of them in every kind of weather and operation."""
     machine = turbine_type.individuals.machine if turbine_type.individuals else 0.0
-    rated = _Weather.of(turbine_type).rated
+    runs = _normal(turbine_type, "train", _POPULATION_SEED, len(_REGIMES), 0.2, _MACHINES)
     return Profile(
         f"{turbine_type.name}-population",
-        tuple(
-            Run(
-                "train", f"wind{share}", _MACHINES, 0.2, 7001, round(share * rated, 2), turbulence,
-                scenario={"seed": 7001, "wind": {"direction": 80.0, "direction_spread": 6.0,
-                                                 "ambient": ambient}},
-                type=turbine_type.name, variation=machine,
-            )
-            for share, turbulence, ambient in _POPULATION_WEATHER
-        ),
-    )  # fmt: skip
+        tuple(_of_same_machines(run, machine) for run in runs),
+    )
+
+
+def _of_same_machines(run: Run, variation: float) -> Run:
+    """A run's seed draws its machines: equal ones make them the same."""
+    scenario = dict(run.scenario or {}) | {"seed": _POPULATION_SEED}
+    return replace(run, seed=_POPULATION_SEED, scenario=scenario, variation=variation)
 
 
 def course(turbine_type: TurbineType, hours: float) -> Course:

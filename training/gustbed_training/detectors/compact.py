@@ -1,12 +1,6 @@
 """The compact detector: what drives a feature, by its schema, explains it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from gustbed_core.signals import Schema
@@ -20,10 +14,6 @@ from gustbed_training.progress import Log
 
 _HIDDEN, _FEW_FEATURES = 48, 12
 """Random features of a head; types of many features do as well without, at half the cost."""
-
-
-_FEWEST_TO_HALVE = 8
-"""Stretches of held-out data."""
 
 
 class Compact:
@@ -42,32 +32,8 @@ class Compact:
         model = CompactModel(schema.window, layout, wirings, figures(chosen), chosen.states, hidden)
         with torch.no_grad():
             train(model, chosen, plan.seed, log)
-        set_limits(model, _half(data.held, plan.seed), schema.decision.open_after)
-        return ExplainedModel(model).eval()
-
-
-@dataclass(frozen=True)
-class _Some(Sequence[NDArray[np.float32]]):
-    """Some of many stretches, cut when they are asked for."""
-
-    stretches: Sequence[NDArray[np.float32]]
-    places: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.stretches[self.places[index]]
-
-
-def _half(held: Sequence[NDArray[np.float32]], seed: int) -> Sequence[NDArray[np.float32]]:
-    """Half of the stretches: the others are new to the limits, so that thresholds learn from them
-    how far new data go. By chance, since runs follow each other by some plan.
-    """
-    if len(held) < _FEWEST_TO_HALVE:
-        return held
-    order = np.random.default_rng(seed).permutation(len(held))
-    return _Some(held, sorted(order[: -(-len(held) // 2)].tolist()))
+        strayed = set_limits(model, data.held, schema.decision.open_after)
+        return ExplainedModel(model, strayed).eval()
 
 
 def drivers_of(schema: Schema) -> list[list[int]]:

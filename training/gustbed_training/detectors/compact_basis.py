@@ -5,7 +5,9 @@ some function of what drives it: an offset, a share of each driver, what is left
 changes, and for what few drivers explain, the curvature. Each turbine has its own coefficients.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gustbed_training.detectors.compact_model import CLAMP, FEW, CompactModel, Group, Seen
@@ -19,11 +21,14 @@ _TOO_MANY = 5
 
 
 class ExplainedModel(nn.Module):
-    """A compact model that tells its terms: see ``explaining.Explaining``."""
+    """A compact model that tells its terms: see ``explaining.Explaining``.
 
-    def __init__(self, model: CompactModel) -> None:
+    ``strayed`` is what ``set_limits`` found: see ``base.Detector``.
+    """
+
+    def __init__(self, model: CompactModel, strayed: NDArray[np.float64] | None = None) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.strayed = model, strayed
         self.explains: Tensor
         one_way = [
             [float(w.jumps and other in w.drivers) for other in range(len(model.wirings))]

@@ -24,6 +24,8 @@ _FEWEST_BLOCKS = 100
 _SINGLE, _EVERY = 0.9995, 23
 """An event closes after normal verdicts in a row: hardly a single one may exceed the limit."""
 _CHUNK = 1024
+_FOLDS = 8
+"""Of stretches, to tell how far new recordings go."""
 _SMALLEST = 2.5
 """Usual errors: no rare regime has so few held-out windows that less would be a fault."""
 
@@ -38,24 +40,57 @@ class _Errors:
     single: list[Floats] = field(default_factory=list)
 
 
-def set_limits(model: CompactModel, held: Sequence[NDArray[np.float32]], open_after: int) -> None:
+_Stretch = list[_Errors]
+"""A stretch's, by regime."""
+
+
+def set_limits(
+    model: CompactModel, held: Sequence[NDArray[np.float32]], open_after: int
+) -> NDArray[np.float64] | None:
     """Set every term's limits to what its errors seldom exceed ``open_after`` times in a row.
 
+    Gives, by feature, how many times the limits new recordings come to: cross-validated, the limits
+    of each fold of stretches set by the others. None if there are too few stretches to tell.
     Raises ``GustbedError`` without a window.
     """
-    found = [_Errors() for _ in range(len(model.limits))]
-    for stretch in held:
-        if len(stretch):
-            _collect(found, *term_errors(model, stretch), open_after)
-    together = _Errors([p for e in found for p in e.peaks], [s for e in found for s in e.single])
-    if not together.peaks:
+    found = [
+        _collected(len(model.limits), *term_errors(model, stretch), open_after)
+        for stretch in held
+        if len(stretch)
+    ]
+    if not found:
         raise GustbedError("no held-out window sets a limit", "give longer normal recordings")
-    of_all = _limits(together)
-    for regime, each in enumerate(found):
-        own = _limits(each) if len(each.peaks) >= _FEWEST_BLOCKS else of_all
-        # Halfway between: a regime's own data are fewer, and have not seen all that it can do.
-        limits = np.sqrt(own * of_all)
-        model.limits[regime] = torch.tensor(limits, dtype=torch.float32)
+    model.limits.copy_(torch.from_numpy(_limits_by_regime(found).astype(np.float32)))
+    return _strayed(found) if len(found) >= _FOLDS else None
+
+
+def _strayed(found: Sequence[_Stretch]) -> NDArray[np.float64]:
+    """The largest level of each feature (features,), over limits that do not know its stretch."""
+    largest = np.zeros(1)
+    order = np.random.default_rng(0).permutation(len(found))
+    for fold in range(_FOLDS):
+        mine = set(order[fold::_FOLDS].tolist())
+        limits = _limits_by_regime([each for i, each in enumerate(found) if i not in mine])
+        for i in mine:
+            for errors, limit in zip(found[i], limits, strict=True):
+                for peak in errors.peaks:
+                    largest = np.maximum(largest, (peak / limit).max(axis=1))
+    return largest
+
+
+def _limits_by_regime(found: Sequence[_Stretch]) -> NDArray[np.float64]:
+    """(regimes, features, terms)."""
+    regimes = [_together(each) for each in zip(*found, strict=True)]
+    of_all = _limits(_together(regimes))
+    # Halfway between: a regime's own data are fewer, and have not seen all that it can do.
+    return np.stack([
+        np.sqrt((_limits(each) if len(each.peaks) >= _FEWEST_BLOCKS else of_all) * of_all)
+        for each in regimes
+    ])  # fmt: skip
+
+
+def _together(parts: Sequence[_Errors]) -> _Errors:
+    return _Errors([p for e in parts for p in e.peaks], [s for e in parts for s in e.single])
 
 
 @torch.no_grad()
@@ -73,9 +108,8 @@ def term_errors(
     return np.concatenate(parts), np.concatenate(regimes)
 
 
-def _collect(
-    found: list[_Errors], errors: Floats, regimes: NDArray[np.intp], open_after: int
-) -> None:
+def _collected(count: int, errors: Floats, regimes: NDArray[np.intp], open_after: int) -> _Stretch:
+    found = [_Errors() for _ in range(count)]
     level = sustained(errors, min(open_after, len(errors)))
     now = regimes[len(errors) - len(level) :]
     for first in range(0, len(level), _BLOCK):
@@ -84,6 +118,7 @@ def _collect(
             found[regime].peaks.append(block[inside == regime].max(axis=0))
     for some, regime in zip(errors[::_EVERY], regimes[::_EVERY].tolist(), strict=True):
         found[regime].single.append(some)
+    return found
 
 
 def _limits(errors: _Errors) -> NDArray[np.float64]:

@@ -17,6 +17,9 @@ _BLOCK = 60
 _TAIL = 0.02
 """Share of the blocks whose peaks the tail is fitted to, if that leaves enough of them."""
 _FEWEST_PEAKS = 10
+_ROOM, _MOST_MARGIN = 1.1, 1.6
+"""Room above the furthest that new recordings went, and the most margin that is worth its price:
+one recording in a hundred holds something that only a limit without use would allow."""
 _SINGLE = 0.001
 """Share of normal verdicts that may violate by themselves: they keep an event from closing."""
 
@@ -59,6 +62,12 @@ def threshold(
     by_tail = start + excess * float(np.log(tail * blocks_per_hour / target.false_per_hour))
     single = float(np.quantile(np.concatenate(means), 1 - _SINGLE))
     return max(by_tail, target.margin * float(peaks.max()), single)
+
+
+def margins(strayed: NDArray[np.floating], target: Target) -> list[float]:
+    """Thresholds of scores that are multiples of limits, from how far new recordings went."""
+    most = max(_MOST_MARGIN, target.margin)
+    return [float(margin) for margin in np.clip(_ROOM * strayed, target.margin, most)]
 
 
 def sustained(scores: NDArray[np.floating], open_after: int) -> NDArray[np.floating]:

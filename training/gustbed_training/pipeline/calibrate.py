@@ -13,7 +13,7 @@ from gustbed_training.detectors.explaining import Explained
 from gustbed_training.detectors.export import to_onnx
 from gustbed_training.detectors.limits import limits_from_few, too_few
 from gustbed_training.detectors.scoring import scorer
-from gustbed_training.detectors.thresholds import Target, threshold
+from gustbed_training.detectors.thresholds import Target, margins, threshold
 
 
 def thresholds_of(
@@ -21,8 +21,12 @@ def thresholds_of(
 ) -> list[float]:
     """By feature, from held-out normal windows, one array per stretch of time.
 
-    A detector that knows its own limit says so by the attribute ``own_limit`` of its module.
+    A detector that knows its own limit says so by the attribute ``own_limit`` of its module, one
+    whose scores are already multiples of limits by ``strayed``: how far new recordings go.
     """
+    strayed = getattr(module, "strayed", None)
+    if strayed is not None:
+        return margins(strayed, target)
     # The graph that will serve, and half the time that PyTorch takes.
     score = scorer(exported(module, [1.0] * len(schema.features), schema))
     scores = [score(windows)[0] for windows in held]

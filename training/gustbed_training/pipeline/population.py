@@ -8,8 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gustbed_core.commissioning.correction import ALIKE, Sums
-from gustbed_core.commissioning.population import TERM_OUTPUTS, Floats, Population, Terms
+from gustbed_core.commissioning.correction import ALIKE, Sums, head_scales
+from gustbed_core.commissioning.population import (
+    TERM_OUTPUTS,
+    Doubles,
+    Floats,
+    Population,
+    Terms,
+    joined,
+)
 from gustbed_core.package import INPUT
 from gustbed_core.signals import Schema
 from gustbed_core.turbine_types import Individuals
@@ -26,10 +33,16 @@ _EVERY = 4
 """One verdict in so many is taken, and counts for as many: neighbours are alike."""
 _BATCH, _WIDE_BATCH = 64, 1024
 _ROUNDS = 8
-_RIDGE = 1e-3
+_APART = 0.1
+"""Of a typical usual error, but of no more than ``_LARGE`` standard deviations of the feature: as
+far apart any two machines may be in any coefficient, though no two of ours were."""
+_LARGE = 0.3
+_TYPICAL, _LOOKED_AT = 32, 2000
+"""Windows kept to stand for all operation, and those that they are drawn from."""
+_NONE = 1e-6
+"""Variance of a coefficient that is held at 0."""
 _LEAST_NOISE = 0.05
 _FIRST_VARIANCE = 0.1
-Doubles = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -83,15 +96,31 @@ def fit_population(
     """
     places = np.array(module.heads, dtype=np.intp)
     explain = explainer(model)
+    typical, usual = _typical(explain, normal, places)
     found: list[Sums] = []
     for number, name in enumerate(machines.names, start=1):
         found.append(_sums(explain, machines.windows(schema, name), places))
         if number % 10 == 0 or number == len(machines.names):
             log(f"machines that differ: {number}/{len(machines.names)}")
-    every = max(1, sum(map(len, normal)) // 20_000)
-    usual = _sums(explain, (np.ascontiguousarray(each[::every]) for each in normal), places)
-    reference = usual.moment / max(usual.count, 1)
-    return _expectation_maximisation(found, places, reference, module.explains.numpy())
+    apart = _APART * np.minimum(usual, _LARGE)
+    mean, covariance, noise = _expectation_maximisation(found, places, apart)
+    for row, name in enumerate(schema.feature_names):
+        if not schema.drivers.get(name, True):
+            # Nothing drives it: its level is the weather's, or a command's, and no machine's.
+            mean[row], covariance[row] = 0, _NONE * np.eye(covariance.shape[-1])
+    return Population(mean, covariance, noise, typical, places, module.explains.numpy())
+
+
+def _typical(
+    explain: "explainer", normal: Sequence[NDArray[np.float32]], heads: NDArray[np.intp]
+) -> tuple[Floats, Doubles]:
+    """Some windows' basis over the usual errors, and the median of these (features, heads)."""
+    every = max(1, sum(map(len, normal)) // _LOOKED_AT)
+    terms = joined([explain(np.ascontiguousarray(each[::every])) for each in normal if len(each)])
+    scales = head_scales(terms.usual, heads)
+    few = np.random.default_rng(0).permutation(len(terms))[:_TYPICAL]
+    scaled = terms.basis[few][:, :, None, :] / scales[few][:, :, :, None]
+    return scaled.astype(np.float32), np.median(scales, axis=0)
 
 
 class explainer:  # noqa: N801 - used as a function
@@ -125,9 +154,11 @@ def _sums(
 
 
 def _expectation_maximisation(
-    machines: Sequence[Sums], heads: NDArray[np.intp], reference: Doubles, explains: Floats
-) -> Population:
-    """Maximum likelihood of the prior, one covariance for the terms of a head."""
+    machines: Sequence[Sums], heads: NDArray[np.intp], apart: Doubles
+) -> tuple[Doubles, Doubles, Floats]:
+    """Maximum likelihood of the prior, one covariance for the terms of a head: mean, covariance and
+    noise. Machines are ``apart`` (features, heads) in every direction, in standard deviations.
+    """
     # A thinned verdict stands for several: of these, so many are one observation.
     weight = _EVERY / ALIKE
     moments = np.stack([each.moment for each in machines]) * weight
@@ -144,26 +175,20 @@ def _expectation_maximisation(
     noise: Doubles = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(), _LEAST_NOISE**2))
     for _ in range(_ROUNDS):
         precision = np.linalg.inv(covariance)
-        own: Doubles = np.linalg.inv(precision + moments)
+        own: Doubles = np.asarray(np.linalg.inv(precision + moments), dtype=np.float64)
         told = np.einsum("ftkl,ftl->ftk", precision[:, heads], mean)
         told = told + products / noise[:, :, None]
         found: Doubles = np.einsum("jftkl,jftl->jftk", own[:, :, heads], told)
-        mean = found.mean(axis=0)
+        mean = np.asarray(found.mean(axis=0), dtype=np.float64)
         off = (found - mean) * active[:, :, None]
         spread = np.einsum("jftk,jftl->ftkl", off, off) / len(machines)
-        covariance = np.stack(
-            [own[:, :, h].mean(axis=0) + _over(spread, active, heads == h) for h in range(count)], 1
-        )
-        covariance += _RIDGE * np.eye(size)
+        by_head = [
+            own[:, :, h].mean(axis=0) + _over(spread, active, heads == h) for h in range(count)
+        ]
+        covariance = np.asarray(np.stack(by_head, 1), dtype=np.float64)
+        covariance += (apart**2)[:, :, None, None] * np.eye(size)
         noise = _noise(found, own, moments, products, squares, counts, noise, heads)
-    return Population(
-        (mean * active[:, :, None]).astype(np.float32),
-        covariance.astype(np.float32),
-        noise.astype(np.float32),
-        reference.astype(np.float32),
-        heads,
-        explains,
-    )
+    return mean * active[:, :, None], covariance, noise.astype(np.float32)
 
 
 def _over(spread: Doubles, active: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> Doubles:

@@ -19,7 +19,8 @@ from gustbed_core.commissioning.correction import (
     corrected_ratios,
     prior,
 )
-from gustbed_core.commissioning.period import NotNormalError, Period, Signs
+from gustbed_core.commissioning.normality import NotNormalError, Signs
+from gustbed_core.commissioning.period import Period
 from gustbed_core.commissioning.population import Population
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Package

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.commissioning.population import Floats, Population, Terms
+from gustbed_core.commissioning.population import Doubles, Floats, Population, Terms
 
 ALIKE = 24
 """Verdicts that together count as one observation: windows overlap, and weather lasts."""
-Doubles = NDArray[np.float64]
 
 
 @dataclass
@@ -76,16 +75,18 @@ class Correction:
 def prior(population: Population) -> Correction:
     """Of a turbine that nothing is known of: judged as widely as machines of its type differ."""
     return Correction(
-        population.mean, population.covariance, np.ones(len(population.mean), dtype=np.float32)
+        population.mean.astype(np.float32),
+        population.covariance.astype(np.float32),
+        np.ones(len(population.mean), dtype=np.float32),
     )
 
 
 def posterior(population: Population, sums: Sums) -> Correction:
     """What a period tells of a turbine, by Bayes' rule for linear regression."""
-    precision = np.linalg.inv(population.covariance.astype(np.float64))
+    precision = np.linalg.inv(population.covariance)
     covariance = np.linalg.inv(precision + sums.moment / ALIKE)
     heads = population.heads
-    told = np.einsum("ftkl,ftl->ftk", precision[:, heads], population.mean.astype(np.float64))
+    told = np.einsum("ftkl,ftl->ftk", precision[:, heads], population.mean)
     told += sums.product / ALIKE / population.noise[:, :, None]
     mean = np.einsum("ftkl,ftl->ftk", covariance[:, heads], told)
     return Correction(

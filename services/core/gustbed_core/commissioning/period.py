@@ -8,7 +8,6 @@ and never less than the factory's own threshold, only lower it.
 
 import io
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +22,13 @@ from gustbed_core.commissioning.correction import (
     corrected_ratios,
     posterior,
 )
+from gustbed_core.commissioning.normality import (
+    NotNormalError,
+    Signs,
+    check_plausible,
+    check_seen_enough,
+    check_steady,
+)
 from gustbed_core.commissioning.population import Floats, Population, Terms
 from gustbed_core.errors import GustbedError
 
@@ -32,31 +38,8 @@ BLOCK = 60
 """Verdicts per block of the calibration."""
 MARGIN = 1.25
 """Room above the largest calm level; what is above that after correction is no normal operation."""
-IMPLAUSIBLE = 4.5
-"""Times as far off as machines of the type differ, root mean square over all operation: one whose
-constant is at the end of its range is at 1.7."""
-STEP = 5.0
-"""Standard deviations between two halves of a period."""
-WIDEST = 3.5
-"""How much wider than usual errors a turbine may be judged over all operation."""
 FEWEST = 240
 """Verdicts that a period needs at least."""
-
-
-class NotNormalError(GustbedError):
-    """A period that no correction may rest on. ``reason`` is a stable word."""
-
-    def __init__(self, reason: str, detail: str, remedy: str) -> None:
-        super().__init__(detail, remedy)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Signs:
-    """What a turbine's features are called, and how many verdicts open an event."""
-
-    features: Sequence[str]
-    open_after: int
 
 
 @dataclass
@@ -118,8 +101,9 @@ class Period:
         return self.segments[-1].count // BLOCK
 
     def _fit(self, population: Population, signs: Signs) -> Correction:
-        fitted = posterior(population, added(self.segments[:-1]))
-        check_plausible(population, fitted, signs)
+        told = added(self.segments[:-1])
+        fitted = posterior(population, told)
+        check_plausible(population, fitted, told, signs)
         check_seen_enough(population, fitted, signs)
         return fitted
 
@@ -157,68 +141,6 @@ def sustained(ratios: Floats, open_after: int) -> Floats:
     view = np.lib.stride_tricks.sliding_window_view(ratios, open_after, axis=0)
     lowest: Floats = view.min(axis=-1)
     return lowest
-
-
-def check_plausible(population: Population, fitted: Correction, signs: Signs) -> None:
-    """Raises ``NotNormalError`` for a turbine that is further off than machines of the type are."""
-    size = implausibility(population, fitted)
-    worst = int(size.argmax())
-    if not size[worst] <= IMPLAUSIBLE:
-        raise NotNormalError(
-            "implausible",
-            f"{signs.features[worst]} is {size[worst]:.1f} times as far off as machines of this "
-            "type differ: a sensor fault, or no machine of this type",
-            "look at the sensor, or train a model on this machine's own recordings",
-        )
-
-
-def implausibility(population: Population, fitted: Correction) -> NDArray[np.float64]:
-    """How far off each feature is over all operation, over how far machines of the type are."""
-    off = (fitted.mean - population.mean).astype(np.float64)
-    reference = population.reference.astype(np.float64)
-    heads = population.heads
-    square = np.einsum("ftk,ftkl,ftl->ft", off, reference[:, heads], off)
-    usual = np.einsum("fhkl,fhkl->fh", reference, population.covariance.astype(np.float64))
-    found: NDArray[np.float64] = np.sqrt((square / usual[:, heads]).max(axis=1))
-    return found
-
-
-def check_steady(population: Population, segments: Sequence[Sums], signs: Signs) -> None:
-    """Raises ``NotNormalError`` if the two halves of a period are of two machines."""
-    first, second = (posterior(population, each) for each in segments)
-    moment = added(segments).moment
-    # The basis begins with 1: the first row of its moments is its mean.
-    mean = moment[:, :, 0, :] / np.maximum(moment[:, :, 0, :1], 1e-30)
-    heads = population.heads
-    off = (second.mean - first.mean).astype(np.float64)
-    shift = np.abs(np.einsum("ftk,ftk->ft", off, mean[:, heads]))
-    doubt = (first.covariance + second.covariance).astype(np.float64)
-    spread = np.sqrt(np.einsum("fhk,fhkl,fhl->fh", mean, doubt, mean))[:, heads]
-    size = (shift / np.maximum(spread, 1e-12)).max(axis=1)
-    worst = int(size.argmax())
-    if not size[worst] <= STEP:
-        raise NotNormalError(
-            "step",
-            f"{signs.features[worst]} changed within the period, by {size[worst]:.1f} standard "
-            "deviations",
-            "look for what changed, then start again",
-        )
-
-
-def check_seen_enough(population: Population, fitted: Correction, signs: Signs) -> None:
-    """Raises ``NotNormalError`` if most operation would be judged far more widely than usual."""
-    doubt = np.einsum(
-        "fhkl,fhkl->fh", fitted.covariance.astype(np.float64), population.reference
-    ).max(axis=1)
-    wide = np.sqrt(1 + doubt)
-    worst = int(wide.argmax())
-    if not wide[worst] <= WIDEST:
-        raise NotNormalError(
-            "regimes",
-            f"too little operation was seen: {signs.features[worst]} would be judged "
-            f"{wide[worst]:.1f} times as widely as usual",
-            "commission in more wind, or for longer",
-        )
 
 
 _SUMS = ("moment", "product", "square")

@@ -7,7 +7,7 @@ prior was fitted to machines that differ as those of the type do.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from gustbed_core.errors import GustbedError
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 ERROR, USUAL, BASIS, LIMIT, BEYOND = "error", "usual", "basis", "limit", "beyond"
 TERM_OUTPUTS = (ERROR, USUAL, BASIS, LIMIT, BEYOND)
 """What a graph gives besides scores and ratios, in the order of ``Terms``."""
-MAX_TERMS, MAX_BASIS, MAX_HEADS = 64, 64, 4
+MAX_TERMS, MAX_BASIS, MAX_HEADS, MAX_TYPICAL = 64, 64, 4, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,16 @@ class Population:
 
     ``mean`` (features, terms, k), ``covariance`` (features, heads, k, k) with the ``heads`` of the
     terms (terms,). ``noise`` (features, terms) is how far errors stray once they are corrected, in
-    usual errors. ``reference`` (features, heads, k, k) is the second moment of the basis over all
-    operation: against it, how much a period has told is measured. ``explains`` (features, features)
-    is 1 where the second drives the first, and not the other way round.
+    usual errors. ``typical`` (n, features, heads, k) is the basis, over the usual error of a head,
+    of windows that are typical of all operation: on them, how much a period has told is measured.
+    ``explains`` (features, features) is 1 where the second drives the first, and not the other way
+    round. What machines share and what they differ by are many orders apart, hence doubles.
     """
 
-    mean: Floats
-    covariance: Floats
+    mean: Doubles
+    covariance: Doubles
     noise: Floats
-    reference: Floats
+    typical: Floats
     heads: NDArray[np.intp]
     explains: Floats
 
@@ -92,26 +94,18 @@ def term_shapes(population: Population) -> dict[str, tuple[int, ...]]:
     }  # fmt: skip
 
 
-_ARRAYS = ("mean", "covariance", "noise", "reference")
+POPULATION_ARRAYS = ("mean", "covariance", "noise", "typical", "heads", "explains")
 
 
 def population_to_bytes(population: Population) -> bytes:
     """As it lies in a package: arrays one behind the other, none compressed."""
     stream = io.BytesIO()
-    arrays = {name: getattr(population, name).astype(np.float32) for name in _ARRAYS}
-    np.savez(
-        stream,
-        **arrays,
-        heads=population.heads.astype(np.float32),
-        explains=population.explains.astype(np.float32),
-    )
+    arrays = {name: getattr(population, name) for name in POPULATION_ARRAYS}
+    np.savez(stream, **arrays | {"heads": population.heads.astype(np.float32)})
     return stream.getvalue()
 
 
-POPULATION_ARRAYS = (*_ARRAYS, "heads", "explains")
-
-
-def population_of(arrays: dict[str, Floats], features: int) -> Population:
+def population_of(arrays: Mapping[str, NDArray[np.floating]], features: int) -> Population:
     """Check arrays by name. Raises ``GustbedError`` for what cannot be a prior."""
     mean, heads, explains = arrays["mean"], arrays["heads"], arrays["explains"]
     if mean.ndim != 3 or len(mean) != features:
@@ -120,10 +114,12 @@ def population_of(arrays: dict[str, Floats], features: int) -> Population:
     count = int(heads.max(initial=0)) + 1
     if not (1 <= terms <= MAX_TERMS and 1 <= size <= MAX_BASIS and 1 <= count <= MAX_HEADS):
         raise GustbedError(f"{terms} terms, {size} coefficients and {count} heads")
+    if not 1 <= len(arrays["typical"]) <= MAX_TYPICAL:
+        raise GustbedError(f"{len(arrays['typical'])} typical windows")
     wanted = {
         "covariance": (features, count, size, size),
         "noise": (features, terms),
-        "reference": (features, count, size, size),
+        "typical": (len(arrays["typical"]), features, count, size),
         "heads": (terms,),
         "explains": (features, features),
     }
@@ -138,10 +134,10 @@ def population_of(arrays: dict[str, Floats], features: int) -> Population:
     if np.linalg.eigvalsh(covariance).min(initial=1.0) <= 0:
         raise GustbedError("covariance must be positive definite")
     return Population(
-        mean,
-        arrays["covariance"],
-        arrays["noise"],
-        arrays["reference"],
+        mean.astype(np.float64),
+        covariance,
+        arrays["noise"].astype(np.float32),
+        arrays["typical"].astype(np.float32),
         heads.astype(np.intp),
-        explains,
+        explains.astype(np.float32),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.commissioning.correction import Corrections
-from gustbed_core.commissioning.period import Signs
+from gustbed_core.commissioning.normality import Signs
 from gustbed_core.commissioning.population import Floats, Population, Terms
 from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import ModelRef

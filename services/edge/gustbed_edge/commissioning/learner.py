@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from gustbed_core.commissioning.period import Period, Signs
+from gustbed_core.commissioning.normality import Signs
+from gustbed_core.commissioning.period import Period
 from gustbed_core.commissioning.population import Population, Terms, joined
 from gustbed_edge.commissioning.records import Run
 

@@ -9,7 +9,8 @@ import numpy as np
 from gustbed_core.commissioning.correction import Correction, added
 from gustbed_core.commissioning.explain import largest_shifts, wider
 from gustbed_core.commissioning.messages import CorrectionInfo
-from gustbed_core.commissioning.period import NotNormalError, Period, correction_to_bytes
+from gustbed_core.commissioning.normality import NotNormalError
+from gustbed_core.commissioning.period import Period, correction_to_bytes
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import sha256
 from gustbed_edge.commissioning.desk import Observation, Served

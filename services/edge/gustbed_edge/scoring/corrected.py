@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gustbed_core.commissioning.correction import corrected_ratios
-from gustbed_core.commissioning.period import Signs
+from gustbed_core.commissioning.normality import Signs
 from gustbed_core.commissioning.population import Floats, Terms
 from gustbed_core.signals import Decision
 from gustbed_edge.commissioning.desk import Desk, Observation, Served, Standing
