@@ -69,6 +69,7 @@ def population() -> Population:
         np.zeros((*shape, 2)),
         np.repeat(covariance, 2, axis=1),
         np.ones(shape, dtype=np.float32),
+        np.full((shape[0], 2), 24.0, dtype=np.float32),
         # In usual errors, as the doubt is measured against them: less wind, and more.
         np.stack(
             [

@@ -48,7 +48,9 @@ def population(spread: float = 4.0) -> Population:
     typical = np.ones((4, len(FEATURES), 2, SIZE), dtype=np.float32)
     typical[:, :, :, 1] = np.array([-3, -3, 3, 3])[:, None, None]
     noise = np.ones(shape, dtype=np.float32)
-    return Population(np.zeros((*shape, SIZE)), covariance, noise, typical, HEADS, NO_DRIVERS)
+    alike = np.full((len(FEATURES), 2), 24.0, dtype=np.float32)
+    mean = np.zeros((*shape, SIZE))
+    return Population(mean, covariance, noise, alike, typical, HEADS, NO_DRIVERS)
 
 
 def terms(
@@ -246,6 +248,7 @@ def test_a_correction_of_another_model_is_refused() -> None:
         known.mean[:1],
         known.covariance[:1],
         known.noise[:1],
+        known.alike[:1],
         known.typical[:, :1],
         HEADS,
         NO_DRIVERS[:1, :1],

@@ -47,6 +47,7 @@ def vague(terms: Terms, heads: list[int], variance: float) -> Population:
         np.zeros((features, count, size)),
         covariance.astype(np.float64),
         np.ones((features, count), dtype=np.float32),
+        np.full((features, number), 24.0, dtype=np.float32),
         np.ones((1, features, number, size), dtype=np.float32),
         np.array(heads),
         np.zeros((features, features), dtype=np.float32),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gustbed_core.commissioning.correction import ALIKE, Sums, head_scales
+from gustbed_core.commissioning.correction import Sums, head_scales
 from gustbed_core.commissioning.population import (
     TERM_OUTPUTS,
     Doubles,
@@ -26,6 +26,7 @@ from gustbed_training.data.partition import Part, Recording
 from gustbed_training.data.types import find_type, type_names
 from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.explaining import Explaining
+from gustbed_training.detectors.limits import effective_samples
 from gustbed_training.detectors.scoring import session
 from gustbed_training.progress import Log
 
@@ -39,6 +40,11 @@ far apart any two machines may be in any coefficient, though no two of ours were
 _LARGE = 0.3
 _TYPICAL, _LOOKED_AT = 32, 2000
 """Windows kept to stand for all operation, and those that they are drawn from."""
+_STRETCHES, _LONG = 12, 4000
+"""How many stretches, and how many windows of each, tell how long errors are alike."""
+_LEAST_ALIKE, _MOST_ALIKE = 24.0, 1200.0
+"""Verdicts: windows overlap; and of weather that changes more slowly an hour says nothing."""
+_OUTLIER = 8.0
 _NONE = 1e-6
 """Variance of a coefficient that is held at 0."""
 _LEAST_NOISE = 0.05
@@ -97,18 +103,21 @@ def fit_population(
     places = np.array(module.heads, dtype=np.intp)
     explain = explainer(model)
     typical, usual = _typical(explain, normal, places)
+    alike = _alike(explain, normal, places)
     found: list[Sums] = []
     for number, name in enumerate(machines.names, start=1):
         found.append(_sums(explain, machines.windows(schema, name), places))
         if number % 10 == 0 or number == len(machines.names):
             log(f"machines that differ: {number}/{len(machines.names)}")
     apart = _APART * np.minimum(usual, _LARGE)
-    mean, covariance, noise = _expectation_maximisation(found, places, apart)
+    mean, covariance, noise = _expectation_maximisation(found, places, alike, apart)
     for row, name in enumerate(schema.feature_names):
         if not schema.drivers.get(name, True):
             # Nothing drives it: its level is the weather's, or a command's, and no machine's.
             mean[row], covariance[row] = 0, _NONE * np.eye(covariance.shape[-1])
-    return Population(mean, covariance, noise, typical, places, module.explains.numpy())
+    return Population(
+        mean, covariance, noise, alike.astype(np.float32), typical, places, module.explains.numpy()
+    )
 
 
 def _typical(
@@ -121,6 +130,27 @@ def _typical(
     few = np.random.default_rng(0).permutation(len(terms))[:_TYPICAL]
     scaled = terms.basis[few][:, :, None, :] / scales[few][:, :, :, None]
     return scaled.astype(np.float32), np.median(scales, axis=0)
+
+
+def _alike(
+    explain: "explainer", normal: Sequence[NDArray[np.float32]], heads: NDArray[np.intp]
+) -> Doubles:
+    """How many neighbouring errors are worth one (features, heads): twice their correlation time,
+    the median of stretches, of the term that is alike longest.
+    """
+    longest = sorted(range(len(normal)), key=lambda i: -len(normal[i]))[:_STRETCHES]
+    found = []
+    for windows in (normal[i][:_LONG] for i in longest):
+        terms = explain(np.ascontiguousarray(windows))
+        relative = np.clip(terms.error / terms.usual, -_OUTLIER, _OUTLIER)
+        off = relative - relative.mean(axis=0)
+        worth = np.apply_along_axis(effective_samples, 0, off)
+        # What is never judged is 0, and tells nothing.
+        found.append(off.any(axis=0) * len(off) / worth)
+    by_term = np.median(found, axis=0)
+    by_head = [by_term[:, heads == head].max(axis=1) for head in range(int(heads.max()) + 1)]
+    alike: Doubles = np.clip(np.stack(by_head, axis=1), _LEAST_ALIKE, _MOST_ALIKE)
+    return alike
 
 
 class explainer:  # noqa: N801 - used as a function
@@ -154,17 +184,18 @@ def _sums(
 
 
 def _expectation_maximisation(
-    machines: Sequence[Sums], heads: NDArray[np.intp], apart: Doubles
+    machines: Sequence[Sums], heads: NDArray[np.intp], alike: Doubles, apart: Doubles
 ) -> tuple[Doubles, Doubles, Floats]:
     """Maximum likelihood of the prior, one covariance for the terms of a head: mean, covariance and
     noise. Machines are ``apart`` (features, heads) in every direction, in standard deviations.
     """
     # A thinned verdict stands for several: of these, so many are one observation.
-    weight = _EVERY / ALIKE
-    moments = np.stack([each.moment for each in machines]) * weight
-    products = np.stack([each.product for each in machines]) * weight
-    squares = np.stack([each.square for each in machines]) * weight
-    counts = np.array([each.count for each in machines]) * weight
+    weight = _EVERY / alike
+    by_term = weight[:, heads]
+    moments = np.stack([each.moment for each in machines]) * weight[:, :, None, None]
+    products = np.stack([each.product for each in machines]) * by_term[:, :, None]
+    squares = np.stack([each.square for each in machines]) * by_term
+    counts = np.array([each.count for each in machines])[:, None, None] * by_term
     _, features, terms, size = products.shape
     count = int(heads.max()) + 1
     active = squares.sum(axis=0) > 0
@@ -172,7 +203,7 @@ def _expectation_maximisation(
     covariance: Doubles = np.broadcast_to(
         np.eye(size) * _FIRST_VARIANCE, (features, count, size, size)
     )
-    noise: Doubles = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(), _LEAST_NOISE**2))
+    noise: Doubles = np.sqrt(np.maximum(squares.sum(axis=0) / counts.sum(axis=0), _LEAST_NOISE**2))
     for _ in range(_ROUNDS):
         precision = np.linalg.inv(covariance)
         own: Doubles = np.asarray(np.linalg.inv(precision + moments), dtype=np.float64)
@@ -208,6 +239,6 @@ def _noise(
     left = squares - 2 * np.einsum("jftk,jftk->jft", whole, products)
     left += np.einsum("jftk,jftkl,jftl->jft", whole, moments[:, :, heads], whole)
     doubt = np.einsum("jfhkl,jfhlk->jfh", own, moments)[:, :, heads] * before**2
-    total = np.maximum((left + doubt).sum(axis=0), 0) / counts.sum()
+    total = np.maximum((left + doubt).sum(axis=0), 0) / counts.sum(axis=0)
     noise: Doubles = np.maximum(np.sqrt(total), _LEAST_NOISE)
     return noise

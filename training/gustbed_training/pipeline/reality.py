@@ -5,12 +5,14 @@ with faults; what is judged never overlaps the period. The edge's own arithmetic
 judges.
 """
 
-import shutil
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from gustbed_core.commissioning.correction import (
@@ -39,6 +41,7 @@ from gustbed_training.data.windows import windows_of
 from gustbed_training.detectors.scoring import Scorer, scorer
 from gustbed_training.evaluation.reality_gap import GapRow, Judged, judged_by
 from gustbed_training.evaluation.verdicts import judge
+from gustbed_training.pipeline.parallel import finished
 from gustbed_training.pipeline.population import explainer
 from gustbed_training.progress import Log
 
@@ -47,6 +50,16 @@ COURSES: dict[str, Callable[[TurbineType, float], Course]] = {
     "miniature": miniature_profiles.course,
     "variable_speed": variable_speed_profiles.course,
 }
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A condition's, for a process of its own."""
+
+    condition: Condition
+    package: Package
+    hours: float
+    home: Path
 
 
 def measure_all(
@@ -67,19 +80,38 @@ def measure_all(
             f"no condition of type {turbine_type.name}" + (f" named {only[0]!r}" if only else ""),
             "see gustbed_training/data/reality.py",
         )
-    course = COURSES[model](turbine_type, hours)
-    rows = []
-    for number, condition in enumerate(chosen, start=1):
-        log(f"reality {turbine_type.name}: {number}/{len(chosen)} {condition.name}")
-        rows.append(measure_condition(condition, turbine_type, course, package, home, log))
-        prune_others(home / "datasets")
-    return rows
+    if package.population is None:
+        raise GustbedError(
+            f"{package.manifest.name} {package.manifest.version} cannot be commissioned",
+            "make it with a population",
+        )
+    tasks = [_Task(condition, package, hours, home) for condition in chosen]
+    rows: dict[str, GapRow] = {}
+    for task, row in finished(_measured, tasks, os.cpu_count() or 1):
+        rows[task.condition.name] = row
+        log(f"reality {turbine_type.name}: {len(rows)}/{len(chosen)} {task.condition.name}")
+    return [rows[condition.name] for condition in chosen]
 
 
-def prune_others(datasets: Path) -> None:
-    """Keep no condition's recordings: each is small to make, and they are many."""
-    for folder in datasets.glob("reality-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+def _measured(task: _Task) -> GapRow:
+    torch.set_num_threads(1)
+    turbine_type = find_type(task.package.manifest.turbine_type)
+    model = str(turbine_type.physics.get("model"))
+    course = COURSES[model](turbine_type, task.hours)
+    # Each is small to make, and they are many: no recording outlives its figures.
+    with TemporaryDirectory(prefix="reality-", dir=_made(task.home)) as folder:
+        try:
+            return measure_condition(
+                task.condition, turbine_type, course, task.package, Path(folder), lambda _: None
+            )
+        except GustbedError as error:
+            # Its kinds do not all survive the way back from a child process.
+            raise GustbedError(f"condition {task.condition.name!r}: {error}") from None
+
+
+def _made(home: Path) -> Path:
+    home.mkdir(parents=True, exist_ok=True)
+    return home
 
 
 def measure_condition(

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from gustbed_core.commissioning.population import Doubles, Floats, Population, Terms
 
-ALIKE = 24
-"""Verdicts that together count as one observation: windows overlap, and weather lasts."""
-
 
 @dataclass
 class Sums:
@@ -84,10 +81,10 @@ def prior(population: Population) -> Correction:
 def posterior(population: Population, sums: Sums) -> Correction:
     """What a period tells of a turbine, by Bayes' rule for linear regression."""
     precision = np.linalg.inv(population.covariance)
-    covariance = np.linalg.inv(precision + sums.moment / ALIKE)
-    heads = population.heads
+    alike, heads = population.alike.astype(np.float64), population.heads
+    covariance = np.linalg.inv(precision + sums.moment / alike[:, :, None, None])
     told = np.einsum("ftkl,ftl->ftk", precision[:, heads], population.mean)
-    told += sums.product / ALIKE / population.noise[:, :, None]
+    told += sums.product / (alike[:, heads] * population.noise)[:, :, None]
     mean = np.einsum("ftkl,ftl->ftk", covariance[:, heads], told)
     return Correction(
         mean.astype(np.float32),

@@ -64,15 +64,19 @@ class Population:
 
     ``mean`` (features, terms, k), ``covariance`` (features, heads, k, k) with the ``heads`` of the
     terms (terms,). ``noise`` (features, terms) is how far errors stray once they are corrected, in
-    usual errors. ``typical`` (n, features, heads, k) is the basis, over the usual error of a head,
-    of windows that are typical of all operation: on them, how much a period has told is measured.
-    ``explains`` (features, features) is 1 where the second drives the first, and not the other way
-    round. What machines share and what they differ by are many orders apart, hence doubles.
+    usual errors; ``alike`` (features, heads) how many verdicts count together as one observation,
+    since windows overlap, and weather lasts. ``typical`` (n, features, heads, k) is the basis, over
+    the usual error of a head, of windows that are typical of all operation: on them, how much a
+    period has told is measured. ``explains`` (features, features) is 1 where the second drives the
+    first, and not the other way round.
+
+    What machines share and what they differ by are many orders apart, hence doubles.
     """
 
     mean: Doubles
     covariance: Doubles
     noise: Floats
+    alike: Floats
     typical: Floats
     heads: NDArray[np.intp]
     explains: Floats
@@ -94,7 +98,7 @@ def term_shapes(population: Population) -> dict[str, tuple[int, ...]]:
     }  # fmt: skip
 
 
-POPULATION_ARRAYS = ("mean", "covariance", "noise", "typical", "heads", "explains")
+POPULATION_ARRAYS = ("mean", "covariance", "noise", "alike", "typical", "heads", "explains")
 
 
 def population_to_bytes(population: Population) -> bytes:
@@ -119,6 +123,7 @@ def population_of(arrays: Mapping[str, NDArray[np.floating]], features: int) -> 
     wanted = {
         "covariance": (features, count, size, size),
         "noise": (features, terms),
+        "alike": (features, count),
         "typical": (len(arrays["typical"]), features, count, size),
         "heads": (terms,),
         "explains": (features, features),
@@ -126,8 +131,8 @@ def population_of(arrays: Mapping[str, NDArray[np.floating]], features: int) -> 
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise GustbedError(f"{name} must be {shape}, not {arrays[name].shape}")
-    if heads.min(initial=0) < 0 or (arrays["noise"] <= 0).any():
-        raise GustbedError("heads and noise must be positive")
+    if heads.min(initial=0) < 0 or (arrays["noise"] <= 0).any() or (arrays["alike"] < 1).any():
+        raise GustbedError("heads and noise must be positive, alike 1 or more")
     if not np.isin(explains, (0, 1)).all():
         raise GustbedError("explains must be 0 or 1")
     covariance = arrays["covariance"].astype(np.float64)
@@ -137,6 +142,7 @@ def population_of(arrays: Mapping[str, NDArray[np.floating]], features: int) -> 
         mean.astype(np.float64),
         covariance,
         arrays["noise"].astype(np.float32),
+        arrays["alike"].astype(np.float32),
         arrays["typical"].astype(np.float32),
         heads.astype(np.intp),
         explains.astype(np.float32),
