@@ -78,8 +78,9 @@ class Tilt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Individuals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How machines of a type differ from their file, and so how far a commissioning may go.
 
-    Constants of the ``machine`` by so large a share; channels by a share of their value (``gains``)
-    and by an offset in their unit.
+    Constants of the ``machine`` by so large a share; channels by a share of their value
+    (``gains``), by an offset, and by noise beyond the type's own, a standard deviation, in their
+    unit.
     """
 
     machine: Annotated[float, msgspec.Meta(ge=0, le=0.3)] = 0.0
@@ -87,12 +88,14 @@ class Individuals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         default_factory=dict
     )
     offsets: dict[str, Positive] = msgspec.field(default_factory=dict)
+    noise: dict[str, Positive] = msgspec.field(default_factory=dict)
     tilt: Tilt | None = None
 
     @property
     def channels(self) -> set[str]:
         """All that it names."""
-        return self.gains.keys() | self.offsets.keys() | set(self.tilt.of if self.tilt else ())
+        turned = set(self.tilt.of if self.tilt else ())
+        return self.gains.keys() | self.offsets.keys() | self.noise.keys() | turned
 
 
 class _TypeFile(AnalysisPart, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -66,6 +66,21 @@ def test_a_turbines_sensors_are_its_own_and_always_the_same() -> None:
     assert 0.9 <= one <= 1.1
 
 
+def test_a_turbines_sensors_may_be_noisier_than_the_types() -> None:
+    values = np.zeros((len(MINI.schema.channel_names), 4000), dtype=np.float32)
+    volts = MINI.schema.channel_names.index("voltage")
+    found = [
+        float(
+            as_individual(values, MINI.schema, Individuals(noise={"voltage": 3.0}), name)[
+                volts
+            ].std()
+        )
+        for name in ("wt01", "wt02", "wt03")
+    ]
+    assert len(set(found)) == 3
+    assert 0 < min(found) < max(found) < 3.1
+
+
 def replace_individuals(gains: dict[str, float]) -> Individuals:
     """Only gains."""
     return Individuals(gains=gains)

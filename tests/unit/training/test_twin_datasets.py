@@ -175,7 +175,7 @@ def test_a_seed_has_one_role_only() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("mini", "c926ec0ad2b707f2cb549792b93e0b55ceed11b29bbc2c871112a991036ae93c"),
+        ("mini", "063cc096d7d0d67a5b19316e3d4597e5b1e0d767100f88970190ad07e473ed0b"),
         ("mini-tiny", "52b4a999194938b9d2815edca5871f0879c45e18c58cc20149cd26bec629b8b8"),
         ("mini-evaluation", "f7456241d513e038968e972e3cc626a721f1a0636273fe9670373209f4bbac51"),
         ("nrel_5mw", "32740a0dc38b9c1623d70fc77fd4a579d2a41fe51fe1b05a99e9b18bb448ba46"),

@@ -22,7 +22,8 @@ from gustbed_training.data.types import files_of
 @dataclass(frozen=True)
 class Condition:
     """What is changed. ``machine`` maps a constant's place in a type file's physics, with dots, to
-    a factor. ``wind`` and ``turbulence`` replace those of the recordings that are judged.
+    a factor. ``wind`` and ``turbulence`` replace those of the recordings that are judged; ``ramps``
+    are m/s that the wind rises and falls by in ten minutes each, for types that know weather.
 
     ``machine_differs``: whether a commissioning has something to correct, or only the weather is
     another.
@@ -33,6 +34,7 @@ class Condition:
     sensing: Sensing = field(default_factory=Sensing)
     wind: float | None = None
     turbulence: float | None = None
+    ramps: float = 0.0
 
     @property
     def machine_differs(self) -> bool:

@@ -57,10 +57,11 @@ def as_individual(values: Floats, schema: Schema, how: Individuals, turbine: str
     random = np.random.default_rng(int.from_bytes(seed, "little"))
     gains = {n: 1.0 + random.uniform(-most, most) for n, most in sorted(how.gains.items())}
     offsets = {n: random.uniform(-most, most) for n, most in sorted(how.offsets.items())}
+    noise = {n: random.uniform(0, most) for n, most in sorted(how.noise.items())}
     if how.tilt is None:
-        return sensed(values, schema, Sensing(gains, offsets), ())
+        return sensed(values, schema, Sensing(gains, offsets, noise), ())
     about_x, about_y = random.uniform(-how.tilt.degrees, how.tilt.degrees, 2).tolist()
-    sensing = Sensing(gains, offsets, tilt=(about_x, about_y))
+    sensing = Sensing(gains, offsets, noise, tilt=(about_x, about_y))
     return sensed(values, schema, sensing, how.tilt.of)
 
 

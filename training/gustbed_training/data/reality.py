@@ -27,7 +27,11 @@ MINIATURE: tuple[Condition, ...] = (
          "machine.inertia": 1.1, "machine.volts_per_rps": 1.06},
         Sensing({"wind_speed_rps": 0.95}, tilt=(1.0, -2.0)),
     ),
-    Condition("voltage noise +3 counts", sensing=Sensing(noise={"voltage": 3.0})),
+    # With what the type's own is, half as much again: 1.12 of it, independent.
+    Condition(
+        "noise +50 %",
+        sensing=Sensing(noise={"voltage": 3.0, "qx": 0.0045, "qy": 0.0045, "qz": 0.0034}),
+    ),
     Condition("wind 4.5", wind=4.5),
     Condition("turbulence 0.03", turbulence=0.03),
     Condition("turbulence 0.35", turbulence=0.35),
@@ -41,6 +45,7 @@ VARIABLE_SPEED: tuple[Condition, ...] = (
     Condition("grid voltage +5 %", {"electrical.line_voltage_v": 1.05}),
     Condition("grid voltage -5 %", {"electrical.line_voltage_v": 0.95}),
     Condition("rotor inertia +15 %", {"rotor.inertia_kg_m2": 1.15}),
+    Condition("ramps of 3 m/s in 10 minutes", ramps=3.0),
     Condition("air density -6 %", {"rotor.air_density_kg_m3": 0.94}),
     Condition(
         "warmer drivetrain +10 %",
@@ -50,6 +55,14 @@ VARIABLE_SPEED: tuple[Condition, ...] = (
     Condition("anemometer +5 %", sensing=Sensing({"wind_speed": 1.05})),
     Condition("vane off by 4°", sensing=Sensing(offsets={"wind_direction_relative": 4.0})),
     Condition("currents +2 %", sensing=Sensing(dict.fromkeys(_CURRENTS, 1.02))),
+    Condition(
+        "noise +40 %",
+        sensing=Sensing(
+            noise=dict.fromkeys(_PHASES, 0.8) | dict.fromkeys(_CURRENTS, 6.0)
+            | {"wind_speed": 0.05, "generator_speed": 0.5, "active_power": 2.0,
+               "tower_acceleration_fa": 0.01, "drivetrain_vibration": 0.05}
+        ),
+    ),
     Condition("voltages read +0.8 %", sensing=Sensing(dict.fromkeys(_PHASES, 1.008))),
 )  # fmt: skip
 

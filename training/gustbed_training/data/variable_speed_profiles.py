@@ -150,8 +150,8 @@ def _of_same_machines(run: Run, variation: float) -> Run:
 
 
 def course(turbine_type: TurbineType, hours: float) -> Course:
-    """A period below rated wind with stops and ramps, then other winds, of two machines; and every
-    machine fault, each on a machine of its own, commissioned as the first is.
+    """A period below rated wind, then other winds, of two machines; and every machine fault, each
+    on a machine of its own, commissioned as the first is.
     """
     rated = _Weather.of(turbine_type).rated
 

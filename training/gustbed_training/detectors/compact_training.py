@@ -24,7 +24,7 @@ from gustbed_training.progress import Log
 
 MOST_WINDOWS, FEWEST_WINDOWS = 40_000, 32
 CHUNK = 1024
-_RIDGE, _RIDGE_OF_USUAL, _TINY = 1e-3, 1e-2, 1e-9
+_RIDGE, _RIDGE_OF_USUAL, _TINY = 1e-3, 1e-3, 1e-9
 """Of conditions in standard deviations, per window. How large errors are may follow what a machine
 does, but no fine difference between drivers: on another machine that is a hundred times as large.
 """

@@ -46,6 +46,7 @@ from gustbed_training.pipeline.population import explainer
 from gustbed_training.progress import Log
 
 _CHUNK = 512
+_RAMP_S = 600
 COURSES: dict[str, Callable[[TurbineType, float], Course]] = {
     "miniature": miniature_profiles.course,
     "variable_speed": variable_speed_profiles.course,
@@ -201,7 +202,17 @@ def _changed(run: Run, condition: Condition, file: Path) -> Run:
         return changed
     wind = run.wind if condition.wind is None else condition.wind
     turbulence = run.turbulence if condition.turbulence is None else condition.turbulence
-    return replace(changed, wind=wind, turbulence=turbulence)
+    changed = replace(changed, wind=wind, turbulence=turbulence)
+    if not condition.ramps or run.scenario is None:
+        return changed
+    starts = range(0, round(run.hours * 3600), _RAMP_S)
+    ramps = [
+        {"kind": "ramp", "at": float(at), "size": condition.ramps * (1 - 2 * (number % 2)),
+         "over": float(_RAMP_S)}
+        for number, at in enumerate(starts)
+    ]  # fmt: skip
+    weather = dict(run.scenario["wind"]) | {"events": ramps}
+    return replace(changed, scenario=dict(run.scenario) | {"wind": weather})
 
 
 def _judged(schema: Schema, parts: Sequence[Part], scorers: Mapping[str, Scorer]) -> Judged:
