@@ -12,6 +12,7 @@ from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.live_farm import commission, started_fleet
 from gustbed_core.commissioning.messages import (
     DEFAULT_HOURS,
+    DIFFERS,
     MAX_HOURS,
     MIN_HOURS,
     Action,
@@ -170,7 +171,8 @@ def line_of(info: CommissioningInfo) -> str:
     state = info.state
     if state is None:
         return "no model that can be commissioned serves it"
-    parts = ["not commissioned: judged as widely as machines of its type differ"]
+    why = f"{DIFFERS}," if state.differs else "not commissioned:"
+    parts = [f"{why} judged as widely as machines of its type differ"]
     if state.basis == "factory":
         parts = ["judged as the factory's machines are: it was calm by their measure"]
     if info.correction is not None:

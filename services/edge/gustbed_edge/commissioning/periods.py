@@ -145,7 +145,7 @@ class Periods:
         kept = Kept(run.turbine_type, run.model, info, data)
         record = replace(record, made=made, run=None)
         if run.accept:
-            fleet.own[row] = info.version, correction
+            fleet.correct(row, info.version, correction)
             self._records.put(row, record.accepted(kept))
         else:
             self._records.put(row, replace(record, waiting=kept))
