@@ -146,7 +146,7 @@ def test_waiting_follows_a_fleet_and_a_new_model_starts_its_periods_anew(place: 
             wait_until(lambda: listener.verdicts("wt02"), "the site is judged")
             done = place.gustbed("start", "--all", "--hours", "0.05", "--accept", "--wait")
             assert done.returncode == 0, done.stderr
-            assert "periods run, the slowest at" in done.stderr
+            assert "a period runs on 2 turbines, the slowest at" in done.stderr
             assert [line.split(" c1.")[0] for line in done.stdout.splitlines()] == [
                 "wt01: its own correction",
                 "wt02: its own correction",

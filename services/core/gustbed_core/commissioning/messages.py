@@ -52,13 +52,18 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CommissionAck:
-    """The edge's answer, by command id. ``more`` refusals are not listed."""
+    """The edge's answer, by command id. ``more`` refusals are not listed.
+
+    ``unsaved`` are turbines of ``done`` of which that is not on disk yet: until it is, a restart
+    undoes it.
+    """
 
     id: str
     done: list[str]
     refused: list[Refusal] = field(default_factory=list)
     more: int = 0
     schema: int = SCHEMA
+    unsaved: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """The thread that learns from normal periods, decides what turbines are judged by, and keeps it."""
 
+import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from gustbed_core.commissioning.messages import (
     OWN,
@@ -31,6 +33,8 @@ from gustbed_edge.commissioning.rules import (
 from gustbed_edge.commissioning.site import Site
 from gustbed_edge.commissioning.store import Store
 from gustbed_edge.commissioning.trust import Patience
+
+log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.5
 GIVE_WAY_SECONDS = 0.0005
@@ -100,8 +104,11 @@ class Commissioner(Worker):
         self._heed_events()
         for _ in self._learn():
             continue
-        self._records.save(self._store.save)
+        self._save()
         self._periods.save(all_of_them=True)
+        lost = ", ".join(self._records[row].turbine for row in sorted(self._records.unsaved()))
+        if lost:
+            log.error("stopped before the disk took the commissioning of %s: it is as before", lost)
 
     @property
     def turbines(self) -> Sequence[str]:
@@ -170,12 +177,18 @@ class Commissioner(Worker):
             command = self._requests.popleft()
             answer = self._answered.get(command.id)
             if answer is None:
-                answer = self._obey(command)
+                answer = self._obeyed(command)
                 self._answered[command.id] = answer
                 if len(self._answered) > MAX_ANSWERS:
                     self._answered.popitem(last=False)
-                self._publish()
             self._site.answer(answer)
+
+    def _obeyed(self, command: CommissionCommand) -> CommissionAck:
+        """Do it, keep it, and say of whom it could not be kept."""
+        answer = self._obey(command)
+        self._publish()
+        unsaved = {self._site.turbines[row] for row in self._records.unsaved()}
+        return replace(answer, unsaved=[name for name in answer.done if name in unsaved])
 
     def _obey(self, command: CommissionCommand) -> CommissionAck:
         rows = {turbine: row for row, turbine in enumerate(self._site.turbines)}
@@ -268,8 +281,12 @@ class Commissioner(Worker):
 
     # What others see
 
-    def _publish(self) -> None:
+    def _save(self) -> None:
         self._records.save(self._store.save)
+        self._periods.sweep()
+
+    def _publish(self) -> None:
+        self._save()
         records = [self._records[row] for row in range(len(self._records))]
         trusted = {row: record.trusted for row, record in enumerate(records)}
         for name, fleet in self._models.fleets.items():

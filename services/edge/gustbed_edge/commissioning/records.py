@@ -119,6 +119,10 @@ class Records:
         """Replace some fields of a turbine's."""
         self.put(row, replace(self._records[row], **changes))
 
+    def unsaved(self) -> frozenset[int]:
+        """Rows of records that are not on disk as they are now."""
+        return frozenset(self._unsaved)
+
     def save(self, write: Callable[[Record], bool]) -> None:
         """Write what has changed; what cannot be written stays for the next time.
 
