@@ -50,8 +50,9 @@ EVIL = "<script>alert(1)</script>\"'&\n\n# **x**"
 def test_what_comes_over_the_network_is_escaped() -> None:
     model = ModelRef(EVIL, EVIL)
     evil_event = AnomalyEvent(
-        EVIL, SITE, EVIL, EVIL, event_kinds.VOLTAGE, 1.0, None, 2.0, model, "opened", [EVIL]
-    )
+        EVIL, SITE, EVIL, EVIL, event_kinds.VOLTAGE, 1.0, None, 2.0, model, "opened", [EVIL],
+        reason=EVIL,
+    )  # fmt: skip
     state = SiteState(SITE, ["wt01"], TYPES)
     beside = Comparison(model, 9, 1, 2, 3, 3)
     beat = Heartbeat(SITE, EVIL, 1.0, True, model, [status()], update=EVIL)
@@ -170,6 +171,18 @@ def test_a_turbine_that_lost_trust_says_that_it_differs_from_its_type() -> None:
     assert DIFFERS in fleet_cards.card(turbine, [2.0, 100.0])
     assert f", {DIFFERS}" in fleet_cards.tiles([turbine])
     assert "look for a weak fault" in commissioning.panel("wt01", standing)
+
+
+def test_an_event_that_did_not_calm_down_says_why_it_was_closed() -> None:
+    def shown(reason: str) -> str:
+        closed = replace(event(closed=95.0), reason=reason)
+        return html.render(
+            "events", events=[closed], now=100.0, zone=None, limit=5, alive=True, empty="",
+            type_of=lambda turbine: None,
+        )  # fmt: skip
+
+    assert DIFFERS in shown(DIFFERS)
+    assert "gb-caution" not in shown("")
 
 
 def test_a_turbines_commissioning_is_told_in_words() -> None:
