@@ -2,8 +2,9 @@
 
     python bench/commissioning.py [--json] [--quick] [--turbines N …] [--package PATH]
 
-Four edges score the same batches, a block of every turbine in each, in turns: ``plain``, whose
+Five edges score the same batches, a block of every turbine in each, in turns: ``plain``, whose
 turbines are judged as the factory has it; ``prior``, of whose turbines nothing is known yet;
+``watched``, all of whose turbines had alarms that may cost them the factory's trust;
 ``own``, all of whose turbines have a correction of their own; ``learning``, all of whose turbines
 are in a normal period. Time is the scoring thread's processor time for a batch, from payloads to
 verdicts. What the commissioner's thread takes beside it is told per verdict.
@@ -38,9 +39,10 @@ from gustbed_core.telemetry import Samples, block_from_samples
 from gustbed_core.turbine_types import load_types
 from gustbed_edge.commissioning.commissioner import Commissioner
 from gustbed_edge.commissioning.desk import Desk
-from gustbed_edge.commissioning.models import Site as CommissionedSite
 from gustbed_edge.commissioning.records import Kept, Record
+from gustbed_edge.commissioning.site import Site as CommissionedSite
 from gustbed_edge.commissioning.store import Store
+from gustbed_edge.commissioning.trust import Patience
 from gustbed_edge.disk import Disk
 from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.quarantine import Quarantine
@@ -55,11 +57,17 @@ SITES = (6, 100, 1000)
 """Turbines."""
 PACKAGE = Path(gustbed_edge.__file__).parent / "factory" / "windturbine" / "package.tar.gz"
 BLOCK_SECONDS = 0.5
-KINDS = ("plain", "prior", "own", "learning")
+KINDS = ("plain", "prior", "watched", "own", "learning")
 TYPES = load_types()
 BATCHES, WARM_UP = 200, 10
 TURN_EVERY = 2
 """Batches between the commissioner's turns, of half a second each as on a site."""
+
+AT_ONCE = Patience(0.0, 0.0)
+"""An edge of the plain kind knows of no other way to judge from the first verdict on."""
+PATIENCE = {"prior": Patience(math.inf, 0.0), "watched": Patience(60.0, math.inf)}
+DOUBT = 1e6
+"""More than the bench's calm makes good for."""
 
 
 @dataclass
@@ -100,17 +108,18 @@ def make(kind: str, package: Package, turbines: tuple[str, ...], folder: Path) -
     )
     detector = Detector(package)
     scorer.serve(detector)
-    if kind == "own":
-        for turbine in turbines:
+    for turbine in turbines:
+        if kind == "own":
             store.save(_commissioned(turbine, detector))
+        elif kind == "watched":
+            store.save(Record(turbine, trusted=detector.fingerprint, doubt=DOUBT))
     commissioner = Commissioner(
         CommissionedSite(
             turbines, scorer.presence, lambda _row: [], lambda _ack: None, lambda *_: None
         ),
         desk,
         store,
-        # An edge of the plain kind knows of no other way to judge from the first verdict on.
-        trust_after=math.inf if kind == "prior" else 0.0,
+        patience=PATIENCE.get(kind, AT_ONCE),
     )
     commissioner.turn()
     return Edge(BlockReceiver(reader, Quarantine(folder)), scorer, commissioner, desk)
@@ -185,6 +194,7 @@ def site(package: Package, turbines: int, count: int, folder: Path) -> dict[str,
         100 * learning.cpu / (count * BLOCK_SECONDS), 2
     )
     states = learning.commissioner.states
+    row["watched_thread_us_per_verdict"] = round(1e6 * edges["watched"].cpu / verdicts, 1)
     row["periods_running"] = sum(bool(each and each.running is not None) for each in states)
     row["windows_left_out"] = learning.desk.left_out
     return row | memory(package)

@@ -59,36 +59,26 @@ def is_fresh(beat: Heartbeat) -> bool:
 
 def send_command(broker: MqttSettings, site: str, turbine: str, command: Command) -> Ack:
     """Send a command and wait for its acknowledgement. Raises ``GustbedError``."""
-    answer = _answer(
+    return _answer(
         broker,
         Message(topics.command(site, turbine), encode(command)),
         topics.command_ack(site, turbine),
         decode_ack,
         lambda ack: ack.id == command.id,
+        whose=("turbine " + repr(turbine), "the twin"),
     )
-    if answer is None:
-        raise GustbedError(
-            f"turbine {turbine!r} did not answer within {ACK_WITHIN:.0f} s",
-            "is the twin running? See `gustbed status`",
-        )
-    return answer
 
 
 def commission(broker: MqttSettings, site: str, command: CommissionCommand) -> CommissionAck:
     """Ask the edge about commissioning and wait for its answer. Raises ``GustbedError``."""
-    answer = _answer(
+    return _answer(
         broker,
         Message(topics.commission(site), encode(command)),
         topics.commission_ack(site),
         decode_commission_ack,
         lambda ack: ack.id == command.id,
+        whose=(f"the edge of {site}", "it"),
     )
-    if answer is None:
-        raise GustbedError(
-            f"the edge of {site} did not answer within {ACK_WITHIN:.0f} s",
-            "is it running? See `gustbed status`",
-        )
-    return answer
 
 
 def events(edge_url: str, since: float = 0.0) -> list[AnomalyEvent]:
@@ -112,8 +102,12 @@ def _answer(
     topic: str,
     decode: Callable[[bytes], T],
     ours: Callable[[T], bool],
-) -> T | None:
-    """Publish a question and wait for its answer on a topic; None if none comes in time."""
+    *,
+    whose: tuple[str, str],
+) -> T:
+    """Publish a question and wait for its answer on a topic; ``whose`` is who should answer, and
+    what must run for that. Raises ``GustbedError`` if no answer comes in time.
+    """
     answers: list[T] = []
     arrived = threading.Event()
 
@@ -126,7 +120,13 @@ def _answer(
     with _session(broker, {topic: receive}) as session:
         session.wait_connected(ACK_WITHIN)
         session.publish(question)
-        return answers[0] if arrived.wait(ACK_WITHIN) else None
+        if arrived.wait(ACK_WITHIN):
+            return answers[0]
+    who, runs = whose
+    raise GustbedError(
+        f"{who} did not answer within {ACK_WITHIN:.0f} s",
+        f"is {runs} running? See `gustbed status`",
+    )
 
 
 def _asked(edge_url: str, path: str, answer: type[T]) -> T:

@@ -27,8 +27,9 @@ from gustbed_core.events import Verdict
 from gustbed_core.package import INPUT, RATIO, SCORE, Package
 from gustbed_edge.commissioning.commissioner import Commissioner
 from gustbed_edge.commissioning.desk import Desk
-from gustbed_edge.commissioning.models import Site
+from gustbed_edge.commissioning.site import Site
 from gustbed_edge.commissioning.store import Store
+from gustbed_edge.commissioning.trust import Patience
 from gustbed_edge.disk import Disk
 from tests.support.bench import TURBINES, Bench
 from tests.support.packages import MINI_TYPE, PLACE, calm, tiny_package
@@ -45,6 +46,8 @@ HEADS = (0, 1)
 HOURS = 0.05
 """Of a period: 360 verdicts of a miniature."""
 WANTED = 360
+PATIENCE = Patience(60.0, 1800.0)
+"""As an edge has it by default."""
 AT_ONCE = 10
 """Blocks of each turbine in a batch, as a commissioner may have behind when it is busy."""
 
@@ -189,7 +192,11 @@ class Commissioned(Bench):
     """A bench with a commissioner that takes a turn when it is told to."""
 
     def __init__(
-        self, folder: Path, *packages: Package, trust_after: float = 60.0, turbines: Any = TURBINES
+        self,
+        folder: Path,
+        *packages: Package,
+        patience: Patience = PATIENCE,
+        turbines: Any = TURBINES,
     ) -> None:
         self.desk = Desk()
         self.disk = Disk()
@@ -209,7 +216,7 @@ class Commissioned(Bench):
             site,
             self.desk,
             Store(self.folder, self.disk),
-            trust_after=trust_after,
+            patience=patience,
             clock=lambda: self.now,
         )
         self.commissioner.turn()

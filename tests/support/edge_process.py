@@ -1,11 +1,14 @@
 """An edge as a process of its own, to be stopped and killed."""
 
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gustbed_edge.outbox.store import Outbox
 from tests.support.edge import edge_settings
@@ -34,7 +37,7 @@ class EdgeProcess:
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run it, healthy, until the block ends."""
+        """Run it, healthy, until the block ends; then stop it as a service is stopped."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gustbed_edge", "run"],
@@ -47,8 +50,12 @@ class EdgeProcess:
             yield process
         finally:
             if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(30)
+            finally:
                 process.kill()
-            process.wait(30)
+                process.wait(30)
 
     def health(self) -> int:
         """``python -m gustbed_edge health``."""
@@ -60,6 +67,18 @@ class EdgeProcess:
             check=False,
         )
         return done.returncode
+
+    def get(self, path: str) -> Any:
+        """GET from it; None if it does not answer, or not well."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as got:
+                return json.loads(got.read())
+        except OSError:
+            return None
+
+    def turbine(self, turbine: str) -> Any:
+        """A turbine's part of /status."""
+        return next(t for t in self.get("/status")["turbines"] if t["id"] == turbine)
 
     def disk(self) -> Outbox:
         """What is on disk now."""

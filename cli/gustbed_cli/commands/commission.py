@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -12,6 +12,7 @@ from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.live_farm import commission, started_fleet
 from gustbed_core.commissioning.messages import (
     DEFAULT_HOURS,
+    DIFFERS,
     MAX_HOURS,
     MIN_HOURS,
     Action,
@@ -20,6 +21,7 @@ from gustbed_core.commissioning.messages import (
     CommissioningInfo,
     CorrectionInfo,
 )
+from gustbed_core.errors import GustbedError
 from gustbed_core.naming import natural
 
 app = typer.Typer(
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 
 LOOK_EVERY = 1.0
+LOOKS_MISSED = 60
+"""In a row, that an edge may leave unanswered while it restarts."""
 
 Turbines = Annotated[
     list[str] | None, typer.Argument(help="Turbines, for instance wt03.", show_default=False)
@@ -54,16 +58,16 @@ def start(
     if not wait:
         _tell(ack, f"a normal period of {hours:g} hours runs", json)
         return
-    output.report(f"{len(ack.done)} periods of {hours:g} hours run")
+    output.report(f"a period of {hours:g} hours runs on {_count(len(ack.done))}")
+    _warn(ack)
+    before = _versions(_asked(ack.done)) if ack.done else {}
     found = _follow(ack.done)
     if json:
         output.emit_json(found)
     else:
         _print(found)
-    refused = _refusals(ack) + [
-        f"{each.turbine}: {_refused(each)}" for each in found if _refused(each)
-    ]
-    _fail(refused)
+    ended = ((each.turbine, _without_result(each, before)) for each in found)
+    _fail(_refusals(ack) + [f"{turbine}: {why}" for turbine, why in ended if why])
 
 
 @app.command()
@@ -101,6 +105,8 @@ def _do(action: Action, turbines: list[str] | None, every: bool, done: str, json
 def _named(turbines: list[str] | None, every: bool) -> list[str]:
     if bool(turbines) == every:
         raise typer.BadParameter("name turbines, or give --all")
+    if not all(turbines or ()):
+        raise typer.BadParameter("a turbine's name is empty")
     return list(turbines or ())
 
 
@@ -110,6 +116,7 @@ def _tell(ack: CommissionAck, done: str, json: bool) -> None:
     else:
         for turbine in sorted(ack.done, key=natural):
             typer.echo(f"{turbine}: {done}")
+    _warn(ack)
     _fail(_refusals(ack))
 
 
@@ -121,6 +128,16 @@ def _refusals(ack: CommissionAck) -> list[str]:
     return lines + ([f"and {ack.more} more"] if ack.more else [])
 
 
+def _warn(ack: CommissionAck) -> None:
+    """Say what a restart would undo: the edge tries again, and nobody has to ask again."""
+    for turbine in sorted(ack.unsaved, key=natural):
+        print(
+            f"gustbed: {turbine}: done, and not on disk yet: mend what `gustbed status` says of "
+            "the edge's disk before it restarts",
+            file=sys.stderr,
+        )
+
+
 def _fail(refusals: Sequence[str]) -> None:
     for line in refusals:
         print(f"gustbed: {line}", file=sys.stderr)
@@ -128,36 +145,65 @@ def _fail(refusals: Sequence[str]) -> None:
         raise typer.Exit(1)
 
 
+def _infos() -> list[CommissioningInfo]:
+    return site.commissioning(started_fleet().edge_url)
+
+
 def _asked(turbines: Iterable[str]) -> list[CommissioningInfo]:
     wanted = set(turbines)
-    found = site.commissioning(started_fleet().edge_url)
+    found = _infos()
     chosen = [each for each in found if not wanted or each.turbine in wanted]
     unknown = sorted(wanted - {each.turbine for each in chosen})
     if unknown:
-        raise typer.BadParameter(f"{unknown[0]!r} is no turbine of this site")
+        raise GustbedError(f"{unknown[0]!r}: no such turbine", "see `gustbed status`")
     return sorted(chosen, key=lambda each: natural(each.turbine))
 
 
 def _follow(turbines: Sequence[str]) -> list[CommissioningInfo]:
     """Wait until no period of these runs; says how far they are."""
-    told = ""
+    told, missed = "", 0
     while turbines:
-        found = _asked(turbines)
-        running = [
-            each.state.running for each in found if each.state and each.state.running is not None
-        ]
-        line = f"{len(running)} periods run, the slowest at {min(running, default=1.0):.0%}"
+        try:
+            found, missed = _asked(turbines), 0
+        except GustbedError as error:
+            missed += 1
+            if missed >= LOOKS_MISSED:
+                raise
+            line = f"{error}; trying again"
+        else:
+            running = [each.state.running for each in found if each.state]
+            shares = [share for share in running if share is not None]
+            if not shares:
+                return found
+            line = f"a period runs on {_count(len(shares))}, the slowest at {min(shares):.0%}"
         if line != told:
             output.report(line)
             told = line
-        if not running:
-            return found
         time.sleep(LOOK_EVERY)
     return []
 
 
-def _refused(info: CommissioningInfo) -> str:
-    return info.state.refused if info.state else "no model that can be commissioned serves it"
+def _count(turbines: int) -> str:
+    return "1 turbine" if turbines == 1 else f"{turbines} turbines"
+
+
+def _versions(infos: Iterable[CommissioningInfo]) -> dict[str, set[str]]:
+    """Of all corrections that are known of each turbine."""
+    return {
+        info.turbine: {
+            each.version for each in (info.correction, info.waiting, *info.earlier) if each
+        }
+        for info in infos
+    }
+
+
+def _without_result(info: CommissioningInfo, before: Mapping[str, set[str]]) -> str:
+    """Why a period that is over gave no correction; empty if it did."""
+    if info.state is None:
+        return "no model that can be commissioned serves it"
+    if info.state.refused or _versions([info])[info.turbine] - before.get(info.turbine, set()):
+        return info.state.refused
+    return "its period ended without a result: somebody cancelled it, or undid what it gave"
 
 
 def _print(infos: Sequence[CommissioningInfo]) -> None:
@@ -170,7 +216,8 @@ def line_of(info: CommissioningInfo) -> str:
     state = info.state
     if state is None:
         return "no model that can be commissioned serves it"
-    parts = ["not commissioned: judged as widely as machines of its type differ"]
+    why = f"{DIFFERS}," if state.differs else "not commissioned:"
+    parts = [f"{why} judged as widely as machines of its type differ"]
     if state.basis == "factory":
         parts = ["judged as the factory's machines are: it was calm by their measure"]
     if info.correction is not None:

@@ -82,6 +82,7 @@ def _row(event: AnomalyEvent) -> dict[str, object]:
         "peak_score": event.peak_score,
         "model_version": event.model.version,
         "signals": event.signals,
+        "reason": event.reason,
     }
 
 
@@ -89,4 +90,5 @@ def _line(event: AnomalyEvent) -> str:
     when = output.clock(event.closed or event.opened)
     carried = f" ({', '.join(event.signals[:SIGNALS_SHOWN])})" if event.signals else ""
     peak = f"peak {event.peak_score:.2f}"
-    return f"{when} UTC {event.turbine} {event.kind} {event.change}, {peak}{carried}"
+    why = f": {event.reason}" if event.reason else ""
+    return f"{when} UTC {event.turbine} {event.kind} {event.change}, {peak}{carried}{why}"

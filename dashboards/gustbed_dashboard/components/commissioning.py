@@ -15,6 +15,10 @@ _MEANING = {
     "factory": "Calm by the factory's own measure, and judged by it",
     "prior": "Judged as widely as machines of its type differ: weak faults are not seen",
 }
+_DIFFERS = (
+    "It differs from its type: the factory's measure raised alarms that machines of the type "
+    "explain. Declare a normal period, or look for a weak fault"
+)
 
 
 def panel(turbine: str, state: CommissioningState | None, refusal: str = "") -> str:
@@ -43,5 +47,6 @@ def _lines(state: CommissioningState | None, refusal: str) -> list[tuple[str, st
             lines.append(("caution", "Its period is over and normal: accept it, or cancel."))
         if state.refused:
             lines.append(("alarm", f"The last period was refused: {state.refused}"))
+        lines.append(("caution", _DIFFERS if state.differs else ""))
         lines.append(("sub", formatting.sentence(state.note) if state.note else ""))
     return lines

@@ -8,13 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.commissioning.messages import PRIOR
 from gustbed_core.errors import PayloadError
 from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import ModelRef
 
 SCHEMA = 1
-PRIOR = "prior"
-"""No commissioning of the turbine's own."""
 MAX_VALUES = 4_000_000
 """Of one capture: channels times samples."""
 

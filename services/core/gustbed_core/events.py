@@ -49,7 +49,8 @@ class Verdict:
 class AnomalyEvent:
     """A lasting violation on one turbine, from opening to closing (Unix seconds).
 
-    ``signals`` names the features that carried it so far, the strongest first.
+    ``signals`` names the features that carried it so far, the strongest first. ``reason`` is why
+    one was closed that did not calm down by itself.
     """
 
     id: str
@@ -64,6 +65,7 @@ class AnomalyEvent:
     change: EventChange
     signals: list[str] = field(default_factory=list)
     schema: int = SCHEMA
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,12 @@ class EdgeSettings(BaseSettings):
         "the factory's machines are, and no longer as widely as machines of its type differ; 0: at "
         "once",
     )
+    doubt_after: float = Field(
+        1800.0,
+        ge=0,
+        description="seconds in alarm by the factory's measure, while it would be none by how "
+        "machines of its type differ, after which a turbine is judged so widely again; 0: never",
+    )
     silent_after: float = Field(5.0, gt=0, description="seconds without a block")
     max_clock_ahead: float = Field(60.0, gt=0, description="seconds a block may be in the future")
     max_clock_behind: float = Field(

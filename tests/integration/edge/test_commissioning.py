@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from gustbed_cli.record import Record, write_record
 from gustbed_core import topics
-from gustbed_core.commissioning.messages import CommissionAck
+from gustbed_core.commissioning.messages import DIFFERS, CommissionAck
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import SiteSettings
 from tests.support.commissionable import Machine, commissionable
@@ -23,6 +24,7 @@ from tests.support.mosquitto import Broker, mosquitto
 from tests.support.packages import SigningKey, sign_package, write_factory
 from tests.support.paths import ROOT
 from tests.support.ports import wait_until
+from tests.support.small_disk import needs_mount, small_disk
 
 SITE = SiteSettings(turbines=2)
 FLEET = "aaaa1111"
@@ -72,10 +74,16 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def variables() -> dict[str, str]:
+    """Settings of the edge."""
+    return {}
+
+
+@pytest.fixture
+def place(tmp_path: Path, variables: dict[str, str]) -> Iterator[Place]:
     with mosquitto(tmp_path, turbines=SITE.turbines) as broker:
         factory(tmp_path, "1.0.0", 100.0)
-        edge = EdgeProcess(tmp_path, broker, GUSTBED_FLEET=FLEET)
+        edge = EdgeProcess(tmp_path, broker, GUSTBED_FLEET=FLEET, **variables)
         addresses: dict[str, int | str] = {
             "port_mqtt": broker.settings.port,
             "port_mqtt_tools": broker.settings.port_of("operator"),
@@ -146,7 +154,7 @@ def test_waiting_follows_a_fleet_and_a_new_model_starts_its_periods_anew(place: 
             wait_until(lambda: listener.verdicts("wt02"), "the site is judged")
             done = place.gustbed("start", "--all", "--hours", "0.05", "--accept", "--wait")
             assert done.returncode == 0, done.stderr
-            assert "periods run, the slowest at" in done.stderr
+            assert "a period runs on 2 turbines, the slowest at" in done.stderr
             assert [line.split(" c1.")[0] for line in done.stdout.splitlines()] == [
                 "wt01: its own correction",
                 "wt02: its own correction",
@@ -162,6 +170,78 @@ def test_waiting_follows_a_fleet_and_a_new_model_starts_its_periods_anew(place: 
             refused = place.gustbed("start", "wt02", "--hours", "0.05")
             assert refused.returncode == 1
             assert refused.stderr.startswith("gustbed: wt02: an event is open: voltage: ")
+
+
+@pytest.mark.parametrize(
+    "variables", [{"GUSTBED_EDGE_TRUST_AFTER": "1", "GUSTBED_EDGE_DOUBT_AFTER": "2"}]
+)
+def test_a_turbine_that_cries_wolf_is_judged_widely_again_and_a_faulty_one_is_not(
+    place: Place,
+) -> None:
+    def basis(turbine: str) -> str:
+        state = place.edge.turbine(turbine)["commissioning"] or {"basis": "", "differs": False}
+        return "differs" if state["differs"] else str(state["basis"])
+
+    with Farm(place.broker) as farm, Listener(place.broker) as listener:
+        farm.machines = {name: Machine() for name in SITE.turbine_ids}
+        with place.edge.running():
+            wait_until(
+                lambda: {basis(name) for name in SITE.turbine_ids} == {"factory"}, "both are calm"
+            )
+            farm.machines = {"wt01": Machine(offset=5.0), "wt02": Machine(offset=40.0)}
+            wait_until(lambda: basis("wt01") == "differs", "trust in wt01 is lost")
+            wait_until(
+                lambda: (
+                    [event.reason for event in listener.events("wt01") if event.closed] == [DIFFERS]
+                ),
+                "its event is closed with the reason",
+            )
+            assert place.gustbed("status", "wt01").stdout.startswith(f"wt01: {DIFFERS}")
+        with place.edge.running():
+            wait_until(lambda: place.edge.turbine("wt01")["state"] == "ok", "wt01 is judged again")
+            wait_until(lambda: basis("wt01") == "differs", "it is not trusted again")
+            assert basis("wt02") == "factory"
+            assert place.edge.turbine("wt02")["violations"] == ["voltage"]
+        assert [event.change for event in listener.events("wt02") if event.closed] == []
+
+
+@needs_mount
+def test_a_full_disk_is_said_with_the_answer_and_nothing_is_lost_that_was_kept(
+    place: Place,
+) -> None:
+    with small_disk(place.home / "edge") as disk, Farm(place.broker):
+        with place.edge.running():
+            wait_until(lambda: place.edge.turbine("wt01")["state"] == "ok", "the site is judged")
+            done = place.gustbed("start", "wt01", "--hours", "0.05", "--wait")
+            assert done.returncode == 0, done.stderr
+            disk.fill()
+            accepted = place.gustbed("accept", "wt01")
+            assert accepted.stdout == "wt01: judged by its own correction\n"
+            assert "gustbed: wt01: done, and not on disk yet" in accepted.stderr
+            assert place.status("wt01")["state"]["basis"] == "own"
+        assert "the disk took the commissioning of wt01" in place.edge.log.read_text()
+        disk.make_room()
+        with place.edge.running():
+            wait_until(lambda: place.status("wt01")["state"]["ready"], "it waits again")
+            assert place.gustbed("accept", "wt01").stderr == ""
+
+
+def test_two_shells_at_once_are_each_told_what_came_of_theirs(place: Place) -> None:
+    with Farm(place.broker), place.edge.running():
+        wait_until(lambda: place.edge.turbine("wt01")["state"] == "ok", "the site is judged")
+        with ThreadPoolExecutor(2) as shells:
+            start = "start", "wt01", "--hours", "0.05"
+            both = list(shells.map(lambda _: place.gustbed(*start), range(2)))
+            assert sorted(done.returncode for done in both) == [0, 1]
+            (refused,) = (done for done in both if done.returncode)
+            assert refused.stderr.startswith("gustbed: wt01: a period runs already: ")
+            assert place.gustbed("cancel", "wt01").returncode == 0
+            waiting = shells.submit(place.gustbed, *start, "--wait")
+            wait_until(lambda: place.status("wt01")["state"]["running"] is not None, "it runs")
+            assert place.gustbed("cancel", "wt01").returncode == 0
+            ended = waiting.result(120)
+        assert ended.returncode == 1
+        assert "wt01: its period ended without a result" in ended.stderr
 
 
 def test_only_the_operator_is_obeyed(place: Place) -> None:

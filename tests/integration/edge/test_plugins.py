@@ -1,13 +1,9 @@
 """The examples of docs/extending.md, installed as a package of their own, on a real edge."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,11 +14,12 @@ import pytest
 from gustbed_core.enrolment import request_path
 from gustbed_core.settings import SiteSettings
 from tests.support.cloud import LocalCloud
-from tests.support.edge import ENDED, Turbines, edge_settings
+from tests.support.edge import ENDED, Turbines
+from tests.support.edge_process import EdgeProcess
 from tests.support.listener import Listener
 from tests.support.mosquitto import Broker
 from tests.support.packages import PLACE, calm
-from tests.support.ports import free_port, wait_until
+from tests.support.ports import wait_until
 
 PACKAGE = Path(__file__).parent / "plugins"
 PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
@@ -44,56 +41,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-class EdgeProcess:
-    """An edge as a process that finds the example package."""
+class WithExample(EdgeProcess):
+    """An edge that finds the example package."""
 
     def __init__(self, folder: Path, broker: Broker, installed: Path, **variables: str) -> None:
-        self.settings = edge_settings(folder)
         self.diary = folder / "diary.txt"
-        self.port = free_port()
-        self.log = folder / "edge.log"
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("GUSTBED_")},
-            "PYTHONPATH": str(installed),
-            "EXAMPLE_DIARY": str(self.diary),
-            "GUSTBED_TURBINES": str(SITE.turbines),
-            "GUSTBED_MQTT_PORT": str(broker.settings.port),
-            "GUSTBED_MQTT_CREDENTIALS_DIR": str(broker.settings.credentials_dir),
-            "GUSTBED_EDGE_DATA_DIR": str(self.settings.data_dir),
-            "GUSTBED_EDGE_ENROL_DIR": str(self.settings.enrol_dir),
-            "GUSTBED_EDGE_FACTORY_DIR": str(self.settings.factory_dir),
-            "GUSTBED_EDGE_HTTP_PORT": str(self.port),
-            **variables,
-        }
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Run it, healthy, until the block ends."""
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gustbed_edge", "run"],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            wait_until(lambda: self.get("/health"), f"the edge is healthy, see {self.log}")
-            yield
-        finally:
-            process.terminate()
-            process.wait(30)
-
-    def get(self, path: str) -> Any:
-        """GET from it; None if it does not answer, or not well."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as got:
-                return json.loads(got.read())
-        except OSError:
-            return None
-
-    def turbine(self, turbine: str) -> Any:
-        """A turbine's part of /status."""
-        return next(t for t in self.get("/status")["turbines"] if t["id"] == turbine)
+        places = {"PYTHONPATH": str(installed), "EXAMPLE_DIARY": str(self.diary)}
+        super().__init__(folder, broker, **{**places, **variables})
 
     def written(self) -> list[str]:
         """Lines of the example sink."""
@@ -103,7 +57,7 @@ class EdgeProcess:
 def test_input_workload_and_sink_of_another_package_work_on_a_real_edge(
     tmp_path: Path, broker: Broker, installed: Path, listener: Listener
 ) -> None:
-    edge = EdgeProcess(tmp_path, broker, installed)
+    edge = WithExample(tmp_path, broker, installed)
     storm = calm()
     storm[PLACE["wind_speed_rps"]] = 9.0
     with edge.running(), Turbines(broker.settings, SITE, ("wt01",)) as turbines:
@@ -124,7 +78,7 @@ def test_input_workload_and_sink_of_another_package_work_on_a_real_edge(
 def test_an_event_of_a_workload_is_its_own_again_after_a_restart(
     tmp_path: Path, broker: Broker, installed: Path
 ) -> None:
-    edge = EdgeProcess(tmp_path, broker, installed)
+    edge = WithExample(tmp_path, broker, installed)
     storm = calm()
     storm[PLACE["wind_speed_rps"]] = 9.0
     with Turbines(broker.settings, SITE, ("wt01",)) as turbines:
@@ -141,7 +95,7 @@ def test_an_event_of_a_workload_is_its_own_again_after_a_restart(
 def test_a_job_operation_of_another_package_works_if_it_is_named(
     tmp_path: Path, broker: Broker, installed: Path, cloud: LocalCloud
 ) -> None:
-    edge = EdgeProcess(
+    edge = WithExample(
         tmp_path,
         broker,
         installed,
@@ -162,7 +116,7 @@ def test_a_job_operation_of_another_package_works_if_it_is_named(
 
 
 def test_another_cloud_can_be_named(tmp_path: Path, broker: Broker, installed: Path) -> None:
-    edge = EdgeProcess(tmp_path, broker, installed, GUSTBED_EDGE_CLOUD="nowhere")
+    edge = WithExample(tmp_path, broker, installed, GUSTBED_EDGE_CLOUD="nowhere")
     with edge.running(), Turbines(broker.settings, SITE, ("wt01",)):
         wait_until(lambda: edge.turbine("wt01")["state"] == "ok", "wt01 is scored")
         assert edge.get("/status")["connected"] is False

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gustbed_core import event_kinds
-from gustbed_core.capture import PRIOR
+from gustbed_core.commissioning.messages import PRIOR
 from gustbed_core.events import ModelRef
 from gustbed_core.jobs import PACKAGE_FILE
 from gustbed_core.package import Package

@@ -34,6 +34,7 @@ def test_a_correction_is_told_with_what_it_changed_and_what_it_promises() -> Non
     [
         (None, "no model that can be commissioned"),
         (CommissioningState(), "not commissioned: judged as widely"),
+        (CommissioningState(differs=True), "not commissioned: differs from its type, judged as"),
         (CommissioningState("factory"), "calm by their measure"),
         (CommissioningState(running=0.42), "a period runs, 42%"),
         (CommissioningState(refused="voltage changed"), "refused: voltage changed"),

@@ -10,7 +10,7 @@ from gustbed_cloud.operations import GateResult
 from gustbed_core import event_kinds, topics
 from gustbed_core.codec import encode
 from gustbed_core.commands import Command
-from gustbed_core.commissioning.messages import Basis, CommissioningState
+from gustbed_core.commissioning.messages import DIFFERS, Basis, CommissioningState
 from gustbed_core.drift import DriftReport, FeatureDrift, TurbineDrift
 from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef
 from gustbed_core.turbine_types import CardReading
@@ -50,8 +50,9 @@ EVIL = "<script>alert(1)</script>\"'&\n\n# **x**"
 def test_what_comes_over_the_network_is_escaped() -> None:
     model = ModelRef(EVIL, EVIL)
     evil_event = AnomalyEvent(
-        EVIL, SITE, EVIL, EVIL, event_kinds.VOLTAGE, 1.0, None, 2.0, model, "opened", [EVIL]
-    )
+        EVIL, SITE, EVIL, EVIL, event_kinds.VOLTAGE, 1.0, None, 2.0, model, "opened", [EVIL],
+        reason=EVIL,
+    )  # fmt: skip
     state = SiteState(SITE, ["wt01"], TYPES)
     beside = Comparison(model, 9, 1, 2, 3, 3)
     beat = Heartbeat(SITE, EVIL, 1.0, True, model, [status()], update=EVIL)
@@ -158,6 +159,30 @@ def test_a_card_and_a_tile_say_that_a_turbine_is_not_commissioned(
     turbine = take(state, 100.0, None).turbines[0]
     assert ("not commissioned" in fleet_cards.card(turbine, [2.0, 100.0])) is said
     assert ("not commissioned" in fleet_cards.tiles([turbine])) is said
+
+
+def test_a_turbine_that_lost_trust_says_that_it_differs_from_its_type() -> None:
+    state = SiteState(SITE, ["wt01"], TYPES)
+    state.fold(topics.telemetry(SITE, "wt01"), encode(block()), 100.0)
+    standing = CommissioningState(differs=True)
+    known = replace(status(), commissioning=standing)
+    state.fold(topics.heartbeat(SITE), encode(heartbeat(100.0, known)), 100.0)
+    turbine = take(state, 100.0, None).turbines[0]
+    assert DIFFERS in fleet_cards.card(turbine, [2.0, 100.0])
+    assert f", {DIFFERS}" in fleet_cards.tiles([turbine])
+    assert "look for a weak fault" in commissioning.panel("wt01", standing)
+
+
+def test_an_event_that_did_not_calm_down_says_why_it_was_closed() -> None:
+    def shown(reason: str) -> str:
+        closed = replace(event(closed=95.0), reason=reason)
+        return html.render(
+            "events", events=[closed], now=100.0, zone=None, limit=5, alive=True, empty="",
+            type_of=lambda turbine: None,
+        )  # fmt: skip
+
+    assert DIFFERS in shown(DIFFERS)
+    assert "gb-caution" not in shown("")
 
 
 def test_a_turbines_commissioning_is_told_in_words() -> None:

@@ -9,6 +9,7 @@ from gustbed_core.commissioning import normality
 from gustbed_core.commissioning.correction import uncorrected_ratios
 from gustbed_core.commissioning.messages import CommissionAck
 from gustbed_core.events import Verdict
+from gustbed_edge.commissioning.trust import Patience
 from gustbed_edge.scoring.detector import Detector
 from tests.support.commissionable import (
     WANTED,
@@ -62,7 +63,7 @@ def test_a_strong_fault_is_found_before_anything_is_known_of_a_turbine(
 
 
 def test_without_patience_the_factory_judges_at_once(tmp_path: Path) -> None:
-    bench = Commissioned(tmp_path, commissionable(), trust_after=0.0)
+    bench = Commissioned(tmp_path, commissionable(), patience=Patience(0.0, 1800.0))
     verdicts = bench.run(10, wt01=Machine(offset=5.0))
     assert states(verdicts) == {"anomaly"}
     assert bench.standing("wt01").basis == "factory"

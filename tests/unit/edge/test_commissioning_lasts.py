@@ -115,12 +115,13 @@ def test_a_spoilt_period_is_ended_and_said(bench: Commissioned, tmp_path: Path) 
     assert other.ask("start", "wt01").done == ["wt01"]
 
 
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_full_disk_is_said_and_breaks_nothing(
     bench: Commissioned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as patch:
         patch.setattr(store, "write_atomic", full)
         version = own(bench)
@@ -131,6 +132,69 @@ def test_a_full_disk_is_said_and_breaks_nothing(
     other = again(bench, tmp_path)
     other.run(3, wt01=MACHINE)
     assert other.standing("wt01").version == version
+
+
+def test_what_is_done_on_a_full_disk_says_that_it_is_not_kept(
+    bench: Commissioned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(10, wt01=MACHINE, wt02=Machine())
+    assert bench.ask("start", "wt01", "wt02").unsaved == []
+    bench.run(WANTED + 20, wt01=MACHINE)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_atomic", full)
+        for action, turbine in (("accept", "wt01"), ("cancel", "wt02")):
+            answer = bench.ask(action, turbine)
+            assert (answer.done, answer.unsaved) == ([turbine], [turbine])
+        assert bench.standing("wt01").basis == "own"
+        before = again(bench, tmp_path)
+        assert before.commissioner.infos()[0].waiting is not None, "as the disk has it"
+    bench.commissioner.turn()
+    assert bench.ask("undo", "wt01").unsaved == []
+
+
+def test_a_period_that_ends_on_a_full_disk_is_not_lost_with_a_restart(
+    bench: Commissioned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(10, wt01=MACHINE)
+    bench.ask("start", "wt01")
+    bench.run(WANTED - 20, wt01=MACHINE)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_atomic", full)
+        bench.run(40, wt01=MACHINE)
+        assert bench.standing("wt01").ready
+    other = again(bench, tmp_path)
+    other.run(1, wt01=MACHINE)
+    running = other.standing("wt01").running
+    assert running is not None
+    assert running > 0.5, "from what was written last, not from nothing"
+    other.run(WANTED // 2, wt01=MACHINE)
+    assert other.standing("wt01").ready
+    other.commissioner.turn()
+    assert not (other.folder / "wt01.period").exists()
+
+
+def test_a_period_of_which_nothing_was_on_disk_says_that_it_begins_anew(
+    bench: Commissioned, tmp_path: Path
+) -> None:
+    bench.run(10, wt01=MACHINE)
+    bench.ask("start", "wt01")
+    bench.run(20, wt01=MACHINE)
+    other = again(bench, tmp_path)
+    other.run(3, wt01=MACHINE)
+    assert "begins anew" in other.standing("wt01").note
+    other.run(WANTED + 20, wt01=MACHINE)
+    assert other.standing("wt01").ready
+    assert other.standing("wt01").note == ""
+
+
+def test_an_edge_that_stops_on_a_full_disk_says_whose_commissioning_is_lost(
+    bench: Commissioned, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.run(10, wt01=MACHINE, wt02=Machine())
+    monkeypatch.setattr(store, "write_atomic", full)
+    bench.ask("start", "wt01")
+    bench.commissioner.finish()
+    assert "the commissioning of wt01: it is as before" in caplog.text
 
 
 def test_another_model_starts_the_period_anew_and_accepts_it_by_itself(

@@ -19,6 +19,8 @@ corrected by what its own normal period told.
 PRIOR: Basis = "prior"
 FACTORY: Basis = "factory"
 OWN: Basis = "own"
+DIFFERS = "not commissioned: differs from its type"
+"""Of a turbine that the factory's measure was believed of, until it raised alarms for no fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,18 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CommissionAck:
-    """The edge's answer, by command id. ``more`` refusals are not listed."""
+    """The edge's answer, by command id. ``more`` refusals are not listed.
+
+    ``unsaved`` are turbines of ``done`` of which that is not on disk yet: until it is, a restart
+    undoes it.
+    """
 
     id: str
     done: list[str]
     refused: list[Refusal] = field(default_factory=list)
     more: int = 0
     schema: int = SCHEMA
+    unsaved: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class CommissioningState:
 
     ``running`` is the share of a period that has passed, None while there is none; ``ready``
     whether one waits for acceptance. ``refused`` says why the last one ended without a result.
+    ``differs``: the factory's measure was trusted on it, and is no more.
     """
 
     basis: Basis = PRIOR
@@ -73,6 +81,7 @@ class CommissioningState:
     ready: bool = False
     refused: str = ""
     note: str = ""
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """The thread that learns from normal periods, decides what turbines are judged by, and keeps it."""
 
+import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from gustbed_core.commissioning.messages import (
     OWN,
+    PRIOR,
     CommissionAck,
     CommissionCommand,
     CommissioningInfo,
@@ -18,7 +21,7 @@ from gustbed_core.errors import PayloadError
 from gustbed_core.worker import Worker
 from gustbed_edge.commissioning.desk import Desk
 from gustbed_edge.commissioning.fleet import Fleet
-from gustbed_edge.commissioning.models import Models, Site
+from gustbed_edge.commissioning.models import Models
 from gustbed_edge.commissioning.periods import Periods, new_run
 from gustbed_edge.commissioning.records import Record, Records
 from gustbed_edge.commissioning.rules import (
@@ -27,7 +30,11 @@ from gustbed_edge.commissioning.rules import (
     check_may_start,
     started_already,
 )
+from gustbed_edge.commissioning.site import Site
 from gustbed_edge.commissioning.store import Store
+from gustbed_edge.commissioning.trust import Patience
+
+log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.5
 GIVE_WAY_SECONDS = 0.0005
@@ -39,10 +46,7 @@ MAX_REFUSALS = 100
 
 
 class Commissioner(Worker):
-    """One for all turbines. Everything is this thread's own; what others read is replaced whole.
-
-    ``trust_after``: seconds of calm after which the factory's own judgement counts; 0: at once.
-    """
+    """One for all turbines. Everything is this thread's own; what others read is replaced whole."""
 
     def __init__(
         self,
@@ -50,7 +54,7 @@ class Commissioner(Worker):
         desk: Desk,
         store: Store,
         *,
-        trust_after: float,
+        patience: Patience,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("commissioner")
@@ -62,7 +66,7 @@ class Commissioner(Worker):
         self._clock = clock
         self._records = Records(store.record(turbine) for turbine in site.turbines)
         self._periods = Periods(self._records, store, clock)
-        self._models = Models(site, desk, self._records, self._periods, trust_after)
+        self._models = Models(site, desk, self._records, self._periods, patience)
         self._requests: deque[CommissionCommand] = deque()
         self._answered: OrderedDict[str, CommissionAck] = OrderedDict()
         self._judged: dict[str, object] = {}
@@ -82,7 +86,7 @@ class Commissioner(Worker):
     def turn(self) -> float:
         """Follow models and events, learn, answer, keep, and say how turbines are judged."""
         self._models.follow()
-        self._end_disturbed()
+        self._heed_events()
         for _ in self._learn():
             if self._requests:
                 self._answer()
@@ -97,11 +101,14 @@ class Commissioner(Worker):
 
     def finish(self) -> None:
         """Learn from what was seen last, and keep it."""
-        self._end_disturbed()
+        self._heed_events()
         for _ in self._learn():
             continue
-        self._records.save(self._store.save)
+        self._save()
         self._periods.save(all_of_them=True)
+        lost = ", ".join(self._records[row].turbine for row in sorted(self._records.unsaved()))
+        if lost:
+            log.error("stopped before the disk took the commissioning of %s: it is as before", lost)
 
     @property
     def turbines(self) -> Sequence[str]:
@@ -144,9 +151,12 @@ class Commissioner(Worker):
 
     # Periods
 
-    def _end_disturbed(self) -> None:
+    def _heed_events(self) -> None:
         while self._desk.opened:
             row, kind = self._desk.opened.popleft()
+            fleet = self._fleet_of(row)
+            if fleet is not None:
+                self._models.belief.alarmed(row, fleet)
             if row in self._periods.learners:
                 self._periods.refuse(
                     row, f"an event opened: {kind}; mend it, and start once it has closed"
@@ -157,13 +167,7 @@ class Commissioner(Worker):
             fleet = self._models.fleets.get(observation.turbine_type)
             if fleet is None or fleet.served.fingerprint != observation.fingerprint:
                 continue
-            fleet.trust.restart(observation.restarted)
-            model = fleet.served.fingerprint
-            believed = fleet.trust.take(observation.rows, observation.ends, observation.ratios)
-            for row in believed.tolist():
-                # A declared period is judged as it began: its turbine may yet prove to differ.
-                if row not in self._periods.learners:
-                    self._records.change(row, trusted=model)
+            self._models.belief.take(observation, fleet, self._periods.learners)
             yield from self._periods.take(observation, fleet)
 
     # Commands
@@ -173,12 +177,18 @@ class Commissioner(Worker):
             command = self._requests.popleft()
             answer = self._answered.get(command.id)
             if answer is None:
-                answer = self._obey(command)
+                answer = self._obeyed(command)
                 self._answered[command.id] = answer
                 if len(self._answered) > MAX_ANSWERS:
                     self._answered.popitem(last=False)
-                self._publish()
             self._site.answer(answer)
+
+    def _obeyed(self, command: CommissionCommand) -> CommissionAck:
+        """Do it, keep it, and say of whom it could not be kept."""
+        answer = self._obey(command)
+        self._publish()
+        unsaved = {self._site.turbines[row] for row in self._records.unsaved()}
+        return replace(answer, unsaved=[name for name in answer.done if name in unsaved])
 
     def _obey(self, command: CommissionCommand) -> CommissionAck:
         rows = {turbine: row for row, turbine in enumerate(self._site.turbines)}
@@ -246,13 +256,17 @@ class Commissioner(Worker):
         fleet = self._models.fleets.get(waiting.turbine_type)
         if fleet is None or fleet.served.fingerprint != waiting.model:
             raise RefusedError("no_model", "its model does not serve now", "start again")
-        fleet.own[row] = waiting.info.version, correction_from_bytes(waiting.data, fleet.population)
+        correction = correction_from_bytes(waiting.data, fleet.population)
+        fleet.correct(row, waiting.info.version, correction)
         self._records.put(row, record.accepted(waiting))
+
+    def _fleet_of(self, row: int) -> Fleet | None:
+        """The turbines of its type; None if its model cannot be commissioned."""
+        return self._models.fleets.get(self._site.look(row).turbine_type)
 
     def _own_of(self, row: int) -> Fleet | None:
         """The fleet in which a turbine is judged by a correction of its own."""
-        name = self._site.look(row).turbine_type
-        fleet = self._models.fleets.get(name)
+        fleet = self._fleet_of(row)
         return fleet if fleet is not None and row in fleet.own else None
 
     def _undo(self, row: int) -> None:
@@ -262,37 +276,50 @@ class Commissioner(Worker):
         del fleet.own[row]
         self._records.put(row, self._records[row].undone(fleet.served.fingerprint))
         self._models.use_kept(row, fleet)
+        if self._site.open_kinds(row):
+            self._models.belief.alarmed(row, fleet)
 
     # What others see
 
-    def _publish(self) -> None:
+    def _save(self) -> None:
         self._records.save(self._store.save)
-        trusted = {row: self._records[row].trusted for row in range(len(self._records))}
+        self._periods.sweep()
+
+    def _publish(self) -> None:
+        self._save()
+        records = [self._records[row] for row in range(len(self._records))]
+        trusted = {row: record.trusted for row, record in enumerate(records)}
         for name, fleet in self._models.fleets.items():
             model = fleet.served.fingerprint
             learning = frozenset(
                 row for row, each in self._periods.learners.items() if each.run.model == model
             )
             calm = frozenset(row for row, of in trusted.items() if of == model)
+            doubted = frozenset(row for row, each in enumerate(records) if model in each.doubted)
+            watched = fleet.trust.watched.tobytes()
             versions = frozenset((row, version) for row, (version, _) in fleet.own.items())
-            made_of = model, learning, calm, versions
+            made_of = model, learning, calm, doubted, watched, versions
             if self._judged.get(name) != made_of:
-                self._desk.standings[name] = fleet.standing(trusted, learning)
+                self._desk.standings[name] = fleet.standing(trusted, doubted, learning)
                 self._judged[name] = made_of
+        # Only now: else their events would open again by what judged them before.
+        self._desk.taken_back.extend(self._models.belief.take_lost())
         self.states = tuple(self._state(row) for row in range(len(self._records)))
 
     def _state(self, row: int) -> CommissioningState | None:
-        fleet = self._models.fleets.get(self._site.look(row).turbine_type)
+        fleet = self._fleet_of(row)
         if fleet is None:
             return None
         record, learner = self._records[row], self._periods.learners.get(row)
+        basis = fleet.basis(row, record.trusted)
         return CommissioningState(
-            fleet.basis(row, record.trusted),
+            basis,
             fleet.own[row][0] if row in fleet.own else "",
             None if learner is None else round(learner.progress, 3),
             record.waiting is not None,
             record.refused,
             record.note,
+            differs=basis == PRIOR and fleet.served.fingerprint in record.doubted,
         )
 
 

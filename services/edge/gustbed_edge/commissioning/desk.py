@@ -39,13 +39,14 @@ class Standing:
     """How the turbines of a type are judged by one model; never changed, only replaced.
 
     All by the turbine's row. ``place`` is that of its correction among ``corrections``, or
-    ``PLAIN``. ``trusting``: whether the factory's own judgement of it is looked at; ``learning``:
-    whether a period of it runs. ``versions`` is what its verdicts say.
+    ``PLAIN``; the first is that of a turbine that nothing is known of. ``followed``: whether the
+    factory's own judgement of it is compared with the wide one; ``learning``: whether a period of
+    it runs. ``versions`` is what its verdicts say.
     """
 
     fingerprint: str
     place: NDArray[np.intp]
-    trusting: NDArray[np.bool_]
+    followed: NDArray[np.bool_]
     learning: NDArray[np.bool_]
     corrections: Corrections
     versions: tuple[str, ...]
@@ -63,6 +64,14 @@ class Standing:
         places = self.place[rows]
         if len(places) and (places == places[0]).all():
             places = places[:1]
+        return self._at(places)
+
+    @property
+    def wide(self) -> Corrections:
+        """That of a turbine that nothing is known of, for all."""
+        return self._at(np.zeros(1, dtype=np.intp))
+
+    def _at(self, places: NDArray[np.intp]) -> Corrections:
         kept = self.corrections
         return Corrections(kept.shift[places], kept.covariance[places], kept.room[places])
 
@@ -72,7 +81,8 @@ class Observation:
     """What a model said of a batch of windows, as far as somebody learns from it.
 
     ``restarted`` rows had a gap before. ``ratios`` (k, features) are uncorrected, of ``rows`` (k),
-    whose windows end at ``ends`` (Unix seconds); ``terms`` are those of ``learners`` (m).
+    whose windows end at ``ends`` (Unix seconds), and ``widely`` those of turbines that nothing is
+    known of; ``terms`` are those of ``learners`` (m).
     """
 
     turbine_type: str
@@ -81,13 +91,14 @@ class Observation:
     rows: NDArray[np.intp]
     ends: NDArray[np.float64]
     ratios: Floats
+    widely: Floats
     learners: NDArray[np.intp]
     terms: Terms
 
     @property
     def size(self) -> int:
         """Bytes, nearly."""
-        return self.ratios.nbytes + self.terms.size
+        return self.ratios.nbytes + self.widely.nbytes + self.terms.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +114,15 @@ class Desk:
     """One side writes, the other reads, each attribute in one direction.
 
     The scoring thread puts ``served``, observations and ``opened`` events (row and kind); the
-    commissioner puts ``standings`` by turbine type.
+    commissioner puts ``standings`` by turbine type, and then the rows that are ``taken_back``: of
+    turbines that the factory's measure judges no more, and whose events are to be closed.
     """
 
     def __init__(self) -> None:
         self.served: dict[str, Served] = {}
         self.standings: dict[str, Standing] = {}
         self.opened: deque[tuple[int, EventKind]] = deque(maxlen=100_000)
+        self.taken_back: deque[int] = deque()
         self.left_out = 0
         """Windows that nobody learnt from because too many waited."""
         self._observations: deque[Observation] = deque()

@@ -1,6 +1,6 @@
 """The turbines of a type under the model that serves it: who is judged by what."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from gustbed_core.commissioning.correction import Correction, Corrections, prior
 from gustbed_core.commissioning.messages import FACTORY, OWN, PRIOR, Basis
 from gustbed_core.commissioning.population import Population
 from gustbed_edge.commissioning.desk import PLAIN, Served, Standing
-from gustbed_edge.commissioning.trust import Trust
+from gustbed_edge.commissioning.trust import Patience, Trust
 
 
 class Fleet:
@@ -19,25 +19,32 @@ class Fleet:
     """
 
     def __init__(
-        self, served: Served, population: Population, turbines: int, trust_after: float
+        self, served: Served, population: Population, turbines: int, patience: Patience
     ) -> None:
         self.served = served
         self.population = population
         self.own: dict[int, tuple[str, Correction]] = {}
         self._turbines = turbines
-        self._trust_after = trust_after
-        features = len(served.signs.features)
-        self.trust = Trust(turbines, features, served.smooth, trust_after)
+        self._at_once = patience.calm == 0
+        signs = served.signs
+        self.trust = Trust(turbines, len(signs.features), served.smooth, signs.open_after, patience)
+
+    def correct(self, row: int, version: str, correction: Correction) -> None:
+        """Judge a turbine by its own correction."""
+        self.own[row] = version, correction
+        self.trust.unwatch(row)
 
     def basis(self, row: int, trusted: str) -> Basis:
         """What a turbine is judged by; ``trusted`` is the model that was calm on it."""
         if row in self.own:
             return OWN
-        calm = self._trust_after == 0 or trusted == self.served.fingerprint
+        calm = self._at_once or trusted == self.served.fingerprint
         return FACTORY if calm else PRIOR
 
-    def standing(self, trusted: Mapping[int, str], learning: Collection[int]) -> Standing:
-        """How they are judged now. ``trusted`` by row."""
+    def standing(
+        self, trusted: Mapping[int, str], doubted: Collection[int], learning: Collection[int]
+    ) -> Standing:
+        """How they are judged now. ``trusted`` by row; ``doubted`` rows cannot win trust again."""
         place = np.zeros(self._turbines, dtype=np.intp)
         versions = [str(PRIOR)] * self._turbines
         corrections = [prior(self.population)]
@@ -49,8 +56,10 @@ class Fleet:
                 corrections.append(correction)
             elif basis == FACTORY:
                 place[row], versions[row] = PLAIN, ""
+        followed = (place == 0) | ((place == PLAIN) & self.trust.watched)
+        followed[list(doubted)] = False
         return _standing(
-            self.served, self.population, place, list(learning), corrections, tuple(versions)
+            self.served, self.population, place, followed, list(learning), corrections, versions
         )
 
 
@@ -60,26 +69,29 @@ def first_standing(served: Served, turbines: int) -> Standing | None:
     if population is None:
         return None
     place = np.zeros(turbines, dtype=np.intp)
-    return _standing(served, population, place, [], [prior(population)], (str(PRIOR),) * turbines)
+    return _standing(
+        served, population, place, place == 0, [], [prior(population)], [str(PRIOR)] * turbines
+    )
 
 
 def _standing(
     served: Served,
     population: Population,
     place: NDArray[np.intp],
+    followed: NDArray[np.bool_],
     learning: list[int],
     corrections: list[Correction],
-    versions: tuple[str, ...],
+    versions: Sequence[str],
 ) -> Standing:
     learns = np.zeros(len(place), dtype=np.bool_)
     learns[learning] = True
     return Standing(
         served.fingerprint,
         place,
-        place == 0,
+        followed,
         learns,
         Corrections.of(corrections, population),
-        versions,
+        tuple(versions),
         population.heads,
         population.explains,
     )

@@ -1,35 +1,20 @@
 """Which models serve, and what becomes of a turbine's correction and period when one changes."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from gustbed_core.commissioning.messages import CommissionAck
 from gustbed_core.commissioning.period import correction_from_bytes
-from gustbed_core.errors import GustbedError, PayloadError
-from gustbed_core.event_kinds import EventKind
-from gustbed_edge.commissioning.desk import Desk, Presence, Served
+from gustbed_core.errors import GustbedError
+from gustbed_edge.commissioning.belief import Belief
+from gustbed_edge.commissioning.desk import Desk, Served
 from gustbed_edge.commissioning.fleet import Fleet
 from gustbed_edge.commissioning.periods import Periods, run_again
 from gustbed_edge.commissioning.records import Records
 from gustbed_edge.commissioning.rules import RefusedError, check_may_start
+from gustbed_edge.commissioning.site import Site
+from gustbed_edge.commissioning.trust import Patience
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Site:
-    """What the commissioner sees of its site. Every callable may be called by any thread.
-
-    ``look`` and ``open_kinds`` are of a turbine's row; ``answer`` publishes, ``reject`` puts a
-    payload into quarantine.
-    """
-
-    turbines: Sequence[str]
-    look: Callable[[int], Presence]
-    open_kinds: Callable[[int], list[EventKind]]
-    answer: Callable[[CommissionAck], None]
-    reject: Callable[[str, bytes, PayloadError], None]
 
 
 class Models:
@@ -41,7 +26,12 @@ class Models:
     """
 
     def __init__(
-        self, site: Site, desk: Desk, records: Records, periods: Periods, trust_after: float
+        self,
+        site: Site,
+        desk: Desk,
+        records: Records,
+        periods: Periods,
+        patience: Patience,
     ) -> None:
         self.fleets: dict[str, Fleet] = {}
         """Of models that can be commissioned, by turbine type."""
@@ -52,7 +42,8 @@ class Models:
         self._desk = desk
         self._records = records
         self._periods = periods
-        self._trust_after = trust_after
+        self._patience = patience
+        self.belief = Belief(site, records, patience.alarm)
 
     def follow(self) -> None:
         """Take up the models that serve now."""
@@ -77,7 +68,7 @@ class Models:
             rest = tuple(each for each in record.kept if each is not kept)
             self._records.put(row, replace(record, kept=rest))
             return
-        fleet.own[row] = kept.info.version, correction
+        fleet.correct(row, kept.info.version, correction)
         self.again.discard(row)
 
     def begin_again(self, now: float) -> None:
@@ -115,8 +106,9 @@ class Models:
         self.fleets.pop(served.turbine_type, None)
         if served.population is not None:
             turbines = len(self._site.turbines)
-            fleet = Fleet(served, served.population, turbines, self._trust_after)
+            fleet = Fleet(served, served.population, turbines, self._patience)
             self.fleets[served.turbine_type] = fleet
+            self.belief.resume(fleet)
         for row in range(len(self._records)):
             if fleet is not None:
                 self.use_kept(row, fleet)

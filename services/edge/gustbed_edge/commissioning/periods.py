@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SAVED_AT_ONCE = 16
 """Periods written in a turn: those of a whole fleet come due together."""
+_FROM_NOTHING = "the edge restarted before anything of its period was on disk: it begins anew"
 
 
 class Periods:
@@ -34,6 +35,8 @@ class Periods:
         self._records = records
         self._store = store
         self._clock = clock
+        self._ended: set[int] = set()
+        """Rows whose file is no longer wanted once their record says so too."""
 
     def begin(self, row: int, fleet: Fleet, run: Run) -> None:
         """Start a period. Raises ``GustbedError`` for one that is too short."""
@@ -55,6 +58,8 @@ class Periods:
             log.error("%s: %s", record.turbine, error)  # noqa: TRY400 - the line says it all
             self.refuse(row, "what its period had seen cannot be read: start a new one")
             return
+        if period is None:
+            self._records.change(row, note=_FROM_NOTHING)
         known = period or Period.begin(fleet.population, run.wanted)
         self.learners[row] = Learner(run, known, known.count)
 
@@ -112,12 +117,21 @@ class Periods:
                 return
             learner.saved = learner.period.count
 
+    def sweep(self) -> None:
+        """Drop what ended periods had seen, if that they ended is on disk: before, a restart
+        would have to begin them anew.
+        """
+        for row in self._ended - self._records.unsaved():
+            self._ended.discard(row)
+            if row not in self.learners:
+                self._store.drop_period(self._records[row].turbine)
+
     def _end(self, row: int, why: str) -> None:
         record = self._records[row]
         self.learners.pop(row, None)
         given_up = record.run.model if record.run and record.run.again else record.given_up
         self._records.put(row, replace(record, run=None, refused=why, given_up=given_up, note=""))
-        self._store.drop_period(record.turbine)
+        self._ended.add(row)
 
     def _saved(self, turbine: str, run: Run, fleet: Fleet) -> Period | None:
         period = self._store.period(turbine, run.id)
@@ -144,15 +158,15 @@ class Periods:
         made = record.made + 1
         info = _info(f"c{made}.{sha256(data)[:8]}", self._clock(), learner, correction, fleet)
         kept = Kept(run.turbine_type, run.model, info, data)
-        record = replace(record, made=made, run=None)
+        record = replace(record, made=made, run=None, note="")
         if run.accept:
-            fleet.own[row] = info.version, correction
+            fleet.correct(row, info.version, correction)
             self._records.put(row, record.accepted(kept))
         else:
             self._records.put(row, replace(record, waiting=kept))
         log.info("%s: correction %s of %s", record.turbine, info.version, info.model)
         del self.learners[row]
-        self._store.drop_period(record.turbine)
+        self._ended.add(row)
 
 
 def new_run(served: Served, hours: float, wanted: int, now: float, *, accept: bool) -> Run:

@@ -8,7 +8,7 @@ from uuid import uuid4
 from gustbed_core.commissioning.messages import CorrectionInfo
 
 KEPT = 4
-"""Corrections of a turbine that are kept, the one at work among them."""
+"""Corrections of a turbine that are kept, the one at work among them; and models it doubts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,18 @@ class Record:
     """A turbine's. Replaced, never changed.
 
     ``made`` counts its corrections so far. ``trusted`` is the fingerprint of the model whose own
-    judgement was calm on it. ``redo`` is the length in hours of the period that an operator once
-    accepted, and a new model starts anew; 0 where there is none. ``given_up`` is the model whose
-    period of that kind ended without a result. ``kept`` has the newest last.
+    judgement was calm on it, ``doubt`` the seconds of alarm since that speak against it;
+    ``doubted`` are models that were trusted and are so no more. ``redo`` is the length in hours of
+    the period that an operator once accepted, and a new model starts anew; 0 where there is none.
+    ``given_up`` is the model whose period of that kind ended without a result. ``kept`` has the
+    newest last.
     """
 
     turbine: str
     made: int = 0
     trusted: str = ""
+    doubt: float = 0.0
+    doubted: tuple[str, ...] = ()
     redo: float = 0.0
     given_up: str = ""
     kept: tuple[Kept, ...] = ()
@@ -63,6 +67,15 @@ class Record:
     def at_work(self, model: str) -> Kept | None:
         """The correction for a model: the newest that belongs to it."""
         return next((each for each in reversed(self.kept) if each.model == model), None)
+
+    def trusting(self, model: str) -> "Record":
+        """With a model whose own judgement counts."""
+        return self if self.trusted == model else replace(self, trusted=model, doubt=0.0)
+
+    def doubting(self, model: str) -> "Record":
+        """With a model whose own judgement counts no more."""
+        doubted = *(each for each in self.doubted if each != model), model
+        return replace(self, trusted="", doubt=0.0, doubted=doubted[-KEPT:])
 
     def accepted(self, kept: Kept) -> "Record":
         """With a correction at work."""
@@ -105,6 +118,10 @@ class Records:
     def change(self, row: int, **changes: Any) -> None:
         """Replace some fields of a turbine's."""
         self.put(row, replace(self._records[row], **changes))
+
+    def unsaved(self) -> frozenset[int]:
+        """Rows of records that are not on disk as they are now."""
+        return frozenset(self._unsaved)
 
     def save(self, write: Callable[[Record], bool]) -> None:
         """Write what has changed; what cannot be written stays for the next time.

@@ -86,11 +86,14 @@ class EventTracker:
         found = [kind for at, kind in self._open.copy() if at == row]
         return sorted(found, key=self._kinds.index)
 
-    def restart(self, row: int, t: float) -> list[AnomalyEvent]:
-        """Another turbine stands where this one did: return its open events, closed."""
+    def restart(self, row: int, t: float, reason: str = "") -> list[AnomalyEvent]:
+        """Another turbine stands where this one did, or another measure judges it: return its open
+        events, closed.
+        """
         self._counts.violating[row] = self._counts.normal[row] = 0
         self._counts.open[row] = False
-        return [self._end((row, kind), t) for kind in self.open_kinds(row)]
+        ended = [self._end((row, kind), t) for kind in self.open_kinds(row)]
+        return [replace(event, reason=reason) for event in ended] if reason else ended
 
     def update(
         self,

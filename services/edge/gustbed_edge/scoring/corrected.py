@@ -44,11 +44,10 @@ class Corrector:
         standing = self.standing = self._now()
         if standing is None:
             return detector.ratios(features)
-        if len(whose.restarted) and standing.trusting[whose.restarted].any():
+        if len(whose.restarted) and standing.followed[whose.restarted].any():
             self._restarted.append(whose.restarted)
-        places, learning = standing.place[whose.rows], standing.learning[whose.rows]
-        corrected = places >= 0
-        needed = corrected | learning
+        corrected = standing.place[whose.rows] >= 0
+        needed = corrected | standing.learning[whose.rows] | standing.followed[whose.rows]
         if not needed.any():
             return detector.ratios(features)
         if needed.all():
@@ -60,7 +59,8 @@ class Corrector:
             result[~needed] = detector.ratios(features[~needed])
             result[needed] = plain
         self._correct(result, terms, whose.rows, corrected, needed, standing)
-        self._hand_on(plain, terms, whose, needed, standing)
+        rows, ends = whose.rows[needed], whose.ends[needed]
+        self._hand_on(plain, result[needed], terms, rows, ends, standing)
         return result
 
     def _now(self) -> Standing | None:
@@ -91,29 +91,51 @@ class Corrector:
     def _hand_on(
         self,
         plain: Floats,
+        judged: Floats,
         terms: Terms,
-        whose: Windowed,
-        needed: NDArray[np.bool_],
+        rows: NDArray[np.intp],
+        ends: NDArray[np.float64],
         standing: Standing,
     ) -> None:
-        rows = whose.rows[needed]
         scored = ~np.isnan(plain[:, 0])
-        trusting = standing.trusting[rows] & scored
+        followed = standing.followed[rows] & scored
         learning = standing.learning[rows] & scored
-        if trusting.any() or learning.any():
+        widely = _widely(judged, terms, rows, followed, standing)
+        # What the wide measure fails on speaks neither for a turbine nor against it.
+        followed &= np.isfinite(widely).all(axis=1)
+        if followed.any() or learning.any():
             restarted, self._restarted = self._restarted, []
             self._desk.observe(
                 Observation(
                     self._type,
                     standing.fingerprint,
                     np.concatenate(restarted) if restarted else rows[:0],
-                    rows[trusting],
-                    whose.ends[needed][trusting],
-                    plain[trusting],
+                    rows[followed],
+                    ends[followed],
+                    plain[followed],
+                    widely[followed],
                     rows[learning],
                     terms.of(learning),
                 )
             )
+
+
+def _widely(
+    judged: Floats,
+    terms: Terms,
+    rows: NDArray[np.intp],
+    followed: NDArray[np.bool_],
+    standing: Standing,
+) -> Floats:
+    """Ratios as of turbines that nothing is known of, of ``followed`` ones: most are so judged."""
+    others = followed & (standing.place[rows] != 0)
+    if not others.any():
+        return judged
+    result = judged.copy()
+    result[others] = corrected_ratios(
+        terms.of(others), standing.wide, standing.heads, standing.explains
+    )
+    return result
 
 
 def served_by(detector: Detector, decision: Decision) -> Served:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gustbed_core.commissioning.messages import DIFFERS
 from gustbed_core.events import (
     AnomalyEvent,
     ModelRef,
@@ -137,7 +138,7 @@ class Scorer:
 
     def score(self, blocks: Iterable[ArrivedBlock]) -> Outcome:
         """Window and score what has come. Types that no model is for get no verdict."""
-        outcome = Outcome()
+        outcome = Outcome(events=self._take_back())
         changed: dict[int, float] = {}
         taken: dict[str, list[tuple[Round, RoundWindows]]] = {}
         ready: list[NDArray[np.bool_]] = []
@@ -288,6 +289,18 @@ class Scorer:
                 if event.change == "opened":
                     row = self._turbines.index(event.turbine)
                     self._desk.opened.append((row, event.kind))
+
+    def _take_back(self) -> list[AnomalyEvent]:
+        """End what the factory's measure said of turbines that it judges no more."""
+        events: list[AnomalyEvent] = []
+        while self._desk is not None and self._desk.taken_back:
+            row = self._desk.taken_back.popleft()
+            state = self._states[row]
+            scorer = self._scorers.get(state.type or "")
+            if scorer is not None:
+                scorer.forget(np.array([row]))
+            events += self._tracker.restart(row, state.last_end, DIFFERS)
+        return events
 
     def _conclude(
         self,

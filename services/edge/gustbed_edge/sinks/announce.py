@@ -22,10 +22,11 @@ class Announce:
         topic = topics.event(self._context.site.site, event.turbine)
         self._context.publish(Message(topic, codec.encode(event), qos=1))
         log.info(
-            "%s on %s %s by %s, peak score %.2f",
+            "%s on %s %s by %s, peak score %.2f%s",
             event.kind,
             event.turbine,
             event.change,
             ", ".join(event.signals),
             event.peak_score,
+            f": {event.reason}" if event.reason else "",
         )

@@ -16,8 +16,9 @@ from gustbed_core.turbine_types import TurbineType
 from gustbed_edge.capture.capturer import Capturer, Stretch
 from gustbed_edge.commissioning.commissioner import Commissioner
 from gustbed_edge.commissioning.desk import Desk
-from gustbed_edge.commissioning.models import Site as CommissionedSite
+from gustbed_edge.commissioning.site import Site as CommissionedSite
 from gustbed_edge.commissioning.store import Store
+from gustbed_edge.commissioning.trust import Patience
 from gustbed_edge.disk import Disk
 from gustbed_edge.events.tracker import EventTracker, Site
 from gustbed_edge.ingest.reader import Requirements
@@ -181,7 +182,7 @@ def _commissioner(
         ),
         desk,
         Store(settings.data_dir / "commissioning", context.disk),
-        trust_after=settings.trust_after,
+        patience=Patience(settings.trust_after, settings.doubt_after),
     )
 
 
