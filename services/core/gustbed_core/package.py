@@ -236,9 +236,11 @@ def _read_members(data: bytes) -> dict[str, bytes]:
 
 
 def _read_golden(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    windows, ratios = _read_arrays(data, _GOLDEN, GOLDEN, "bad_golden").values()
+    arrays = _read_arrays(data, _GOLDEN, GOLDEN, "bad_golden")
     with np.errstate(over="ignore"):
-        return windows.astype(np.float32), ratios.astype(np.float32)
+        windows, ratios = (array.astype(np.float32) for array in arrays.values())
+    _check_finite({"windows": windows, "ratios": ratios}, GOLDEN)
+    return windows, ratios
 
 
 def _read_population(data: bytes | None, features: int) -> Population | None:
@@ -266,10 +268,14 @@ def _read_arrays(
             arrays = {name: _read_array(archive, f"{name}.npy") for name in names}
     except _UNREADABLE as error:
         raise PackageError(reason, f"{where}: {error}") from error
+    _check_finite(arrays, where)
+    return arrays
+
+
+def _check_finite(arrays: Mapping[str, NDArray[np.floating]], where: str) -> None:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise PackageError("not_finite", f"{where}: {name} are not finite")
-    return arrays
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float64]:
