@@ -68,17 +68,27 @@ def test_a_turbines_sensors_are_its_own_and_always_the_same() -> None:
 
 def test_a_turbines_sensors_may_be_noisier_than_the_types() -> None:
     values = np.zeros((len(MINI.schema.channel_names), 4000), dtype=np.float32)
+    values[:] = np.arange(4000)
     volts = MINI.schema.channel_names.index("voltage")
+    how = Individuals(noise={"voltage": 3.0})
     found = [
-        float(
-            as_individual(values, MINI.schema, Individuals(noise={"voltage": 3.0}), name)[
-                volts
-            ].std()
-        )
+        float((as_individual(values, MINI.schema, how, name) - values)[volts].std())
         for name in ("wt01", "wt02", "wt03")
     ]
     assert len(set(found)) == 3
     assert 0 < min(found) < max(found) < 3.1
+
+
+def test_a_slow_channel_is_noisy_once_a_reading() -> None:
+    values = np.zeros((len(MINI.schema.channel_names), 65), dtype=np.float32)
+    volts, wind = (MINI.schema.channel_names.index(n) for n in ("voltage", "wind_speed_rps"))
+    # One reading in twenty samples, the first of which began before the recording.
+    values[volts] = np.repeat([1.0, 2.0, 4.0, 4.0], 20)[15:]
+    values[wind] = np.arange(65)
+    noise = {"voltage": 1.0, "wind_speed_rps": 1.0}
+    noisy = sensed(values, MINI.schema, Sensing(noise=noise), ()) - values
+    assert np.flatnonzero(np.diff(noisy[volts])).tolist() == [4, 24, 44]
+    assert (np.diff(noisy[wind]) != 0).all()
 
 
 def replace_individuals(gains: dict[str, float]) -> Individuals:

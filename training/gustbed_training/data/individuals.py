@@ -35,7 +35,9 @@ def sensed(values: Floats, schema: Schema, sensing: Sensing, attitude: Sequence[
     random = np.random.default_rng(values.shape[1])
     for name, sigma in sensing.noise.items():
         if name in rows:
-            read[rows[name]] += sigma * random.standard_normal(values.shape[1], np.float32)
+            first, held = _readings(values[rows[name]])
+            drawn = random.standard_normal(values.shape[1] // held + 2, np.float32)
+            read[rows[name]] += sigma * np.repeat(drawn, held)[held - first :][: values.shape[1]]
     for name, factor in sensing.gains.items():
         if name in rows:
             read[rows[name]] *= np.float32(factor)
@@ -47,6 +49,17 @@ def sensed(values: Floats, schema: Schema, sensing: Sensing, attitude: Sequence[
         about_x, about_y = (math.radians(angle) for angle in sensing.tilt)
         read[chosen] = tilted(read[chosen], about_x, about_y)
     return read
+
+
+def _readings(values: Floats) -> tuple[int, int]:
+    """Where a slow channel's second reading begins, and how long it holds each: in between it is no
+    noisier.
+    """
+    changes = np.flatnonzero(np.diff(values)) + 1
+    if len(changes) < 2:
+        return 1, 1
+    held = int(np.diff(changes).min())
+    return int(changes[0]) % held or held, held
 
 
 def as_individual(values: Floats, schema: Schema, how: Individuals, turbine: str) -> Floats:
