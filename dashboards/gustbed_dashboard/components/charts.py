@@ -18,7 +18,7 @@ from gustbed_dashboard.formatting import nice_ceiling
 
 AGE, SERIES, VALUE = "age", "series", "value"
 GAP_SECONDS = 2.0
-NARROW, BROAD = 1.6, 6.0
+BROAD = 6.0
 MINUTES_FROM = 600
 """Seconds from which on a time axis counts in minutes."""
 _CONFIG: dict[str, Any] = {
@@ -81,12 +81,11 @@ def specification(chart: LineChart) -> dict[str, Any]:
     source = alt.NamedData(name="source")
     lines = (
         alt.Chart(source)
-        .mark_line(strokeWidth=NARROW, strokeJoin="round", clip=True, point=_points(chart))
+        .mark_line(strokeWidth=1.6, strokeJoin="round", clip=True, point=_points(chart))
         .encode(
             x=x,
             y=_vertical(chart),
             color=colour,
-            **_widths(chart),
             tooltip=[
                 alt.Tooltip(f"{SERIES}:N", title="signal"),
                 alt.Tooltip(f"{VALUE}:Q", title=chart.unit, format=".3~r"),
@@ -95,6 +94,12 @@ def specification(chart: LineChart) -> dict[str, Any]:
         )
     )
     layers: list[alt.Chart] = [lines]
+    if chart.broad:
+        bands = alt.Chart(source).mark_line(strokeWidth=BROAD, strokeJoin="round", clip=True)
+        named = alt.FieldOneOfPredicate(SERIES, oneOf=list(chart.broad))
+        layers.insert(
+            0, bands.encode(x=x, y=_vertical(chart), color=colour).transform_filter(named)
+        )
     for threshold in chart.thresholds:
         rule = alt.Chart(source).mark_rule(color=MUTED, strokeDash=[4, 4], clip=True)
         layers.append(rule.encode(y=alt.datum(threshold)))
@@ -114,14 +119,6 @@ def _ages(seconds: int) -> str:
 
 def _points(chart: LineChart) -> alt.OverlayMarkDef | bool:
     return alt.OverlayMarkDef(size=14, filled=True) if chart.points else False
-
-
-def _widths(chart: LineChart) -> dict[str, alt.StrokeWidth]:
-    if not chart.broad:
-        return {}
-    widths = [BROAD if name in chart.broad else NARROW for name in chart.colours]
-    scale = alt.Scale(domain=list(chart.colours), range=widths)
-    return {"strokeWidth": alt.StrokeWidth(f"{SERIES}:N", scale=scale, legend=None)}
 
 
 def _vertical(chart: LineChart) -> alt.Y:

@@ -36,6 +36,7 @@ class Bench:
             lambda _topic, _payload, error: self.refused.append(error.reason),
             open_events,
             lambda: self.now,
+            lambda: 9000.0,
         )
 
     def say(self, event: AnomalyEvent, on: str = "wt01") -> None:
@@ -95,6 +96,13 @@ def test_an_event_that_was_open_before_a_restart_goes_on() -> None:
     assert bench.told == []
     bench.say(CLOSED)
     assert bench.changes() == [("mirror-1", "closed", 400.0)]
+
+
+def test_an_event_of_before_a_restart_whose_mirror_never_came_back_is_closed() -> None:
+    bench = Bench([OPENED])
+    bench.now += SILENT_AFTER + 1.0
+    bench.mirrors.turn()
+    assert bench.changes() == [("mirror-1", "closed", 9000.0)]
 
 
 def test_what_was_missed_is_made_up_for() -> None:

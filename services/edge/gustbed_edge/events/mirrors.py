@@ -33,7 +33,7 @@ _decode_event = codec.decoder(AnomalyEvent, MAX_BYTES)
 @dataclass(slots=True)
 class _Open:
     """An open event as it was told last, and when (seconds of a monotonic clock). ``heard`` is when
-    its mirror last spoke, ``t`` the Unix time that it spoke of.
+    its mirror last spoke, ``t`` the Unix time that it spoke of, or at which the event was taken up.
     """
 
     event: AnomalyEvent
@@ -56,15 +56,16 @@ class Mirrors(Worker):
         reject: Callable[[str, bytes, PayloadError], None],
         open_events: Iterable[AnomalyEvent] = (),
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("mirrors")
         self._site = site
         self._tell = tell
         self._reject = reject
-        self._monotonic = monotonic
+        self._monotonic, self._clock = monotonic, clock
         self._lock = threading.Lock()
-        now = monotonic()
-        self._open = {each.id: _Open(each, now, now, each.opened) for each in open_events}
+        now, t = monotonic(), clock()
+        self._open = {each.id: _Open(each, now, now, t) for each in open_events}
         self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
         """Ids of events that were closed: for good."""
 
@@ -128,7 +129,7 @@ class Mirrors(Worker):
             raise PayloadError("too_many", detail)
         told = replace(event, change="opened")
         changes = [self._end(each) for each in same]
-        self._open[event.id] = _Open(told, now, now, event.opened)
+        self._open[event.id] = _Open(told, now, now, self._clock())
         return [*changes, told]
 
     def _end(self, each: _Open) -> AnomalyEvent:
