@@ -11,7 +11,7 @@ from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.live_farm import started_fleet
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
-from gustbed_core.mirror import is_mirrors
+from gustbed_core.mirror import PREFIX, is_mirrors
 
 LOOK_EVERY = 1.0
 SIGNALS_SHOWN = 3
@@ -49,7 +49,7 @@ def events(
                 output.clock(event.closed) or "open",
                 f"{event.peak_score:.2f}",
                 f"{event.model.name} {event.model.version}",
-                event.id[:8],
+                event.id.removeprefix(PREFIX)[:8],
             )
             for event in found
         ),
