@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gustbed_core import topics
@@ -12,12 +13,14 @@ from gustbed_core.events import AnomalyEvent, ModelRef
 from gustbed_core.mirror import Mirrored, MirroredChannel, model_name
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import SiteSettings
+from gustbed_edge.outbox.store import Outbox
 from tests.support.edge import RunningEdge, running_edge
 from tests.support.mosquitto import Broker
 from tests.support.ports import wait_until
 
 SITE = SiteSettings(turbines=2)
 TYPE = "my_turbine"
+EVENTS = list[AnomalyEvent]
 OPENED = AnomalyEvent(
     "mirror-1", SITE.site, SITE.thing, "wt01", VOLTAGE, 100.0, None, 1.1,
     ModelRef(model_name(TYPE), "0.4.0"), "opened", ["voltage"],
@@ -35,6 +38,18 @@ def found(edge: RunningEdge) -> list[tuple[str, str, float | None]]:
         (each["id"], each["change"], each["closed"])
         for each in edge.get("/events?since=0")
         if each["model"]["name"] == OPENED.model.name
+    ]
+
+
+def waiting(folder: Path) -> list[AnomalyEvent]:
+    """Changes of events on disk that are to go up."""
+    outbox = Outbox(folder, max_bytes=10**9, max_rows=10**6, events_kept=100)
+    try:
+        bodies = [each.body for each in outbox.waiting_for("events", 10**6)]
+    finally:
+        outbox.close()
+    return [
+        event for body in bodies for event in msgspec.json.decode(b"[" + body + b"]", type=EVENTS)
     ]
 
 
@@ -70,11 +85,11 @@ def test_the_edge_keeps_a_mirrors_event_over_a_restart_and_sends_it_up(
         with running_edge(tmp_path, broker.settings, SITE) as edge:
             mirror.publish(Message(EVENT, encode(OPENED)))
             wait_until(lambda: found(edge) == [("mirror-1", "opened", None)], "it is known")
-            wait_until(lambda: edge.get("/status")["buffered"] >= 1, "it waits for the cloud")
             mirror.publish(Message(EVENT, encode(replace(OPENED, turbine="wt02"))))
             wait_until(
                 lambda: edge.get("/status")["rejected"] == {"wrong_turbine": 1}, "it is refused"
             )
+        assert waiting(tmp_path / "edge") == [OPENED]
         with running_edge(tmp_path, broker.settings, SITE) as edge:
             assert found(edge) == [("mirror-1", "opened", None)]
             if stopped:
