@@ -11,6 +11,7 @@ from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.live_farm import started_fleet
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
+from gustbed_core.mirror import PREFIX, is_mirrors
 
 LOOK_EVERY = 1.0
 SIGNALS_SHOWN = 3
@@ -23,7 +24,7 @@ def events(
     ] = False,
     since: Annotated[float, typer.Option(help="Opened after this Unix time, in seconds.")] = 0.0,
 ) -> None:
-    """List the anomaly events that the site's edge has found."""
+    """List the anomaly events that the site's edge, and mirrors beside its turbines, have found."""
     edge_url = started_fleet().edge_url
     if follow:
         for event in _changes(edge_url, since):
@@ -47,8 +48,8 @@ def events(
                 output.clock(event.opened),
                 output.clock(event.closed) or "open",
                 f"{event.peak_score:.2f}",
-                event.model.version,
-                event.id[:8],
+                f"{event.model.name} {event.model.version}",
+                event.id.removeprefix(PREFIX)[:8],
             )
             for event in found
         ),
@@ -80,6 +81,7 @@ def _row(event: AnomalyEvent) -> dict[str, object]:
         "opened": event.opened,
         "closed": event.closed,
         "peak_score": event.peak_score,
+        "model": event.model.name,
         "model_version": event.model.version,
         "signals": event.signals,
         "reason": event.reason,
@@ -90,5 +92,6 @@ def _line(event: AnomalyEvent) -> str:
     when = output.clock(event.closed or event.opened)
     carried = f" ({', '.join(event.signals[:SIGNALS_SHOWN])})" if event.signals else ""
     peak = f"peak {event.peak_score:.2f}"
+    by = f", by {event.model.name}" if is_mirrors(event) else ""
     why = f": {event.reason}" if event.reason else ""
-    return f"{when} UTC {event.turbine} {event.kind} {event.change}, {peak}{carried}{why}"
+    return f"{when} UTC {event.turbine} {event.kind} {event.change}, {peak}{carried}{by}{why}"

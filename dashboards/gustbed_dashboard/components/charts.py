@@ -18,6 +18,9 @@ from gustbed_dashboard.formatting import nice_ceiling
 
 AGE, SERIES, VALUE = "age", "series", "value"
 GAP_SECONDS = 2.0
+BROAD = 6.0
+MINUTES_FROM = 600
+"""Seconds from which on a time axis counts in minutes."""
 _CONFIG: dict[str, Any] = {
     "font": FONT,
     "background": "transparent",
@@ -38,6 +41,8 @@ class LineChart:
     """Lines over the last ``seconds``. ``low`` and ``high`` bound the fixed vertical domain.
 
     ``ticks`` makes the scale logarithmic above 1 and linear below, marked at these values.
+    ``points`` marks each value, ``broad`` names lines that are drawn as bands; a silence of more
+    than ``gap`` seconds is left empty.
     """
 
     colours: Mapping[str, str]
@@ -45,9 +50,12 @@ class LineChart:
     seconds: int
     low: float
     high: float
-    threshold: float | None = None
+    thresholds: tuple[float, ...] = ()
     ticks: tuple[float, ...] = ()
     height: int = 170
+    points: bool = False
+    broad: tuple[str, ...] = ()
+    gap: float = GAP_SECONDS
 
 
 def specification(chart: LineChart) -> dict[str, Any]:
@@ -60,7 +68,7 @@ def specification(chart: LineChart) -> dict[str, Any]:
         axis=alt.Axis(
             title=None,
             values=ticks,
-            labelExpr="datum.value == 0 ? 'now' : '−' + format(-datum.value, 'd') + ' s'",
+            labelExpr=_ages(chart.seconds),
             labelFlush=True,
             grid=False,
         ),
@@ -73,7 +81,7 @@ def specification(chart: LineChart) -> dict[str, Any]:
     source = alt.NamedData(name="source")
     lines = (
         alt.Chart(source)
-        .mark_line(strokeWidth=1.6, strokeJoin="round", clip=True)
+        .mark_line(strokeWidth=1.6, strokeJoin="round", clip=True, point=_points(chart))
         .encode(
             x=x,
             y=_vertical(chart),
@@ -86,14 +94,31 @@ def specification(chart: LineChart) -> dict[str, Any]:
         )
     )
     layers: list[alt.Chart] = [lines]
-    if chart.threshold is not None:
+    if chart.broad:
+        bands = alt.Chart(source).mark_line(strokeWidth=BROAD, strokeJoin="round", clip=True)
+        named = alt.FieldOneOfPredicate(SERIES, oneOf=list(chart.broad))
+        layers.insert(
+            0, bands.encode(x=x, y=_vertical(chart), color=colour).transform_filter(named)
+        )
+    for threshold in chart.thresholds:
         rule = alt.Chart(source).mark_rule(color=MUTED, strokeDash=[4, 4], clip=True)
-        layers.append(rule.encode(y=alt.datum(chart.threshold)))
+        layers.append(rule.encode(y=alt.datum(threshold)))
     drawn = alt.layer(*layers, height=chart.height)
     spec: dict[str, Any] = {**drawn.to_dict(), "config": _CONFIG, "padding": 0}
     # Without a name for it, Streamlit puts its data at the top, where every layer finds it.
     del spec["data"]
     return spec
+
+
+def _ages(seconds: int) -> str:
+    """Labels of the time axis: seconds ago, or minutes of a long time."""
+    if seconds < MINUTES_FROM:
+        return "datum.value == 0 ? 'now' : '−' + format(-datum.value, 'd') + ' s'"
+    return "datum.value == 0 ? 'now' : '−' + format(-datum.value / 60, '~g') + ' min'"
+
+
+def _points(chart: LineChart) -> alt.OverlayMarkDef | bool:
+    return alt.OverlayMarkDef(size=14, filled=True) if chart.points else False
 
 
 def _vertical(chart: LineChart) -> alt.Y:
@@ -113,9 +138,13 @@ def _vertical(chart: LineChart) -> alt.Y:
     )
 
 
-def rows(age: NDArray[np.float64], series: Mapping[str, NDArray[np.floating]]) -> pa.Table:
+def rows(
+    age: NDArray[np.float64],
+    series: Mapping[str, NDArray[np.floating]],
+    gap: float = GAP_SECONDS,
+) -> pa.Table:
     """Long form of lines over a common time; a silence becomes a gap, not a slope."""
-    gaps = np.flatnonzero(np.diff(age) > GAP_SECONDS) + 1
+    gaps = np.flatnonzero(np.diff(age) > gap) + 1
     ages = np.round(np.insert(age, gaps, age[gaps - 1] + 0.01), 2)
     columns = [np.insert(values.astype(np.float64), gaps, np.nan) for values in series.values()]
     return pa.table(

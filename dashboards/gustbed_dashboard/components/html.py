@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gustbed_core.commissioning.messages import DIFFERS
+from gustbed_core.mirror import is_mirrors
 from gustbed_dashboard import formatting, labels
 from gustbed_dashboard.components import svg
 from gustbed_dashboard.components.theme import LOOKS
@@ -60,6 +61,7 @@ def _environment() -> Environment:
         "kind_label": labels.kind_label,
         "type_label": labels.type_label,
     }
+    made.tests["mirrors"] = is_mirrors
     made.globals |= {
         "icon": svg.icon,
         "rotor": svg.rotor,

@@ -18,6 +18,7 @@ from gustbed_core.turbine_types import load_types
 from gustbed_core.worker import Worker
 from gustbed_dashboard.site.edge_client import EdgeClient
 from gustbed_dashboard.site.load import Load
+from gustbed_dashboard.site.mirror_log import MirrorHistory
 from gustbed_dashboard.site.signals import SignalHistory, signal_history
 from gustbed_dashboard.site.snapshot import SiteSnapshot, take
 from gustbed_dashboard.site.state import SiteState
@@ -114,6 +115,12 @@ class SiteClient(Worker):
             buffers = self._state.turbines.get(turbine) or TurbineBuffers()
             buffers.watch(now)
             return buffers.shadow_scores(now - seconds, now)
+
+    def mirror(self, turbine: str) -> MirrorHistory | None:
+        """What the mirror beside a turbine said lately, None if there is none."""
+        with self._lock:
+            buffers = self._state.turbines.get(turbine)
+            return buffers.mirror.history(self._clock()) if buffers is not None else None
 
     def model_info(self, model: ModelRef) -> ModelInfo | None:
         """What the edge told of a model that it runs, None if it has not."""

@@ -4,7 +4,9 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import AnomalyEvent, Comparison, Heartbeat, ModelRef, TurbineStatus
+from gustbed_core.mirror import is_mirrors
 from gustbed_core.turbine_types import TurbineType
 from gustbed_dashboard.formatting import duration
 from gustbed_dashboard.site.card_readings import Reading, readings
@@ -38,6 +40,7 @@ class TurbineCard:
     ``trend`` is its score over the last minute, one mean per second, None where nothing came.
     ``carried_by`` names the features that carry its open events, the strongest first.
     ``known_at`` is when the edge last said so (Unix seconds), None while it is heard.
+    ``mirrored`` are the kinds of open events that a mirror found.
     ``detailed`` is whether trend and readings were taken at all.
     """
 
@@ -51,6 +54,7 @@ class TurbineCard:
     readings: list[Reading]
     carried_by: list[str]
     known_at: float | None = None
+    mirrored: tuple[EventKind, ...] = ()
     detailed: bool = True
 
 
@@ -117,12 +121,21 @@ def take(state: SiteState, now: float, broker: str | None, load: float = 0.0) ->
     twin = state.services.get("twin")
     statuses = {status.id: status for status in heartbeat.turbines} if heartbeat else {}
     events = state.events.newest()
-    carried = _carried(events)
+    opened = {name: _of_open(name, events) for name in {event.turbine for event in events}}
     models = _models(heartbeat) if heartbeat else {}
     known_at = None if alive or heartbeat is None else heartbeat.t
     names = state.names()
     cards = [
-        _card(state, name, statuses.get(name), now, known_at, alive, carried.get(name, []), models)
+        _card(
+            state,
+            name,
+            statuses.get(name),
+            now,
+            known_at,
+            alive,
+            opened.get(name, _NOTHING),
+            models,
+        )
         for name in names
     ]
     shown = cards if len(cards) <= MAX_CARDS else _alarmed(cards)[:MAX_CARDS]
@@ -164,12 +177,22 @@ def _models(heartbeat: Heartbeat) -> dict[str, ModelRef]:
     return {types.pop() if len(types) == 1 else "": heartbeat.model}
 
 
-def _carried(events: list[AnomalyEvent]) -> dict[str, list[str]]:
-    found: dict[str, dict[str, None]] = {}
-    for event in events:
-        if event.closed is None:
-            found.setdefault(event.turbine, {}).update(dict.fromkeys(event.signals))
-    return {turbine: list(signals) for turbine, signals in found.items()}
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What a turbine's open events name: signals, and kinds of those that mirrors found."""
+
+    signals: tuple[str, ...] = ()
+    mirrored: tuple[EventKind, ...] = ()
+
+
+_NOTHING = _Open()
+
+
+def _of_open(turbine: str, events: list[AnomalyEvent]) -> _Open:
+    own = [event for event in events if event.turbine == turbine and event.closed is None]
+    signals = dict.fromkeys(name for event in own for name in event.signals)
+    mirrored = dict.fromkeys(event.kind for event in own if is_mirrors(event))
+    return _Open(tuple(signals), tuple(mirrored))
 
 
 def _alarmed(cards: list[TurbineCard]) -> list[TurbineCard]:
@@ -183,7 +206,7 @@ def _card(
     now: float,
     known_at: float | None,
     edge_alive: bool,
-    carried_by: list[str],
+    opened: _Open,
     served: Container[str],
 ) -> TurbineCard:
     buffers = state.turbines.get(name) or TurbineBuffers()
@@ -201,8 +224,9 @@ def _card(
         score=buffers.score(now) if edge_alive else None,
         trend=[],
         readings=[],
-        carried_by=carried_by,
+        carried_by=list(opened.signals),
         known_at=known_at if status is not None else None,
+        mirrored=opened.mirrored,
         detailed=False,
     )
 

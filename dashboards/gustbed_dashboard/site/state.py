@@ -10,6 +10,7 @@ from gustbed_core.commands import decode_ack, decode_command
 from gustbed_core.commissioning.messages import decode_commission, decode_commission_ack
 from gustbed_core.errors import PayloadError
 from gustbed_core.events import AnomalyEvent, Heartbeat, ServiceState, Verdict, decode_heartbeat
+from gustbed_core.mirror import decode_mirrored
 from gustbed_core.naming import natural
 from gustbed_core.telemetry import decode_block
 from gustbed_dashboard.site.command_log import CommandLog
@@ -61,6 +62,7 @@ class SiteState:
             "verdict": self._fold_verdict,
             "shadow-verdict": self._fold_shadow_verdict,
             "event": self._fold_event,
+            "mirror": self._fold_mirror,
             "mirror/event": self._fold_event,
             "command": self._fold_command,
             "command/ack": self._fold_ack,
@@ -163,6 +165,10 @@ class SiteState:
     def _fold_shadow_verdict(self, turbine: str, payload: bytes, now: float) -> None:
         verdict = _decode_verdict(payload)
         self._buffers(turbine, verdict.turbine).add_shadow_verdict(verdict, now)
+
+    def _fold_mirror(self, turbine: str, payload: bytes, now: float) -> None:
+        minute = decode_mirrored(payload)
+        self._buffers(turbine, minute.turbine).mirror.add(minute, now)
 
     def _fold_event(self, turbine: str, payload: bytes, now: float) -> None:
         event = _decode_event(payload)

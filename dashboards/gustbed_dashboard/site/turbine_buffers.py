@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gustbed_core.events import Verdict
 from gustbed_core.telemetry import Samples
 from gustbed_core.turbine_types import TurbineType
+from gustbed_dashboard.site.mirror_log import MirrorLog
 from gustbed_dashboard.site.ring_buffer import TimeSeriesBuffer
 from gustbed_dashboard.site.signals import KEPT_HZ, Downsampler
 from gustbed_dashboard.site.source_clock import SourceClock
@@ -50,6 +51,7 @@ class TurbineBuffers:
 
     def __init__(self) -> None:
         self.signals = TimeSeriesBuffer(int(KEPT_SECONDS * KEPT_HZ))
+        self.mirror = MirrorLog()
         self.verdict: Verdict | None = None
         self.shadow_verdict: Verdict | None = None
         self.heard: float | None = None

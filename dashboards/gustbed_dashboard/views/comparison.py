@@ -73,7 +73,7 @@ def _overlay(
         SECONDS,
         0.0,
         top,
-        threshold=1.0,
+        thresholds=(1.0,),
         ticks=score_ticks(top),
         height=200,
     )

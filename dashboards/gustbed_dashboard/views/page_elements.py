@@ -132,7 +132,7 @@ def line_chart(
 ) -> None:
     """Lines over the last seconds."""
     st.vega_lite_chart(
-        charts.rows(age, series),
+        charts.rows(age, series, chart.gap),
         charts.specification(chart),
         width="stretch",
         theme=None,

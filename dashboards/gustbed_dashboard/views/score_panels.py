@@ -84,7 +84,7 @@ def _chart(turbine: TurbineCard, scores: Scores, drawn: Sequence[str], seconds: 
         seconds,
         0.0,
         top,
-        threshold=1.0,
+        thresholds=(1.0,),
         ticks=score_ticks(top),
         height=190 if len(drawn) == len(scores.ratios) else 250,
     )

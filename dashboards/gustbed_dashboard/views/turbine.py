@@ -8,6 +8,7 @@ from gustbed_dashboard.site.snapshot import SiteSnapshot, TurbineCard
 from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.commissioning import commissioning_form, commissioning_panel
 from gustbed_dashboard.views.fault_form import fault_form
+from gustbed_dashboard.views.mirror import mirror_panel
 from gustbed_dashboard.views.page_elements import banners, draw, empty, problems, section
 from gustbed_dashboard.views.score_panels import score_row
 from gustbed_dashboard.views.signal_panels import signal_panels
@@ -69,6 +70,7 @@ def _live(name: str, seconds: int) -> None:
     draw(_title(turbine, site))
     score_row(turbine, client.scores(name, seconds), seconds)
     commissioning_panel(turbine, site)
+    mirror_panel(turbine, site, client.mirror(name))
     signals = client.signals(name, seconds)
     if signals.values:
         signal_panels(signals, name, seconds, turbine.carried_by)

@@ -59,6 +59,8 @@ def clients(site: str, turbines: Iterable[str], *, shared_twin: bool = False) ->
             reads=(
                 topics.every("telemetry", site),
                 topics.every("reported", site),
+                topics.every("mirror", site),
+                topics.every("mirror/event", site),
                 topics.LEGACY_RAW,
                 topics.commission(site),
             ),

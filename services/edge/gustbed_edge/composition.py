@@ -14,6 +14,9 @@ from gustbed_edge.capture.writer import CaptureWriter
 from gustbed_edge.choosing import Plugged, choose, plug_in
 from gustbed_edge.cloud.device_shadows import DeviceShadows
 from gustbed_edge.cloud.ports import CLOUDS, Cloud, CloudContext, CloudListener
+from gustbed_edge.events.mirrors import Mirrors
+from gustbed_edge.events.owners import of_mirrors, of_workload
+from gustbed_edge.events.tracker import Site
 from gustbed_edge.guard import Guard, SinkWorker, WorkloadWorker
 from gustbed_edge.ingest.places import BOOTS, SEQUENCES, Places
 from gustbed_edge.ingest.quarantine import Quarantine
@@ -161,6 +164,7 @@ def compose(
         *(Part(sink.start, partial(sink.stop, BRIEFLY)) for sink in sinks),
         Part(recorder.start, partial(recorder.stop, STOP_SECONDS)),
         Part(captures.start, partial(captures.stop, BRIEFLY)),
+        _mirrors(base, recorder),
         *(Part(worker.start, partial(worker.stop, BRIEFLY)) for worker in scoring.workers),
         *commissioning,
         Part(scoring.thread.start, scoring.thread.stop),
@@ -187,7 +191,7 @@ def _base(site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, outbox
     )
     quarantine = Quarantine(settings.data_dir, disk=outbox.disk)
     receiver = BlockReceiver(reader, quarantine)
-    _places(site, receiver).resume(outbox.kept(BOOTS), outbox.kept(SEQUENCES))
+    Places(site.turbine_ids, receiver.counters).resume(outbox.kept(BOOTS), outbox.kept(SEQUENCES))
     return _Base(
         site,
         settings,
@@ -199,10 +203,6 @@ def _base(site: SiteSettings, mqtt: MqttSettings, settings: EdgeSettings, outbox
         ReceiveQueue(settings.queue_limit),
         receiver,
     )
-
-
-def _places(site: SiteSettings, receiver: BlockReceiver) -> Places:
-    return Places(site.turbine_ids, receiver.counters)
 
 
 def _recording(base: _Base) -> tuple[list[SinkWorker], Recorder]:
@@ -223,7 +223,7 @@ def _recording(base: _Base) -> tuple[list[SinkWorker], Recorder]:
         announce,
         events_go_up=CLOUD_SINK in names,
         stored=base.outgoing.sender.wake,
-        kept=_places(base.site, base.receiver).kept,
+        kept=Places(base.site.turbine_ids, base.receiver.counters).kept,
     )
 
 
@@ -243,7 +243,7 @@ def _scoring(
             TelemetryContext(
                 base.site,
                 recorder.events if name == TELEMETRY else checked,
-                tuple(_events_of(name, before, others)),
+                tuple(of_workload(name, before, others, rest=name == TELEMETRY)),
                 base.broker.publish,
                 name,
                 base.settings,
@@ -273,15 +273,6 @@ def _scoring(
     telemetry = made[TELEMETRY].plugin if TELEMETRY in made else None
     assert telemetry is None or isinstance(telemetry, Telemetry)  # noqa: S101 - the name is ours
     return _Scoring(thread, telemetry, tuple(workers.values()))
-
-
-def _events_of(
-    name: str, events: Iterable[AnomalyEvent], others: list[str]
-) -> Iterable[AnomalyEvent]:
-    """Those of a workload: it is named in them; whatever names no other one is of telemetry."""
-    for event in events:
-        if event.model.name == name or (name == TELEMETRY and event.model.name not in others):
-            yield event
 
 
 def _inputs(base: _Base) -> list[Part]:
@@ -314,6 +305,16 @@ def _inputs(base: _Base) -> list[Part]:
 
     names = choose(INPUTS, base.settings.inputs)
     return [_guarded(each) for each in plug_in(INPUTS, names, make, base.guards).values()]
+
+
+def _mirrors(base: _Base, recorder: Recorder) -> Part:
+    site = Site(base.site.site, base.site.thing, base.site.turbine_ids)
+    before = of_mirrors(base.outgoing.outbox.open_events())
+    made = Mirrors(site, recorder.events, base.quarantine.reject, before)
+    for kind, handler in (("mirror", made.minute), ("mirror/event", made.event)):
+        topic = topics.every(kind, site.site)
+        base.broker.subscribe(topic, Live(handler, base.quarantine.retained))
+    return Part(made.start, partial(made.stop, BRIEFLY))
 
 
 def _commissioning(base: _Base, scoring: _Scoring) -> list[Part]:

@@ -13,6 +13,7 @@ from gustbed_core.events import Heartbeat
 from gustbed_core.turbine_types import load_types
 from gustbed_dashboard.components import channel_groups
 from gustbed_dashboard.site.client import SiteClient
+from gustbed_dashboard.site.mirror_log import MirrorHistory
 from gustbed_dashboard.site.signals import signal_history
 from gustbed_dashboard.site.snapshot import SiteSnapshot, take
 from gustbed_dashboard.site.state import SiteState
@@ -70,6 +71,9 @@ class _Client:
 
     def scores(self, turbine: str, seconds: float) -> Scores:
         return self._state.turbines[turbine].scores(NOW - seconds, NOW)
+
+    def mirror(self, turbine: str) -> MirrorHistory | None:
+        return self._state.turbines[turbine].mirror.history(NOW)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_a_chart_without_data_is_an_empty_table() -> None:
 
 
 def test_the_specification_holds_no_data_and_a_fixed_domain() -> None:
-    chart = charts.LineChart({"a": "#fff"}, "1/s", 120, 0.0, 4.0, threshold=1.0)
+    chart = charts.LineChart({"a": "#fff"}, "1/s", 120, 0.0, 4.0, thresholds=(1.0,))
 
     first, second = charts.specification(chart), charts.specification(chart)
 

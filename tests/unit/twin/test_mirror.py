@@ -10,12 +10,12 @@ import pytest
 from gustbed_core.errors import GustbedError
 from gustbed_core.event_kinds import ROTATION, VOLTAGE
 from gustbed_core.events import AnomalyEvent
-from gustbed_core.mirror import Mirrored
+from gustbed_core.mirror import Mirrored, is_mirrors
 from gustbed_core.settings import SiteSettings
 from gustbed_core.telemetry import Samples
 from gustbed_core.turbine_types import TurbineType
 from gustbed_twin.filters import Floats
-from gustbed_twin.mirror.residuals import kinds_of
+from gustbed_twin.mirror.residuals import DECISION, LIMIT_Z, kinds_of
 from gustbed_twin.mirror.service import Mirror, Said, load_mirror
 from tests.unit.twin.miniatures import CHANNEL_INDEX, CHANNEL_NAMES, MINI, mini_farm
 
@@ -77,9 +77,12 @@ def test_a_sound_turbine_is_as_its_twin_expects_minute_after_minute() -> None:
     assert (np.abs(z.mean(axis=0)) < 1.0).all()
     assert (z.std(axis=0) < 1.5).all()
     for each in found:
+        assert (each.limit, each.open) == (LIMIT_Z, [])
         for channel in each.channels.values():
             residual = channel.measured - channel.expected
             assert channel.residual == pytest.approx(residual, abs=1e-5)
+    judged = [channel.judged for channel in found[-1].channels.values()]
+    assert judged == pytest.approx(z[-DECISION.smooth :].mean(axis=0).tolist(), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -103,12 +106,18 @@ def test_a_fault_that_no_threshold_on_a_channel_sees_opens_an_event_and_closes_i
     assert opened.signals == [CHANNEL_NAMES[row]]
     assert opened.peak_score > 1.0
     assert {each.id for each in events(said)} == {opened.id}
+    assert is_mirrors(opened)
+    # Whoever hears a minute has heard of its open events before.
+    named = next(each for each in minutes(said) if each.open)
+    assert named.open == [opened.id]
+    assert said.index(opened) < said.index(named)
     live.farm.clear(0, None, 0.0)
     said, _ = live.run(10.0)
     closed = events(said)[-1]
     assert (closed.id, closed.change) == (opened.id, "closed")
     assert closed.closed is not None
     assert closed.closed > opened.opened
+    assert minutes(said)[-1].open == []
 
 
 def test_after_a_gap_or_a_new_start_the_twin_takes_its_time_again() -> None:

@@ -1,6 +1,6 @@
 """From blocks to a minute's residuals, and from those to events: a sequential test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from gustbed_core import decisions
 from gustbed_core.decisions import MeanHistory, RunCounts
 from gustbed_core.event_kinds import SENSOR, EventKind
 from gustbed_core.events import AnomalyEvent, ModelRef
-from gustbed_core.mirror import Mirrored, MirroredChannel
+from gustbed_core.mirror import PREFIX, Mirrored, MirroredChannel
 from gustbed_core.signals import Decision
 from gustbed_core.telemetry import Samples
 from gustbed_core.turbine_types import TurbineType
@@ -80,22 +80,31 @@ class Watch:
         self._since = [0.0] * len(self._kinds)
         self._open: dict[EventKind, AnomalyEvent] = {}
 
-    def judge(self, minute: Mirrored) -> list[AnomalyEvent]:
-        """Take a minute; the events that it opens, raises or closes."""
+    def judge(self, minute: Mirrored) -> tuple[Mirrored, list[AnomalyEvent]]:
+        """Take a minute; the same as judged, and the events that it opens, raises or closes."""
         z = np.array([[[minute.channels[name].z for name in self._channels]]])
         means, self._history = decisions.moving_mean(z, self._history, DECISION.smooth)
+        judged = dict(zip(self._channels, means[0, 0].tolist(), strict=True))
         ratios = np.abs(means[0, 0]) / LIMIT_Z
         scores = decisions.strongest_by_kind(ratios, self._masks)
         flags = decisions.violating(scores)
         before = self._counts
         is_open, self._counts = decisions.hysteresis(flags[:, None], before, DECISION)
-        changes = []
+        changes = list[AnomalyEvent]()
         for number, kind in enumerate(self._kinds):
             if flags[number] and before.violating[number] == 0:
                 self._since[number] = minute.t
             score = round(float(scores[number]), 3)
             changes += self._change(kind, number, bool(is_open[number, 0]), score, ratios, minute.t)
-        return changes
+        return self._as_judged(minute, judged), changes
+
+    def _as_judged(self, minute: Mirrored, judged: Mapping[str, float]) -> Mirrored:
+        channels = {
+            name: replace(channel, judged=round(judged[name], 6))
+            for name, channel in minute.channels.items()
+        }
+        ids = [event.id for event in self._open.values()]
+        return replace(minute, channels=channels, limit=LIMIT_Z, open=ids)
 
     def _change(
         self, kind: EventKind, number: int, is_open: bool, score: float, ratios: Floats, t: float
@@ -113,9 +122,9 @@ class Watch:
             signals = [
                 self._channels[i] for i in order if ratios[i] > 1.0 and self._masks[number, i]
             ]
-            of = self._watched
+            of, name = self._watched, f"{PREFIX}{uuid4().hex}"
             self._open[kind] = AnomalyEvent(
-                uuid4().hex, of.site, of.thing, of.turbine, kind, self._since[number], None, score,
+                name, of.site, of.thing, of.turbine, kind, self._since[number], None, score,
                 of.model, "opened", signals,
             )  # fmt: skip
         return [self._open[kind]]

@@ -11,7 +11,7 @@ from gustbed_core import topics
 from gustbed_core.codec import encode
 from gustbed_core.errors import GustbedError, PayloadError
 from gustbed_core.events import AnomalyEvent, ModelRef
-from gustbed_core.mirror import Mirrored
+from gustbed_core.mirror import Mirrored, model_name
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_core.telemetry import Samples, decode_block
@@ -39,7 +39,7 @@ class Mirror:
     def __init__(self, kind: TurbineType, site: SiteSettings, turbine: str) -> None:
         self._own = load_mirror(kind)
         self._kind, self._turbine = kind, turbine
-        model = ModelRef(f"mirror-{kind.name.replace('_', '-')}", version("gustbed-twin"))
+        model = ModelRef(model_name(kind.name), version("gustbed-twin"))
         watched = Watched(site.site, site.thing, turbine, model)
         self._watch = Watch(watched, kind, self._own.channels)
         self._buffer = Buffer(kind.channel_names, NEEDED_S, PERIOD_S)
@@ -62,9 +62,12 @@ class Mirror:
             yield error.what
             return
         t = block.end - AFTER_S
-        minute = Mirrored(self._turbine, self._kind.name, t, float(PERIOD_S), channels)
+        minute, changes = self._watch.judge(
+            Mirrored(self._turbine, self._kind.name, t, float(PERIOD_S), channels)
+        )
+        # Whoever hears the minute is to know the events that it says are open.
+        yield from changes
         yield minute
-        yield from self._watch.judge(minute)
 
 
 def load_mirror(kind: TurbineType) -> MiniatureMirror:
