@@ -10,9 +10,9 @@ from gustbed_core.commissioning.correction import Correction, Sums, added, poste
 from gustbed_core.commissioning.population import Population
 from gustbed_core.errors import GustbedError
 
-IMPLAUSIBLE = 3.5
-"""Times as far off as machines of the type differ, root mean square over the period: one whose
-constant is at the end of its range is at 1.7."""
+IMPLAUSIBLE = 2.8
+"""Times as far off as machines of the type differ, root mean square over the period and the terms of
+a head: one whose constant or sensor is at the end of its range is at 2.1 at most."""
 STEP = 5.0
 """Standard deviations between two halves of a period."""
 WIDEST = 8.0
@@ -60,8 +60,13 @@ def implausibility(population: Population, fitted: Correction, told: Sums) -> ND
     heads = population.heads
     square = np.einsum("ftk,ftkl,ftl->ft", off, seen[:, heads], off)
     usual = np.einsum("fhkl,fhkl->fh", seen, population.covariance) + _WEATHER**2
-    found: NDArray[np.float64] = np.sqrt((square / usual[:, heads]).max(axis=1))
-    return found
+    found = [
+        # What is never judged is never off.
+        mine.sum(axis=1) / np.maximum((mine > 0).sum(axis=1), 1) / usual[:, head]
+        for head, mine in ((head, square[:, heads == head]) for head in range(usual.shape[1]))
+    ]
+    size: NDArray[np.float64] = np.sqrt(np.max(found, axis=0))
+    return size
 
 
 def check_steady(population: Population, segments: Sequence[Sums], signs: Signs) -> None:
