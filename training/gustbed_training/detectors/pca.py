@@ -7,6 +7,7 @@ Qin 2009, doi:10.1016/j.automatica.2009.02.027).
 How many components are kept is chosen by what finds most synthetic faults in held-out windows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +43,14 @@ class Pca:
         """Nothing is random. Raises ``GustbedError`` for less than a handful of windows."""
         data.require(_FEWEST, "principal components")
         space = _Space.of(data.windows)
-        variants = {share: space.scores(share, data.windows) for share in SHARES}
+        kept = {share: space.components(share) for share in SHARES}
+        limits = _limits(space, list(kept.values()), data.windows)
+        variants = {
+            share: _Scores(space.flat, space.mean, each, limit).eval()
+            for (share, each), limit in zip(kept.items(), limits, strict=True)
+        }
         best = best_of(variants, validation(data.held), "share of the variance kept:", log)
-        log(f"{space.components(best).vectors.shape[1]} components of {len(space.mean)} numbers")
+        log(f"{len(kept[best].variances)} components of {len(space.mean)} numbers")
         return variants[best]
 
 
@@ -79,12 +85,6 @@ class _Space:
         explained = np.cumsum(self.variances) / max(float(self.variances.sum()), 1e-12)
         count = int(np.searchsorted(explained, share)) + 1
         return _Kept(self.vectors[:, :count].copy(), np.maximum(self.variances[:count], 1e-9))
-
-    def scores(self, share: float, windows: NDArray[np.float32]) -> nn.Module:
-        """With so many of them, and limits from these windows."""
-        kept = self.components(share)
-        limits = _limits(self.flat, self.mean, kept, windows)
-        return _Scores(self.flat, self.mean, kept, limits).eval()
 
 
 class _Flat(nn.Module):
@@ -144,19 +144,22 @@ def _blame(form: Array, features: int) -> Array:
 
 
 def _limits(
-    flat: _Flat, mean: Array, kept: _Kept, windows: NDArray[np.float32]
-) -> tuple[float, float]:
-    """Of T² and Q, from training windows."""
+    space: _Space, variants: Sequence[_Kept], windows: NDArray[np.float32]
+) -> list[tuple[float, float]]:
+    """Of T² and Q with each choice of components, from training windows."""
+    most = max((kept.vectors for kept in variants), key=lambda vectors: vectors.shape[1])
     found: list[Array] = []
     with torch.no_grad():
         for i in range(0, len(windows), _BATCH):
-            off = flat(torch.from_numpy(windows[i : i + _BATCH])).numpy() - mean
-            along = off @ kept.vectors
-            within = (np.square(along) / kept.variances).sum(axis=1)
-            outside = np.square(off).sum(axis=1) - np.square(along).sum(axis=1)
-            found.append(np.stack((within, outside), axis=1))
-    within, outside = np.quantile(np.concatenate(found), LIMIT, axis=0)
-    return max(float(within), _TINY), max(float(outside), _TINY * len(mean))
+            off = space.flat(torch.from_numpy(windows[i : i + _BATCH])).numpy() - space.mean
+            along, total = np.square(off @ most), np.square(off).sum(axis=1)
+            parts = [along[:, : len(kept.variances)] for kept in variants]
+            within = [part @ (1 / k.variances) for part, k in zip(parts, variants, strict=True)]
+            outside = [total - part.sum(axis=1) for part in parts]
+            found.append(np.stack((np.stack(within), np.stack(outside)), axis=1))
+    limits = np.quantile(np.concatenate(found, axis=2), LIMIT, axis=2)
+    least = (_TINY, _TINY * len(space.mean))
+    return [(max(float(w), least[0]), max(float(o), least[1])) for w, o in limits]
 
 
 def _covariance(flat: _Flat, windows: NDArray[np.float32]) -> tuple[Array, Array]:
