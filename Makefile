@@ -52,11 +52,11 @@ soak: setup ## Watch a large farm of its own for minutes: latency, backlog, loss
 	@.venv/bin/python bench/soak.py --turbines $(or $(TURBINES),1000) --minutes $(or $(MINUTES),15)
 
 .PHONY: detection
-detection: ## Make datasets, train and judge every detector, write docs/detection.* (SEEDS=0,1,2)
+detection: ## Train and judge every detector, write docs/detection.*: hours without a GPU (SEEDS=0,1,2)
 	@scripts/setup train && $(GUSTBED) model compare --write-docs --seeds $(SEEDS)
 
 .PHONY: detection-again
-detection-again: ## Train and judge with another seed, and say whether docs/detection.json agrees
+detection-again: ## The same with another seed: does docs/detection.json agree? Hours without a GPU
 	@scripts/setup train && $(GUSTBED) model compare --seeds $(AGAIN) --against docs/detection.json
 
 .PHONY: reality

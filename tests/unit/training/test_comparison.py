@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from gustbed_core.errors import GustbedError
+from gustbed_training.evaluation.bootstrap import Resampled
 from gustbed_training.evaluation.comparison import (
     RULE,
     Row,
     Run,
     bounds,
     compare,
+    data_bounds,
     rows_as_json,
     rows_as_table,
     ships,
@@ -31,6 +33,11 @@ def _result(vus_pr: float | None, cost: float | None, found: bool = True) -> Eva
 
 def _runs(detector: str, vus_prs: list[float], cost: float, dataset: str = "mini") -> list[Run]:
     return [Run(dataset, detector, seed, _result(v, cost)) for seed, v in enumerate(vus_prs)]
+
+
+def _drawn(run: Run, vus_prs: tuple[float, ...], false_per_day: tuple[float, ...] = ()) -> Run:
+    again = Resampled((2, 2), vus_prs, (), (1.0, 1.0), false_per_day)
+    return replace(run, evaluation=replace(run.evaluation, resampled=again))
 
 
 def _shipped(rows: list[Row]) -> list[tuple[str, str]]:
@@ -55,6 +62,50 @@ def test_without_repetition_there_is_no_interval_to_hide_in() -> None:
     rows = compare(_runs("compact", [0.91], 50.0) + _runs("pca", [0.9099], 1.0))
     assert _shipped(rows) == [("mini", "compact")]
     assert bounds(rows[0], "vus_pr") is None
+
+
+def test_the_wider_of_both_intervals_decides_what_ships() -> None:
+    # Over the trainings from .885 on; over the data, of the trainings' means, from .82 on.
+    best = _runs("compact", [0.90, 0.91, 0.92], 50.0)
+    drawn = [_drawn(run, (0.80, 0.82, 0.90, 1.0)) for run in best]
+    near = _runs("pca", [0.83], 1.0)
+    assert _shipped(compare(best + near)) == [("mini", "compact")]
+    assert _shipped(compare(drawn + near)) == [("mini", "pca")]
+    # A narrower one adds nothing, and a best one's own mean is never below its interval.
+    narrow = [_drawn(run, (0.909, 0.911)) for run in best]
+    assert _shipped(compare(narrow + _runs("pca", [0.89], 1.0))) == [("mini", "pca")]
+    alone = [_drawn(run, (0.95, 0.97)) for run in _runs("compact", [0.91], 50.0)]
+    assert _shipped(compare(alone)) == [("mini", "compact")]
+
+
+def test_rows_say_where_means_lie_over_other_recordings() -> None:
+    one, other = _runs("compact", [0.90, 0.92], 50.0)
+    rows = compare([_drawn(one, (0.80, 0.90)), _drawn(other, (0.90, 0.96))])
+    # Means over the trainings .85 and .93, of which the outermost 2.5 % are cut off.
+    assert data_bounds(rows[0], "vus_pr") == pytest.approx([0.852, 0.928], abs=1e-4)
+    assert data_bounds(rows[0], "care") is None
+    (row,) = rows_as_json(rows)
+    assert row["vus_pr_over_data"] == data_bounds(rows[0], "vus_pr")
+    # One fault, found in every draw: the exact bounds of 1 of 1 say how little that is.
+    assert row["event_recall_over_data"] == pytest.approx([0.025, 1.0])
+    assert row["faults"] == 1
+    page = detection_page(_results(list(rows[0].runs)), rows)
+    assert "| 0.910 (0.690 to 1.000) [0.852 to 0.928] |" in page
+
+
+def test_no_false_event_in_any_draw_is_not_none_at_all() -> None:
+    (run,) = _runs("compact", [0.9], 50.0)
+    (row,) = rows_as_json(compare([_drawn(run, (0.8, 0.9), (0.0, 0.0))]))
+    hours = run.evaluation.eventwise.calm_hours
+    assert row["false_per_day"] == 0.0
+    # Poisson: up to 3.689 with none seen.
+    assert row["false_per_day_over_data"] == pytest.approx([0.0, 24 * 3.689 / hours], rel=1e-3)
+
+
+def test_a_draw_that_some_training_lacks_gives_no_interval() -> None:
+    one, other = _runs("compact", [0.90, 0.92], 50.0)
+    (row,) = compare([_drawn(one, (0.8, 0.9)), other])
+    assert row.over_data == {}
 
 
 def test_of_equal_detectors_the_cheaper_ships_and_an_untimed_one_never() -> None:
@@ -124,7 +175,9 @@ def test_the_page_says_plainly_who_wins() -> None:
     assert "compact ships: it beats pca on VUS-PR." in page
     assert "**compact** (ships) | 0.910 (0.860 to 0.960)" in page
     # Three trainings found the one fault three times.
-    assert "| overheating | 1 | - | 3 | 3 | 3 | 3 | 2.0 | 2.0 |" in page
+    assert "| overheating | 1 | - | 1 × 3 | 3 | 3 | 3 | 2.0 | 2.0 |" in page
+    assert "rest on 1 independent faults in 1 of 1 recordings" in page
+    assert "## What compact is given that rivals are not" in page
     assert "compact missed no fault" in page
     assert "- It is deaf." in page
 
@@ -133,6 +186,18 @@ def test_the_page_says_plainly_who_does_not_win() -> None:
     runs = _runs("compact", [0.90, 0.91, 0.92], 50.0) + _runs("pca", [0.89], 1.0)
     page = detection_page(_results(runs), compare(runs))
     assert "pca ships although it does not beat compact on VUS-PR" in page
+
+
+def test_the_page_says_whether_anything_follows_a_fault_that_settled() -> None:
+    runs = _runs("pca", [0.9], 1.0)
+    page = " ".join(detection_page(_results(runs), compare(runs)).split())
+    assert "of the calm ones follow a fault that has settled" in page
+    assert "rivals are not" not in page
+    ends = evaluate(schema(), [part("....xxxx", labels=[thermal(4, 8)])], last_sample)
+    cut = [Run("mini", "pca", 0, replace(ends, vus_pr=0.9))]
+    page = " ".join(detection_page(_results(cut), compare(cut)).split())
+    assert "The recordings end before their faults have settled" in page
+    assert rows_as_json(compare(cut))[0]["settled_in_alarm"] is None
 
 
 def test_the_page_names_the_faults_that_are_missed() -> None:

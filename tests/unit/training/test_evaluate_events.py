@@ -84,6 +84,29 @@ def test_an_event_that_opens_while_a_fault_settles_counts_neither_way() -> None:
     assert late.calm_hours == pytest.approx(5 / 3600)
 
 
+def test_an_alarm_that_stays_open_is_one_event_and_all_of_the_time() -> None:
+    found = _match("....xxxxxx")
+    assert found.false_events == 1
+    # The second verdict in a row opens it.
+    assert found.calm_in_alarm == pytest.approx(5 / 10)
+    closed = _match("xx.....xx...")
+    # Open from the second verdict on, closed by the third normal one.
+    assert closed.calm_in_alarm == pytest.approx((3 + 3) / 12)
+
+
+def test_what_is_told_after_a_fault_has_settled_is_judged_apart() -> None:
+    found = _match("..xxxxxxxxxx....", labels=(thermal(2, 6),), settle=2.0)
+    assert found.settled_hours == pytest.approx(8 / 3600)
+    # The fault's own event goes on for six verdicts, to the third normal one.
+    assert found.settled_in_alarm == pytest.approx(6 / 8)
+    assert found.calm_in_alarm == pytest.approx(6 / 10)
+    assert found.settling_hours == pytest.approx(2 / 3600)
+    assert (found.true_events, found.false_events) == (1, 0)
+    never = _match("..xxxx", labels=(thermal(2, 4),), settle=5.0)
+    assert (never.settled_hours, never.settled_in_alarm) == (0.0, None)
+    assert _match("......").settled_in_alarm is None
+
+
 def test_a_missed_fault_is_missed() -> None:
     found = _match("..x..x....", labels=(thermal(2, 8),))
     assert found.recall == 0.0

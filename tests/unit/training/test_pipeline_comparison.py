@@ -64,6 +64,14 @@ def test_what_is_cut_short_is_said_and_done(
     assert "mean learns for 3 epochs" in comparison.describe(ComparisonData("toy", data))
 
 
+def test_trainings_at_a_time_follow_cores_and_memory() -> None:
+    each = comparison.BYTES_EACH
+    assert comparison.processes(16, 128 * 2**30) == 16
+    assert comparison.processes(16, 5 * each) == 5
+    assert comparison.processes(2, 100 * each) == 2
+    assert comparison.processes(4, each // 2) == 1
+
+
 def test_another_dataset_can_be_what_is_judged_on(data: Path, tmp_path: Path) -> None:
     judging = write_dataset(tmp_path / "judging", (FAULTY[:4],))
     both = ComparisonData("toy", data, judging)
@@ -80,6 +88,7 @@ def test_the_command_prints_rows_and_writes_the_page(
     assert main([*words, "--json", "--docs", str(tmp_path / "docs")]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["detector"] for row in rows} == {"mean", BASELINE}
+    assert all(row["settled_in_alarm"] is not None for row in rows)
     assert sum(row["shipped"] for row in rows) == 1
     wanted = {"vus_pr", "care", "event_recall", "false_per_day", "median_delay_s",
               "microseconds_per_window"}  # fmt: skip

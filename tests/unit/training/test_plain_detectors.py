@@ -1,4 +1,6 @@
-"""What PCA, the isolation forest, the reference autoencoder and the drift-aware one all keep to."""
+"""What PCA, ridge regression, the isolation forest, the reference autoencoder and the drift-aware
+one all keep to.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,12 +13,20 @@ from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
 from torch import nn
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.detectors.base import Detector
-from gustbed_training.detectors.forest import Forest
+from gustbed_training.detectors import reference_autoencoder
+from gustbed_training.detectors.base import Detector, Plan
+from gustbed_training.detectors.forest import BlockStatistics, Forest, Moments
 from gustbed_training.detectors.forest_tables import tables_of, usual_length
 from gustbed_training.detectors.pca import MAX_NUMBERS, Pca
 from gustbed_training.detectors.prediction_intervals import PredictionIntervals
-from gustbed_training.detectors.reference_autoencoder import ReferenceAutoencoder
+from gustbed_training.detectors.reference_autoencoder import (
+    LEAST_GAIN,
+    PATIENCE,
+    ReferenceAutoencoder,
+    converged,
+)
+from gustbed_training.detectors.ridge import Ridge
+from gustbed_training.detectors.validation import Validation
 from tests.unit.training.detecting import (
     NAMES,
     WINDOW,
@@ -34,7 +44,7 @@ from tests.unit.training.detecting import (
     windows,
 )
 
-ALL: list[type[Detector]] = [Pca, Forest, ReferenceAutoencoder, PredictionIntervals]
+ALL: list[type[Detector]] = [Pca, Ridge, Forest, ReferenceAutoencoder, PredictionIntervals]
 SEEDED: list[type[Detector]] = [Forest, ReferenceAutoencoder]
 every = pytest.mark.parametrize("make", ALL, ids=[make.name for make in ALL])
 Make = Callable[[], Detector]
@@ -104,7 +114,7 @@ def test_a_signal_that_never_moved_gives_no_infinite_score(make: Make) -> None:
     assert scores(module, moved)[:, 2].mean() > 3 * scores(module, still)[:, 2].mean()
 
 
-@pytest.mark.parametrize("make", [Pca, Forest, PredictionIntervals])
+@pytest.mark.parametrize("make", [Pca, Ridge, Forest, PredictionIntervals])
 def test_a_handful_of_windows_is_refused(make: Make) -> None:
     few = windows(signals(WINDOW + 5, 1))
     data = replace(fit_data(), windows=few, train=[few], held=[few])
@@ -152,6 +162,50 @@ def test_principal_components_average_long_windows_over_blocks() -> None:
     ahead = later.copy()
     ahead[:, :, 0] += 1000.0  # the oldest sample fills no block
     np.testing.assert_array_equal(scores(module, later), scores(module, ahead))
+
+
+def test_the_reference_stops_once_it_gains_next_to_nothing() -> None:
+    falling = [1.0 / epoch for epoch in range(1, 60)]
+    assert not converged(falling)
+    still = falling + [falling[-1] * (1 - LEAST_GAIN / 2)] * PATIENCE
+    assert converged(still)
+    assert not converged(still[:-1])
+    assert not converged([1.0] * PATIENCE)
+
+
+def test_a_converged_reference_says_after_how_many_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_autoencoder, "PATIENCE", 2)
+    monkeypatch.setattr(reference_autoencoder, "LEAST_GAIN", 1.0)
+    lines: list[str] = []
+    module = ReferenceAutoencoder().fit(fit_data(), Plan(0, 50), lines.append)
+    assert any(line.startswith("converged after 3 epochs of 50") for line in lines)
+    assert {each.device.type for each in module.parameters()} == {"cpu"}
+
+
+@pytest.mark.parametrize(("make", "what"), [(Pca, "share of the variance"), (Forest, "statistics")])
+def test_what_is_tuned_is_chosen_on_held_out_windows_and_said(make: Make, what: str) -> None:
+    lines: list[str] = []
+    make().fit(fit_data(), Plan(), lines.append)
+    assert sum(line.startswith(what) and "synthetic faults" in line for line in lines) == 1
+
+
+def test_the_forest_takes_the_statistics_that_find_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(_: Validation, scorer: nn.Module) -> float:
+        return float(isinstance(scorer.get_submodule("statistics"), wanted))
+
+    monkeypatch.setattr(Validation, "found", found)
+    for wanted in (BlockStatistics, Moments):
+        module = fitted(Forest())
+        assert isinstance(module.get_submodule("statistics"), wanted)
+
+
+def test_a_regression_does_not_ask_a_feature_about_itself() -> None:
+    weights = trained(Ridge).get_buffer("weights").numpy()
+    count = len(NAMES)
+    assert weights.shape == (count, 2 * count)
+    assert not weights[np.tile(np.eye(count, dtype=bool), 2)].any()
+    # Power follows speed: r = .8 and unit standard deviations.
+    assert weights[0, 1] == pytest.approx(0.8, abs=0.1)
 
 
 def test_the_reference_has_as_many_parameters_as_theirs() -> None:

@@ -10,12 +10,14 @@ from gustbed_training.detectors.limits import ENOUGH
 from gustbed_training.detectors.pca import Pca
 from gustbed_training.detectors.prediction_intervals import PredictionIntervals
 from gustbed_training.detectors.reference_autoencoder import ReferenceAutoencoder
+from gustbed_training.detectors.ridge import Ridge
 
 SHIPPED, FOR_FEW = "compact", "dynamic"
 """What a package is made of unless another detector is asked for, by how much data there are."""
 
 DETECTORS: dict[str, Callable[[], Detector]] = {
-    each.name: each for each in (Compact, PredictionIntervals, Pca, Forest, ReferenceAutoencoder)
+    each.name: each
+    for each in (Compact, PredictionIntervals, Pca, Ridge, Forest, ReferenceAutoencoder)
 }
 
 

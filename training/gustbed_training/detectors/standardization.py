@@ -1,4 +1,6 @@
-"""What the plain detectors share: normalisation inside the graph, and totals laid on features."""
+"""What the plain detectors share: normalisation inside the graph, modules applied to all windows,
+and totals laid on features.
+"""
 
 import numpy as np
 import torch
@@ -24,6 +26,17 @@ class Standardize(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         return (window - self.mean) / self.std
+
+
+def applied(module: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a module makes of windows, a batch at a time: bounded memory, one array."""
+    with torch.no_grad():
+        found = [
+            module(torch.from_numpy(np.ascontiguousarray(windows[i : i + _CHUNK]))).numpy()
+            for i in range(0, len(windows), _CHUNK)
+        ]
+    values: NDArray[np.float32] = np.concatenate(found)
+    return values
 
 
 def attribute(total: Tensor, contributions: Tensor) -> Tensor:

@@ -26,6 +26,9 @@ _BETA = 0.5
 _FULL_WEIGHT = 0.25
 """Share of a fault in which a detection is worth most; from there its worth falls to 0."""
 
+_PARTS = 7
+"""Numbers that a dataset adds to a score."""
+
 Flags = NDArray[np.bool_]
 
 
@@ -57,40 +60,69 @@ def care(verdicts: Sequence[Verdicts], criticality: int) -> Care | None:
 
 def score(datasets: Sequence[Dataset], criticality: int) -> Care | None:
     """CARE of datasets. An alarm counts when its criticality reaches ``criticality`` verdicts."""
-    faults = [one for one in datasets if one.onset is not None]
-    normal = [one for one in datasets if one.onset is None]
+    return _care(sum((_sums(one, criticality) for one in datasets), np.zeros(_PARTS)))
+
+
+def care_of_choices(
+    verdicts: Sequence[Verdicts], criticality: int, times: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The score of each choice of recordings: ``times`` (choices, recordings) says how often each
+    counts; NaN without both faults and normal stretches. Normal stretches are cut to the length
+    that they have among all recordings.
+    """
+    sums = np.zeros((len(verdicts), _PARTS))
+    for number, one in _cut(verdicts):
+        sums[number] += _sums(one, criticality)
+    found = (_care(row) for row in times @ sums)
+    return np.array([np.nan if one is None else one.score for one in found])
+
+
+def _sums(one: Dataset, criticality: int) -> NDArray[np.float64]:
+    """What a dataset adds: of faults how many, coverage, earliness and those that alarm; of normal
+    ones how many, accuracy and those that alarm.
+    """
+    alarms = criticality_of(one.violating) >= criticality
+    if one.onset is None:
+        return np.array([0, 0, 0, 0, 1, 1 - one.violating.mean(), alarms])
+    return np.array([1, _coverage(one), _earliness(one), alarms, 0, 0, 0])
+
+
+def _care(sums: NDArray[np.float64]) -> Care | None:
+    faults, coverage, earliness, detected, normal, accuracy, alarmed = map(float, sums)
     if not faults or not normal:
         return None
-    coverage = float(np.mean([_coverage(one) for one in faults]))
-    earliness = float(np.mean([_earliness(one) for one in faults]))
-    accuracy = float(np.mean([1 - one.violating.mean() for one in normal]))
-    detected = sum(criticality_of(one.violating) >= criticality for one in faults)
-    alarmed = sum(criticality_of(one.violating) >= criticality for one in normal)
-    reliability = f_beta(detected, alarmed, len(faults) - detected, _BETA)
+    coverage, earliness, accuracy = coverage / faults, earliness / faults, accuracy / normal
+    reliability = f_beta(detected, alarmed, faults - detected, _BETA)
     total = (coverage + earliness + 2 * accuracy + reliability) / 5
     if not detected + alarmed:
         total = 0.0
     elif accuracy <= 0.5:
         total = accuracy
-    return Care(total, coverage, accuracy, reliability, earliness, len(faults), len(normal))
+    return Care(total, coverage, accuracy, reliability, earliness, round(faults), round(normal))
 
 
 def cut(verdicts: Sequence[Verdicts]) -> Iterator[Dataset]:
     """Datasets of recordings. Faults that overlap are one."""
-    faults: list[Dataset] = []
-    stretches: list[Flags] = []
-    for one in verdicts:
+    return (one for _, one in _cut(verdicts))
+
+
+def _cut(verdicts: Sequence[Verdicts]) -> Iterator[tuple[int, Dataset]]:
+    """The same, each with the place of its recording; those with faults come first."""
+    faults: list[tuple[int, Dataset]] = []
+    stretches: list[tuple[int, Flags]] = []
+    for number, one in enumerate(verdicts):
         left, violating = one.calm, one.violating
         for start, stop in runs(one.on).tolist():
             before = _calm_before(left, start, most=stop - start)
             left[start - before : start] = False
-            faults.append(Dataset(violating[start - before : stop], before))
-        stretches += [violating[a:b] for a, b in runs(left).tolist()]
+            faults.append((number, Dataset(violating[start - before : stop], before)))
+        stretches += [(number, violating[a:b]) for a, b in runs(left).tolist()]
     yield from faults
-    length = float(np.median([len(fault.violating) for fault in faults])) if faults else np.inf
-    for stretch in stretches:
+    lengths = [len(fault.violating) for _, fault in faults]
+    length = float(np.median(lengths)) if lengths else np.inf
+    for number, stretch in stretches:
         for piece in np.array_split(stretch, max(int(len(stretch) / length), 1)):
-            yield Dataset(piece)
+            yield number, Dataset(piece)
 
 
 def criticality_of(violating: Flags) -> int:

@@ -12,6 +12,7 @@ from gustbed_core.event_kinds import EventKind
 from gustbed_core.signals import Schema
 from gustbed_training.data.partition import Part
 from gustbed_training.detectors.scoring import Scorer
+from gustbed_training.evaluation.bootstrap import Resampled, resampled
 from gustbed_training.evaluation.care import Care, care
 from gustbed_training.evaluation.eventwise import Eventwise, Outcome, match
 from gustbed_training.evaluation.pointwise import ConfusionCounts, count, count_kinds, ratio
@@ -26,13 +27,15 @@ class Options:
     ``aimed_false_per_day`` is what the thresholds were set for, per turbine-day, all features
     together. ``criticality`` (verdicts) is CARE's, by default ``open_after``; ``buffer``
     (verdicts) is VUS's longest, by default a window's length. Without ``labels_required``,
-    unlabelled recordings are taken as normal, and only false alarms are counted.
+    unlabelled recordings are taken as normal, and only false alarms are counted. ``resample`` says
+    whether to tell how far figures hang on the recordings.
     """
 
     aimed_false_per_day: float | None = None
     criticality: int | None = None
     buffer: int | None = None
     labels_required: bool = True
+    resample: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class Evaluation:
     """What was found. ``vus_pr`` and ``care`` are None without both faults and normal data.
 
     ``labelled`` is False where labels were missing: then everything but false alarms is None or
-    empty. ``microseconds_per_window`` is filled in by who has the graph.
+    empty. ``resampled`` is None unless that was asked for and there are recordings enough.
+    ``microseconds_per_window`` is filled in by who has the graph.
     """
 
     labelled: bool
@@ -118,6 +122,7 @@ class Evaluation:
     criticality: int
     calibration: Calibration
     microseconds_per_window: float | None = None
+    resampled: Resampled | None = None
 
     @property
     def by_fault(self) -> list[FaultRow]:
@@ -166,6 +171,12 @@ def concluded(
     criticality = options.criticality or schema.decision.open_after
     buffer = options.buffer or -(-schema.window // schema.step)
     eventwise = match(found, schema.decision)
+    tracks = [Track(one.worst, one.on, ~one.settling) for one in found]
+    again = (
+        resampled(found, tracks, eventwise.recordings, buffer, criticality)
+        if labelled and options.resample
+        else None
+    )
     return Evaluation(
         labelled=labelled,
         recordings=len(found),
@@ -173,16 +184,13 @@ def concluded(
         pointwise=count(found),
         kinds=count_kinds(found) if labelled else {},
         eventwise=eventwise,
-        vus_pr=vus_pr([_track(one) for one in found], buffer) if labelled else None,
+        vus_pr=vus_pr(tracks, buffer) if labelled else None,
         vus_buffer=buffer,
         care=care(found, criticality) if labelled else None,
         criticality=criticality,
         calibration=_calibration(found, eventwise, options.aimed_false_per_day),
+        resampled=again,
     )
-
-
-def _track(one: Verdicts) -> Track:
-    return Track(one.worst, one.on, ~one.settling)
 
 
 def _calibration(

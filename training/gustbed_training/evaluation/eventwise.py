@@ -49,6 +49,23 @@ class Outcome:
     effect_size: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingCounts:
+    """One recording: its faults and false events, and turbine-hours. Calm ones are split into those
+    with an open event; those that follow a fault which has settled, and of them those with an open
+    event. ``settling_hours`` count neither way.
+    """
+
+    faults: int
+    detected: int
+    false_events: int
+    calm_hours: float
+    alarm_hours: float
+    settled_hours: float
+    settled_alarm_hours: float
+    settling_hours: float
+
+
 @dataclass(frozen=True)
 class KindCounts:
     """One kind of violation: its own events against its own faults."""
@@ -76,13 +93,34 @@ class KindCounts:
 
 @dataclass(frozen=True)
 class Eventwise:
-    """All events of all recordings."""
+    """All events of all recordings, and by recording what they come to."""
 
     outcomes: tuple[Outcome, ...]
     true_events: int
     false_events: int
     calm_hours: float
     kinds: dict[EventKind, KindCounts]
+    recordings: tuple[RecordingCounts, ...] = ()
+
+    @property
+    def calm_in_alarm(self) -> float | None:
+        """Share of the calm time with an open event: one that never closes is one event."""
+        return ratio(sum(r.alarm_hours for r in self.recordings), self.calm_hours)
+
+    @property
+    def settled_hours(self) -> float:
+        """Calm turbine-hours that follow a fault of the same recording."""
+        return sum(r.settled_hours for r in self.recordings)
+
+    @property
+    def settled_in_alarm(self) -> float | None:
+        """Share of those with an open event."""
+        return ratio(sum(r.settled_alarm_hours for r in self.recordings), self.settled_hours)
+
+    @property
+    def settling_hours(self) -> float:
+        """Turbine-hours that count neither way."""
+        return sum(r.settling_hours for r in self.recordings)
 
     @property
     def precision(self) -> float | None:
@@ -138,7 +176,7 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
     """Open events with the edge's hysteresis and compare them with the faults."""
     outcomes: list[Outcome] = []
     true_events = false_events = 0
-    calm_hours = 0.0
+    recordings: list[RecordingCounts] = []
     kinds: dict[EventKind, KindCounts] = {}
     verdicts = list(verdicts)
     normal = total(one.normal for one in verdicts)
@@ -147,17 +185,19 @@ def match(verdicts: Iterable[Verdicts], decision: Decision) -> Eventwise:
         true = [event for event in found if _on(one, event.opened)]
         false = [event for event in found if _calm(one, event.opened)]
         true_events += merged((event.opened, event.closed) for event in true)
-        false_events += merged((event.opened, event.closed) for event in false)
-        calm_hours += one.calm_hours
+        alarms = merged((event.opened, event.closed) for event in false)
+        false_events += alarms
         mine = [
             _outcome(one, fault, found, true, effect_size(distance, normal))
             for fault, distance in zip(one.faults, one.excursions, strict=True)
         ]
         outcomes += mine
+        recordings.append(_counts(one, found, mine, alarms))
         _count_kinds(kinds, one, found, mine)
     labelled = {outcome.fault.violation for outcome in outcomes}
     kept = {kind: counts for kind, counts in kinds.items() if kind in labelled}
-    return Eventwise(tuple(outcomes), true_events, false_events, calm_hours, kept)
+    hours = sum((r.calm_hours for r in recordings), 0.0)
+    return Eventwise(tuple(outcomes), true_events, false_events, hours, kept, tuple(recordings))
 
 
 def merged(spans: Iterable[tuple[float, float]]) -> int:
@@ -180,6 +220,25 @@ def _opened(one: Verdicts, decision: Decision) -> list[Event]:
         for kind, accused in one.accused.items()
         for span in spans(hysteresis(accused, RunCounts.zero(()), decision)[0])
     ]
+
+
+def _counts(
+    one: Verdicts, found: Sequence[Event], outcomes: Sequence[Outcome], alarms: int
+) -> RecordingCounts:
+    alarmed = np.zeros(len(one.ends), dtype=np.bool_)
+    for event in found:
+        alarmed |= (one.ends >= event.opened) & (one.ends < event.closed)
+    calm, settled = one.calm, one.settled
+    return RecordingCounts(
+        faults=len(outcomes),
+        detected=sum(outcome.detected for outcome in outcomes),
+        false_events=alarms,
+        calm_hours=one.hours(calm),
+        alarm_hours=one.hours(calm & alarmed),
+        settled_hours=one.hours(settled),
+        settled_alarm_hours=one.hours(settled & alarmed),
+        settling_hours=one.hours(one.settling),
+    )
 
 
 def _outcome(

@@ -56,9 +56,19 @@ class Verdicts:
         return violating(self.worst)
 
     @property
+    def settled(self) -> NDArray[np.bool_]:
+        """Calm verdicts after a fault of the recording, once that has settled."""
+        first = min((fault.stop for fault in self.faults), default=None)
+        return self.calm & (self.ends >= first) if first is not None else np.zeros_like(self.on)
+
+    @property
     def calm_hours(self) -> float:
         """Turbine-hours that false events are counted in."""
-        return float(self.calm.sum()) * self.step / self.rate_hz / 3600
+        return self.hours(self.calm)
+
+    def hours(self, which: NDArray[np.bool_]) -> float:
+        """Turbine-hours of some verdicts."""
+        return float(which.sum()) * self.step / self.rate_hz / 3600
 
     def during(self, fault: Label) -> NDArray[np.bool_]:
         """Which verdicts end within a fault."""

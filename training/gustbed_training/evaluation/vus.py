@@ -6,6 +6,8 @@ every length from 0 to a longest one, and the area under the range-aware precisi
 averaged over the lengths. No threshold is needed, and a detector is forgiven for being a little
 early or late. This is the definition that the authors compute (TSB-AD's ``RangeAUC_volume``),
 whose packages want TensorFlow or NumPy 1; buffers here never reach into another recording.
+
+So everything is a sum over recordings, and other choices of recordings are other sums of the same.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,9 @@ _ALL = 1000
 """So many scores are all used as thresholds."""
 _RANKS = 250
 """Of more, so many ranks among all scores, and as many among those of the labelled ones."""
+
+_NOBODY = 1e-9
+"""Instead of nothing, to divide by: a choice may have no point that passes a threshold."""
 
 Counts = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -38,16 +43,28 @@ class Track:
 class _Line:
     """Recordings end to end, further apart than any buffer reaches.
 
-    ``rank`` is the first threshold that a point passes (``levels`` if none); ``start`` and
-    ``stop`` are the labelled ranges; ``predicted`` counts the points that pass each threshold.
+    ``rank`` is the first threshold that a point passes (``levels`` if none), ``owner`` the place
+    of its recording among ``recordings``; ``start`` and ``stop`` are the labelled ranges.
     """
 
     rank: Indices
+    owner: Indices
     label: NDArray[np.bool_]
     start: Indices
     stop: Indices
     levels: int
-    predicted: Counts
+    recordings: int
+
+    def counted(self, points: Indices, weights: Counts | None = None) -> Counts:
+        """Points by recording and threshold (recordings, levels)."""
+        return self.tallied(self.owner[points], self.rank[points], weights)
+
+    def tallied(self, owner: Indices, rank: Indices, weights: Counts | None = None) -> Counts:
+        """The same of owners and ranks."""
+        place = owner * (self.levels + 1) + rank
+        size = self.recordings * (self.levels + 1)
+        counts = np.bincount(place, weights, size).reshape(self.recordings, -1)
+        return counts[:, :-1].astype(np.float64)
 
 
 def vus_pr(tracks: Sequence[Track], buffer: int) -> float | None:
@@ -55,39 +72,57 @@ def vus_pr(tracks: Sequence[Track], buffer: int) -> float | None:
 
     The whole buffer is ``buffer`` long: half of it on each side of a labelled range.
     """
-    kept = [track for track in tracks if track.counts.any()]
-    labels = np.concatenate([track.label[track.counts] for track in kept] or [np.empty(0, bool)])
+    found = vus_pr_of_choices(tracks, buffer, np.ones((1, len(tracks))))
+    return None if found is None else float(found[0])
+
+
+def vus_pr_of_choices(
+    tracks: Sequence[Track], buffer: int, times: Counts
+) -> NDArray[np.float64] | None:
+    """VUS-PR of each choice of recordings: ``times`` (choices, tracks) says how often each counts.
+
+    Thresholds are those of all recordings together. None without both labels in all of them; a
+    choice without a labelled range is worth nothing.
+    """
+    kept = [number for number, track in enumerate(tracks) if track.counts.any()]
+    chosen = [tracks[number] for number in kept]
+    labels = np.concatenate([track.label[track.counts] for track in chosen] or [np.empty(0, bool)])
     if not labels.any() or labels.all():
         return None
-    line = _line(kept, buffer)
-    inside = _passed(line, line.rank[line.label])
-    exists = [_existence(line, half) for half in range(buffer // 2 + 1)]
-    beside = _Beside(line, buffer // 2)
-    total = 0.0
+    line, times = _line(chosen, buffer), times[:, kept]
+    everything = np.arange(len(line.rank))
+    predicted = np.maximum(_passed(times, line.counted(everything)), _NOBODY)
+    inside = _passed(times, line.counted(np.flatnonzero(line.label)))
+    exists = [_existence(line, half, times) for half in range(buffer // 2 + 1)]
+    beside = _Beside(line, buffer // 2, times)
+    total = np.zeros(len(times))
     for length in range(buffer + 1):
         around = beside.weight(length)
         found = inside + around
         # As the authors have it: half of the buffer's weight that is predicted joins the positives.
-        recall = np.minimum(found / (inside[-1] + around / 2), 1.0) * exists[length // 2]
-        gained = np.diff(recall, prepend=0.0)
-        total += float((gained * found / line.predicted).sum())
+        most = np.maximum(inside[:, -1:] + around / 2, _NOBODY)
+        recall = np.minimum(found / most, 1.0) * exists[length // 2]
+        gained = np.diff(recall, axis=1, prepend=0.0)
+        total += (gained * found / predicted).sum(axis=1)
     return total / (buffer + 1)
 
 
 def _line(tracks: Sequence[Track], buffer: int) -> _Line:
     thresholds = _thresholds(tracks)
-    gap = buffer + 1
-    ranks, labels = [np.full(gap, len(thresholds))], [np.zeros(gap, dtype=np.bool_)]
-    for track in tracks:
+    levels, gap = len(thresholds), buffer + 1
+    ranks, labels = [np.full(gap, levels)], [np.zeros(gap, dtype=np.bool_)]
+    owners = [np.zeros(gap, dtype=np.int64)]
+    for number, track in enumerate(tracks):
         rank = np.searchsorted(-thresholds, -track.score, side="left")
-        ranks += [np.where(track.counts, rank, len(thresholds)), ranks[0]]
+        ranks += [np.where(track.counts, rank, levels), ranks[0]]
         labels += [track.label & track.counts, labels[0]]
-    rank, label = np.concatenate(ranks), np.concatenate(labels)
+        owners.append(np.full(len(rank) + gap, number))
+    label = np.concatenate(labels)
     ranges = runs(label)
-    counted = np.bincount(rank, minlength=len(thresholds) + 1)[:-1]
     return _Line(
-        rank, label, ranges[:, 0], ranges[:, 1], len(thresholds), np.cumsum(counted).astype(float)
-    )
+        np.concatenate(ranks), np.concatenate(owners), label, ranges[:, 0], ranges[:, 1], levels,
+        len(tracks),
+    )  # fmt: skip
 
 
 def _thresholds(tracks: Sequence[Track]) -> NDArray[np.floating]:
@@ -106,39 +141,44 @@ def _spread(score: NDArray[np.floating]) -> NDArray[np.floating]:
     return chosen
 
 
-def _passed(line: _Line, ranks: Indices) -> Counts:
-    """How many of these points pass each threshold."""
-    return np.cumsum(np.bincount(ranks, minlength=line.levels + 1)[:-1]).astype(float)
+def _passed(times: Counts, counted: Counts) -> Counts:
+    """How many points of each choice pass each threshold (choices, levels)."""
+    return np.asarray(np.cumsum(times @ counted, axis=1))
 
 
 class _Beside:
-    """Points beside labelled ranges, by their distance to the nearest and second nearest range."""
+    """Points beside labelled ranges, by their distance to the nearest and second nearest range,
+    as often as each choice has them.
+    """
 
-    def __init__(self, line: _Line, reach: int) -> None:
-        self._line = line
+    def __init__(self, line: _Line, reach: int, times: Counts) -> None:
+        self._line, self._times = line, times
         point = np.flatnonzero(~line.label & (line.rank < line.levels))
         nearest, second = _distances(line, point)
         near = nearest <= reach
         point, nearest, second = point[near], nearest[near], second[near]
-        self._by_distance = np.zeros((reach + 1, line.levels))
-        np.add.at(self._by_distance, (nearest, line.rank[point]), 1.0)
+        self._by_distance = [
+            times @ line.counted(point[nearest == distance]) for distance in range(1, reach + 1)
+        ]
         twice = second <= reach
-        self._nearest, self._second = nearest[twice], second[twice]
-        self._rank = line.rank[point[twice]]
+        self._nearest, self._second, self._point = nearest[twice], second[twice], point[twice]
 
     def weight(self, length: int) -> Counts:
-        """Weight of the points of buffers of this length that pass each threshold."""
+        """Weight of the points of buffers of this length that pass each threshold
+        (choices, levels).
+        """
         half = length // 2
+        gained = np.zeros((len(self._times), self._line.levels))
         if not half:
-            return np.zeros(self._line.levels)
-        distance = np.arange(1, half + 1)
-        weights = np.sqrt(1 - distance / length)
-        gained = weights @ self._by_distance[1 : half + 1]
+            return gained
+        for distance in range(1, half + 1):
+            gained += np.sqrt(1 - distance / length) * self._by_distance[distance - 1]
         # Two buffers' weights add up to 1 or more, and 1 is the most that a point can have.
         full = self._second <= half
-        lacking = 1 - np.sqrt(1 - self._nearest[full] / length)
-        gained += np.bincount(self._rank[full], lacking, minlength=self._line.levels)
-        return np.cumsum(gained)
+        if full.any():
+            lacking = 1 - np.sqrt(1 - self._nearest[full] / length)
+            gained += self._times @ self._line.counted(self._point[full], lacking)
+        return np.asarray(np.cumsum(gained, axis=1))
 
 
 def _distances(line: _Line, point: Indices) -> tuple[Indices, Indices]:
@@ -160,12 +200,16 @@ def _distances(line: _Line, point: Indices) -> tuple[Indices, Indices]:
     return distance[0], distance[1]
 
 
-def _existence(line: _Line, half: int) -> Counts:
-    """Share of the ranges, grown by ``half`` and joined where they meet, that are hit."""
+def _existence(line: _Line, half: int, times: Counts) -> Counts:
+    """Share of the ranges, grown by ``half`` and joined where they meet, that are hit
+    (choices, levels).
+    """
     first = np.minimum.reduceat(
         np.append(line.rank, line.levels), np.stack((line.start - half, line.stop + half)).T.ravel()
     )[::2]
     apart = line.stop[:-1] - 1 + half < line.start[1:] - half
     group = np.concatenate(([0], np.flatnonzero(apart) + 1))
-    hit = np.minimum.reduceat(first, group)
-    return _passed(line, hit) / len(hit)
+    hit, owner = np.minimum.reduceat(first, group), line.owner[line.start[group]]
+    count = times @ np.bincount(owner, minlength=line.recordings)
+    hits = _passed(times, line.tallied(owner, hit))
+    return np.asarray(hits / np.maximum(count, _NOBODY)[:, None])

@@ -22,6 +22,7 @@ from gustbed_training.data.dataset import open_dataset
 from gustbed_training.data.split import evaluation_parts
 from gustbed_training.data.windows import hours_of
 from gustbed_training.detectors.base import Plan
+from gustbed_training.detectors.reference_autoencoder import ORIGINAL_EPOCHS
 from gustbed_training.detectors.registry import SHIPPED
 from gustbed_training.evaluation.comparison import Run
 from gustbed_training.pipeline import fit, measure, prepare
@@ -45,11 +46,11 @@ from gustbed_training.pipeline.steps import (
 )
 from gustbed_training.progress import Log
 
-PROCESSES = 2
-"""Trainings at a time; each takes one core, and a gigabyte or two of memory."""
-EPOCHS = {"reference": 8}
-"""Of detectors that would learn for hours: what a comparison gives them at most."""
-ONCE = frozenset({"pca", "dynamic"})
+BYTES_EACH = 4 * 2**30
+"""Memory that a training takes at most, and the judging of what it made; it takes one core."""
+EPOCHS = {"reference": ORIGINAL_EPOCHS}
+"""Of detectors that learn by epochs: what a comparison gives them at most."""
+ONCE = frozenset({"pca", "dynamic", "ridge"})
 """Trained with the first seed alone: no chance is in them."""
 LIMITS = (
     "On nrel_5mw nobody can see a converter trip of severity 0.5 or less, which the twin does not "
@@ -150,17 +151,25 @@ def describe(data: ComparisonData) -> str:
 
 
 def capped() -> str:
-    """What is cut short to keep a comparison short, in a sentence."""
-    epochs = " and ".join(f"{name} learns for {count} epochs" for name, count in EPOCHS.items())
+    """What bounds a comparison, in a sentence."""
+    epochs = " and ".join(
+        f"{name} learns for {count} epochs, or until its loss has converged"
+        for name, count in EPOCHS.items()
+    )
     once = ", ".join(sorted(ONCE))
     return (
-        f"Cut short: {epochs}; {once} are trained once; of larger datasets "
+        f"Bounds: {epochs}; {once} are trained once, for no chance is in them; of larger datasets "
         f"{fit.MAX_BYTES // 10**6} MB of windows are used."
     )
 
 
+def processes(cores: int, memory: int) -> int:
+    """Trainings at a time, of as many cores and bytes of memory: one at least."""
+    return max(1, min(cores, memory // BYTES_EACH))
+
+
 def _finished(trials: Sequence[Trial], home: Path) -> Iterator[tuple[Trial, Measured]]:
-    count = min(PROCESSES, os.cpu_count() or 1, len(trials))
+    count = min(processes(os.cpu_count() or 1, _memory()), len(trials))
     pool = ProcessPoolExecutor(count, get_context("spawn"), _obey)
     try:
         running = {pool.submit(_try, trial, home): trial for trial in _longest_first(trials)}
@@ -173,6 +182,14 @@ def _finished(trials: Sequence[Trial], home: Path) -> Iterator[tuple[Trial, Meas
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _memory() -> int:
+    """Bytes of this machine; where it does not say, as much as two trainings take."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 2 * BYTES_EACH
 
 
 def _longest_first(trials: Sequence[Trial]) -> list[Trial]:
@@ -194,6 +211,8 @@ def _obey() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Without it CUDA's matrix products are not the same from run to run.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

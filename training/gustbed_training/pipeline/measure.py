@@ -97,7 +97,7 @@ def judged(schema: Schema, parts: Iterable[Part], model: bytes, aimed: float | N
     """Evaluate and time a graph. Recordings without labels are taken as normal; parts are gone
     through twice.
     """
-    options = replace(_LENIENT, aimed_false_per_day=aimed)
+    options = replace(_LENIENT, aimed_false_per_day=aimed, resample=True)
     found = evaluate(schema, parts, scorer(model), options)
     return replace(found, microseconds_per_window=cost(model, _some_windows(parts, schema)))
 
