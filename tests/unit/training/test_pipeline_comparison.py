@@ -1,14 +1,16 @@
 """Comparing detectors: every one with every seed, in any order, once."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gustbed_training.__main__ import main
 from gustbed_training.detectors.registry import DETECTORS
-from gustbed_training.pipeline import comparison
+from gustbed_training.pipeline import comparison, parallel
 from gustbed_training.pipeline.comparison import ComparisonData, run_all
+from gustbed_training.pipeline.measure import Measured
 from gustbed_training.pipeline.steps import BASELINE
 from tests.unit.training.toy import FAULTY, Mean, write_dataset
 
@@ -19,10 +21,12 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DETECTORS, "mean", Mean)
     monkeypatch.setitem(DETECTORS, BASELINE, lambda: Mean(weaken=0.9))
 
-    def one_by_one(trials: list[comparison.Trial], home: Path) -> object:
-        return ((trial, comparison._try(trial, home)) for trial in reversed(trials))
+    def one_by_one(
+        work: Callable[[comparison.Trial], Measured], trials: list[comparison.Trial]
+    ) -> Iterator[tuple[comparison.Trial, Measured]]:
+        return ((trial, work(trial)) for trial in reversed(trials))
 
-    monkeypatch.setattr(comparison, "_finished", one_by_one)
+    monkeypatch.setattr(comparison, "finished", one_by_one)
 
 
 @pytest.fixture(scope="session")
@@ -65,11 +69,11 @@ def test_what_is_cut_short_is_said_and_done(
 
 
 def test_trainings_at_a_time_follow_cores_and_memory() -> None:
-    each = comparison.BYTES_EACH
-    assert comparison.processes(16, 128 * 2**30) == 16
-    assert comparison.processes(16, 5 * each) == 5
-    assert comparison.processes(2, 100 * each) == 2
-    assert comparison.processes(4, each // 2) == 1
+    each = parallel.BYTES_EACH
+    assert parallel.processes(16, 128 * 2**30) == 16
+    assert parallel.processes(16, 5 * each) == 5
+    assert parallel.processes(2, 100 * each) == 2
+    assert parallel.processes(4, each // 2) == 1
 
 
 def test_another_dataset_can_be_what_is_judged_on(data: Path, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_seed_has_one_role_only() -> None:
         ("mini-evaluation", "f7456241d513e038968e972e3cc626a721f1a0636273fe9670373209f4bbac51"),
         ("nrel_5mw", "32740a0dc38b9c1623d70fc77fd4a579d2a41fe51fe1b05a99e9b18bb448ba46"),
         ("nrel_5mw-tiny", "4f83ee4078ae9e316aa880587ee0fcc9e590b7a534d331696cce0c26513c94a4"),
-        ("nrel_5mw-evaluation", "015cc23a3576b996e15c76e249207d42d2274aa8c2740fb1469274cfa788dcde"),
+        ("nrel_5mw-evaluation", "ac0984a90e1a5d40a9498126fdf290abee1df7fa1132d0c20ca02cd7a2db94de"),
     ],
 )
 def test_shipped_models_and_their_figures_rest_on_the_same_runs_as_ever(

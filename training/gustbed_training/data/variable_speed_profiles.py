@@ -25,7 +25,8 @@ SEVERITIES = (0.5, 0.75, 1.0)
 FAULT_S = 420.0
 """How long an injected fault lasts."""
 WARM_UP_S = 300.0
-_FAULT_RUN_H = 0.25
+_FAULT_RUN_H, _LONG_FAULT_RUN_H = 0.25, 0.45
+"""The longer one has quarter of an hour after a fault has settled, too."""
 MACHINE_FAULTS = (
     "gearbox_bearing", "generator_bearing", "winding_overheating", "pitch_stuck", "pitch_slow",
     "yaw_misalignment", "blade_imbalance", "icing", "hydraulic_leak", "converter_trip",
@@ -126,9 +127,15 @@ def evaluation(turbine_type: TurbineType) -> Profile:
         f"{turbine_type.name}-evaluation",
         (
             *_normal(turbine_type, "test", 5000, 20, 2.0, 2),
-            _faulty(turbine_type, 6001, 0.614, 0.10, 5.0, SEVERITIES, third=0),
-            _faulty(turbine_type, 6002, 0.921, 0.14, 25.0, SEVERITIES, third=1),
-            _faulty(turbine_type, 6003, 1.404, 0.08, -5.0, SEVERITIES, third=2),
+            _faulty(
+                turbine_type, 6001, 0.614, 0.10, 5.0, SEVERITIES, third=0, hours=_LONG_FAULT_RUN_H
+            ),
+            _faulty(
+                turbine_type, 6002, 0.921, 0.14, 25.0, SEVERITIES, third=1, hours=_LONG_FAULT_RUN_H
+            ),
+            _faulty(
+                turbine_type, 6003, 1.404, 0.08, -5.0, SEVERITIES, third=2, hours=_LONG_FAULT_RUN_H
+            ),
         ),
     )
 
@@ -315,6 +322,7 @@ def _faulty(
     severities: Sequence[float],
     signals: Sequence[str] | None = None,
     third: int | None = None,
+    hours: float = _FAULT_RUN_H,
 ) -> Run:
     """One fault per turbine: every machine fault at each severity, every sensor in every way.
 
@@ -343,6 +351,6 @@ def _faulty(
     }  # fmt: skip
     scenario = {"seed": seed, "wind": weather, "faults": faults}
     return Run(
-        "fault", f"wind{wind:g}-{seed}", len(faults), _FAULT_RUN_H, seed, wind, turbulence,
+        "fault", f"wind{wind:g}-{seed}", len(faults), hours, seed, wind, turbulence,
         scenario=scenario, type=turbine_type.name,
     )  # fmt: skip

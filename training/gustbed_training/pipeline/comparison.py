@@ -4,16 +4,12 @@ Steps are kept as those of a single training are, so that a comparison that was 
 and another seed costs only its own trainings.
 """
 
-import os
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 
@@ -37,6 +33,7 @@ from gustbed_training.pipeline.defaults import (
 from gustbed_training.pipeline.identity import Identity
 from gustbed_training.pipeline.job import Job
 from gustbed_training.pipeline.measure import Measured
+from gustbed_training.pipeline.parallel import finished
 from gustbed_training.pipeline.steps import (
     KEEP_PREPARED,
     aimed_per_day,
@@ -46,8 +43,6 @@ from gustbed_training.pipeline.steps import (
 )
 from gustbed_training.progress import Log
 
-BYTES_EACH = 4 * 2**30
-"""Memory that a training takes at most, and the judging of what it made; it takes one core."""
 EPOCHS = {"reference": ORIGINAL_EPOCHS}
 """Of detectors that learn by epochs: what a comparison gives them at most."""
 ONCE = frozenset({"pca", "dynamic", "ridge"})
@@ -120,7 +115,7 @@ def run_all(
         if seed == seeds[0] or name not in ONCE
     ]
     found: dict[Trial, Measured] = {}
-    for trial, measured in _finished(trials, home):
+    for trial, measured in finished(partial(_try, home=home), _longest_first(trials)):
         found[trial] = measured
         passed = time.monotonic() - begun
         vus = measured.telling.vus_pr
@@ -163,35 +158,6 @@ def capped() -> str:
     )
 
 
-def processes(cores: int, memory: int) -> int:
-    """Trainings at a time, of as many cores and bytes of memory: one at least."""
-    return max(1, min(cores, memory // BYTES_EACH))
-
-
-def _finished(trials: Sequence[Trial], home: Path) -> Iterator[tuple[Trial, Measured]]:
-    count = min(processes(os.cpu_count() or 1, _memory()), len(trials))
-    pool = ProcessPoolExecutor(count, get_context("spawn"), _obey)
-    try:
-        running = {pool.submit(_try, trial, home): trial for trial in _longest_first(trials)}
-        for done in as_completed(running):
-            yield running[done], done.result()
-    except BaseException:
-        # One failed or all are to stop: who is at work leaves nothing half written.
-        for child in active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _memory() -> int:
-    """Bytes of this machine; where it does not say, as much as two trainings take."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return 2 * BYTES_EACH
-
-
 def _longest_first(trials: Sequence[Trial]) -> list[Trial]:
     """No core is idle at the end if what takes longest begins first."""
 
@@ -204,19 +170,6 @@ def _longest_first(trials: Sequence[Trial]) -> list[Trial]:
         trials,
         key=lambda trial: (ranks.get(trial.detector, len(ranks)), -sizes[trial.data], trial.seed),
     )
-
-
-def _obey() -> None:
-    """A child stops when its parent says so, and not for a key that both hear."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    # Without it CUDA's matrix products are not the same from run to run.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _try(trial: Trial, home: Path) -> Measured:

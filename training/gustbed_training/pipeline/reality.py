@@ -5,7 +5,6 @@ with faults; what is judged never overlaps the period. The edge's own arithmetic
 judges.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,7 +87,7 @@ def measure_all(
         )
     tasks = [_Task(condition, package, hours, home) for condition in chosen]
     rows: dict[str, GapRow] = {}
-    for task, row in finished(_measured, tasks, os.cpu_count() or 1):
+    for task, row in finished(_measured, tasks):
         rows[task.condition.name] = row
         log(f"reality {turbine_type.name}: {len(rows)}/{len(chosen)} {task.condition.name}")
     return [rows[condition.name] for condition in chosen]

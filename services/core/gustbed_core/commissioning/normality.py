@@ -11,8 +11,8 @@ from gustbed_core.commissioning.population import Population
 from gustbed_core.errors import GustbedError
 
 IMPLAUSIBLE = 2.8
-"""Times as far off as machines of the type differ, root mean square over the period and the terms of
-a head: one whose constant or sensor is at the end of its range is at 2.1 at most."""
+"""Times as far off as machines of the type differ, root mean square over the period and the terms
+of a head: one whose constant or sensor is at the end of its range is at 2.1 at most."""
 STEP = 5.0
 """Standard deviations between two halves of a period."""
 WIDEST = 8.0
