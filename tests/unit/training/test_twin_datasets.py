@@ -166,6 +166,9 @@ def test_a_seed_has_one_role_only() -> None:
         trained, judged = runs[name], runs[f"{name}-evaluation"]
         assert {run.type for run in (*trained, *judged)} == {name}
         assert {run.seed for run in trained}.isdisjoint(run.seed for run in judged)
+        assert {(r.wind, r.turbulence) for r in trained}.isdisjoint(
+            (r.wind, r.turbulence) for r in judged
+        )
         # The same machines in each wind, that neither learn nor are judged elsewhere.
         (seed,) = {run.seed for run in machines[name]}
         assert seed not in {run.seed for run in (*trained, *judged)}
@@ -177,7 +180,7 @@ def test_a_seed_has_one_role_only() -> None:
     [
         ("mini", "063cc096d7d0d67a5b19316e3d4597e5b1e0d767100f88970190ad07e473ed0b"),
         ("mini-tiny", "52b4a999194938b9d2815edca5871f0879c45e18c58cc20149cd26bec629b8b8"),
-        ("mini-evaluation", "f7456241d513e038968e972e3cc626a721f1a0636273fe9670373209f4bbac51"),
+        ("mini-evaluation", "9f28364948d1682ecd1d8ae5ddd1eaa9be69ea559fd7d29b1f356c89054c12d5"),
         ("nrel_5mw", "32740a0dc38b9c1623d70fc77fd4a579d2a41fe51fe1b05a99e9b18bb448ba46"),
         ("nrel_5mw-tiny", "4f83ee4078ae9e316aa880587ee0fcc9e590b7a534d331696cce0c26513c94a4"),
         ("nrel_5mw-evaluation", "ac0984a90e1a5d40a9498126fdf290abee1df7fa1132d0c20ca02cd7a2db94de"),

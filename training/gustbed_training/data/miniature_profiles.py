@@ -19,6 +19,8 @@ _USUAL_WIND = 2.15
 _WINDS = (0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.15, 2.3, 2.5, 2.75, 3.0, 3.3, 3.7, 4.2)
 _POPULATION_WINDS, _MACHINES = (1.0, 2.0, 3.0, 4.1), 48
 _TURBULENCES = (0.15, 0.1, 0.25)
+_OTHER_WINDS = ((1.5, 0.12), (2.22, 0.18), (2.85, 0.13), (3.5, 0.2))
+"""Means and turbulence between those of training, for tests."""
 _OTHER_SEEDS = 1000
 """Seeds of a role differ from every other role's."""
 
@@ -49,17 +51,20 @@ def tiny(turbine_type: TurbineType) -> Profile:
 
 
 def evaluation(turbine_type: TurbineType) -> Profile:
-    """Seeds and winds that no training sees."""
+    """Seeds, winds and turbulence that no training sees."""
+    calm = zip((42, 7, 99, 1234), _OTHER_WINDS, strict=True)
+    windy = zip((7001, 7002, 7003), _OTHER_WINDS, strict=False)
     return Profile(
         f"{turbine_type.name}-evaluation",
         (
-            _run(turbine_type, "test", _TURBINES, 1.0, 42, 2.15),
-            _run(turbine_type, "test", _TURBINES, 1.0, 7, 1.6),
-            _run(turbine_type, "test", _TURBINES, 1.0, 99, 2.15, suffix="-b"),
-            _run(turbine_type, "test", _TURBINES, 1.0, 1234, 2.8),
-            _faulty(turbine_type, 7001, 1.6, _TURBINES, SEVERITIES),
-            _faulty(turbine_type, 7002, 2.15, _TURBINES, SEVERITIES),
-            _faulty(turbine_type, 7003, 2.8, _TURBINES, SEVERITIES),
+            *(
+                replace(_run(turbine_type, "test", _TURBINES, 1.0, seed, wind), turbulence=rough)
+                for seed, (wind, rough) in calm
+            ),
+            *(
+                replace(_faulty(turbine_type, seed, wind, _TURBINES, SEVERITIES), turbulence=rough)
+                for seed, (wind, rough) in windy
+            ),
         ),
     )
 
