@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gustbed_training.detectors import limits
 from gustbed_training.detectors.validation import (
     FOLDS,
     Validation,
@@ -16,6 +17,12 @@ from gustbed_training.detectors.validation import (
     validation,
 )
 from tests.unit.training.detecting import signals, windows
+
+
+@pytest.fixture(autouse=True)
+def few_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tests: fewer windows are enough to choose by than elsewhere."""
+    monkeypatch.setattr(limits, "ENOUGH", 50)
 
 
 class _Off(nn.Module):
@@ -66,8 +73,13 @@ def test_many_short_stretches_are_thinned_as_one_long_one_is() -> None:
     np.testing.assert_array_equal(one.normal, many.normal)
 
 
-def test_too_little_is_held_out_to_choose_by() -> None:
+def test_too_little_is_held_out_to_choose_by(monkeypatch: pytest.MonkeyPatch) -> None:
     assert validation([windows(signals(60, 4))]) is None
+    some = windows(signals(1100, 4))
+    assert validation([some]) is not None
+    # As it is outside of these tests.
+    monkeypatch.undo()
+    assert validation([some]) is None
     lines: list[str] = []
     assert best_of({"a": nn.Identity(), "b": nn.Identity()}, None, "it", lines.append) == "a"
     assert lines == []

@@ -13,7 +13,7 @@ from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
 from torch import nn
 
 from gustbed_core.errors import GustbedError
-from gustbed_training.detectors import reference_autoencoder
+from gustbed_training.detectors import limits, reference_autoencoder
 from gustbed_training.detectors.base import Detector, Plan
 from gustbed_training.detectors.forest import BlockStatistics, Forest, Moments
 from gustbed_training.detectors.forest_tables import tables_of, usual_length
@@ -48,6 +48,12 @@ ALL: list[type[Detector]] = [Pca, Ridge, Forest, ReferenceAutoencoder, Predictio
 SEEDED: list[type[Detector]] = [Forest, ReferenceAutoencoder]
 every = pytest.mark.parametrize("make", ALL, ids=[make.name for make in ALL])
 Make = Callable[[], Detector]
+
+
+@pytest.fixture(autouse=True)
+def few_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tests: fewer windows are enough to choose by than elsewhere."""
+    monkeypatch.setattr(limits, "ENOUGH", 50)
 
 
 @cache

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score  # type: ignore[import-untyped]
 from torch import nn
 
+from gustbed_training.detectors.limits import too_few
 from gustbed_training.detectors.standardization import applied
 from gustbed_training.progress import Log
 
-_FEWEST = 50
-"""Windows with which a choice can be made."""
 FOLDS = 5
 _PIECES = 5 * FOLDS
 """The windows in order are cut into so many pieces, of which every fifth is held back."""
@@ -49,12 +48,13 @@ class Validation:
 
 
 def validation(held: Sequence[NDArray[np.float32]]) -> Validation | None:
-    """Of held-out normal stretches, evenly; None if they are too short to choose by. Nothing of it
-    depends on a training's seed.
+    """Of held-out normal stretches, evenly; None if they are too short to choose by: a choice that
+    few windows like best is the one that fits them best. Nothing of it depends on a training's
+    seed.
     """
-    counts = [len(stretch) for stretch in held]
-    if sum(counts) < _FEWEST:
+    if too_few(held):
         return None
+    counts = [len(stretch) for stretch in held]
     every = -(-sum(counts) // _MOST)
     # Where the last stretch left off, the next goes on: many short ones are thinned as one is.
     starts = [-sum(counts[:number]) % every for number in range(len(counts))]
