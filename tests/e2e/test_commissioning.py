@@ -53,11 +53,11 @@ def test_machines_that_differ_are_quiet_once_commissioned_and_faults_are_found(
     assert "not commissioned" in fleet.cli("status")
 
     # A fault is no normal period.
-    fleet.cli("fault", "inject", "wt03", "voltage", "--severity", "1.0")
+    fleet.cli("fault", "inject", "wt03", "vibration", "--severity", "1.0")
     wait_until(lambda: open_event(fleet, "wt03"), "a strong fault is found all the same", 60)
     refused = fleet.run("commission", "start", "wt03", "--hours", "0.05")
     assert refused.returncode == 1
-    assert "wt03: an event is open: voltage" in refused.stderr
+    assert "wt03: an event is open: vibration" in refused.stderr
     fleet.cli("fault", "clear", "wt03")
     wait_until(lambda: open_event(fleet, "wt03") is None, "its event has closed", 60)
 
