@@ -5,10 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gustbed_core.decisions import RunCounts, hysteresis
 from gustbed_core.signals import Schema
 from gustbed_training.evaluation.evaluate import concluded
 from gustbed_training.evaluation.intervals import poisson_interval
@@ -49,28 +45,15 @@ class GapRow:
 def judged_by(schema: Schema, found: Sequence[Verdicts]) -> Judged:
     """What verdicts come to."""
     whole = concluded(schema, found, labelled=True)
-    calm = open_ = 0
-    for one in found:
-        calm += int(one.calm.sum())
-        open_ += int((_alarmed(schema, one) & one.calm).sum())
     return Judged(
         calm_hours=whole.eventwise.calm_hours,
         false_verdicts=whole.pointwise.false_alarm_rate or 0.0,
-        in_alarm=open_ / max(calm, 1),
+        in_alarm=whole.eventwise.calm_in_alarm or 0.0,
         false_events=whole.eventwise.false_events,
         faults=len(whole.eventwise.outcomes),
         found=sum(outcome.detected for outcome in whole.eventwise.outcomes),
         recall=whole.pointwise.recall or 0.0,
     )
-
-
-def _alarmed(schema: Schema, one: Verdicts) -> NDArray[np.bool_]:
-    """During which verdicts an event of any kind is open."""
-    flags = np.stack(list(one.accused.values()))
-    none = np.zeros(len(flags), dtype=np.int64)
-    start = RunCounts(none, none, np.zeros(len(flags), dtype=np.bool_))
-    is_open = hysteresis(flags, start, schema.decision)[0]
-    return np.asarray(is_open.any(axis=0), dtype=np.bool_)
 
 
 def pooled(rows: Sequence[Judged]) -> Judged:
