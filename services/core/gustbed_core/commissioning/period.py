@@ -39,8 +39,9 @@ BLOCK = 60
 MARGIN = 1.25
 """Room above the largest calm level."""
 FAULT = 1.6
-"""Level after correction that is no normal operation: a machine as the factory's comes to that in
-no recording of 76 hours."""
+"""Level after correction that is no normal operation: the most margin that thresholds are given.
+What is between is taken up as room.
+"""
 FEWEST = 240
 """Verdicts that a period needs at least."""
 
