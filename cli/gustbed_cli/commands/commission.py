@@ -12,13 +12,16 @@ from gustbed_cli.commands.common import JsonOption
 from gustbed_cli.live_farm import commission, started_fleet
 from gustbed_core.commissioning.messages import (
     DEFAULT_HOURS,
-    DIFFERS,
+    FACTORY,
     MAX_HOURS,
     MIN_HOURS,
+    PRIOR,
+    PROVISIONAL,
     Action,
     CommissionAck,
     CommissionCommand,
     CommissioningInfo,
+    CommissioningState,
     CorrectionInfo,
 )
 from gustbed_core.errors import GustbedError
@@ -216,12 +219,9 @@ def line_of(info: CommissioningInfo) -> str:
     state = info.state
     if state is None:
         return "no model that can be commissioned serves it"
-    why = f"{DIFFERS}," if state.differs else "not commissioned:"
-    parts = [f"{why} judged as widely as machines of its type differ"]
-    if state.basis == "factory":
-        parts = ["judged as the factory's machines are: it was calm by their measure"]
-    if info.correction is not None:
-        parts = [f"its own correction {_correction(info.correction)}"]
+    parts = [_judged_by(state, info.correction)]
+    if state.learning is not None:
+        parts.append(f"learns what it shows unasked, {state.learning:.0%}")
     if state.running is not None:
         parts.append(f"a period runs, {state.running:.0%}")
     if info.waiting is not None:
@@ -231,6 +231,17 @@ def line_of(info: CommissioningInfo) -> str:
     if state.note:
         parts.append(state.note)
     return "; ".join(parts)
+
+
+def _judged_by(state: CommissioningState, correction: CorrectionInfo | None) -> str:
+    if state.basis == FACTORY:
+        return "judged as the factory's machines are: it was calm by their measure"
+    if state.basis == PRIOR or correction is None:
+        joint = "," if state.differs else ":"
+        return f"{state.warning}{joint} judged as widely as machines of its type differ"
+    if state.basis == PROVISIONAL:
+        return f"{state.warning} by what it showed unasked: {_correction(correction)}"
+    return f"its own correction {_correction(correction)}"
 
 
 def _correction(info: CorrectionInfo) -> str:

@@ -14,7 +14,7 @@ from gustbed_cli.runtime import preflight
 from gustbed_cli.runtime.backend import RuntimeBackend
 from gustbed_cli.runtime.selection import current_backend, select_backend
 from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
-from gustbed_core.commissioning.messages import DIFFERS, CommissioningState
+from gustbed_core.commissioning.messages import CommissioningState
 from gustbed_core.naming import natural
 
 LAG_TOLD = 60.0
@@ -133,10 +133,10 @@ def _models(edge: EdgeStatus) -> Iterator[str]:
 def _judged_by(state: CommissioningState | None) -> str | None:
     if state is None:
         return None
-    prior = DIFFERS if state.differs else "not commissioned"
-    bases = {"prior": prior, "factory": "factory", "own": f"own {state.version}"}
+    judged = state.warning or {"factory": "factory", "own": f"own {state.version}"}[state.basis]
     running = "" if state.running is None else f", period {state.running:.0%}"
-    return bases[state.basis] + running + (", ready" if state.ready else "")
+    learning = "" if state.learning is None else f", learning {state.learning:.0%}"
+    return judged + running + learning + (", ready" if state.ready else "")
 
 
 def _score(score: float | None) -> str | None:

@@ -9,11 +9,13 @@ LOOKS: dict[str, Look] = {
     "own": Look("Commissioned", "check", "ok"),
     "factory": Look("As the factory has it", "dot", "quiet"),
     "prior": Look("Not commissioned", "half", "caution"),
+    "provisional": Look("Not commissioned: provisional", "half", "caution"),
 }
 _MEANING = {
     "own": "Judged by what a normal period of its own told",
     "factory": "Calm by the factory's own measure, and judged by it",
     "prior": "Judged as widely as machines of its type differ: weak faults are not seen",
+    "provisional": "Judged by what it showed in its first minutes; nobody declared them normal",
 }
 _DIFFERS = (
     "It differs from its type: the factory's measure raised alarms that machines of the type "
@@ -43,6 +45,8 @@ def _lines(state: CommissioningState | None, refusal: str) -> list[tuple[str, st
     if state is not None:
         if state.running is not None:
             lines.append(("sub", f"A normal period runs: {formatting.percent(state.running)}"))
+        if state.learning is not None:
+            lines.append(("sub", f"It learns what it shows: {formatting.percent(state.learning)}"))
         if state.ready:
             lines.append(("caution", "Its period is over and normal: accept it, or cancel."))
         if state.refused:

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from gustbed_core.commissioning.messages import DIFFERS
 from gustbed_core.mirror import is_mirrors
 from gustbed_dashboard import formatting, labels
 from gustbed_dashboard.components import svg
@@ -66,7 +65,6 @@ def _environment() -> Environment:
         "icon": svg.icon,
         "rotor": svg.rotor,
         "sparkline": svg.sparkline,
-        "DIFFERS": DIFFERS,
         "LOOKS": LOOKS,
         "MAX_NAME": labels.MAX_NAME,
         "NOTHING": formatting.NOTHING,

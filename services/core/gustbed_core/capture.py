@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gustbed_core.commissioning.messages import PRIOR
+from gustbed_core.commissioning.messages import UNDECLARED
 from gustbed_core.errors import PayloadError
 from gustbed_core.event_kinds import EventKind
 from gustbed_core.events import ModelRef
@@ -27,8 +27,9 @@ class Capture:
     the kinds that any of them named. ``reason`` is ``sample`` for one drawn by the clock, whatever
     the verdicts, ``event`` for one that an event asked for. ``commissioning`` is that of the
     turbine which the verdicts heeded: ``PRIOR`` where they only allowed for how machines of its
-    type differ, empty for none. ``fair`` is False where others that the
-    clock drew that day were left out by their verdicts, because bytes of their sort were spent.
+    type differ, ``PROVISIONAL`` where nobody had declared it normal, empty for none. ``fair`` is
+    False where others that the clock drew that day were left out by their verdicts, because bytes
+    of their sort were spent.
     """
 
     turbine: str
@@ -49,7 +50,7 @@ class Capture:
     @property
     def commissioned(self) -> str:
         """The turbine's own commissioning that the verdicts heeded; empty for none."""
-        return "" if self.commissioning == PRIOR else self.commissioning
+        return "" if self.commissioning in UNDECLARED else self.commissioning
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 from gustbed_core import topics
+from gustbed_core.commissioning.period import PROVISIONAL_SECONDS
 from gustbed_core.settings import section
 
 
@@ -59,6 +60,13 @@ class EdgeSettings(BaseSettings):
         ge=0,
         description="seconds in alarm by the factory's measure, while it would be none by how "
         "machines of its type differ, after which a turbine is judged so widely again; 0: never",
+    )
+    provisional_after: float = Field(
+        PROVISIONAL_SECONDS,
+        ge=0,
+        description="seconds of what a turbine that is not commissioned and does not fit the "
+        "factory's measure shows, after which it is judged by that instead of as widely as "
+        "machines of its type differ; 0: never",
     )
     silent_after: float = Field(5.0, gt=0, description="seconds without a block")
     max_clock_ahead: float = Field(60.0, gt=0, description="seconds a block may be in the future")

@@ -8,10 +8,21 @@ from gustbed_training.evaluation.reality_gap import GapRow, Judged, pooled, tabl
 CALM = Judged(6.0, 0.0001, 0.0, 0, 30, 30, 0.97)
 WOLF = Judged(6.0, 0.9, 0.95, 8, 30, 20, 1.0)
 BLUNT = Judged(6.0, 0.0, 0.0, 0, 30, 12, 0.3)
+EARLY = Judged(6.0, 0.0002, 0.001, 1, 30, 29, 0.92)
 ROWS = [
-    GapRow("mini", "unchanged", False, CALM, BLUNT, CALM),
-    GapRow("mini", "lift +5 %", True, WOLF, BLUNT, CALM),
-    GapRow("mini", "far off", True, WOLF, BLUNT, None, ("wt01: too far off",)),
+    GapRow("mini", "unchanged", False, CALM, BLUNT, CALM, CALM),
+    GapRow("mini", "lift +5 %", True, WOLF, BLUNT, EARLY, CALM),
+    GapRow(
+        "mini",
+        "far off",
+        True,
+        WOLF,
+        BLUNT,
+        BLUNT,
+        None,
+        ("wt01: too far off",),
+        ("wt01: too soon",),
+    ),
 ]
 
 
@@ -22,7 +33,9 @@ def test_machines_that_differ_are_summed_up_without_those_that_were_refused() ->
     assert "| far off |" in text
     assert "refused" in text
     assert "- 1 machines were refused: too far off" in text
-    assert "0 false events in 0.2 turbine-days" in text
+    assert "- 1 machines were too early: too soon" in text
+    assert "Commissioned, 0 false events in 0.2 turbine-days" in text
+    assert "Provisionally, 1 false events in 0.2 turbine-days" in text
 
 
 def test_pooling_weighs_by_hours_and_faults() -> None:

@@ -87,7 +87,8 @@ worth together. How much a rival would gain from the same knowledge, it does not
 
 _GAP_NOTE = """Two machines of each condition, in winds and turbulence that no training run has.
 The factory's model judges them by itself; as turbines that are not commissioned and do not fit it,
-as widely as machines of the type differ; and commissioned by one hour in one wind. Printed by
+as widely as machines of the type differ; provisionally, by what their first 15 minutes in that wind
+told unasked; and commissioned by one hour in one wind. Printed by
 
     make reality
 

@@ -29,8 +29,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class GapRow:
-    """One condition. ``factory`` is how the model judges by itself, ``wide`` a turbine that is not
-    commissioned and does not fit it, ``own`` a commissioned one, None where that was ``refused``.
+    """One condition. ``factory`` is how the model judges by itself. ``wide`` is a turbine that is
+    not commissioned and does not fit it, ``provisional`` the same after its first minutes, judged
+    widely still where it was ``too_early`` for a correction. ``own`` is a commissioned one, None
+    where that was ``refused``.
     """
 
     turbine_type: str
@@ -38,8 +40,10 @@ class GapRow:
     machine_differs: bool
     factory: Judged
     wide: Judged
+    provisional: Judged
     own: Judged | None
     refused: tuple[str, ...] = ()
+    too_early: tuple[str, ...] = ()
 
 
 def judged_by(schema: Schema, found: Sequence[Verdicts]) -> Judged:
@@ -73,7 +77,8 @@ def pooled(rows: Sequence[Judged]) -> Judged:
 
 HEADINGS = (
     "condition", "factory: false verdicts", "in alarm", "false events a day", "found", "recall",
-    "not commissioned: in alarm", "found", "commissioned: false verdicts", "in alarm",
+    "not commissioned: in alarm", "found", "provisional: false verdicts", "in alarm",
+    "false events a day", "found", "recall", "commissioned: false verdicts", "in alarm",
     "false events a day", "found", "recall",
 )  # fmt: skip
 
@@ -81,28 +86,40 @@ HEADINGS = (
 def table(rows: Sequence[GapRow]) -> str:
     """Markdown, one row per condition and one for all machines that differ together."""
     lines = [f"| {' | '.join(HEADINGS)} |", "| --- |" + " ---: |" * (len(HEADINGS) - 1)]
-    lines += [_line(row.condition, row.factory, row.wide, row.own) for row in rows]
+    lines += [_line(row) for row in rows]
     differing = [row for row in rows if row.machine_differs and row.own is not None]
     if differing:
-        together = pooled([row.own for row in differing if row.own is not None])
-        low, high = poisson_interval(together.false_events)
-        days = together.calm_hours / 24
-        lines.append(
-            _line(
-                f"**machines that differ, {len(differing)} together**",
-                pooled([row.factory for row in differing]),
-                pooled([row.wide for row in differing]),
-                together,
-            )
-        )
-        lines += [
-            "",
-            f"Commissioned, {together.false_events} false events in {days:.1f} turbine-days: with "
-            f"95 % between {low / days:.2f} and {high / days:.2f} a day.",
-        ]
-    why = Counter(each.partition(": ")[2] for row in rows for each in row.refused)
-    lines += ["", *(f"- {count} machines were refused: {words}" for words, count in why.items())]
+        together = _together(differing)
+        lines.append(_line(together))
+        judged = {"Provisionally": together.provisional, "Commissioned": together.own}
+        lines += ["", *(_promise(who, one) for who, one in judged.items() if one is not None)]
+    told = {"refused": [row.refused for row in rows], "too early": [row.too_early for row in rows]}
+    for word, reasons in told.items():
+        why = Counter(each.partition(": ")[2] for row in reasons for each in row)
+        lines += ["", *(f"- {count} machines were {word}: {words}" for words, count in why.items())]
     return "\n".join(lines).rstrip()
+
+
+def _together(rows: Sequence[GapRow]) -> GapRow:
+    """Rows of commissioned machines, at least one, as one."""
+    return GapRow(
+        rows[0].turbine_type,
+        f"**machines that differ, {len(rows)} together**",
+        machine_differs=True,
+        factory=pooled([row.factory for row in rows]),
+        wide=pooled([row.wide for row in rows]),
+        provisional=pooled([row.provisional for row in rows]),
+        own=pooled([row.own for row in rows if row.own is not None]),
+    )
+
+
+def _promise(who: str, one: Judged) -> str:
+    low, high = poisson_interval(one.false_events)
+    days = one.calm_hours / 24
+    return (
+        f"{who}, {one.false_events} false events in {days:.1f} turbine-days: with 95 % between "
+        f"{low / days:.2f} and {high / days:.2f} a day."
+    )
 
 
 def rows_as_json(rows: Sequence[GapRow]) -> list[dict[str, Any]]:
@@ -110,9 +127,10 @@ def rows_as_json(rows: Sequence[GapRow]) -> list[dict[str, Any]]:
     return [asdict(row) for row in rows]
 
 
-def _line(name: str, factory: Judged, wide: Judged, own: Judged | None) -> str:
-    cells = [name, *_full(factory), _percent(wide.in_alarm), _found(wide)]
-    cells += ["refused", *[""] * 4] if own is None else _full(own)
+def _line(row: GapRow) -> str:
+    cells = [row.condition, *_full(row.factory), _percent(row.wide.in_alarm), _found(row.wide)]
+    cells += _full(row.provisional)
+    cells += ["refused", *[""] * 4] if row.own is None else _full(row.own)
     return f"| {' | '.join(cells)} |"
 
 

@@ -21,7 +21,7 @@ from gustbed_core.commissioning.correction import (
     prior,
 )
 from gustbed_core.commissioning.normality import NotNormalError, Signs
-from gustbed_core.commissioning.period import Period
+from gustbed_core.commissioning.period import PROVISIONAL_SECONDS, Period
 from gustbed_core.commissioning.population import Population
 from gustbed_core.errors import GustbedError
 from gustbed_core.package import Package
@@ -131,38 +131,58 @@ def measure_condition(
     folder = cached(Profile(name, runs), log, home / "datasets")
     found = _Recorded(folder, turbine_type, condition)
     explain = explainer(package.model)
-    corrections: dict[str, Correction] = {}
-    refused = []
-    for part in found.parts(runs[0]):
-        try:
-            corrections[part.recording.turbine] = commission(
-                part, found.schema, explain, population
-            )
-        except NotNormalError as error:
-            refused.append(f"{part.recording.turbine}: {error}")
+    first = list(found.parts(runs[0]))
+    own, refused = _learnt(first, lambda part: commission(part, found.schema, explain, population))
+    provisional, too_early = _learnt(
+        first, lambda part: commission(part, found.schema, explain, population, provisional=True)
+    )
     judged = [part for run in runs[1:] for part in found.parts(run)]
     wide = {part.recording.turbine: prior(population) for part in judged}
     plain = scorer(package.model)
-    own = None
-    if not refused:
-        own = _judged(found.schema, judged, _scorers(corrections, explain, population))
+
+    def by(corrections: Mapping[str, Correction]) -> Judged:
+        return _judged(found.schema, judged, _scorers(corrections, explain, population))
+
     return GapRow(
         turbine_type.name,
         condition.name,
         condition.machine_differs,
         _judged(found.schema, judged, dict.fromkeys(wide, plain)),
-        _judged(found.schema, judged, _scorers(wide, explain, population)),
-        own,
-        tuple(refused),
+        by(wide),
+        # Whom nothing can be learnt of stays judged as widely as before.
+        by(wide | provisional),
+        by(own) if not refused else None,
+        refused,
+        too_early,
     )
 
 
+def _learnt(
+    parts: Sequence[Part], learn: Callable[[Part], Correction]
+) -> tuple[dict[str, Correction], tuple[str, ...]]:
+    """Corrections by turbine, and why others have none."""
+    found: dict[str, Correction] = {}
+    refused = []
+    for part in parts:
+        turbine = part.recording.turbine
+        try:
+            found[turbine] = learn(part)
+        except NotNormalError as error:
+            refused.append(f"{turbine}: {error}")
+    return found, tuple(refused)
+
+
 def commission(
-    part: Part, schema: Schema, explain: explainer, population: Population
-) -> Correction:
-    """What a part that is declared normal tells of its turbine. Raises ``NotNormalError``."""
+    part: Part, schema: Schema, explain: explainer, population: Population,
+    *, provisional: bool = False,
+) -> Correction:  # fmt: skip
+    """What a part that is declared normal tells of its turbine; if ``provisional``, what its first
+    minutes do, as the edge learns them unasked. Raises ``NotNormalError``.
+    """
     windows = windows_of(part, schema)
-    period = Period.begin(population, len(windows))
+    if provisional:
+        windows = windows[: round(PROVISIONAL_SECONDS / 3600 * schema.verdicts_per_hour)]
+    period = Period.begin(population, len(windows), provisional=provisional)
     signs = Signs(schema.feature_names, schema.decision.open_after)
     for first in range(0, len(windows), _CHUNK):
         period.add(explain(windows[first : first + _CHUNK]), population, signs)

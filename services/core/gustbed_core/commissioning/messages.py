@@ -12,15 +12,22 @@ DEFAULT_HOURS = 24.0
 """Of a period: a day shows a machine in most of its weather."""
 
 Action = Literal["start", "accept", "undo", "cancel"]
-Basis = Literal["prior", "factory", "own"]
-"""What a turbine is judged by: as widely as machines of its type differ, as the factory has it, or
-corrected by what its own normal period told.
+Basis = Literal["prior", "provisional", "factory", "own"]
+"""What a turbine is judged by: as widely as machines of its type differ, corrected by what it
+showed unasked, as the factory has it, or corrected by what its own normal period told.
 """
 PRIOR: Basis = "prior"
+PROVISIONAL: Basis = "provisional"
 FACTORY: Basis = "factory"
 OWN: Basis = "own"
+UNDECLARED: tuple[Basis, ...] = (PRIOR, PROVISIONAL)
+"""Of turbines that are not commissioned, and do not fit the factory's measure."""
 DIFFERS = "not commissioned: differs from its type"
 """Of a turbine that the factory's measure was believed of, until it raised alarms for no fault."""
+_WARNINGS: dict[Basis, str] = {
+    PRIOR: "not commissioned",
+    PROVISIONAL: "not commissioned: judged provisionally",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,12 @@ class CommissionAck:
 
 @dataclass(frozen=True, slots=True)
 class CommissioningState:
-    """How a turbine is judged. ``version`` is its correction's, empty unless ``basis`` is ``own``.
+    """How a turbine is judged. ``version`` is its correction's, empty unless it has one.
 
     ``running`` is the share of a period that has passed, None while there is none; ``ready``
     whether one waits for acceptance. ``refused`` says why the last one ended without a result.
-    ``differs``: the factory's measure was trusted on it, and is no more.
+    ``differs``: the factory's measure was trusted on it, and is no more. ``learning`` is the share
+    of what it shows unasked, before it is judged provisionally.
     """
 
     basis: Basis = PRIOR
@@ -82,6 +90,12 @@ class CommissioningState:
     refused: str = ""
     note: str = ""
     differs: bool = False
+    learning: float | None = None
+
+    @property
+    def warning(self) -> str:
+        """That it is not commissioned; empty if it needs not be."""
+        return DIFFERS if self.differs else _WARNINGS.get(self.basis, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,27 +44,35 @@ What is between is taken up as room.
 """
 FEWEST = 240
 """Verdicts that a period needs at least."""
+PROVISIONAL_SECONDS = 900.0
+"""Of a period that nobody declared: what a turbine that is not commissioned shows at first."""
 
 
 @dataclass
 class Period:
-    """What is kept of a period while it lasts. ``wanted`` verdicts make it whole."""
+    """What is kept of a period while it lasts. ``wanted`` verdicts make it whole.
+
+    A ``provisional`` one may have seen little operation: whoever is judged by it was judged more
+    widely before.
+    """
 
     wanted: int
     segments: list[Sums]
+    provisional: bool = False
     fitted: Correction | None = None
     recent: Floats = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     highest: Floats = field(default_factory=lambda: np.empty(0, dtype=np.float32))
 
     @classmethod
-    def begin(cls, population: Population, wanted: int) -> "Period":
+    def begin(cls, population: Population, wanted: int, *, provisional: bool = False) -> "Period":
         """An empty one. Raises ``GustbedError`` for one that is too short to tell anything."""
         if wanted < FEWEST:
             raise GustbedError(
                 f"a period of {wanted} verdicts is too short", f"give {FEWEST} at least"
             )
         heads = population.covariance.shape[1]
-        return cls(wanted, [Sums.empty(population.shape, heads) for _ in range(SEGMENTS)])
+        segments = [Sums.empty(population.shape, heads) for _ in range(SEGMENTS)]
+        return cls(wanted, segments, provisional)
 
     @property
     def count(self) -> int:
@@ -108,7 +116,8 @@ class Period:
         told = added(self.segments[:-1])
         fitted = posterior(population, told)
         check_plausible(population, fitted, told, signs)
-        check_seen_enough(population, fitted, signs)
+        if not self.provisional:
+            check_seen_enough(population, fitted, signs)
         return fitted
 
     def _calibrate(self, part: Terms, population: Population, signs: Signs) -> None:
@@ -154,6 +163,7 @@ def period_to_bytes(period: Period) -> bytes:
     """For a file: arrays that are not compressed."""
     arrays: dict[str, NDArray[np.generic]] = {
         "wanted": np.array([period.wanted]),
+        "provisional": np.array([period.provisional]),
         "counts": np.array([segment.count for segment in period.segments]),
         "recent": period.recent,
         "highest": period.highest,
@@ -178,7 +188,8 @@ def period_from_bytes(data: bytes) -> Period:
             room = np.ones(len(arrays["mean"]), dtype=np.float32)
             fitted = Correction(arrays["mean"], arrays["covariance"], room)
         recent, highest = arrays["recent"], arrays["highest"]
-        return Period(int(arrays["wanted"][0]), segments, fitted, recent, highest)
+        wanted, provisional = int(arrays["wanted"][0]), bool(arrays["provisional"][0])
+        return Period(wanted, segments, provisional, fitted, recent, highest)
     except (KeyError, IndexError, ValueError) as error:
         raise GustbedError(f"a spoilt period: {error}") from error
 

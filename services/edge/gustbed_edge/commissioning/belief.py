@@ -1,9 +1,12 @@
-"""Who is judged by the factory's own measure: trust is won by calm, and lost by false alarms."""
+"""Who is judged narrowly though nobody vouches for it: trust is won by calm, and lost by false
+alarms.
+"""
 
 import logging
-from collections.abc import Container
+from collections.abc import Callable
+from dataclasses import replace
 
-from gustbed_core.commissioning.messages import FACTORY
+from gustbed_core.commissioning.messages import FACTORY, PRIOR, PROVISIONAL
 from gustbed_edge.commissioning.desk import Observation
 from gustbed_edge.commissioning.fleet import Fleet
 from gustbed_edge.commissioning.records import Records
@@ -28,17 +31,16 @@ class Belief:
         """Go on with what speaks against trust in a model that has come."""
         for row in range(len(self._records)):
             record = self._records[row]
-            trusted = record.trusted == fleet.served.fingerprint
-            if trusted and (record.doubt or self._site.open_kinds(row)):
+            if self._unvouched(row, fleet) and (record.doubt or self._site.open_kinds(row)):
                 fleet.trust.watch(row, record.doubt)
 
     def alarmed(self, row: int, fleet: Fleet) -> None:
         """An event opened: does the wide measure see it too?"""
-        if fleet.basis(row, self._records[row].trusted) == FACTORY:
+        if self._unvouched(row, fleet):
             fleet.trust.watch(row, self._records[row].doubt)
 
-    def take(self, seen: Observation, fleet: Fleet, learning: Container[int]) -> None:
-        """Follow what the factory's measure said.
+    def take(self, seen: Observation, fleet: Fleet, declared: Callable[[int], bool]) -> None:
+        """Follow what a measure that nobody vouches for said.
 
         A declared period is judged as it began: its turbine may yet prove to differ.
         """
@@ -49,10 +51,10 @@ class Belief:
         for row in trust.notable(self._step).tolist():
             self._records.change(row, doubt=float(trust.doubt[row]))
         for row in told.believed.tolist():
-            if row not in learning:
+            if not declared(row):
                 self._believe(row, fleet)
         for row in told.doubted.tolist():
-            if row not in learning:
+            if not declared(row):
                 self._doubt(row, fleet)
 
     def take_lost(self) -> list[int]:
@@ -60,9 +62,13 @@ class Belief:
         lost, self._lost = self._lost, []
         return lost
 
+    def _unvouched(self, row: int, fleet: Fleet) -> bool:
+        return fleet.basis(row, self._records[row].trusted) in (FACTORY, PROVISIONAL)
+
     def _believe(self, row: int, fleet: Fleet) -> None:
         record, trust = self._records[row], fleet.trust
-        if fleet.served.fingerprint not in record.doubted:
+        by_prior = fleet.basis(row, record.trusted) == PRIOR
+        if by_prior and fleet.served.fingerprint not in record.doubted:
             self._records.put(row, record.trusting(fleet.served.fingerprint))
         if trust.watched[row] and not self._site.open_kinds(row):
             trust.unwatch(row)
@@ -70,10 +76,12 @@ class Belief:
     def _doubt(self, row: int, fleet: Fleet) -> None:
         fleet.trust.unwatch(row)
         record = self._records[row].doubting(fleet.served.fingerprint)
+        if fleet.provisional.pop(row, None) is not None:
+            record = replace(record, learnt=None)
         self._records.put(row, record)
         self._lost.append(row)
         log.warning(
-            "%s differs from its type: the factory's measure raised alarms that machines of the "
-            "type explain; not commissioned from now on",
+            "%s differs from its type: it was in alarm for what machines of the type explain; "
+            "judged widely from now on, and not commissioned",
             record.turbine,
         )

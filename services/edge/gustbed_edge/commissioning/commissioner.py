@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from gustbed_core.commissioning.messages import (
-    OWN,
     PRIOR,
+    PROVISIONAL,
     CommissionAck,
     CommissionCommand,
     CommissioningInfo,
@@ -23,6 +23,7 @@ from gustbed_edge.commissioning.desk import Desk
 from gustbed_edge.commissioning.fleet import Fleet
 from gustbed_edge.commissioning.models import Models
 from gustbed_edge.commissioning.periods import Periods, new_run
+from gustbed_edge.commissioning.provisional import Provisional
 from gustbed_edge.commissioning.records import Record, Records
 from gustbed_edge.commissioning.rules import (
     RefusedError,
@@ -67,6 +68,9 @@ class Commissioner(Worker):
         self._records = Records(store.record(turbine) for turbine in site.turbines)
         self._periods = Periods(self._records, store, clock)
         self._models = Models(site, desk, self._records, self._periods, patience)
+        self._provisional = Provisional(
+            site, self._records, self._periods, self._models, patience.unasked
+        )
         self._requests: deque[CommissionCommand] = deque()
         self._answered: OrderedDict[str, CommissionAck] = OrderedDict()
         self._judged: dict[str, object] = {}
@@ -93,7 +97,8 @@ class Commissioner(Worker):
             if not self.stopping:
                 self.pause(GIVE_WAY_SECONDS)
         self._periods.expire()
-        self._models.begin_again(self._clock())
+        self._models.begin_again(self._clock(), self._provisional.first)
+        self._provisional.follow(self._clock())
         self._answer()
         self._periods.save()
         self._publish()
@@ -126,7 +131,9 @@ class Commissioner(Worker):
         return [self._info(row, state) for row, state in enumerate(states)]
 
     def corrections(self, turbine_type: str) -> dict[str, str]:
-        """The versions of the corrections at work, by turbine. May be called by any thread."""
+        """The versions of the corrections that were declared normal and are at work, by turbine.
+        May be called by any thread.
+        """
         standing = self._desk.standings.get(turbine_type)
         if standing is None:
             return {}
@@ -135,17 +142,16 @@ class Commissioner(Worker):
             for turbine, version, place in zip(
                 self._site.turbines, standing.versions, standing.place.tolist(), strict=True
             )
-            if place > 0
+            if place > 0 and version != PROVISIONAL
         }
 
     def _info(self, row: int, state: CommissioningState | None) -> CommissioningInfo:
         record = self._records[row]
         waiting = record.waiting.info if record.waiting else None
         known = [each.info for each in reversed(record.kept)]
-        own = state is not None and state.basis == OWN
-        mine = next(
-            (each for each in known if own and state and each.version == state.version), None
-        )
+        learnt = [record.learnt.info] if record.learnt else []
+        version = state.version if state else ""
+        mine = next((each for each in known + learnt if each.version == version), None)
         earlier = [each for each in known if each is not mine]
         return CommissioningInfo(record.turbine, state, mine, waiting, earlier)
 
@@ -154,7 +160,7 @@ class Commissioner(Worker):
     def _heed_events(self) -> None:
         while self._desk.opened:
             row, kind = self._desk.opened.popleft()
-            fleet = self._fleet_of(row)
+            fleet = self._models.fleet_of(row)
             if fleet is not None:
                 self._models.belief.alarmed(row, fleet)
             if row in self._periods.learners:
@@ -167,7 +173,7 @@ class Commissioner(Worker):
             fleet = self._models.fleets.get(observation.turbine_type)
             if fleet is None or fleet.served.fingerprint != observation.fingerprint:
                 continue
-            self._models.belief.take(observation, fleet, self._periods.learners)
+            self._models.belief.take(observation, fleet, self._periods.declared)
             yield from self._periods.take(observation, fleet)
 
     # Commands
@@ -232,7 +238,7 @@ class Commissioner(Worker):
             raise RefusedError("not_running", "no period runs or waits", _WHY_NOTHING)
 
     def _cancels(self, record: Record) -> bool:
-        return record.run is not None or record.waiting is not None
+        return record.declared is not None or record.waiting is not None
 
     def _start(self, row: int, command: CommissionCommand) -> None:
         already = started_already(self._records[row])
@@ -260,13 +266,9 @@ class Commissioner(Worker):
         fleet.correct(row, waiting.info.version, correction)
         self._records.put(row, record.accepted(waiting))
 
-    def _fleet_of(self, row: int) -> Fleet | None:
-        """The turbines of its type; None if its model cannot be commissioned."""
-        return self._models.fleets.get(self._site.look(row).turbine_type)
-
     def _own_of(self, row: int) -> Fleet | None:
         """The fleet in which a turbine is judged by a correction of its own."""
-        fleet = self._fleet_of(row)
+        fleet = self._models.fleet_of(row)
         return fleet if fleet is not None and row in fleet.own else None
 
     def _undo(self, row: int) -> None:
@@ -297,8 +299,7 @@ class Commissioner(Worker):
             calm = frozenset(row for row, of in trusted.items() if of == model)
             doubted = frozenset(row for row, each in enumerate(records) if model in each.doubted)
             watched = fleet.trust.watched.tobytes()
-            versions = frozenset((row, version) for row, (version, _) in fleet.own.items())
-            made_of = model, learning, calm, doubted, watched, versions
+            made_of = model, learning, calm, doubted, watched, fleet.versions()
             if self._judged.get(name) != made_of:
                 self._desk.standings[name] = fleet.standing(trusted, doubted, learning)
                 self._judged[name] = made_of
@@ -307,19 +308,22 @@ class Commissioner(Worker):
         self.states = tuple(self._state(row) for row in range(len(self._records)))
 
     def _state(self, row: int) -> CommissioningState | None:
-        fleet = self._fleet_of(row)
+        fleet = self._models.fleet_of(row)
         if fleet is None:
             return None
         record, learner = self._records[row], self._periods.learners.get(row)
         basis = fleet.basis(row, record.trusted)
+        shown = None if learner is None else round(learner.progress, 3)
+        asked = self._periods.declared(row)
         return CommissioningState(
             basis,
-            fleet.own[row][0] if row in fleet.own else "",
-            None if learner is None else round(learner.progress, 3),
+            fleet.version(row, basis),
+            shown if asked else None,
             record.waiting is not None,
             record.refused,
             record.note,
             differs=basis == PRIOR and fleet.served.fingerprint in record.doubted,
+            learning=None if asked else shown,
         )
 
 

@@ -39,9 +39,9 @@ class Standing:
     """How the turbines of a type are judged by one model; never changed, only replaced.
 
     All by the turbine's row. ``place`` is that of its correction among ``corrections``, or
-    ``PLAIN``; the first is that of a turbine that nothing is known of. ``followed``: whether the
-    factory's own judgement of it is compared with the wide one; ``learning``: whether a period of
-    it runs. ``versions`` is what its verdicts say.
+    ``PLAIN``; the first is that of a turbine that nothing is known of. ``followed``: whether a
+    judgement that nobody vouched for is compared with the wide one; ``learning``: whether a period
+    of it runs. ``versions`` is what its verdicts say.
     """
 
     fingerprint: str
@@ -80,9 +80,9 @@ class Standing:
 class Observation:
     """What a model said of a batch of windows, as far as somebody learns from it.
 
-    ``restarted`` rows had a gap before. ``ratios`` (k, features) are uncorrected, of ``rows`` (k),
-    whose windows end at ``ends`` (Unix seconds), and ``widely`` those of turbines that nothing is
-    known of; ``terms`` are those of ``learners`` (m).
+    ``restarted`` rows had a gap before. ``ratios`` (k, features) are by the factory's measure, or
+    by the correction at work, of ``rows`` (k), whose windows end at ``ends`` (Unix seconds), and
+    ``widely`` those of turbines that nothing is known of; ``terms`` are those of ``learners`` (m).
     """
 
     turbine_type: str
@@ -115,7 +115,7 @@ class Desk:
 
     The scoring thread puts ``served``, observations and ``opened`` events (row and kind); the
     commissioner puts ``standings`` by turbine type, and then the rows that are ``taken_back``: of
-    turbines that the factory's measure judges no more, and whose events are to be closed.
+    turbines that are judged widely again, and whose events are to be closed.
     """
 
     def __init__(self) -> None:

@@ -40,11 +40,13 @@ class Periods:
 
     def begin(self, row: int, fleet: Fleet, run: Run) -> None:
         """Start a period. Raises ``GustbedError`` for one that is too short."""
-        learner = Learner(run, Period.begin(fleet.population, run.wanted))
+        learner = Learner(run, _empty(run, fleet))
         # So that the periods of a fleet are not written all at once.
         learner.saved = -int(row % SAVE_SECONDS / run.span)
         self.learners[row] = learner
-        self._records.change(row, run=run, waiting=None, refused="", note="")
+        self._records.change(row, run=run)
+        if not run.provisional:
+            self._records.change(row, waiting=None, refused="", note="")
 
     def resume(self, row: int, fleet: Fleet) -> None:
         """Go on with a turbine's run, as the last stop left it."""
@@ -58,9 +60,9 @@ class Periods:
             log.error("%s: %s", record.turbine, error)  # noqa: TRY400 - the line says it all
             self.refuse(row, "what its period had seen cannot be read: start a new one")
             return
-        if period is None:
+        if period is None and not run.provisional:
             self._records.change(row, note=_FROM_NOTHING)
-        known = period or Period.begin(fleet.population, run.wanted)
+        known = period or _empty(run, fleet)
         self.learners[row] = Learner(run, known, known.count)
 
     def take(self, observation: Observation, fleet: Fleet) -> Iterator[int]:
@@ -81,7 +83,11 @@ class Periods:
 
     def refuse(self, row: int, why: str) -> None:
         """End a turbine's period without a result."""
-        log.warning("commissioning of %s refused: %s", self._records[row].turbine, why)
+        record = self._records[row]
+        if record.declared is None:
+            log.info("%s shows nothing normal unasked: %s", record.turbine, why)
+        else:
+            log.warning("commissioning of %s refused: %s", record.turbine, why)
         self._end(row, why)
 
     def leave(self, row: int) -> None:
@@ -93,6 +99,14 @@ class Periods:
         """End a turbine's period, or what waits for acceptance, because somebody wants it."""
         self._end(row, "")
         self._records.change(row, waiting=None)
+
+    def drop(self, row: int) -> None:
+        """End what a turbine shows unasked: it is judged by something better now."""
+        self._end(row, "")
+
+    def declared(self, row: int) -> bool:
+        """Whether a period of a turbine runs that somebody asked for."""
+        return row in self.learners and not self.learners[row].run.provisional
 
     def expire(self) -> None:
         """End the periods whose turbines said too little."""
@@ -129,8 +143,13 @@ class Periods:
     def _end(self, row: int, why: str) -> None:
         record = self._records[row]
         self.learners.pop(row, None)
-        given_up = record.run.model if record.run and record.run.again else record.given_up
-        self._records.put(row, replace(record, run=None, refused=why, given_up=given_up, note=""))
+        if record.run and record.run.provisional:
+            note = f"what it showed unasked was not normal: {why}" if why else ""
+            self._records.put(row, replace(record, run=None, note=note))
+        else:
+            given_up = record.run.model if record.run and record.run.again else record.given_up
+            ended = replace(record, run=None, refused=why, given_up=given_up, note="")
+            self._records.put(row, ended)
         self._ended.add(row)
 
     def _saved(self, turbine: str, run: Run, fleet: Fleet) -> Period | None:
@@ -155,11 +174,14 @@ class Periods:
         record, run = self._records[row], learner.run
         correction = learner.period.result()
         data = correction_to_bytes(correction)
-        made = record.made + 1
-        info = _info(f"c{made}.{sha256(data)[:8]}", self._clock(), learner, correction, fleet)
+        made, sort = record.made + 1, "p" if run.provisional else "c"
+        info = _info(f"{sort}{made}.{sha256(data)[:8]}", self._clock(), learner, correction, fleet)
         kept = Kept(run.turbine_type, run.model, info, data)
         record = replace(record, made=made, run=None, note="")
-        if run.accept:
+        if run.provisional:
+            fleet.provisional[row] = info.version, correction
+            self._records.put(row, replace(record, learnt=kept))
+        elif run.accept:
             fleet.correct(row, info.version, correction)
             self._records.put(row, record.accepted(kept))
         else:
@@ -169,11 +191,16 @@ class Periods:
         self._ended.add(row)
 
 
-def new_run(served: Served, hours: float, wanted: int, now: float, *, accept: bool) -> Run:
+def new_run(
+    served: Served, hours: float, wanted: int, now: float, *, accept: bool,
+    provisional: bool = False,
+) -> Run:  # fmt: skip
     """A run that begins now."""
+    span = hours * 3600 / wanted
     return Run(
-        served.turbine_type, served.fingerprint, hours, wanted, now, hours * 3600 / wanted, accept
-    )
+        served.turbine_type, served.fingerprint, hours, wanted, now, span, accept,
+        provisional=provisional,
+    )  # fmt: skip
 
 
 def run_again(record: Record, served: Served, hours: float, wanted: int, now: float) -> Run:
@@ -181,6 +208,10 @@ def run_again(record: Record, served: Served, hours: float, wanted: int, now: fl
     before = record.run
     accept = before.accept if before is not None else True
     return replace(new_run(served, hours, wanted, now, accept=accept), again=True)
+
+
+def _empty(run: Run, fleet: Fleet) -> Period:
+    return Period.begin(fleet.population, run.wanted, provisional=run.provisional)
 
 
 def _info(

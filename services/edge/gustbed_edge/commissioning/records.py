@@ -25,7 +25,8 @@ class Kept:
 class Run:
     """A period under way. ``started`` is Unix seconds; ``span`` seconds per verdict.
 
-    ``again``: nobody asked for it, a new model did.
+    ``again``: nobody asked for it, a new model did. ``provisional``: nor did that; it is of a
+    turbine that is not commissioned.
     """
 
     turbine_type: str
@@ -36,6 +37,7 @@ class Run:
     span: float
     accept: bool
     again: bool = False
+    provisional: bool = False
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -48,7 +50,7 @@ class Record:
     ``doubted`` are models that were trusted and are so no more. ``redo`` is the length in hours of
     the period that an operator once accepted, and a new model starts anew; 0 where there is none.
     ``given_up`` is the model whose period of that kind ended without a result. ``kept`` has the
-    newest last.
+    newest last. ``learnt`` is what it told of itself unasked.
     """
 
     turbine: str
@@ -59,10 +61,16 @@ class Record:
     redo: float = 0.0
     given_up: str = ""
     kept: tuple[Kept, ...] = ()
+    learnt: Kept | None = None
     waiting: Kept | None = None
     run: Run | None = None
     refused: str = ""
     note: str = ""
+
+    @property
+    def declared(self) -> Run | None:
+        """The run that somebody, or a new model, asked for."""
+        return self.run if self.run is not None and not self.run.provisional else None
 
     def at_work(self, model: str) -> Kept | None:
         """The correction for a model: the newest that belongs to it."""
@@ -82,6 +90,7 @@ class Record:
         return replace(
             self,
             kept=(*self.kept, kept)[-KEPT:],
+            learnt=None,
             waiting=None,
             redo=kept.info.hours,
             refused="",

@@ -9,6 +9,7 @@ from gustbed_core.commissioning.messages import (
     MIN_HOURS,
     OWN,
     PRIOR,
+    PROVISIONAL,
     CommissionCommand,
     CommissioningState,
     Refusal,
@@ -85,7 +86,7 @@ def check_may_start(
 
 def started_already(record: Record) -> RefusedError | None:
     """Why no other period may start now."""
-    if record.run is None:
+    if record.declared is None:
         return None
     return RefusedError("running", "a period runs already", "wait for its end, or cancel it")
 
@@ -99,7 +100,9 @@ def counts(
     """
     known = [state for state in states if state is not None]
     found = [state.basis for state in known]
-    basis: dict[str, float] = {name: found.count(name) for name in (PRIOR, FACTORY, OWN)}
+    basis: dict[str, float] = {
+        name: found.count(name) for name in (PRIOR, PROVISIONAL, FACTORY, OWN)
+    }
     running = sum(state.running is not None for state in known)
     ready = sum(state.ready for state in known)
     return basis, {"running": running, "ready": ready}

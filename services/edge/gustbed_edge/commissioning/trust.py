@@ -20,11 +20,13 @@ percent of the time is never doubted.
 class Patience:
     """``calm``: seconds in a row without a violating verdict after which a turbine is believed; 0:
     at once, and for ever. ``alarm``: seconds of violating ones that nothing confirms after which it
-    is doubted; 0: never. By the turbine's own clock.
+    is doubted; 0: never. By the turbine's own clock. ``unasked``: seconds of what a turbine shows
+    that is neither believed nor commissioned, until it is judged by that; 0: never.
     """
 
     calm: float
     alarm: float
+    unasked: float = 0.0
 
     @property
     def doubts(self) -> bool:
@@ -43,7 +45,7 @@ class Told:
 
 
 class Trust:
-    """Follows uncorrected verdicts of turbines, smoothed as those that count.
+    """Follows verdicts that nobody vouches for, smoothed as those that count.
 
     Of ``watched`` ones, which are judged by them, it adds up the seconds in alarm that the wide
     measure does not confirm, less what calm makes good for: a cumulative sum (Page, Biometrika

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from gustbed_core.commissioning.messages import PRIOR, CommissioningInfo
+from gustbed_core.commissioning.messages import UNDECLARED, CommissioningInfo
 from gustbed_core.edge_http import ModelInfo
 from gustbed_core.events import TurbineStatus
 from gustbed_core.jobs import Role
@@ -166,7 +166,7 @@ class TelemetryStatus(StatusProvider):
         return [
             turbine
             for turbine, state in zip(turbines, states, strict=True)
-            if state is not None and state.basis == PRIOR
+            if state is not None and state.basis in UNDECLARED
         ]
 
     def _of_models(self) -> Iterable[Metric]:

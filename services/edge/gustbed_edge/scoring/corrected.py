@@ -101,6 +101,7 @@ class Corrector:
         followed = standing.followed[rows] & scored
         learning = standing.learning[rows] & scored
         widely = _widely(judged, terms, rows, followed, standing)
+        narrowly = np.where((standing.place[rows] > 0)[:, None], judged, plain)
         # What the wide measure fails on speaks neither for a turbine nor against it.
         followed &= np.isfinite(widely).all(axis=1)
         if followed.any() or learning.any():
@@ -112,7 +113,7 @@ class Corrector:
                     np.concatenate(restarted) if restarted else rows[:0],
                     rows[followed],
                     ends[followed],
-                    plain[followed],
+                    narrowly[followed],
                     widely[followed],
                     rows[learning],
                     terms.of(learning),

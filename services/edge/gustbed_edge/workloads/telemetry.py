@@ -182,7 +182,7 @@ def _commissioner(
         ),
         desk,
         Store(settings.data_dir / "commissioning", context.disk),
-        patience=Patience(settings.trust_after, settings.doubt_after),
+        patience=Patience(settings.trust_after, settings.doubt_after, settings.provisional_after),
     )
 
 
