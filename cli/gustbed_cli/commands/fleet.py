@@ -1,6 +1,6 @@
 """``gustbed up``, ``down``, ``status`` and ``logs``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -15,8 +15,11 @@ from gustbed_cli.runtime.backend import RuntimeBackend
 from gustbed_cli.runtime.selection import current_backend, select_backend
 from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
 from gustbed_core.commissioning.messages import CommissioningState
+from gustbed_core.events import TurbineStatus
 from gustbed_core.naming import natural
 
+REFUSALS_TOLD = 3
+"""Turbines, a line each."""
 LAG_TOLD = 60.0
 """Seconds of waiting for the cloud that are no longer a batch being gathered."""
 
@@ -88,6 +91,8 @@ def status(json: JsonOption = False) -> None:
                 for t in sorted(site.turbines, key=lambda turbine: natural(turbine.id))
             ),
         )
+        for line in _refusals(site.turbines):
+            typer.echo(line)
 
 
 def logs(
@@ -128,6 +133,15 @@ def _models(edge: EdgeStatus) -> Iterator[str]:
         shadow = edge.shadow_models.get(turbine_type)
         if shadow is not None:
             yield f"{shadow.model.version} in shadow"
+
+
+def _refusals(turbines: Sequence[TurbineStatus]) -> Iterator[str]:
+    """Why nothing is made of what silent turbines send, a line each for the first few."""
+    refused = [t for t in turbines if t.refused and t.state == "silent"]
+    for turbine in refused[:REFUSALS_TOLD]:
+        yield f"{turbine.id}: the edge refuses what it sends: {turbine.refused}"
+    if len(refused) > REFUSALS_TOLD:
+        yield f"{len(refused) - REFUSALS_TOLD} more turbines' blocks are refused: see /health"
 
 
 def _judged_by(state: CommissioningState | None) -> str | None:

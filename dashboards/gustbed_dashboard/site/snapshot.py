@@ -277,4 +277,6 @@ def judge(
         Condition.SILENT: "the edge receives nothing",
     }
     condition = Condition(status.state)
+    if condition is Condition.SILENT and status.refused:
+        return condition, f"the edge refuses what it sends: {status.refused}"
     return condition, notes[condition]

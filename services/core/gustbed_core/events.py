@@ -135,7 +135,7 @@ class LogBatch:
 class TurbineStatus:
     """A turbine as its edge sees it. ``lost``, ``duplicate`` and ``reordered`` count blocks;
     ``type`` is empty until its first block has come. ``commissioning`` is None where there is no
-    model, or one that cannot be commissioned.
+    model, or one that cannot be commissioned. ``refused`` says why its newest block was not taken.
     """
 
     id: str
@@ -148,6 +148,7 @@ class TurbineStatus:
     violations: list[EventKind]
     type: str = ""
     commissioning: CommissioningState | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -376,8 +376,7 @@ def _providers(
         PluginStatus(base.guards, scoring.thread),
     ]
     if scoring.telemetry is not None:
-        counters = base.receiver.counters
-        providers.insert(1, TelemetryStatus(scoring.telemetry, counters, models.missing))
+        providers.insert(1, TelemetryStatus(scoring.telemetry, base.receiver, models.missing))
     return providers
 
 

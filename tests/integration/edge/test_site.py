@@ -109,9 +109,12 @@ def test_malformed_payloads_are_quarantined_with_a_reason_and_scoring_goes_on(
         turbines.send("wt01", calm(), boot="x" * 100)
         turbines.send("wt01", calm(), turbine="wt02")
         turbines.send("wt01", calm() + np.inf, encoding=codec.Encoding.MSGPACK)
+        turbines.send("wt01", calm(), t0=4e9)
         reasons = {*bad, "wrong_schema", "future_clock", "wrong_rate", "wrong_turbine"}
         reasons |= {"non_finite"}
         wait_until(lambda: set(edge.get("/status")["rejected"]) == reasons, "all are refused")
+        refused = edge.turbine("wt01")["refused"]
+        assert refused.endswith("s ahead of the edge's clock (GUSTBED_EDGE_MAX_CLOCK_AHEAD)")
         before = len(listener.verdicts("wt03"))
         wait_until(lambda: len(listener.verdicts("wt03")) > before + 3, "others are scored")
     assert edge.turbine("wt03")["lost"] == 0

@@ -1,5 +1,7 @@
 """Messages in, state out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,9 @@ from gustbed_core.codec import Encoding, encode
 from gustbed_core.commands import Ack, Command
 from gustbed_core.commissioning.messages import CommissionAck, CommissionCommand, Refusal
 from gustbed_core.events import ServiceState
-from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, take
+from gustbed_dashboard.site.snapshot import Condition, SiteSnapshot, judge, take
 from gustbed_dashboard.site.state import SiteState
-from gustbed_dashboard.site.turbine_buffers import KEPT_SECONDS
+from gustbed_dashboard.site.turbine_buffers import KEPT_SECONDS, Heard
 from tests.unit.dashboard import messages
 from tests.unit.dashboard.messages import (
     KNOWN,
@@ -262,3 +264,10 @@ def test_a_restarted_twin_has_no_faults(state: SiteState) -> None:
     state.fold(topics.state(SITE, "twin"), encode(ServiceState("twin", "online", NOW + 1)), NOW + 1)
 
     assert snapshot(state, NOW + 1).faults == []
+
+
+def test_a_turbine_whose_blocks_the_edge_refuses_says_why() -> None:
+    refused = replace(messages.status(), state="silent", refused="131 s ahead of the edge's clock")
+    condition, note = judge(refused, True, 1.0, Heard.LIVE)
+    assert condition is Condition.SILENT
+    assert note == "the edge refuses what it sends: 131 s ahead of the edge's clock"

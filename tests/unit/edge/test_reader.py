@@ -19,7 +19,9 @@ from gustbed_edge.ingest.quarantine import (
     MAX_PER_SECOND,
     Quarantine,
 )
+from gustbed_edge.ingest.queue import Received
 from gustbed_edge.ingest.reader import BlockReader, Requirements
+from gustbed_edge.ingest.receiver import BlockReceiver
 from tests.support.packages import calm, mini_block
 
 NOW = 1_700_000_000.0
@@ -197,3 +199,15 @@ def test_what_a_disk_refuses_is_counted_told_and_written_later(tmp_path: Path) -
     quarantine.turn()
     assert disk.reasons() == []
     assert json.loads((folder / FILE).read_text())["reason"] == "malformed"
+
+
+def test_a_turbine_s_refusal_is_told_until_a_block_of_it_is_taken(tmp_path: Path) -> None:
+    receiver = BlockReceiver(make_reader(), Quarantine(tmp_path))
+    ahead, good = codec.encode(block(t0=NOW + 131)), codec.encode(block())
+    stranger = topics.telemetry("s", "wt09")
+    receiver.take([Received(TOPIC, ahead, 0.0), Received(stranger, good, 0.0)])
+    assert receiver.refused == [
+        "131 s ahead of the edge's clock (GUSTBED_EDGE_MAX_CLOCK_AHEAD)", "",
+    ]  # fmt: skip
+    receiver.take([Received(TOPIC, good, 0.0)])
+    assert receiver.refused == ["", ""]

@@ -101,11 +101,17 @@ class BlockReader:
         # A mean of ten minutes may bear the time at which they end.
         period = 0.0 if required is None else 1 / required.rate_hz
         if ahead > max(self._max_clock_ahead, period):
-            raise PayloadError("future_clock", f"{ahead:.0f} s ahead of the edge's clock")
+            raise PayloadError(
+                "future_clock",
+                f"{ahead:.0f} s ahead of the edge's clock (GUSTBED_EDGE_MAX_CLOCK_AHEAD)",
+            )
         if samples.t0 < 0:
             raise PayloadError("wrong_fields", "t0 must be a Unix time in seconds")
         if -ahead > self._max_clock_behind:
-            raise PayloadError("past_clock", f"{-ahead:.0f} s behind the edge's clock")
+            raise PayloadError(
+                "past_clock",
+                f"{-ahead:.0f} s behind the edge's clock (GUSTBED_EDGE_MAX_CLOCK_BEHIND)",
+            )
         # The sum of squares is one quick operation, and is past the bound whenever a value is.
         if np.vdot(samples.values, samples.values) > MAX_VALUE**2:
             _check_range(samples)

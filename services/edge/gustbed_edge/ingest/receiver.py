@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gustbed_core import topics
 from gustbed_core.errors import PayloadError
 from gustbed_core.telemetry import Samples
 from gustbed_edge.ingest.quarantine import Quarantine
 from gustbed_edge.ingest.queue import Received
 from gustbed_edge.ingest.reader import BlockReader
 from gustbed_edge.ingest.sequence import Arrival, SequenceCounter
+
+SHOWN = 200
+"""Characters of a refusal that a turbine's status says."""
 
 
 class ArrivedBlock(NamedTuple):
@@ -31,6 +35,8 @@ class BlockReceiver:
     def __init__(self, reader: BlockReader, quarantine: Quarantine) -> None:
         self.counters = tuple(SequenceCounter() for _ in reader.rows)
         """Of each turbine's blocks."""
+        self.refused = [""] * len(reader.rows)
+        """Why each turbine's newest block was refused; empty where it was not."""
         self.reader = reader
         self._quarantine = quarantine
 
@@ -45,11 +51,19 @@ class BlockReceiver:
                     samples = self.reader.accept(content)
             except PayloadError as error:
                 self._quarantine.reject(source, _payload(content), error)
+                self._note(source, content, error)
                 continue
             row = self.reader.rows[samples.turbine]
+            self.refused[row] = ""
             place = self.counters[row].observe(samples.boot, samples.seq)
             blocks.append(ArrivedBlock(row, samples, arrived, place))
         return blocks
+
+    def _note(self, source: str, content: bytes | Samples, error: PayloadError) -> None:
+        turbine = topics.parse(source).turbine if isinstance(content, bytes) else content.turbine
+        row = self.reader.rows.get(turbine)
+        if row is not None:
+            self.refused[row] = str(error)[:SHOWN]
 
 
 def _payload(content: bytes | Samples) -> bytes:

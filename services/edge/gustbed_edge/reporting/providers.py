@@ -18,7 +18,7 @@ from gustbed_edge.disk import Disk
 from gustbed_edge.guard import Guard
 from gustbed_edge.ingest.quarantine import Quarantine
 from gustbed_edge.ingest.queue import ReceiveQueue
-from gustbed_edge.ingest.sequence import SequenceCounter
+from gustbed_edge.ingest.receiver import BlockReceiver
 from gustbed_edge.jobs.runner import JobRunner
 from gustbed_edge.outbox.outgoing import Outgoing
 from gustbed_edge.outbox.recorder import Recorder
@@ -65,7 +65,7 @@ class TelemetryStatus(StatusProvider):
     """Turbines, models and verdicts. ``missing``: types that should have a model and have none."""
 
     telemetry: Telemetry
-    counters: tuple[SequenceCounter, ...]
+    receiver: BlockReceiver
     missing: frozenset[str]
 
     def status(self) -> Mapping[str, object]:
@@ -121,7 +121,10 @@ class TelemetryStatus(StatusProvider):
 
     def metrics(self) -> Iterable[Metric]:
         """Counts of blocks and verdicts, and the models."""
-        scorer, turbines = self.telemetry.scorer, self.telemetry.scorer.status(self.counters)
+        scorer, turbines = (
+            self.telemetry.scorer,
+            self.telemetry.scorer.status(self.receiver.counters),
+        )
         yield counter("verdicts", "verdicts published", self.telemetry.verdicts)
         for name, text in (
             ("blocks", "blocks received, by turbine"),
@@ -152,11 +155,11 @@ class TelemetryStatus(StatusProvider):
         return self.telemetry.commissioner.infos()
 
     def _turbines(self) -> list[TurbineStatus]:
-        statuses = self.telemetry.scorer.status(self.counters)
+        statuses = self.telemetry.scorer.status(self.receiver.counters)
         states = self.telemetry.commissioner.states
         return [
-            replace(status, commissioning=state) if state is not None else status
-            for status, state in zip(statuses, states, strict=True)
+            replace(status, commissioning=state, refused=refused)
+            for status, state, refused in zip(statuses, states, self.receiver.refused, strict=True)
         ]
 
     def _not_commissioned(self) -> list[str]:
