@@ -54,3 +54,14 @@ def test_who_is_not_commissioned_does_not_cry_wolf(home: Path, model: str) -> No
     assert row.factory.in_alarm > 0.1
     assert row.wide.in_alarm < 0.01
     assert row.wide.found > 0
+
+
+@pytest.mark.promise("F1")
+@pytest.mark.parametrize("model", MACHINES)
+def test_who_is_not_commissioned_is_soon_seen_all_the_same(home: Path, model: str) -> None:
+    rows = measured(home, model)
+    unchanged, provisional = rows["unchanged"].factory, rows[MACHINES[model]].provisional
+    assert rows[MACHINES[model]].too_early == ()
+    assert provisional.false_events == 0
+    assert provisional.found == provisional.faults == unchanged.found
+    assert provisional.recall >= 0.95 * unchanged.recall

@@ -201,3 +201,42 @@ def test_none_is_learnt_where_the_setting_says_so(tmp_path: Path) -> None:
     bench.run(LATER, wt01=AWAY)
     state = bench.standing("wt01")
     assert (state.basis, state.learning) == ("prior", None)
+
+
+def opened(bench: Commissioned, count: int, machine: Machine) -> int:
+    """How many events open in so many blocks."""
+    events = []
+    for _ in range(count):
+        events += bench.score(bench.block("wt01", machine.values())).events
+        bench.commissioner.turn()
+    return sum(event.change == "opened" for event in events)
+
+
+NEAR = Machine(slope=2.2)
+"""Calm in most winds by the factory's measure, and in alarm in the strongest."""
+LULL = Machine(slope=2.2, gusts=False)
+
+
+@pytest.mark.promise("F1")
+def test_a_trusted_turbine_that_cries_wolf_is_soon_judged_by_what_it_showed(tmp_path: Path) -> None:
+    patience = Patience(calm=5.0, alarm=1800.0, unasked=180.0)
+    bench = Commissioned(tmp_path, commissionable(), patience=patience)
+    bench.run(30, wt01=LULL)
+    assert bench.standing("wt01").basis == "factory"
+    assert bench.standing("wt01").learning is None, "it fits so far"
+    assert opened(bench, 1500, NEAR) > 0
+    assert bench.standing("wt01").basis == "provisional"
+    assert opened(bench, 500, NEAR) == 0
+
+
+def test_a_weak_fault_of_a_trusted_turbine_is_not_learnt_while_it_is_an_event(
+    tmp_path: Path,
+) -> None:
+    patience = Patience(calm=5.0, alarm=1800.0, unasked=180.0)
+    bench = Commissioned(tmp_path, commissionable(), patience=patience)
+    bench.run(30, wt01=Machine())
+    bench.run(2 * WANTED, wt01=Machine(offset=5.0))
+    state = bench.standing("wt01")
+    assert state.basis == "factory"
+    assert bench.tracker.open_kinds(0) == ["voltage"]
+    assert (state.learning or 0.0) < 0.1

@@ -163,7 +163,7 @@ class Commissioner(Worker):
             fleet = self._models.fleet_of(row)
             if fleet is not None:
                 self._models.belief.alarmed(row, fleet)
-            if row in self._periods.learners:
+            if row in self._periods.learners and not self._provisional.goes_on(row):
                 self._periods.refuse(
                     row, f"an event opened: {kind}; mend it, and start once it has closed"
                 )
@@ -174,7 +174,7 @@ class Commissioner(Worker):
             if fleet is None or fleet.served.fingerprint != observation.fingerprint:
                 continue
             self._models.belief.take(observation, fleet, self._periods.declared)
-            yield from self._periods.take(observation, fleet)
+            yield from self._periods.take(observation, fleet, self._provisional.pauses)
 
     # Commands
 

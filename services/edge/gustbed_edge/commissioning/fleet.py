@@ -38,6 +38,11 @@ class Fleet:
         self.provisional.pop(row, None)
         self.trust.unwatch(row)
 
+    def learn(self, row: int, version: str, correction: Correction) -> None:
+        """Judge a turbine that nobody has commissioned by what it showed."""
+        self.provisional[row] = version, correction
+        self.trust.unwatch(row)
+
     def basis(self, row: int, trusted: str) -> Basis:
         """What a turbine is judged by; ``trusted`` is the model that was calm on it."""
         if row in self.own:

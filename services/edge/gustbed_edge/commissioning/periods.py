@@ -65,8 +65,12 @@ class Periods:
         known = period or _empty(run, fleet)
         self.learners[row] = Learner(run, known, known.count)
 
-    def take(self, observation: Observation, fleet: Fleet) -> Iterator[int]:
-        """Learn from what was seen; yields after each turbine that took its time."""
+    def take(
+        self, observation: Observation, fleet: Fleet, pauses: Callable[[int], bool]
+    ) -> Iterator[int]:
+        """Learn from what was seen, but of rows that pause; yields after each turbine that took its
+        time.
+        """
         rows = observation.learners
         if not len(rows):
             return
@@ -75,7 +79,7 @@ class Periods:
         for places in np.split(order, starts):
             row = int(rows[places[0]])
             learner = self.learners.get(row)
-            if learner is None or learner.run.model != observation.fingerprint:
+            if learner is None or learner.run.model != observation.fingerprint or pauses(row):
                 continue
             if learner.take(observation.terms.of(places)):
                 self._add(row, learner, fleet)
@@ -143,7 +147,7 @@ class Periods:
     def _end(self, row: int, why: str) -> None:
         record = self._records[row]
         self.learners.pop(row, None)
-        if record.run and record.run.provisional:
+        if record.unasked is not None:
             note = f"what it showed unasked was not normal: {why}" if why else ""
             self._records.put(row, replace(record, run=None, note=note))
         else:
@@ -179,7 +183,9 @@ class Periods:
         kept = Kept(run.turbine_type, run.model, info, data)
         record = replace(record, made=made, run=None, note="")
         if run.provisional:
-            fleet.provisional[row] = info.version, correction
+            fleet.learn(row, info.version, correction)
+            if record.trusted == run.model:
+                record = record.doubting(run.model)
             self._records.put(row, replace(record, learnt=kept))
         elif run.accept:
             fleet.correct(row, info.version, correction)

@@ -1,6 +1,6 @@
 """What a turbine that is not commissioned shows unasked: better to judge it by than by nothing."""
 
-from gustbed_core.commissioning.messages import PRIOR
+from gustbed_core.commissioning.messages import FACTORY, PRIOR
 from gustbed_core.commissioning.period import FEWEST
 from gustbed_edge.commissioning.fleet import Fleet
 from gustbed_edge.commissioning.models import Models
@@ -16,9 +16,10 @@ MOST_DOUBLED = 4
 class Provisional:
     """Used by the commissioner's thread alone.
 
-    Begins a period of every turbine that is judged as widely as machines of its type differ, and
-    ends it once something better judges it. After one that was not normal the next takes twice as
-    long: what was a fault then must not be what is learnt.
+    Begins a period of every turbine that is judged as widely as machines of its type differ, and of
+    one that is trusted and had an event since; ends it once something better judges it. After one
+    that was not normal the next takes twice as long: what was a fault then must not be what is
+    learnt.
     """
 
     def __init__(
@@ -40,14 +41,26 @@ class Provisional:
             fleet = self._models.fleet_of(row)
             if fleet is None:
                 continue
-            record = self._records[row]
-            wide = fleet.basis(row, record.trusted) == PRIOR
-            if wide and record.run is None and record.waiting is None:
+            record, wanted = self._records[row], self._wanted(row, fleet)
+            if wanted and record.run is None and record.waiting is None:
                 self._begin(row, fleet, now)
-            elif not wide:
+            elif not wanted:
                 self._begun.pop((row, fleet.served.fingerprint), None)
-                if record.run is not None and record.run.provisional:
+                if record.unasked is not None:
                     self._periods.drop(row)
+
+    def pauses(self, row: int) -> bool:
+        """Whether nothing is learnt of a turbine now: while a trusted one is in alarm, that is
+        either a fault or what it must not be judged by.
+        """
+        return self._records[row].unasked is not None and bool(self._site.open_kinds(row))
+
+    def goes_on(self, row: int) -> bool:
+        """Whether an event that opens ends nothing: the factory's measure saw it."""
+        record, fleet = self._records[row], self._models.fleet_of(row)
+        if record.unasked is None or fleet is None:
+            return False
+        return fleet.basis(row, record.trusted) == FACTORY
 
     def first(self, row: int, hours: float) -> bool:
         """Whether a turbine is yet to show for the first time what it is, in less than so many
@@ -60,6 +73,10 @@ class Provisional:
         if record.declared is not None or fleet.basis(row, record.trusted) != PRIOR:
             return False
         return record.run is not None or (row, fleet.served.fingerprint) not in self._begun
+
+    def _wanted(self, row: int, fleet: Fleet) -> bool:
+        basis = fleet.basis(row, self._records[row].trusted)
+        return basis == PRIOR or (basis == FACTORY and bool(fleet.trust.watched[row]))
 
     def _begin(self, row: int, fleet: Fleet, now: float) -> None:
         presence, served = self._site.look(row), fleet.served

@@ -72,6 +72,11 @@ class Record:
         """The run that somebody, or a new model, asked for."""
         return self.run if self.run is not None and not self.run.provisional else None
 
+    @property
+    def unasked(self) -> Run | None:
+        """The run that nobody asked for."""
+        return self.run if self.run is not None and self.run.provisional else None
+
     def at_work(self, model: str) -> Kept | None:
         """The correction for a model: the newest that belongs to it."""
         return next((each for each in reversed(self.kept) if each.model == model), None)

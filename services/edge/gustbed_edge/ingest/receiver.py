@@ -61,7 +61,8 @@ class BlockReceiver:
 
     def _note(self, source: str, content: bytes | Samples, error: PayloadError) -> None:
         turbine = topics.parse(source).turbine if isinstance(content, bytes) else content.turbine
-        row = self.reader.rows.get(turbine)
+        # What an input gives may be of any type: that was refused.
+        row = self.reader.rows.get(str(turbine))
         if row is not None:
             self.refused[row] = str(error)[:SHOWN]
 
