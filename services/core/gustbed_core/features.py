@@ -18,16 +18,14 @@ Op = Literal["value", "difference", "turn", "roll", "pitch", "yaw"]
 """How a feature follows from its channels.
 
 ``value``: the channel itself; ``difference``: the first less the second; ``turn``: the first less
-the second as angles in degrees, from -180 to 180 (one channel: less its window's mean heading;
-three: as close to the third as whole turns bring it, so that two ways to measure one angle agree
-where it passes 180);
+the second as angles in degrees, from -180 to 180 (one channel: less its window's mean heading);
 ``roll``, ``pitch``, ``yaw``: of the quaternion in four channels, in rad (Tait-Bryan z-y-x), yaw
 from the window's mean heading, so that no compass direction is an anomaly.
 """
 _CHANNELS_OF: dict[str, tuple[int, ...]] = {
     "value": (1,),
     "difference": (2,),
-    "turn": (1, 2, 3),
+    "turn": (1, 2),
     "roll": (4,),
     "pitch": (4,),
     "yaw": (4,),
@@ -62,7 +60,7 @@ class Engineer:
             if len(feature.channels) not in _CHANNELS_OF.get(feature.op, ()):
                 raise GustbedError(
                     f"feature {feature.name!r}: {feature.op!r} of {len(feature.channels)} channels",
-                    "value takes 1, difference 2, turn 1 to 3, roll, pitch and yaw 4",
+                    "value takes 1, difference 2, turn 1 or 2, roll, pitch and yaw 4",
                 )
             for name in feature.channels:
                 if name not in place:
@@ -114,16 +112,13 @@ class _Attitude:
 
 
 def _turn(
-    angle: NDArray[np.floating],
-    other: NDArray[np.floating] | None = None,
-    near: NDArray[np.floating] | None = None,
+    angle: NDArray[np.floating], other: NDArray[np.floating] | None = None
 ) -> NDArray[np.floating]:
     if other is None:
         radians = np.deg2rad(angle)
         heading: NDArray[np.floating] = _from_mean_heading(np.sin(radians), np.cos(radians))
         return heading * (180.0 / np.pi)
-    about = 0.0 if near is None else near
-    turned: NDArray[np.floating] = (angle - other - about + 180.0) % 360.0 - 180.0 + about
+    turned: NDArray[np.floating] = (angle - other + 180.0) % 360.0 - 180.0
     return turned
 
 

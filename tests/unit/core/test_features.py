@@ -59,7 +59,6 @@ def test_turns_and_differences_follow_their_channels() -> None:
             Feature("d", "V", "difference", ("a", "b")),
             Feature("yaw", "deg", "turn", ("heading",)),
             Feature("off", "deg", "turn", ("heading", "vane")),
-            Feature("near", "deg", "turn", ("heading", "vane", "a")),
         ),
         channels,
     )(windows)
@@ -67,14 +66,3 @@ def test_turns_and_differences_follow_their_channels() -> None:
     assert made[0, 1].tolist() == [2.0] * 5
     assert made[1, 2] == pytest.approx([-1, 1, -1, 1, 0], abs=1e-4)
     assert made[1, 3] == pytest.approx([9, 11, 9, 11, 10], abs=1e-4)
-    assert made[1, 4] == pytest.approx(made[1, 3], abs=1e-4)
-
-
-def test_two_measurements_of_an_angle_agree_where_it_passes_180() -> None:
-    windows = np.zeros((1, 3, 4))
-    windows[:, 0] = [299, 300, 301, 302]
-    windows[:, 1] = 120.5
-    windows[:, 2] = [178, 180, -180, -178]
-    near = Feature("off", "deg", "turn", ("wind", "nacelle", "vane"))
-    made = Engineer((near,), ("wind", "nacelle", "vane"))(windows)
-    assert made[0, 0] == pytest.approx([178.5, 179.5, -179.5, -178.5], abs=1e-4)

@@ -56,5 +56,5 @@ def _of_one_sample(feature: Feature) -> bool:
     Attitudes also do, but numpy's trigonometry may round otherwise on arrays of another shape.
     """
     return feature.op in ("value", "difference") or (
-        feature.op == "turn" and len(feature.channels) > 1
+        feature.op == "turn" and len(feature.channels) == 2
     )
