@@ -146,7 +146,8 @@ def test_a_card_names_its_state_and_its_violation_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("basis", "said"), [("prior", True), ("factory", False), ("own", False), (None, False)]
+    ("basis", "said"),
+    [("prior", True), ("provisional", True), ("factory", False), ("own", False), (None, False)],
 )
 def test_a_card_and_a_tile_say_that_a_turbine_is_not_commissioned(
     basis: Basis | None, said: bool

@@ -196,10 +196,15 @@ def test_a_rollout_begins_anew_what_was_being_learnt(bench: Commissioned) -> Non
     assert not (bench.folder / "wt01.period").exists()
 
 
-def test_none_is_learnt_where_the_setting_says_so(tmp_path: Path) -> None:
-    bench = Commissioned(tmp_path, commissionable(), patience=Patience(20.0, 20.0, 0.0))
-    bench.run(LATER, wt01=AWAY)
-    state = bench.standing("wt01")
+@pytest.mark.parametrize("shown", [WANTED // 2, LATER])
+def test_none_is_learnt_nor_used_where_the_setting_says_so(
+    bench: Commissioned, tmp_path: Path, shown: int
+) -> None:
+    bench.run(shown, wt01=AWAY)
+    bench.commissioner.finish()
+    other = again(bench, tmp_path, Patience(20.0, 20.0, 0.0))
+    other.run(LATER, wt01=AWAY)
+    state = other.standing("wt01")
     assert (state.basis, state.learning) == ("prior", None)
 
 

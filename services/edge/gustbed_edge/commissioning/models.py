@@ -70,7 +70,7 @@ class Models:
             if correction is not None:
                 fleet.correct(row, kept.info.version, correction)
                 self.again.discard(row)
-        elif learnt is not None and learnt.model == model:
+        elif learnt is not None and learnt.model == model and self._patience.unasked > 0:
             correction = self._read(row, learnt, fleet)
             if correction is not None:
                 fleet.provisional[row] = learnt.info.version, correction

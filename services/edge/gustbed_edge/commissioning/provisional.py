@@ -35,8 +35,6 @@ class Provisional:
 
     def follow(self, now: float) -> None:
         """Begin and end periods. ``now`` is Unix seconds."""
-        if self._seconds <= 0:
-            return
         for row in range(len(self._records)):
             fleet = self._models.fleet_of(row)
             if fleet is None:
@@ -75,6 +73,8 @@ class Provisional:
         return record.run is not None or (row, fleet.served.fingerprint) not in self._begun
 
     def _wanted(self, row: int, fleet: Fleet) -> bool:
+        if self._seconds <= 0:
+            return False
         basis = fleet.basis(row, self._records[row].trusted)
         return basis == PRIOR or (basis == FACTORY and bool(fleet.trust.watched[row]))
 
