@@ -93,9 +93,12 @@ class Engineer:
 
 
 class _Attitude:
-    """Unit quaternions (n, 4, time)."""
+    """Unit quaternions (n, 4, time), in double: single precision differs by processor in the last
+    digit, of which a steady yaw has few to spare.
+    """
 
     def __init__(self, quaternions: NDArray[np.floating]) -> None:
+        quaternions = quaternions.astype(np.float64)
         norm = np.sqrt(np.square(quaternions).sum(axis=1, keepdims=True))
         unit = quaternions / np.where(norm > 0, norm, 1.0)
         self._q = unit[:, 0], unit[:, 1], unit[:, 2], unit[:, 3]
@@ -115,7 +118,7 @@ def _turn(
     angle: NDArray[np.floating], other: NDArray[np.floating] | None = None
 ) -> NDArray[np.floating]:
     if other is None:
-        radians = np.deg2rad(angle)
+        radians = np.deg2rad(angle.astype(np.float64))
         heading: NDArray[np.floating] = _from_mean_heading(np.sin(radians), np.cos(radians))
         return heading * (180.0 / np.pi)
     turned: NDArray[np.floating] = (angle - other + 180.0) % 360.0 - 180.0

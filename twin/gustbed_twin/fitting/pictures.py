@@ -28,5 +28,5 @@ def draw_fit(path: Path, report: Report) -> None:
         ):
             errors.hist(trace.measured - values, bins=60, color=colour, alpha=0.6, label=label)
         errors.set_title(f"{trace.channel}: measured - expected, {trace.unit}", fontsize=9)
-        errors.legend()
+        errors.legend(loc="upper right")
     save_figure(figure, path)

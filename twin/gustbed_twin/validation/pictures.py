@@ -47,7 +47,7 @@ def draw_power_curve(path: Path, rows: list[Compared]) -> None:
         axis.plot(wind, published, "x", color=THEIRS, label="published")
         axis.set_title(title)
         axis.set_xlabel("wind, m/s")
-    axes[0, 0].legend()
+    axes[0, 0].legend(loc="lower right")
     save_figure(figure, path)
 
 
@@ -81,7 +81,7 @@ def draw_spectrum(path: Path, spectrum: Spectrum) -> None:
     axes[0].loglog(spectrum.frequency, spectrum.measured, "o", color=OURS, label="twin")
     axes[0].set_xlabel("Hz")
     axes[0].set_title("wind spectrum, m²/s")
-    axes[0].legend()
+    axes[0].legend(loc="upper right")
     axes[1].hist(spectrum.intensities * 100.0, bins=24, color=OURS)
     axes[1].axvline(12.0, color=THEIRS)
     axes[1].set_title("turbulence intensity of ten minutes, %")
@@ -119,7 +119,7 @@ def draw_signatures(path: Path, turbine_type: VariableSpeedType) -> None:
         axis.plot(t + ONSET_S, both[0, 0], color=OURS, label="sound", lw=1)
         axis.set_title(f"{fault}: {name}, {units[name]}", fontsize=9)
         axis.set_xlabel("s")
-    axes[0, 0].legend()
+    axes[0, 0].legend(loc="upper right")
     save_figure(figure, path)
 
 
