@@ -91,7 +91,7 @@ def status(json: JsonOption = False) -> None:
                 for t in sorted(site.turbines, key=lambda turbine: natural(turbine.id))
             ),
         )
-        for line in _refusals(site.turbines):
+        for line in refusals(site.turbines):
             typer.echo(line)
 
 
@@ -135,13 +135,14 @@ def _models(edge: EdgeStatus) -> Iterator[str]:
             yield f"{shadow.model.version} in shadow"
 
 
-def _refusals(turbines: Sequence[TurbineStatus]) -> Iterator[str]:
+def refusals(turbines: Sequence[TurbineStatus]) -> Iterator[str]:
     """Why nothing is made of what silent turbines send, a line each for the first few."""
     refused = [t for t in turbines if t.refused and t.state == "silent"]
     for turbine in refused[:REFUSALS_TOLD]:
         yield f"{turbine.id}: the edge refuses what it sends: {turbine.refused}"
-    if len(refused) > REFUSALS_TOLD:
-        yield f"{len(refused) - REFUSALS_TOLD} more turbines' blocks are refused: see /health"
+    more = len(refused) - REFUSALS_TOLD
+    if more > 0:
+        yield f"{more} more turbines' blocks are refused: see `gustbed status --json`"
 
 
 def _judged_by(state: CommissioningState | None) -> str | None:
