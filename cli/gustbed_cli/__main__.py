@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from gustbed_cli.commands import bench, cloud, commission, data, events, fault, fleet, model, twin
+from gustbed_cli.commands import (
+    bench,
+    cloud,
+    commission,
+    data,
+    events,
+    fault,
+    fleet,
+    model,
+    sites,
+    twin,
+)
 from gustbed_core.errors import GustbedError
 
 app = typer.Typer(
@@ -23,6 +34,7 @@ app.command()(events.events)
 app.command()(cloud.jobs)
 app.command()(cloud.enrol)
 app.command()(cloud.deploy)
+app.add_typer(sites.app, name="site")
 app.add_typer(fault.app, name="fault")
 app.add_typer(commission.app, name="commission")
 app.add_typer(data.app, name="data")

@@ -1,8 +1,8 @@
 """The sites that a fleet's operators may look at: a folder with one folder for each of them.
 
-``<directory>/<site>/`` holds ``site.json``, the operator's password for the site's broker and, where
-that speaks TLS, the site's CA. Whoever sets up a site's broker writes it; dashboards read it, and
-take up a site that joins while they run.
+``<directory>/<site>/`` holds ``site.json``, the operator's password for the site's broker and,
+where that speaks TLS, the site's CA. Whoever sets up a site's broker writes it; dashboards read it,
+and take up a site that joins while they run.
 """
 
 import shutil
@@ -16,6 +16,7 @@ from gustbed_core.settings import MqttSettings, SiteSettings
 
 FILE = "site.json"
 CA = "site-ca.pem"
+"""What a client must have to trust the broker; lies beside the passwords too."""
 OPERATOR = "operator"
 """The broker's user for people's tools."""
 
@@ -72,7 +73,7 @@ def remove_site(directory: Path, site: str) -> None:
 
 
 def read_sites(directory: Path) -> dict[str, KnownSite]:
-    """Every site by name, in order of names. Raises ``GustbedError`` naming a file that is wrong."""
+    """Every site by name, in that order. Raises ``GustbedError`` naming a file that is wrong."""
     found = {}
     for path in sorted(directory.glob(f"*/{FILE}")):
         try:
@@ -80,7 +81,7 @@ def read_sites(directory: Path) -> dict[str, KnownSite]:
         except FileNotFoundError:
             continue  # it was removed meanwhile
         except (OSError, msgspec.MsgspecError) as error:
-            raise GustbedError(f"{path}: {error}", "set the site up again with `gustbed up`") from error
+            raise GustbedError(f"{path}: {error}", "run `gustbed up`, which writes it") from error
         found[entry.site] = KnownSite(entry, path.parent)
     return found
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gustbed_broker.certificates import CA_FILE
+from gustbed_core.site_directory import CA
 from tests.support.compose import Compose, docker, image_of
 
 pytestmark = pytest.mark.docker
@@ -92,10 +92,10 @@ def test_each_client_of_the_broker_holds_only_its_own_passwords(fleet: Compose) 
         return set(fleet.execute(service, "ls", "/run/gustbed/credentials").split())
 
     turbines = {f"wt{i:02d}.password" for i in range(1, 7)}
-    assert held("edge") == {"edge.password", CA_FILE}
-    assert held("dashboard") == {"operator.password", CA_FILE}
+    assert held("edge") == {"edge.password", CA}
+    assert held("dashboard") == {"operator.password", CA}
     # The twin also plays the devices that speak the legacy record.
-    assert held("twin") == turbines | {"twin.password", "legacy.password", CA_FILE}
+    assert held("twin") == turbines | {"twin.password", "legacy.password", CA}
 
 
 @pytest.mark.promise("S1")
