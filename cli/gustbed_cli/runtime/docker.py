@@ -37,8 +37,8 @@ CLOUD_ACCESS = "/run/gustbed/aws/credentials"
 DIRECTORY = "/run/gustbed/operators"
 """Where the dashboard's container finds the sites that there are."""
 REQUESTS = "/var/lib/gustbed/enrol/requests"
-FURTHER_SITE = ("-f", "compose/site.yml", "-f", "compose/joined.yml")
-"""Compose files of a site that has joined a fleet; the fleet's own are Compose's default."""
+FURTHER_SITE = ("-f", "docker-compose.joined.yml")
+"""The Compose file of a site that has joined a fleet; the fleet's own is Compose's default."""
 LOOK_EVERY = 1.0
 PASSING = {"is unhealthy": HEALTHY_WITHIN, "address already in use": 20}
 """What Compose says of a dependency that may be on its way back, and Docker of a port that it may
