@@ -165,9 +165,13 @@ def _fail(refusals: Sequence[str]) -> None:
         raise typer.Exit(1)
 
 
+def _infos(site: str | None) -> list[CommissioningInfo]:
+    return commissioning(started_site(site).edge_url)
+
+
 def _asked(turbines: Iterable[str], site: str | None) -> list[CommissioningInfo]:
     wanted = set(turbines)
-    found = commissioning(started_site(site).edge_url)
+    found = _infos(site)
     chosen = [each for each in found if not wanted or each.turbine in wanted]
     unknown = sorted(wanted - {each.turbine for each in chosen})
     if unknown:
