@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cloud.rollouts import package
 from tests.support.fleet import RunningFleet
+from tests.support.packages import shipped_again
 from tests.support.ports import wait_until
 
 SITE = "north-2"
-MODEL, VERSION = "windturbine", "90.0.0"
+VERSION = "90.0.0"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_fault_is_found_on_the_site_that_it_was_injected_on_and_nowhere_else(
 
 @pytest.mark.usefixtures("site")
 def test_one_approval_reaches_the_edge_of_every_site(fleet: RunningFleet, tmp_path: Path) -> None:
-    made = str(package(tmp_path, VERSION, MODEL))
+    made = str(shipped_again(VERSION, tmp_path))
     fleet.cli("model", "register", made, "--despite-gate", "made by a test")
     # In shadow, so that what serves goes on serving.
     fleet.cli("model", "approve", VERSION, "--shadow")

@@ -38,6 +38,7 @@ from gustbed_core.package import (
     SCORE,
     Manifest,
     Package,
+    read_package,
     seal_package,
     sha256,
     write_package,
@@ -45,11 +46,13 @@ from gustbed_core.package import (
 from gustbed_core.signals import ChannelSpec, Decision
 from gustbed_core.telemetry import MINI, Samples
 from gustbed_core.turbine_types import load_type
+from tests.support.paths import ROOT
 
 MINI_TYPE = load_type(MINI)
 CHANNELS = MINI_TYPE.channel_names
 """Of a miniature's block."""
 PLACE = {name: place for place, name in enumerate(CHANNELS)}
+SHIPPED = ROOT / "services" / "edge" / "gustbed_edge" / "factory" / "windturbine"
 THRESHOLDS: Mapping[str, float] = {
     "roll": 0.5,
     "pitch": 0.5,
@@ -297,6 +300,14 @@ def order_package(package: Package, key: SigningKey, folder: Path, **changes: An
     signed = sign_package(package, key, folder)
     release = as_order(signed.release, **changes)
     return Signed(release, key.sign(release), signed.archive)
+
+
+def shipped_again(version: str, folder: Path) -> Path:
+    """The miniatures' model that the edge ships with, as a package of another version."""
+    shipped = read_package((SHIPPED / PACKAGE_FILE).read_bytes())
+    path = folder / f"{shipped.manifest.name}-{version}.tar.gz"
+    write_passed(replace(shipped, manifest=replace(shipped.manifest, version=version)), path)
+    return path
 
 
 def write_factory(folder: Path, signed: Signed, key: SigningKey) -> Path:

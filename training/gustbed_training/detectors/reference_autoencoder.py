@@ -55,7 +55,8 @@ class ReferenceAutoencoder:
             losses: list[float] = []
             for loss in _epochs(model, windows, epochs):
                 losses.append(loss)
-                if len(losses) % max(1, epochs // _LOG_LINES) == 0:
+                # The first one, too: minutes may pass until the next line.
+                if len(losses) == 1 or len(losses) % max(1, epochs // _LOG_LINES) == 0:
                     log(f"epoch {len(losses)} of {epochs} on {device.type}: loss {loss:.4f}")
                 if converged(losses):
                     log(f"converged after {len(losses)} epochs of {epochs}: loss {loss:.4f}")
