@@ -14,7 +14,7 @@ from gustbed_dashboard.site import directory as directories
 from gustbed_dashboard.site.client import SiteClient, make_site_client
 from gustbed_dashboard.site.directory import FoundSite, Listing, Stamp
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 STOP_SECONDS = 2.0
 
 

@@ -13,7 +13,7 @@ from gustbed_dashboard.views.page_elements import banners, draw
 
 PARAMETER = "site"
 MAX_SEGMENTS = 12
-LOOK_SECONDS = 2
+LOOK_SECONDS = 1
 _SHOWN, _DEFAULT, _TOLD, _NOTICE = "site-shown", "site-default", "site-told", "site-notice"
 
 

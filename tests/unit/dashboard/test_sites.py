@@ -1,19 +1,30 @@
 """The clients of a directory's sites: who joins, who leaves, who changed, and what is wrong."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import msgspec
 import pytest
 
+from gustbed_core import topics
+from gustbed_core.codec import encode
 from gustbed_core.errors import GustbedError
+from gustbed_core.events import Comparison
 from gustbed_core.site_directory import CA, FILE, KnownSite, SiteEntry, remove_site, write_site
+from gustbed_dashboard.components import html, site_models, site_states
 from gustbed_dashboard.site import clients as site_clients
 from gustbed_dashboard.site.client import SiteClient
 from gustbed_dashboard.site.clients import SiteClients
+from gustbed_dashboard.site.glance import Glance, Health, glance
+from gustbed_dashboard.site.state import SiteState
 from tests.support.ports import wait_until
+from tests.unit.dashboard.messages import MINI, MODEL, SITE, TYPES, event, heartbeat, status
 
+NOW = 100.2
+SECRET = "secret"
 ENTRY = SiteEntry(site="site-1", turbines=6, host="h", tools_port=1884, edge_url="http://edge:8070")
 
 
@@ -41,8 +52,8 @@ class Fleet:
         self.refusal: GustbedError | None = None
         self.clients = SiteClients(directory, self._make)
 
-    def write(self, name: str, password: str = "secret", ca: bytes | None = None) -> None:
-        write_site(self.directory, msgspec.structs.replace(ENTRY, site=name), password, ca)
+    def write(self, name: str, secret: str = SECRET, ca: bytes | None = None) -> None:
+        write_site(self.directory, msgspec.structs.replace(ENTRY, site=name), secret, ca)
 
     def look(self) -> list[str]:
         self.clients.look()
@@ -98,7 +109,7 @@ def test_one_that_leaves_is_stopped_and_starts_anew_when_it_is_back(fleet: Fleet
 @pytest.mark.parametrize(
     ("change", "anew"),
     [
-        ({"password": "another"}, True),
+        ({"secret": "another"}, True),
         ({"ca": b"-----BEGIN CERTIFICATE-----"}, True),
         ({}, False),
     ],
@@ -115,7 +126,7 @@ def test_a_client_is_made_anew_only_for_what_it_was_made_by(
 
     assert (fleet.client("site-1") is not before) == anew
     assert before.running != anew
-    assert fleet.client("site-1").password == change.get("password", "secret")
+    assert fleet.client("site-1").password == change.get("secret", SECRET)
     assert fleet.client("site-2") is other
 
 
@@ -123,7 +134,7 @@ def test_another_broker_is_another_client(fleet: Fleet) -> None:
     fleet.write("site-1")
     fleet.look()
     moved = msgspec.structs.replace(ENTRY, tools_port=2884)
-    write_site(fleet.directory, moved, "secret", None)
+    write_site(fleet.directory, moved, SECRET, None)
     fleet.look()
 
     assert fleet.client("site-1").entry.tools_port == 2884
@@ -135,7 +146,9 @@ def test_nothing_is_read_while_nothing_changes(
 ) -> None:
     fleet.write("site-1")
     fleet.look()
-    monkeypatch.setattr(site_clients.directories, "read", lambda _directory: pytest.fail("read"))
+    monkeypatch.setattr(
+        "gustbed_dashboard.site.directory.read", lambda _directory: pytest.fail("read")
+    )
 
     assert fleet.look() == ["site-1"]
 
@@ -234,3 +247,56 @@ def test_it_looks_by_itself_and_its_end_stops_every_client(running: Fleet) -> No
     running.clients.stop(10)
 
     assert not any(client.running for client in running.made)
+
+
+def test_a_site_in_a_word_is_fine_alarmed_or_not_heard() -> None:
+    state = SiteState(SITE, ["wt01"], TYPES)
+    assert glance(state, NOW, heard=True).health is Health.SILENT
+
+    state.fold(topics.heartbeat(SITE), encode(heartbeat()), NOW)
+    seen = glance(state, NOW, heard=True)
+    assert (seen.health, seen.open_events, seen.models) == (Health.FINE, 0, {MINI: MODEL})
+    state.fold(topics.heartbeat(SITE), encode(heartbeat(100.0, status(state="anomaly"))), NOW)
+    assert glance(state, NOW, heard=True).health is Health.EVENTS
+    state.fold(topics.event(SITE, "wt01"), encode(event()), NOW)
+    assert glance(state, NOW, heard=True).open_events == 1
+    assert glance(state, NOW, heard=False).health is Health.SILENT
+    assert glance(state, NOW + 600, heard=True).health is Health.SILENT
+
+
+def test_how_sites_stand_is_said_in_words_and_marked_in_the_control() -> None:
+    fine, alarmed = Glance(Health.FINE, 0, 0, {}, {}), Glance(Health.EVENTS, 2, 1, {}, {})
+    silent = Glance(Health.SILENT, 0, 1, {}, {})
+    shown = site_states.states({"a": fine, "b": alarmed, "c": silent}, "#x")
+
+    assert "<b>b</b> 2 events open" in shown
+    assert "<b>c</b> edge not heard, 1 turbine with an anomaly: last known" in shown
+    assert "<b>a</b>" not in shown
+    for place, word in enumerate(("no event open", "events open", "edge not heard"), start=1):
+        assert re.search(rf"#x > :nth-child\({place}\) p::before\{{[^}}]* / '{word}: '", shown)
+    assert "No event open at both sites" in site_states.states({"a": fine, "b": fine}, "#x")
+    many = site_states.states({f"s{i}": silent for i in range(7)}, "#x")
+    assert "and 3 more" in many
+
+
+def test_what_every_edge_runs_is_a_table_and_an_older_version_is_marked() -> None:
+    newer = replace(MODEL, version="1.10.0")
+    old = Glance(Health.FINE, 0, 0, {MINI: replace(MODEL, version="1.9.0")}, {})
+    new = Glance(Health.FINE, 0, 0, {MINI: newer}, {MINI: Comparison(newer)})
+    waiting = Glance(Health.SILENT, 0, 0, {}, {})
+    shown = site_models.site_models({"a": old, "b": new, "c": waiting}, "b", TYPES.get)
+
+    rows = {row[0]: row[1] for row in re.findall(r'<tr data-site="(\w)"(.*?)</tr>', shown)}
+    assert "1.9.0" in rows["a"]
+    assert "older" in rows["a"]
+    assert "shadow 1.10.0" in rows["b"]
+    assert "older" not in rows["b"]
+    assert "aria-current" in rows["b"]
+    assert "Not heard" in rows["c"]
+
+
+def test_a_link_to_a_turbine_names_its_site() -> None:
+    assert html.address("wt 1", {"site": "site-2"}) == "turbine?site=site-2&turbine=wt%201"
+    assert 'href="turbine?site=site-2&amp;turbine=wt1"' in html.macro(
+        "card_link", "wt1", {"site": "site-2"}
+    )
