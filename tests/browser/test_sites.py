@@ -137,6 +137,11 @@ def test_every_page_shows_the_chosen_site_and_the_address_keeps_it(
     page.get_by_role("link", name="Open wt03").click()
     expect(page.locator('.gb-title[data-turbine="wt03"]')).to_contain_text("NREL 5 MW")
     assert "site=site-2" in page.url
+    # The other site has a turbine of that name, too.
+    option(page, "site-1").click()
+    expect(page.locator('.gb-title[data-turbine="wt03"]')).to_contain_text("Miniature")
+    expect(page.locator(".gb-title")).not_to_contain_text("NREL 5 MW")
+    option(page, "site-2").click()
     go_to(page, "Models")
     expect(page.locator(f'.gb-serving[data-type="{UTILITY}"]')).to_contain_text("gustbed-site-2")
     expect(page.locator('tr[data-site="site-1"]')).to_contain_text("1.0.0")
@@ -150,19 +155,6 @@ def test_every_page_shows_the_chosen_site_and_the_address_keeps_it(
     expect(page.locator(".gb-serving")).to_contain_text("gustbed-site-1")
     page.go_back()
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-
-
-def test_a_site_switched_on_a_turbines_page_shows_its_own_turbine_of_that_name(
-    fleet: Fleet, open_site: OpenPage
-) -> None:
-    page = open_site("turbine?site=site-2&turbine=wt03")
-    expect(page.locator(".gb-title")).to_contain_text("NREL 5 MW")
-    expect(page.locator('.gb-title[data-turbine="wt03"]')).to_be_visible()
-    option(page, "site-1").click()
-
-    expect(page.locator('.gb-title[data-turbine="wt03"]')).to_contain_text("Miniature")
-    expect(page.locator(".gb-title")).not_to_contain_text("NREL 5 MW")
-    expect(page.locator(".gb-event")).to_have_count(0)
 
 
 def test_a_fault_reaches_the_chosen_site_only_and_no_form_is_carried_over(
