@@ -66,10 +66,10 @@ def test_each_site_is_heard_with_its_own_ca_and_password(
         assert clients.sites().clients["site-1"] is kept
 
         heard: list[str] = []
-        subscriptions = {topics.every("command", "site-2"): lambda topic, _: heard.append(topic)}
+        subscriptions = {topics.command("site-2", "wt01"): lambda topic, _: heard.append(topic)}
         settings = brokers["site-2"].settings
-        with Session(settings, user="twin", subscriptions=subscriptions) as twin:
-            twin.wait_connected(30)
+        with Session(settings, user="wt01", subscriptions=subscriptions) as turbine:
+            turbine.wait_connected(30)
             clients.sites().clients["site-2"].send("wt01", Command("clear"))
             wait_until(lambda: heard, "the command is heard")
         assert heard == [topics.command("site-2", "wt01")]
