@@ -174,6 +174,7 @@ def test_a_fault_reaches_the_chosen_site_only_and_no_form_is_carried_over(
     turbine, command = fleet.second.commands[0]
     assert isinstance(command, Command)
     assert (turbine, command.action) == ("wt01", "inject")
+    expect(page.get_by_text("Inject sent to wt01 at site-2")).to_be_visible()
     expect(page.locator(f'tr[data-command="{command.id}"]')).to_be_visible()
     page.get_by_role("button", name="Clear all faults").click()
     wait_until(lambda: len(fleet.second.commands) == 2, "the fault is cleared")
@@ -186,7 +187,7 @@ def test_a_fault_reaches_the_chosen_site_only_and_no_form_is_carried_over(
 def test_an_unknown_site_is_told_and_the_default_shown(fleet: Fleet, open_site: OpenPage) -> None:
     page = open_site("faults?site=site-9")
 
-    expect(page.locator(".gb-banner")).to_contain_text("No site site-9 is known here")
+    expect(page.locator(".gb-banner")).to_contain_text("Site site-9 is not known here")
     expect(option(page, "site-1")).to_be_checked()
     option(page, "site-2").click()
     expect(page.locator(".gb-banner")).to_have_count(0)

@@ -55,4 +55,5 @@ def _send(chosen: ChosenSite, command: CommissionCommand) -> None:
     except GustbedError as error:
         draw(macro("banner", "alarm", f"Not sent. {error}"))
         return
-    st.toast(f"{_DONE[command.action]} sent to the edge for {command.turbines[0]}")
+    where = f" at {chosen.name}" if chosen.query else ""
+    st.toast(f"{_DONE[command.action]} sent to the edge for {command.turbines[0]}{where}")

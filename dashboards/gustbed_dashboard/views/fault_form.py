@@ -85,4 +85,5 @@ def _send(chosen: ChosenSite, turbines: list[str], commands: list[Command]) -> N
             draw(macro("banner", "alarm", f"Not sent. {error}"))
             return
     what = "Inject" if commands[0].action == "inject" else "Clear"
-    st.toast(f"{what} sent to {', '.join(turbines[:6])}{'…' if len(turbines) > 6 else ''}")
+    where = f" at {chosen.name}" if chosen.query else ""
+    st.toast(f"{what} sent to {', '.join(turbines[:6])}{'…' if len(turbines) > 6 else ''}{where}")

@@ -30,7 +30,7 @@ def page(chosen: ChosenSite) -> None:
     left, right = st.columns([1, 1.5], gap="large")
     types = {card.id: card.type for card in chosen.client().snapshot().turbines}
     with left, st.container(border=True, key="panel-form"):
-        section("Inject a fault")
+        section("Inject a fault", f"at {chosen.name}" if chosen.query else "")
         turbines = _choose(list(types), f"fault-turbines-{chosen.name}")
         of_types = [types[name] for name in turbines if name in types]
         fault_form(chosen, turbines, of_types, key="fault")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from gustbed_dashboard.components import site_states
+from gustbed_dashboard.components.html import short
 from gustbed_dashboard.site.client import SiteClient
 from gustbed_dashboard.site.clients import Sites
 from gustbed_dashboard.views import resources
@@ -103,7 +104,7 @@ def _notice_of(names: Sequence[str]) -> None:
         st.session_state[_NOTICE] = f"{shown} has left this dashboard"
     elif asked is not None and asked not in names and asked != st.session_state.get(_TOLD):
         st.session_state[_TOLD] = asked
-        st.session_state[_NOTICE] = f"No site {asked} is known here"
+        st.session_state[_NOTICE] = f"Site {short(asked, 64)} is not known here"
 
 
 def _forget_notice() -> None:
