@@ -30,11 +30,12 @@ import numpy as np
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from gustbed_cli.fleet import OPERATOR, Fleet, PlaceSettings, load_fleet
+from gustbed_cli.fleet import Fleet, PlaceSettings, load_fleet
 from gustbed_cli.runtime.supervisor import read_state
 from gustbed_core import codec, topics
 from gustbed_core.events import Verdict
 from gustbed_core.mqtt import Session
+from gustbed_core.site_directory import OPERATOR
 
 MAX_P99_MS = 250.0
 EVERY = 50

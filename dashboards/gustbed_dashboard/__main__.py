@@ -71,12 +71,12 @@ def check_free(settings: DashboardSettings) -> None:
 def serve(settings: DashboardSettings, names: frozenset[str]) -> None:
     """Serve the pages until SIGTERM or SIGINT.
 
-    The client starts first and in this process, so that the first viewer already finds a history.
+    Sites' clients start first and in this process: the first viewer already finds a history.
     """
     from gustbed_dashboard import server
     from gustbed_dashboard.views import resources
 
-    resources.site_client()
+    resources.sites()
     server.serve(settings, names)
 
 

@@ -1,4 +1,4 @@
-"""Where the dashboard listens and where it finds the edge."""
+"""Where the dashboard listens, and where it finds sites and their edges."""
 
 from pathlib import Path
 
@@ -10,12 +10,15 @@ from gustbed_core.settings import section
 
 
 class DashboardSettings(BaseSettings):
-    """The address the dashboard serves on."""
+    """The address the dashboard serves on, and the folders that it reads."""
 
     model_config = section("GUSTBED_DASHBOARD_")
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8501, ge=1, le=65535)
+    sites_dir: Path | None = Field(
+        None, description="folder of a fleet's sites; only the site of GUSTBED_SITE if not set"
+    )
     drift_dir: Path | None = Field(
         None, description="folder of drift reports; <GUSTBED_HOME>/drift if not set"
     )

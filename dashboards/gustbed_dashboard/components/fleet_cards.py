@@ -1,6 +1,6 @@
 """The fleet page's pieces: the site's strip, cards and tiles."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
 from gustbed_dashboard import formatting
@@ -32,9 +32,9 @@ def _spin(turbine: TurbineCard, tops: Sequence[float]) -> float:
     return 0.0 if value is None else value / tops[0]
 
 
-def tiles(turbines: Iterable[TurbineCard]) -> str:
-    """A large fleet at a glance."""
-    return render("tiles", turbines=turbines)
+def tiles(turbines: Iterable[TurbineCard], query: Mapping[str, str] | None = None) -> str:
+    """A large fleet at a glance; ``query`` is what the addresses of turbines keep."""
+    return render("tiles", turbines=turbines, query=query or {})
 
 
 def strip(site: SiteSnapshot) -> str:

@@ -6,8 +6,9 @@ browser keeps the elements between updates, so nothing flickers.
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -81,9 +82,9 @@ def _one_line(rendered: str) -> str:
     return "".join(line.strip() for line in rendered.splitlines())
 
 
-def address(turbine: str) -> str:
-    """Where a turbine's page is, from any page."""
-    return f"turbine?turbine={quote(turbine, safe='')}"
+def address(turbine: str, query: Mapping[str, str]) -> str:
+    """Where a turbine's page is, from any page; ``query`` is what else the address keeps."""
+    return f"turbine?{urlencode({**query, 'turbine': turbine}, quote_via=quote, safe='')}"
 
 
 def short(value: object, limit: int = 200) -> str:

@@ -16,7 +16,8 @@ from gustbed_core.mqtt import Live, Message, Session
 from gustbed_core.settings import MqttSettings, SiteSettings
 from gustbed_core.turbine_types import load_types
 from gustbed_core.worker import Worker
-from gustbed_dashboard.site.edge_client import EdgeClient
+from gustbed_dashboard.site.edge_client import EDGE_NAMED, EdgeClient
+from gustbed_dashboard.site.glance import Glance, glance
 from gustbed_dashboard.site.load import Load
 from gustbed_dashboard.site.mirror_log import MirrorHistory
 from gustbed_dashboard.site.signals import SignalHistory, signal_history
@@ -88,6 +89,12 @@ class SiteClient(Worker):
             if last is None or last.broker != broker or now - last.now > _SNAPSHOT_SECONDS:
                 self._snapshot = last = take(self._state, now, broker, self._load.share)
             return last
+
+    def glance(self) -> Glance:
+        """The site in a word; cheap enough to ask every site each time."""
+        broker = self._broker_problem()
+        with self._lock:
+            return glance(self._state, self._clock(), heard=broker is None)
 
     def signals(self, turbine: str, seconds: float) -> SignalHistory:
         """A turbine's signals over the last ``seconds`` (at most ``KEPT_SECONDS``)."""
@@ -195,10 +202,13 @@ class SiteClient(Worker):
             self._state.events.reconcile(events, asked)
 
 
-def make_site_client(site: SiteSettings, mqtt: MqttSettings, edge_url: str) -> SiteClient:
+def make_site_client(
+    site: SiteSettings, mqtt: MqttSettings, edge_url: str, named: str = EDGE_NAMED
+) -> SiteClient:
     """A client on the site's broker and the edge's HTTP interface; not started yet.
 
-    Raises ``GustbedError`` for a wrong file of a turbine type.
+    ``named`` says what names the edge's address. Raises ``GustbedError`` for a wrong file of a
+    turbine type.
     """
 
     def open_session(subscriptions: Mapping[str, Live]) -> Session:
@@ -206,4 +216,4 @@ def make_site_client(site: SiteSettings, mqtt: MqttSettings, edge_url: str) -> S
         return Session(mqtt, user=USER, subscriptions=subscriptions, qos=0)
 
     types = TypeCatalog(load_types(site.types_dir))
-    return SiteClient(site, open_session, EdgeClient(edge_url), types)
+    return SiteClient(site, open_session, EdgeClient(edge_url, named), types)

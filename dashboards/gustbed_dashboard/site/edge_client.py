@@ -13,6 +13,7 @@ from gustbed_core.edge_http import ModelInfo
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent
 
+EDGE_NAMED = "GUSTBED_EDGE_URL names its address"
 TIMEOUT_SECONDS = 2.0
 MAX_BYTES = 4 * 1024 * 1024
 _T = TypeVar("_T")
@@ -20,9 +21,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class EdgeClient:
-    """``url`` is the edge's base address. Methods block, and raise ``GustbedError`` naming it."""
+    """``url`` is the edge's base address; ``named`` says what names it.
+
+    Methods block, and raise ``GustbedError`` with both.
+    """
 
     url: str
+    named: str = EDGE_NAMED
 
     def events(self, since: float) -> list[AnomalyEvent]:
         """Anomaly events since a Unix time, latest state of each."""
@@ -46,7 +51,7 @@ class EdgeClient:
             reason = getattr(error, "reason", error)
             reason = getattr(reason, "strerror", None) or reason
             raise GustbedError(
-                f"edge at {self.url}: {reason}", "is it running? GUSTBED_EDGE_URL names its address"
+                f"edge at {self.url}: {reason}", f"is it running? {self.named}"
             ) from error
 
 

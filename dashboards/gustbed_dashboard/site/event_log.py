@@ -44,3 +44,7 @@ class EventLog:
     def newest(self) -> list[AnomalyEvent]:
         """Open ones first, then by opening time, newest first."""
         return sorted(self._events.values(), key=lambda e: (e.closed is not None, -e.opened))
+
+    def open_count(self) -> int:
+        """How many have not closed."""
+        return sum(event.closed is None for event in self._events.values())

@@ -122,7 +122,7 @@ def take(state: SiteState, now: float, broker: str | None, load: float = 0.0) ->
     statuses = {status.id: status for status in heartbeat.turbines} if heartbeat else {}
     events = state.events.newest()
     opened = {name: _of_open(name, events) for name in {event.turbine for event in events}}
-    models = _models(heartbeat) if heartbeat else {}
+    models = served(heartbeat) if heartbeat else {}
     known_at = None if alive or heartbeat is None else heartbeat.t
     names = state.names()
     cards = [
@@ -169,7 +169,7 @@ def take(state: SiteState, now: float, broker: str | None, load: float = 0.0) ->
     )
 
 
-def _models(heartbeat: Heartbeat) -> dict[str, ModelRef]:
+def served(heartbeat: Heartbeat) -> dict[str, ModelRef]:
     """By type; an edge that names one model and no type has turbines of one type."""
     if heartbeat.models or heartbeat.model is None:
         return dict(heartbeat.models)

@@ -13,8 +13,8 @@ from gustbed_core.errors import GustbedError
 from gustbed_dashboard.components import commissioning
 from gustbed_dashboard.components.html import macro
 from gustbed_dashboard.site.snapshot import SiteSnapshot, TurbineCard
-from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.page_elements import draw, note, section
+from gustbed_dashboard.views.site_picker import ChosenSite
 
 _DONE: dict[Action, str] = {
     "start": "Start of a normal period",
@@ -24,20 +24,19 @@ _DONE: dict[Action, str] = {
 }
 
 
-def commissioning_form(turbine: str) -> None:
-    """Hours and four buttons for a turbine."""
+def commissioning_form(chosen: ChosenSite, turbine: str) -> None:
+    """Hours and four buttons for a turbine of a site."""
+    key = f"commission-{chosen.name}"
     note("Declare that the turbine runs normally from now on: the edge learns what is its own.")
-    hours = st.number_input(
-        "Hours", MIN_HOURS, MAX_HOURS, DEFAULT_HOURS, 0.25, key="commission-hours"
-    )
-    accept = st.checkbox("Put it to work by itself, if it is normal", key="commission-itself")
-    if st.button("Start", type="primary", width="stretch", key="commission-start"):
-        _send(CommissionCommand("start", [turbine], float(hours), bool(accept)))
+    hours = st.number_input("Hours", MIN_HOURS, MAX_HOURS, DEFAULT_HOURS, 0.25, key=f"{key}-hours")
+    accept = st.checkbox("Put it to work by itself, if it is normal", key=f"{key}-itself")
+    if st.button("Start", type="primary", width="stretch", key=f"{key}-start"):
+        _send(chosen, CommissionCommand("start", [turbine], float(hours), bool(accept)))
     actions: tuple[Action, ...] = ("accept", "undo", "cancel")
     for action, column in zip(actions, st.columns(len(actions)), strict=True):
         with column:
-            if st.button(action.capitalize(), width="stretch", key=f"commission-{action}"):
-                _send(CommissionCommand(action, [turbine]))
+            if st.button(action.capitalize(), width="stretch", key=f"{key}-{action}"):
+                _send(chosen, CommissionCommand(action, [turbine]))
 
 
 def commissioning_panel(turbine: TurbineCard, site: SiteSnapshot) -> None:
@@ -50,10 +49,11 @@ def commissioning_panel(turbine: TurbineCard, site: SiteSnapshot) -> None:
     draw(commissioning.panel(turbine.id, state, refusal))
 
 
-def _send(command: CommissionCommand) -> None:
+def _send(chosen: ChosenSite, command: CommissionCommand) -> None:
     try:
-        resources.site_client().commission(command)
+        chosen.client().commission(command)
     except GustbedError as error:
         draw(macro("banner", "alarm", f"Not sent. {error}"))
         return
-    st.toast(f"{_DONE[command.action]} sent to the edge for {command.turbines[0]}")
+    where = f" at {chosen.name}" if chosen.query else ""
+    st.toast(f"{_DONE[command.action]} sent to the edge for {command.turbines[0]}{where}")

@@ -48,20 +48,26 @@ def comparison(
             draw(model_comparison.agreement(shadowed))
         with right:
             own = [t for t in site.turbines if t.type.name == turbine_type.name]
-            _overlay(turbine_type.name, own, shadowed, client)
+            _overlay(turbine_type.name, own, shadowed, client, site.site)
             if both := model_comparison.figures_beside(*figures):
                 draw(both)
 
 
 def _overlay(
-    type_name: str, turbines: Sequence[TurbineCard], shadowed: Comparison, client: SiteClient
+    type_name: str,
+    turbines: Sequence[TurbineCard],
+    shadowed: Comparison,
+    client: SiteClient,
+    site: str,
 ) -> None:
     if not turbines:
         empty("No turbine of this type is heard.")
         return
     names = [turbine.id for turbine in turbines]
     worst = next((t.id for t in turbines if t.condition is Condition.ANOMALY), names[0])
-    chosen = st.selectbox("Turbine", names, index=names.index(worst), key=f"overlay-{type_name}")
+    chosen = st.selectbox(
+        "Turbine", names, index=names.index(worst), key=f"overlay-{site}-{type_name}"
+    )
     mine, other = client.scores(chosen, SECONDS), client.shadow_scores(chosen, SECONDS)
     age, series = common(mine, other, f"Shadow model {shadowed.model.version}")
     colours = dict(zip(series, (ACCENT, VIOLET), strict=True))

@@ -10,15 +10,20 @@ from gustbed_core.event_kinds import INJECTABLE, EventKind
 from gustbed_core.turbine_types import TurbineType
 from gustbed_dashboard import labels
 from gustbed_dashboard.components.html import macro
-from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.page_elements import draw, note
+from gustbed_dashboard.views.site_picker import ChosenSite
 
 
-def fault_form(turbines: list[str], types: Iterable[TurbineType], key: str) -> None:
+def fault_form(
+    chosen: ChosenSite, turbines: list[str], types: Iterable[TurbineType], key: str
+) -> None:
     """Kind, severity, ramp, and two buttons for the chosen turbines, of ``types``.
+
+    What is filled in is of this site: another one has a form of its own.
 
     Every simulated type takes the three kinds; some take more, by name, from the command line.
     """
+    key = f"{key}-{chosen.name}"
     kind = st.segmented_control(
         "Kind",
         list(INJECTABLE),
@@ -27,8 +32,8 @@ def fault_form(turbines: list[str], types: Iterable[TurbineType], key: str) -> N
         required=True,
         key=f"{key}-kind",
     )
-    chosen = kind or INJECTABLE[0]
-    note(hint(chosen, {turbine_type.name: turbine_type for turbine_type in types}.values()))
+    named = kind or INJECTABLE[0]
+    note(hint(named, {turbine_type.name: turbine_type for turbine_type in types}.values()))
     severity = st.slider("Severity", 0.0, 1.0, 0.8, 0.05, key=f"{key}-severity")
     ramp = st.slider("Ramp", 0, 60, 2, 1, format="%d s", key=f"{key}-ramp")
     inject, clear = st.columns(2)
@@ -41,7 +46,11 @@ def fault_form(turbines: list[str], types: Iterable[TurbineType], key: str) -> N
             width="stretch",
             key=f"{key}-inject",
         ):
-            _send(turbines, [Command("inject", chosen, severity, float(ramp)) for _ in turbines])
+            _send(
+                chosen,
+                turbines,
+                [Command("inject", named, severity, float(ramp)) for _ in turbines],
+            )
     with clear:
         if st.button(
             "Clear all faults",
@@ -50,7 +59,7 @@ def fault_form(turbines: list[str], types: Iterable[TurbineType], key: str) -> N
             width="stretch",
             key=f"{key}-clear",
         ):
-            _send(turbines, [Command("clear") for _ in turbines])
+            _send(chosen, turbines, [Command("clear") for _ in turbines])
 
 
 def hint(kind: EventKind, types: Iterable[TurbineType]) -> str:
@@ -67,8 +76,8 @@ def hint(kind: EventKind, types: Iterable[TurbineType]) -> str:
     return " ".join([f"{labels.kind_label(kind)}.", *lines])
 
 
-def _send(turbines: list[str], commands: list[Command]) -> None:
-    client = resources.site_client()
+def _send(chosen: ChosenSite, turbines: list[str], commands: list[Command]) -> None:
+    client = chosen.client()
     for turbine, command in zip(turbines, commands, strict=True):
         try:
             client.send(turbine, command)
@@ -76,4 +85,5 @@ def _send(turbines: list[str], commands: list[Command]) -> None:
             draw(macro("banner", "alarm", f"Not sent. {error}"))
             return
     what = "Inject" if commands[0].action == "inject" else "Clear"
-    st.toast(f"{what} sent to {', '.join(turbines[:6])}{'…' if len(turbines) > 6 else ''}")
+    where = f" at {chosen.name}" if chosen.query else ""
+    st.toast(f"{what} sent to {', '.join(turbines[:6])}{'…' if len(turbines) > 6 else ''}{where}")

@@ -9,9 +9,9 @@ from gustbed_core.turbine_types import TurbineType
 from gustbed_dashboard import labels
 from gustbed_dashboard.components.html import render
 from gustbed_dashboard.site.command_log import ActiveFault, Sent
-from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.fault_form import fault_form
 from gustbed_dashboard.views.page_elements import banners, draw, note, problems, section
+from gustbed_dashboard.views.site_picker import ChosenSite
 
 COMMANDS_SHOWN = 12
 MAX_PILLS = 24
@@ -25,29 +25,30 @@ _OUTCOMES = {
 }
 
 
-def page() -> None:
-    """The faults page."""
+def page(chosen: ChosenSite) -> None:
+    """The faults page of a site."""
     left, right = st.columns([1, 1.5], gap="large")
-    types = {card.id: card.type for card in resources.site_client().snapshot().turbines}
+    types = {card.id: card.type for card in chosen.client().snapshot().turbines}
     with left, st.container(border=True, key="panel-form"):
-        section("Inject a fault")
-        turbines = _choose(list(types))
-        fault_form(turbines, [types[name] for name in turbines if name in types], key="fault")
+        section("Inject a fault", f"at {chosen.name}" if chosen.query else "")
+        turbines = _choose(list(types), f"fault-turbines-{chosen.name}")
+        of_types = [types[name] for name in turbines if name in types]
+        fault_form(chosen, turbines, of_types, key="fault")
         if not turbines:
             note("Choose one or more turbines first.")
     with right:
-        _live()
+        _live(chosen)
 
 
-def _choose(names: list[str]) -> list[str]:
+def _choose(names: list[str], key: str) -> list[str]:
     if len(names) <= MAX_PILLS:
-        return st.pills("Turbines", names, selection_mode="multi", key="fault-turbines")
-    return st.multiselect("Turbines", names, key="fault-turbines")
+        return st.pills("Turbines", names, selection_mode="multi", key=key)
+    return st.multiselect("Turbines", names, key=key)
 
 
 @st.fragment(run_every=1)
-def _live() -> None:
-    site = resources.site_client().snapshot()
+def _live(chosen: ChosenSite) -> None:
+    site = chosen.client().snapshot()
     banners(problems(site))
     section("Active faults", "accepted and not cleared")
     draw(active(site.faults, site.now, site.type_of))

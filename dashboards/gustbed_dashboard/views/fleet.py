@@ -6,25 +6,26 @@ import streamlit as st
 
 from gustbed_dashboard import labels
 from gustbed_dashboard.components import fleet_cards
-from gustbed_dashboard.components.html import render
+from gustbed_dashboard.components.html import macro, render
 from gustbed_dashboard.formatting import sentence
 from gustbed_dashboard.site.card_readings import scale_tops
 from gustbed_dashboard.site.snapshot import MAX_CARDS, TurbineCard
 from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.page_elements import banners, draw, problems, section
+from gustbed_dashboard.views.site_picker import ChosenSite
 
 MAX_TILES = 1000
 EVENTS_SHOWN = 7
 
 
-def page(turbine_page: Any) -> None:
-    """The fleet page; a card leads to its turbine on ``turbine_page``."""
-    _live(turbine_page)
+def page(chosen: ChosenSite, turbine_page: Any) -> None:
+    """A site's page; a card leads to its turbine on ``turbine_page``."""
+    _live(chosen, turbine_page)
 
 
 @st.fragment(run_every=1)
-def _live(turbine_page: Any) -> None:
-    client = resources.site_client()
+def _live(chosen: ChosenSite, turbine_page: Any) -> None:
+    client = chosen.client()
     site = client.snapshot()
     banners(problems(site))
     draw(fleet_cards.strip(site))
@@ -38,7 +39,7 @@ def _live(turbine_page: Any) -> None:
             if len(types) > 1:
                 title = labels.type_label(types[name]) or "Not heard yet"
                 section(title, f"{len(own)} at {site.site}")
-            _turbines(own, turbine_page, f"fleet-grid-{place}", len(site.turbines))
+            _turbines(own, len(site.turbines), f"fleet-grid-{place}", chosen, turbine_page)
     with right:
         section("Events")
         draw(
@@ -51,6 +52,7 @@ def _live(turbine_page: Any) -> None:
                 alive=site.edge_alive,
                 empty=_no_events(client.history_problem()),
                 type_of=site.type_of,
+                query=chosen.query,
             )
         )
 
@@ -61,20 +63,28 @@ def _no_events(problem: str | None) -> str:
     return "No anomaly in the last day. Inject a fault on the Faults page to see one open."
 
 
-def _turbines(turbines: list[TurbineCard], turbine_page: Any, key: str, fleet: int) -> None:
+def _turbines(
+    turbines: list[TurbineCard], fleet: int, key: str, chosen: ChosenSite, turbine_page: Any
+) -> None:
     """Turbines of one type; one scale for all of them, so that cards can be compared."""
     shown = turbines
     if fleet > MAX_CARDS:
-        draw(fleet_cards.tiles(shown[:MAX_TILES]))
+        draw(fleet_cards.tiles(shown[:MAX_TILES], chosen.query))
         shown = [turbine for turbine in shown if turbine.detailed]
     tops = scale_tops([turbine.readings for turbine in turbines])
     with st.container(key=key):
         for turbine in shown:
             with st.container(key=f"card-{turbine.id}"):
                 draw(fleet_cards.card(turbine, tops, resources.viewer_zone()))
-                st.page_link(
-                    turbine_page,
-                    label=f"Open {turbine.id}",
-                    query_params={"turbine": turbine.id},
-                    width="stretch",
-                )
+                _link(turbine.id, chosen, turbine_page)
+
+
+def _link(turbine: str, chosen: ChosenSite, turbine_page: Any) -> None:
+    """Covers the card."""
+    if chosen.query:
+        # Streamlit's own link cannot name the site, and would lead a new tab to another's turbine.
+        draw(macro("card_link", turbine, chosen.query))
+        return
+    st.page_link(
+        turbine_page, label=f"Open {turbine}", query_params={"turbine": turbine}, width="stretch"
+    )

@@ -9,7 +9,7 @@ from gustbed_core.events import ModelRef
 from gustbed_core.naming import natural
 from gustbed_dashboard import formatting
 from gustbed_dashboard.cloud.reader import CloudReader, CloudView
-from gustbed_dashboard.components import drift_panel, model_panels
+from gustbed_dashboard.components import drift_panel, model_panels, site_models
 from gustbed_dashboard.components.model_metrics import FIGURES, key_figures
 from gustbed_dashboard.components.model_panels import Serving
 from gustbed_dashboard.site.client import SiteClient
@@ -18,19 +18,20 @@ from gustbed_dashboard.views import resources
 from gustbed_dashboard.views.comparison import comparison
 from gustbed_dashboard.views.page_elements import banners, document, draw, note, section
 from gustbed_dashboard.views.registry import registry
+from gustbed_dashboard.views.site_picker import ChosenSite
 
 STALE_SECONDS = 15.0
 TURBINES_NAMED = 24
 
 
-def page() -> None:
-    """The models page."""
-    _live()
+def page(chosen: ChosenSite) -> None:
+    """The models page: what a site's edge runs, and what is the whole fleet's."""
+    _live(chosen)
 
 
 @st.fragment(run_every=1)
-def _live() -> None:
-    client = resources.site_client()
+def _live(chosen: ChosenSite) -> None:
+    client = chosen.client()
     site = client.snapshot()
     reader = resources.cloud()
     view = reader.watch()
@@ -41,10 +42,13 @@ def _live() -> None:
         return _figures(model, client.model_info(model), view, reader)
 
     figures = {name: figures_of(model) for name, model in site.models.items()}
-    section("Serving now", "by turbine type")
+    section(
+        "Serving now", f"at {site.site}, by turbine type" if chosen.query else "by turbine type"
+    )
     rows = _serving(site, figures, client)
     draw(model_panels.serving(site.thing, rows, site.update, alive=site.edge_alive))
     _cards(site, client)
+    _everywhere(site)
     for name, shadowed in site.shadow_models.items():
         both = (figures.get(name, {}), figures_of(shadowed.model))
         comparison(site.catalog.get(name), shadowed, site, client, both)
@@ -79,6 +83,14 @@ def _serving(
     ]
 
 
+def _everywhere(site: SiteSnapshot) -> None:
+    """What each site's edge runs, where there are several: one decision is for all of them."""
+    glances = {name: each.glance() for name, each in resources.sites().clients.items()}
+    if len(glances) > 1:
+        section("Every site", "what each edge runs, by turbine type")
+        draw(site_models.site_models(glances, site.site, site.catalog.get))
+
+
 def _cards(site: SiteSnapshot, client: SiteClient) -> None:
     """Of the models that serve, as the edge tells them: the factory's are in no registry."""
     for name, model in site.models.items():
@@ -86,7 +98,9 @@ def _cards(site: SiteSnapshot, client: SiteClient) -> None:
         if info is None:
             continue
         card = st.expander(
-            f"Model card of {model.name} {model.version}", key=f"serving-{name}", on_change="rerun"
+            f"Model card of {model.name} {model.version}",
+            key=f"serving-{site.site}-{name}",
+            on_change="rerun",
         )
         if card.open:
             with card:

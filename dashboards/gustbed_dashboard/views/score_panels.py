@@ -18,12 +18,12 @@ BARS, LINES = 8, 6
 SCORE_TICKS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 10_000.0)
 
 
-def score_row(turbine: TurbineCard, scores: Scores, seconds: int) -> None:
+def score_row(turbine: TurbineCard, scores: Scores, seconds: int, site: str) -> None:
     """Scores now beside scores over time; of many features the strongest."""
     left, right = st.columns([1, 2], gap="medium")
     highest = feature_ranking.peaks(scores.ratios)
-    barred = _remember(f"bars-{turbine.id}", highest, BARS)
-    drawn = _remember(f"lines-{turbine.id}", highest, LINES)
+    barred = _remember(f"bars-{site}-{turbine.id}", highest, BARS)
+    drawn = _remember(f"lines-{site}-{turbine.id}", highest, LINES)
     current = {
         name: float(scores.ratios[name][-1])
         if len(scores.age) and turbine.score is not None

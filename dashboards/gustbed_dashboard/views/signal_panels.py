@@ -22,8 +22,11 @@ FEW_CHARTS = 6
 """A type with at most as many, what belongs to no family apart, shows them without being asked."""
 
 
-def signal_panels(signals: SignalHistory, turbine: str, seconds: int, alarmed: list[str]) -> None:
-    """What the viewer chose: one family's charts, or everything; ``alarmed`` ones are marked."""
+def signal_panels(signals: SignalHistory, key: str, seconds: int, alarmed: list[str]) -> None:
+    """What the viewer chose: one family's charts, or everything; ``alarmed`` ones are marked.
+
+    ``key`` names the turbine of which the choice is.
+    """
     found = channel_groups.families(list(signals.values), signals.turbine_type)
     chosen = st.pills(
         "Signals",
@@ -31,7 +34,7 @@ def signal_panels(signals: SignalHistory, turbine: str, seconds: int, alarmed: l
         default=OVERVIEW,
         required=True,
         label_visibility="collapsed",
-        key=f"family-{turbine}",
+        key=f"family-{key}",
     )
     if chosen in found:
         _charts(channel_groups.charts(found[chosen], signals.turbine_type), signals, seconds)

@@ -12,15 +12,16 @@ from gustbed_dashboard.views.mirror import mirror_panel
 from gustbed_dashboard.views.page_elements import banners, draw, empty, problems, section
 from gustbed_dashboard.views.score_panels import score_row
 from gustbed_dashboard.views.signal_panels import signal_panels
+from gustbed_dashboard.views.site_picker import ChosenSite
 
 PERIODS = {"1 min": 60, "2 min": 120, "5 min": 300}
 MAX_PILLS = 12
 EVENTS_SHOWN = 8
 
 
-def page() -> None:
-    """The turbine page; ``?turbine=wt03`` opens it on that turbine."""
-    cards = resources.site_client().snapshot().turbines
+def page(chosen: ChosenSite) -> None:
+    """The page of one of a site's turbines; ``?turbine=wt03`` opens it on that turbine."""
+    cards = chosen.client().snapshot().turbines
     names = [card.id for card in cards]
     left, middle, commission, right = st.columns([5, 2.2, 1.6, 1.6], vertical_alignment="center")
     with left:
@@ -34,10 +35,10 @@ def page() -> None:
         return
     types = [card.type for card in cards if card.id == turbine]
     with commission, st.popover("Commission", icon=":material/tune:", width="stretch"):
-        commissioning_form(turbine)
+        commissioning_form(chosen, turbine)
     with right, st.popover("Inject a fault", icon=":material/bolt:", width="stretch"):
-        fault_form([turbine], types, key="turbine-fault")
-    _live(turbine, PERIODS[period or "2 min"])
+        fault_form(chosen, [turbine], types, key="turbine-fault")
+    _live(chosen, turbine, PERIODS[period or "2 min"])
 
 
 def _choose(names: list[str]) -> str | None:
@@ -59,8 +60,8 @@ def _choose(names: list[str]) -> str | None:
 
 
 @st.fragment(run_every=1)
-def _live(name: str, seconds: int) -> None:
-    client = resources.site_client()
+def _live(chosen: ChosenSite, name: str, seconds: int) -> None:
+    client = chosen.client()
     site = client.snapshot()
     turbine = next((t for t in site.turbines if t.id == name), None)
     banners(problems(site))
@@ -68,15 +69,15 @@ def _live(name: str, seconds: int) -> None:
         empty(f"{name} is not a turbine of this site.")
         return
     draw(_title(turbine, site))
-    score_row(turbine, client.scores(name, seconds), seconds)
+    score_row(turbine, client.scores(name, seconds), seconds, site.site)
     commissioning_panel(turbine, site)
     mirror_panel(turbine, site, client.mirror(name))
     signals = client.signals(name, seconds)
     if signals.values:
-        signal_panels(signals, name, seconds, turbine.carried_by)
+        signal_panels(signals, f"{site.site}-{name}", seconds, turbine.carried_by)
     else:
         empty("Waiting for the first telemetry…")
-    _events(name, site)
+    _events(name, site, chosen)
 
 
 def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
@@ -101,7 +102,7 @@ def _title(turbine: TurbineCard, site: SiteSnapshot) -> str:
     return render("turbine_title", turbine=turbine, facts=facts, kinds=kinds)
 
 
-def _events(name: str, site: SiteSnapshot) -> None:
+def _events(name: str, site: SiteSnapshot, chosen: ChosenSite) -> None:
     section("Events", name)
     draw(
         render(
@@ -113,5 +114,6 @@ def _events(name: str, site: SiteSnapshot) -> None:
             alive=site.edge_alive,
             empty=f"No anomaly on {name} in the last day.",
             type_of=site.type_of,
+            query=chosen.query,
         )
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from pydantic import ValidationError
 
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings, SiteSettings
@@ -17,6 +18,7 @@ from gustbed_core.settings import MqttSettings, SiteSettings
 FILE = "site.json"
 CA = "site-ca.pem"
 """What a client must have to trust the broker; lies beside the passwords too."""
+REMEDY = "run `gustbed up`, which writes it"
 OPERATOR = "operator"
 """The broker's user for people's tools."""
 
@@ -72,18 +74,33 @@ def remove_site(directory: Path, site: str) -> None:
     shutil.rmtree(directory / site, ignore_errors=True)
 
 
-def read_sites(directory: Path) -> dict[str, KnownSite]:
-    """Every site by name, in that order. Raises ``GustbedError`` naming a file that is wrong."""
-    found = {}
-    for path in sorted(directory.glob(f"*/{FILE}")):
-        try:
-            entry = msgspec.json.decode(path.read_bytes(), type=SiteEntry)
-        except FileNotFoundError:
-            continue  # it was removed meanwhile
-        except (OSError, msgspec.MsgspecError) as error:
-            raise GustbedError(f"{path}: {error}", "run `gustbed up`, which writes it") from error
-        found[entry.site] = KnownSite(entry, path.parent)
-    return found
+def read_site(folder: Path) -> KnownSite:
+    """What a site's folder says.
+
+    Raises ``FileNotFoundError`` if it is being written or was removed, and ``GustbedError`` naming
+    the file that is wrong.
+    """
+    path = folder / FILE
+    try:
+        site = KnownSite(msgspec.json.decode(path.read_bytes(), type=SiteEntry), folder)
+        site.mqtt()
+        named = site.settings.site
+    except FileNotFoundError:
+        raise
+    except msgspec.MsgspecError as error:
+        raise GustbedError(f"{path}: {error}", REMEDY) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = ".".join(str(part) for part in first["loc"])
+        raise GustbedError(f"{path}: {what}: {first['msg']}", REMEDY) from error
+    except OSError as error:
+        raise GustbedError(f"{path}: {error.strerror}", REMEDY) from error
+    password = folder / f"{OPERATOR}.password"
+    if not password.is_file():
+        raise GustbedError(f"{password}: missing", REMEDY)
+    if named != folder.name:
+        raise GustbedError(f"{path}: it is of {named}, not of {folder.name}", REMEDY)
+    return site
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ from gustbed_broker.access import acl_file, clients
 from gustbed_broker.configure import BrokerFiles, Listing, configure
 from gustbed_broker.passwords import ensure_passwords, hash_password
 from gustbed_core.settings import SiteSettings
-from gustbed_core.site_directory import CA, OPERATOR, read_sites
+from gustbed_core.site_directory import CA, OPERATOR, read_site
 
 
 @pytest.mark.promise("S2")
@@ -65,7 +65,7 @@ def test_a_site_is_listed_with_what_a_dashboard_needs(tmp_path: Path) -> None:
     files = BrokerFiles(tmp_path / "broker", tmp_path / "credentials", None, listing=listing)
     configure(files, SiteSettings(site="north", turbines=4))
 
-    site = read_sites(listing.directory)["north"]
+    site = read_site(listing.directory / "north")
     assert (site.entry.turbines, site.entry.edge_url) == (4, "http://edge.north:8070")
     broker = site.mqtt()
     assert (broker.host, broker.port_of(OPERATOR)) == ("broker.north", files.listener_of_tools)

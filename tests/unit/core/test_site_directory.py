@@ -1,11 +1,13 @@
 """What a fleet's tools know of its sites."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gustbed_core.errors import GustbedError
-from gustbed_core.site_directory import SiteEntry, read_sites, remove_site, write_site
+from gustbed_core.site_directory import SiteEntry, read_site, remove_site, write_site
 
 
 def entry(site: str, turbines: int = 3) -> SiteEntry:
@@ -20,7 +22,7 @@ def entry(site: str, turbines: int = 3) -> SiteEntry:
 
 def test_what_is_written_of_a_site_is_enough_to_speak_to_it(tmp_path: Path) -> None:
     write_site(tmp_path, entry("site-2"), "secret", b"PEM")
-    site = read_sites(tmp_path)["site-2"]
+    site = read_site(tmp_path / "site-2")
     broker = site.mqtt()
     assert (site.settings.site, site.settings.turbines) == ("site-2", 3)
     assert (broker.host, broker.port_of("operator")) == ("broker.site-2", 8885)
@@ -35,7 +37,7 @@ def test_another_sites_variables_do_not_reach_a_site_of_the_directory(
     for name, value in {"HOST": "elsewhere", "TOOLS_PORT": "1", "CA": "/its/ca.pem"}.items():
         monkeypatch.setenv(f"GUSTBED_MQTT_{name}", value)
     write_site(tmp_path, entry("site-2"), "secret", None)
-    broker = read_sites(tmp_path)["site-2"].mqtt()
+    broker = read_site(tmp_path / "site-2").mqtt()
     assert (broker.host, broker.tools_port, broker.ca) == ("broker.site-2", 8885, None)
 
 
@@ -51,24 +53,34 @@ def test_a_site_changes_and_goes(tmp_path: Path) -> None:
         write_site(tmp_path, entry("a", turbines), "secret", b"PEM")
     write_site(tmp_path, entry("b"), "secret", None)
     write_site(tmp_path, entry("a", 5), "secret", None)
-    assert {name: site.entry.turbines for name, site in read_sites(tmp_path).items()} == {
-        "a": 5,
-        "b": 3,
-    }
+    site = read_site(tmp_path / "a")
     # It no longer speaks TLS.
-    assert read_sites(tmp_path)["a"].mqtt().ca is None
+    assert (site.entry.turbines, site.mqtt().ca) == (5, None)
     remove_site(tmp_path, "a")
     remove_site(tmp_path, "a")
-    assert set(read_sites(tmp_path)) == {"b"}
+    with pytest.raises(FileNotFoundError):
+        read_site(tmp_path / "a")
+    assert read_site(tmp_path / "b").entry.turbines == 3
 
 
-def test_a_folder_that_is_not_there_yet_has_no_sites(tmp_path: Path) -> None:
-    assert read_sites(tmp_path / "later") == {}
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("{", "truncated"),
+        ({"turbines": 0}, "turbines"),
+        ({"tools_port": 70_000}, "tools_port"),
+        ({"site": "b"}, "it is of b"),
+        ({"site": "a/b"}, "not a name"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named(
+    tmp_path: Path, change: str | dict[str, Any], words: str
+) -> None:
     write_site(tmp_path, entry("a"), "secret", None)
     path = tmp_path / "a" / "site.json"
-    path.write_text("{")
-    with pytest.raises(GustbedError, match=r"site\.json"):
-        read_sites(tmp_path)
+    if isinstance(change, dict):
+        change = json.dumps({**json.loads(path.read_text()), **change})
+    path.write_text(change)
+    with pytest.raises(GustbedError, match=words) as told:
+        read_site(tmp_path / "a")
+    assert str(path) in str(told.value)

@@ -92,6 +92,7 @@ def test_what_comes_over_the_network_is_escaped() -> None:
             alive=True,
             empty="",
             type_of=lambda turbine: evil_type,
+            query={},
         ),
         fleet_cards.strip(take(state, 1.0, None)),
         fleet_cards.card(evil_card, [1.0]),
@@ -179,7 +180,7 @@ def test_an_event_that_did_not_calm_down_says_why_it_was_closed() -> None:
         closed = replace(event(closed=95.0), reason=reason)
         return html.render(
             "events", events=[closed], now=100.0, zone=None, limit=5, alive=True, empty="",
-            type_of=lambda turbine: None,
+            type_of=lambda turbine: None, query={},
         )  # fmt: skip
 
     assert DIFFERS in shown(DIFFERS)

@@ -45,3 +45,8 @@ def test_a_refusal_is_told_in_the_edges_words(port: int, monkeypatch: pytest.Mon
 def test_an_edge_that_is_away_is_named() -> None:
     with pytest.raises(GustbedError, match="GUSTBED_EDGE_URL"):
         EdgeClient(f"http://127.0.0.1:{free_port()}").events(0.0)
+
+
+def test_an_edge_of_a_directory_is_named_by_its_file() -> None:
+    with pytest.raises(GustbedError, match=r"is it running\? x/site.json names its address"):
+        EdgeClient(f"http://127.0.0.1:{free_port()}", "x/site.json names its address").models()

@@ -45,9 +45,14 @@ def test_a_taken_port_is_named(
     assert "GUSTBED_DASHBOARD_PORT" in told
 
 
+@pytest.mark.parametrize("sites", ["", "sites-to-come"])
 def test_a_wrong_type_file_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sites: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setenv("GUSTBED_DASHBOARD_SITES_DIR", sites and str(tmp_path / sites))
     (tmp_path / "kite.yaml").write_text("name: kite\ntitle: Kite\nrate_hz: fast\n")
     monkeypatch.setenv("GUSTBED_TYPES_DIR", str(tmp_path))
     monkeypatch.setenv("GUSTBED_DASHBOARD_PORT", str(free_port()))

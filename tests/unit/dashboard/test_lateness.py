@@ -162,6 +162,7 @@ def test_an_alarm_outlives_its_edge_as_last_known_with_its_time(
         alive=site.edge_alive,
         empty="",
         type_of=site.type_of,
+        query={},
     )
     assert "Last known open" in shown
 
@@ -222,12 +223,13 @@ def test_tiles_and_events_lead_to_the_turbines_page() -> None:
         alive=True,
         empty="",
         type_of=site.type_of,
+        query={},
     )
 
     assert 'href="turbine?turbine=wt7"' in fleet_cards.tiles(site.turbines)
     assert 'href="turbine?turbine=wt01"' in events
     assert "1 Jan 1970, 00:01:30 UTC" in events
-    assert html.address("a&b c") == "turbine?turbine=a%26b%20c"
+    assert html.address("a&b c", {}) == "turbine?turbine=a%26b%20c"
 
 
 def test_times_carry_their_date_and_zone() -> None:

@@ -135,7 +135,7 @@ def test_lists_of_events_and_cards_tell_a_mirrors_from_the_edges() -> None:
     assert "apart from its twin: Voltage" in fleet_cards.card(card, [1.0, 1.0], UTC)
     listed = render(
         "events", events=[OPENED, event()], now=NOW, zone=UTC, limit=8, alive=True, empty="",
-        type_of=site.type_of,
+        type_of=site.type_of, query={},
     )  # fmt: skip
     assert "mirror 0.4.0" in listed
     assert "model 1.0.0" in listed

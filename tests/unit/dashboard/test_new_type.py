@@ -13,6 +13,7 @@ from gustbed_core.events import Heartbeat
 from gustbed_core.turbine_types import load_types
 from gustbed_dashboard.components import channel_groups
 from gustbed_dashboard.site.client import SiteClient
+from gustbed_dashboard.site.clients import Sites
 from gustbed_dashboard.site.mirror_log import MirrorHistory
 from gustbed_dashboard.site.signals import signal_history
 from gustbed_dashboard.site.snapshot import SiteSnapshot, take
@@ -91,10 +92,14 @@ def state(tmp_path: Path) -> SiteState:
 @pytest.fixture
 def page(state: SiteState, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
     client = cast(SiteClient, _Client(state))
-    monkeypatch.setattr("gustbed_dashboard.views.resources.site_client", lambda: client)
+    monkeypatch.setattr("gustbed_dashboard.views.resources.sites", lambda: Sites({SITE: client}))
 
     def run(name: str) -> AppTest:
-        source = f"from gustbed_dashboard.views.{name} import page\npage()\n"
+        source = (
+            f"from gustbed_dashboard.views.{name} import page\n"
+            "from gustbed_dashboard.views.site_picker import ChosenSite\n"
+            f"page(ChosenSite({SITE!r}))\n"
+        )
         app = AppTest.from_string(source, default_timeout=60).run()
         assert not app.exception, app.exception
         return app
