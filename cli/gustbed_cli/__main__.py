@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from gustbed_cli.commands import bench, cloud, commission, data, events, fault, fleet, model, twin
+from gustbed_cli.commands import (
+    bench,
+    cloud,
+    cloud_stack,
+    commission,
+    data,
+    events,
+    fault,
+    fleet,
+    model,
+    twin,
+)
 from gustbed_core.errors import GustbedError
 
 app = typer.Typer(
@@ -22,7 +33,8 @@ app.command()(fleet.logs)
 app.command()(events.events)
 app.command()(cloud.jobs)
 app.command()(cloud.enrol)
-app.command()(cloud.deploy)
+app.command()(cloud_stack.deploy)
+app.add_typer(cloud_stack.app, name="cloud")
 app.add_typer(fault.app, name="fault")
 app.add_typer(commission.app, name="commission")
 app.add_typer(data.app, name="data")
