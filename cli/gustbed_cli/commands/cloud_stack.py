@@ -13,7 +13,7 @@ from gustbed_cli import output
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
 from gustbed_cloud.__main__ import main as cloud_main
 from gustbed_cloud.aws import PATIENT, Session, open_session
-from gustbed_cloud.changes import Change, preview
+from gustbed_cloud.changes import Change, NothingToCompareError, preview
 from gustbed_cloud.configured import configured_plan
 from gustbed_cloud.deploy import CONTENT_TAG
 from gustbed_cloud.deploy import deploy as deploy_plan
@@ -45,8 +45,12 @@ def deploy(yes: YesOption = False) -> None:
     fleet_with_cloud()
     session = open_session(PATIENT)
     plan = configured_plan(session)
-    changes = preview(session, plan)
-    show(changes)
+    try:
+        changes = preview(session, plan)
+        show(changes)
+    except NothingToCompareError as error:
+        typer.echo(str(error))
+        changes = [Change(plan.stack, "", "add")]
     if changes:
         _say_cost(session)
         _ask(changes, yes=yes)

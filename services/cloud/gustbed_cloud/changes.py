@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from gustbed_cloud.aws import Session, readable_errors
 from gustbed_cloud.deploy import (
+    DEAD,
     IN_REVIEW,
     Plan,
     StackError,
@@ -37,6 +38,10 @@ WITHIN = 300.0
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 Effect = Literal["add", "change", "may be replaced", "replace", "remove"]
+
+
+class NothingToCompareError(GustbedError):
+    """The stack's creation failed: a deployment makes all anew."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,11 @@ def preview(session: Session, plan: Plan) -> list[Change]:
     status = described["StackStatus"] if described else ""
     if status.endswith("_IN_PROGRESS") and status != IN_REVIEW:
         raise GustbedError(f"stack {plan.stack} is {status}", "wait until that is done")
+    if status in DEAD:
+        raise NothingToCompareError(
+            f"stack {plan.stack} is {status}: there is nothing to compare with",
+            "`gustbed deploy` clears it away and makes all anew",
+        )
     if described is not None and is_deployed(described, plan):
         return []
     if described is None:

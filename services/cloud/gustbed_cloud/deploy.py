@@ -21,7 +21,7 @@ CONTENT_TAG = "gustbed-content"
 TIMEOUT = 20 * 60.0
 MAX_TEMPLATE_BYTES, MAX_PARAMETER_BYTES = 51_200, 4096
 """What CloudFormation takes of a template in a request, and of a parameter's value."""
-_DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 """States out of which CloudFormation lets a stack only be deleted."""
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 IN_REVIEW = "REVIEW_IN_PROGRESS"
@@ -231,7 +231,7 @@ def settle(
     if described is not None and described["StackStatus"].endswith("_IN_PROGRESS"):
         report(f"stack {stack}: waiting for {described['StackStatus']}")
         described = wait(cloudformation, stack, report)
-    if described is not None and described["StackStatus"] in _DEAD:
+    if described is not None and described["StackStatus"] in DEAD:
         if not clear_away:
             reason = first_failure(cloudformation, stack)
             raise StackError(
