@@ -31,16 +31,18 @@ SEEN = "GUSTBED_AWS_CALLS"
 violations: list[str] = []
 """What was wrong with a call of the product in this process; code may have swallowed the error."""
 _noted: set[str] = set()
+_models: dict[str, Any] = {}
 
 
 class ContractError(AssertionError):
     """A request that AWS would refuse."""
 
 
-@functools.cache
 def model(service: str) -> Any:
     """A service's model, as botocore ships it."""
-    return botocore.session.get_session().get_service_model(service)
+    if service not in _models:
+        _models[service] = botocore.session.get_session().get_service_model(service)
+    return _models[service]
 
 
 @functools.cache
@@ -135,7 +137,10 @@ def install(command: str = "operate") -> None:
     def checked(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         caller = who_calls(command)
         if caller:
-            check(client.meta.service_model.service_name, operation, parameters, caller)
+            # Reading it again would take longer than the call.
+            read = client.meta.service_model
+            _models.setdefault(read.service_name, read)
+            check(read.service_name, operation, parameters, caller)
         return make(client, operation, parameters)
 
     botocore.client.BaseClient._make_api_call = checked

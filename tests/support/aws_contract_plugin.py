@@ -1,6 +1,8 @@
 """Checks of the product's AWS calls in every test, and a word at the run's end on what is left."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,18 +11,25 @@ import pytest
 from tests.support import aws_contract
 from tests.support.aws_calls import NEVER_MADE, listed
 
-NOTES = Path(".pytest_cache") / "aws-calls.txt"
 STRICT = "GUSTBED_NO_SKIP"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin the run's notes anew, once for all workers."""
-    path = config.rootpath / NOTES
-    if not hasattr(config, "workerinput"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("", encoding="utf-8")
-    os.environ[aws_contract.SEEN] = str(path)
+    """Begin the run's notes, once for all workers: they find the file's name in the environment."""
+    if not _is_worker(config):
+        folder = tempfile.mkdtemp(prefix="gustbed-aws-calls-")
+        os.environ[aws_contract.SEEN] = str(Path(folder) / "calls.txt")
     aws_contract.install()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the notes."""
+    if not _is_worker(config):
+        shutil.rmtree(Path(os.environ.pop(aws_contract.SEEN)).parent)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 @pytest.fixture(autouse=True)
@@ -31,18 +40,18 @@ def _no_call_that_aws_would_refuse() -> Iterator[None]:
     assert not aws_contract.violations[before:]
 
 
-def never_made(config: pytest.Config) -> list[str]:
+def never_made() -> list[str]:
     """Listed calls that this run has not made with real values, those with a reason left out."""
-    seen = aws_contract.seen(config.rootpath / NOTES)
+    seen = aws_contract.seen(Path(os.environ[aws_contract.SEEN]))
     return sorted(listed() - set(NEVER_MADE) - {call for calls in seen.values() for call in calls})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many of the listed calls were made."""
     config = terminalreporter.config
-    left = never_made(config)
+    left = never_made()
     made = len(listed()) - len(NEVER_MADE) - len(left)
-    if hasattr(config, "workerinput") or not made:
+    if not made:
         return
     terminalreporter.section("AWS calls made with real values, by AWS' models")
     terminalreporter.write_line(f"{made} of {len(listed())}; with a reason: {len(NEVER_MADE)}")
@@ -54,13 +63,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A whole run that makes not every listed call fails where nothing may be skipped."""
     config = session.config
-    if hasattr(config, "workerinput") or not os.environ.get(STRICT) or not _is_whole(config):
+    if _is_worker(config) or not os.environ.get(STRICT) or not _is_whole(config):
         return
-    if never_made(config) and session.exitstatus == pytest.ExitCode.OK:
+    if never_made() and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _is_whole(config: pytest.Config) -> bool:
     """Whether the run leaves no test out."""
     narrowed = config.option.keyword or config.option.markexpr or config.option.deselect
-    return list(config.args) == list(config.getini("testpaths")) and not narrowed
+    whole = list(config.args) == list(config.getini("testpaths"))
+    return whole and not narrowed and not config.option.collectonly
