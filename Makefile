@@ -4,7 +4,9 @@ SHELL := /bin/bash
 GUSTBED := .venv/bin/gustbed
 RUNTIME ?= auto
 TARGET ?=
-export RUNTIME TARGET
+SITES ?=
+TURBINES ?=
+export RUNTIME TARGET SITES TURBINES
 # What a shell says of another Python is not for this one: see scripts/own-python.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP
 PYTEST_ARGS ?=
@@ -24,7 +26,7 @@ cli:
 	@scripts/setup cli
 
 .PHONY: up
-up: cli ## Start the fleet (RUNTIME=docker|process, TARGET=local|aws)
+up: cli ## Start the fleet (RUNTIME=docker|process, TARGET=local|aws, SITES=1, TURBINES=6)
 	@$(GUSTBED) up
 
 .PHONY: down

@@ -16,6 +16,7 @@ from gustbed_cli.commands import (
     fault,
     fleet,
     model,
+    sites,
     twin,
 )
 from gustbed_core.errors import GustbedError
@@ -35,6 +36,7 @@ app.command()(cloud.jobs)
 app.command()(cloud.enrol)
 app.command()(cloud_stack.deploy)
 app.add_typer(cloud_stack.app, name="cloud")
+app.add_typer(sites.app, name="site")
 app.add_typer(fault.app, name="fault")
 app.add_typer(commission.app, name="commission")
 app.add_typer(data.app, name="data")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,17 +23,16 @@ from gustbed_cli.record import (
     require_project,
     require_same,
 )
+from gustbed_core.errors import GustbedError
 from gustbed_core.settings import MqttSettings, SiteSettings, load, section
 
-ADDRESSES = (
-    *(f"port_{name}" for name in ("mqtt", "mqtt_tools", "compat", "edge", "aws", "registry")),
-    *(f"port_{name}" for name in ("iot", "dashboard")),
-    "stack",
-    "compat",
+PORTS = tuple(
+    f"port_{name}"
+    for name in ("mqtt", "mqtt_tools", "compat", "edge", "aws", "registry", "iot", "dashboard")
 )
+ADDRESSES = (*PORTS, "stack", "compat")
 """The settings that say where a fleet is found."""
 TARGETS = Path(__file__).with_name("targets")
-OPERATOR = "operator"
 _LOCAL_HOST = "127.0.0.1"
 
 
@@ -45,6 +45,10 @@ class FleetSettings(BaseSettings):
         "auto", description="docker if an engine answers and has the images, else process"
     )
     target: Target | None = Field(None, description="local emulator or AWS")
+    sites: int | None = Field(None, ge=1, le=50, description="sites to have at least")
+    turbines: int | None = Field(
+        None, ge=1, le=10_000, description="turbines of each site; GUSTBED_TURBINES if not given"
+    )
 
 
 class FarmSettings(BaseSettings):
@@ -53,6 +57,7 @@ class FarmSettings(BaseSettings):
     model_config = section("GUSTBED_TWIN_")
 
     type: str = Field("mini", description="turbine type: a name, or the path of its YAML file")
+    seed: int = Field(42, ge=0, description="of the first site's twin")
 
 
 class PlaceSettings(BaseSettings):
@@ -86,7 +91,7 @@ class PlaceSettings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A fleet on this machine."""
+    """A fleet on this machine, or a further site that has joined one."""
 
     place: PlaceSettings
     site: SiteSettings
@@ -95,6 +100,17 @@ class Fleet:
     """What this fleet's services show to whoever asks; empty where none was ever started."""
     record: Record | None = None
     """What the last ``up`` wrote."""
+    joins: "Fleet | None" = None
+    """The fleet whose cloud and dashboard this further site uses; None: it has its own."""
+    twin: bool = True
+    """Whether turbines are simulated; else sensors publish."""
+    turbine_type: str = ""
+    """What a further site's turbines are; empty: as the environment says."""
+
+    @property
+    def first(self) -> "Fleet":
+        """The fleet's first site, with which its cloud and dashboard run."""
+        return self.joins or self
 
     @property
     def home(self) -> Path:
@@ -104,7 +120,12 @@ class Fleet:
     @property
     def enrol_dir(self) -> Path:
         """Folder of requests and answers. Each cloud has its own: an answer holds for one."""
-        return self.home / ("enrol" if self.target == "local" else f"enrol-{self.target}")
+        return self.first.home / ("enrol" if self.target == "local" else f"enrol-{self.target}")
+
+    @property
+    def directory(self) -> Path:
+        """Folder in which every site of the fleet is listed, for the dashboard and tools."""
+        return self.first.home / "operators"
 
     @property
     def edge_url(self) -> str:
@@ -124,7 +145,7 @@ class Fleet:
     @property
     def aws_credentials(self) -> Path:
         """The local cloud's key, as an AWS shared credentials file."""
-        return self.home / "aws" / "credentials"
+        return self.first.home / "aws" / "credentials"
 
     def mqtt(self, credentials: Path | None = None) -> MqttSettings:
         """The site broker as seen from this machine."""
@@ -142,12 +163,25 @@ class Fleet:
         if self.target == "local":
             # A person's own AWS profile must never receive what was meant for the emulator.
             inherited = {k: v for k, v in inherited.items() if not _is_aws_identity(k)}
-        return {**inherited, **self._own_variables(), **target_variables(self.target, self.place)}
+        cloud = target_variables(self.target, self.first.place)
+        return {**inherited, **self._own_variables(), **self.twin_variables(), **cloud}
 
     def types_variable(self) -> dict[str, str]:
         """Where a person's own turbine types lie, for services that run in another folder."""
         folder = self.site.types_dir
         return {} if folder is None else {"GUSTBED_TYPES_DIR": str(folder.resolve())}
+
+    def port_variables(self) -> dict[str, str]:
+        """The ports that this fleet or site takes on this machine, by the variables that say so."""
+        return {f"GUSTBED_{name.upper()}": str(getattr(self.place, name)) for name in PORTS}
+
+    def twin_variables(self) -> dict[str, str]:
+        """What a further site's twin is told: its type, and a seed that makes a farm of its own."""
+        if self.joins is None:
+            return {}
+        seed = zlib.crc32(f"{load(FarmSettings).seed}/{self.site.site}".encode())
+        chosen = {"GUSTBED_TWIN_TYPE": self.turbine_type} if self.turbine_type else {}
+        return {"GUSTBED_TWIN_SEED": str(seed), **chosen}
 
     def _own_variables(self) -> dict[str, str]:
         home, place = self.home, self.place
@@ -158,6 +192,7 @@ class Fleet:
             "GUSTBED_SITE": self.site.site,
             "GUSTBED_TURBINES": str(self.site.turbines),
             **self.types_variable(),
+            **self.port_variables(),
             "GUSTBED_STACK": place.stack,
             "GUSTBED_MQTT_HOST": _LOCAL_HOST,
             "GUSTBED_MQTT_PORT": str(place.port_mqtt),
@@ -178,6 +213,7 @@ class Fleet:
             "GUSTBED_REGISTRY_PORT": str(place.port_registry),
             "GUSTBED_REGISTRY_DATA_DIR": str(home / "registry"),
             "GUSTBED_DASHBOARD_PORT": str(place.port_dashboard),
+            "GUSTBED_DASHBOARD_SITES_DIR": str(self.directory),
         }
 
 
@@ -193,7 +229,8 @@ def target_variables(target: Target, place: PlaceSettings) -> dict[str, str]:
     # The file's ${GUSTBED_…} are filled in from the text that precedes it.
     preamble = "".join(f"{name}={value}\n" for name, value in filled.items())
     stream = io.StringIO(preamble + path.read_text(encoding="utf-8"))
-    return {k: v for k, v in dotenv_values(stream=stream).items() if v is not None}
+    read = dotenv_values(stream=stream).items()
+    return {name: value for name, value in read if value is not None and name not in filled}
 
 
 def fleet_to_start() -> Fleet:
@@ -201,8 +238,11 @@ def fleet_to_start() -> Fleet:
     place = load(PlaceSettings)
     record = read_record(place.home)
     known = record.fleet if record else ""
-    target = load(FleetSettings).target or "local"
-    return Fleet(place, load(SiteSettings), target, known or new_fleet_id(), record)
+    chosen = load(FleetSettings)
+    site = load(SiteSettings)
+    if chosen.turbines is not None:
+        site = site.model_copy(update={"turbines": chosen.turbines})
+    return Fleet(place, site, chosen.target or "local", known or new_fleet_id(), record)
 
 
 def load_fleet() -> Fleet:
@@ -234,12 +274,36 @@ def addresses_of(place: PlaceSettings) -> dict[str, int | str]:
     return {name: getattr(place, name) for name in ADDRESSES}
 
 
+def joined(first: Fleet, home: Path, record: Record) -> Fleet:
+    """A further site as its record describes it, of the fleet that it has joined."""
+    place = first.place.model_copy(update={**record.addresses, "home": home, "compat": ""})
+    site = first.site.model_copy(update={"site": record.site, "turbines": record.turbines})
+    return Fleet(
+        place, site, first.target, first.id, record, first, record.twin, record.turbine_type
+    )
+
+
 def _as_recorded(asked: Fleet, record: Record) -> Fleet:
+    if record.joins:
+        return joined(_first_of(asked, Path(record.joins)), asked.home, record)
     place = asked.place.model_copy(update=dict(record.addresses))
-    unsaid = {"site", "turbines"} - asked.site.model_fields_set
-    site = asked.site.model_copy(update={name: getattr(record, name) for name in unsaid})
+    # A site that the environment names may be another one of the fleet.
+    known: dict[str, object] = {"site": record.site}
+    if "turbines" not in asked.site.model_fields_set:
+        known["turbines"] = record.turbines
+    site = asked.site.model_copy(update=known)
     target = load(FleetSettings).target or record.target
     return Fleet(place, site, target, record.fleet, record)
+
+
+def _first_of(asked: Fleet, home: Path) -> Fleet:
+    """The fleet that lives in ``home``, whatever the environment says of a site that joined it."""
+    record = read_record(home)
+    if record is None:
+        raise GustbedError(f"{home}: no fleet was started from it", "run `gustbed up` there")
+    place = PlaceSettings(home=home).model_copy(update=dict(record.addresses))
+    site = asked.site.model_copy(update={"site": record.site, "turbines": record.turbines})
+    return Fleet(place, site, record.target, record.fleet, record)
 
 
 def _said(settings: BaseSettings, names: Iterable[str]) -> set[str]:

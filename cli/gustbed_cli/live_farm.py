@@ -9,18 +9,32 @@ from gustbed_cli import site
 from gustbed_cli.fleet import Fleet, load_fleet
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.selection import current_backend
+from gustbed_cli.sites import find_site
 from gustbed_core import edge_http
 from gustbed_core.commands import Ack, Command
 from gustbed_core.commissioning.messages import CommissionAck, CommissionCommand
 from gustbed_core.errors import GustbedError
+from gustbed_core.settings import SiteSettings, load
 
 
-def started_fleet() -> Fleet:
-    """The fleet of this home, if it was started and what answers at its edge's address is its own.
+def started_site(name: str | None = None) -> Fleet:
+    """A site of this home's fleet, if it was started and what answers at its edge's address is its
+    own. Without a name it is that of ``GUSTBED_SITE``, or the first.
 
     Raises ``GustbedError``.
     """
-    fleet = load_fleet()
+    fleet = _started(load_fleet())
+    site = find_site(fleet, name or site_of_environment())
+    return site if site is fleet else _started(site)
+
+
+def site_of_environment() -> str | None:
+    """The site that ``GUSTBED_SITE`` names, if it is set."""
+    settings = load(SiteSettings)
+    return settings.site if "site" in settings.model_fields_set else None
+
+
+def _started(fleet: Fleet) -> Fleet:
     if fleet.record is None and not current_backend(fleet).is_running():
         raise GustbedError(
             f"no fleet was started from {fleet.home}",
@@ -30,9 +44,9 @@ def started_fleet() -> Fleet:
     return fleet
 
 
-def send_command(turbine: str, command: Command) -> Ack:
+def send_command(turbine: str, command: Command, site_name: str | None = None) -> Ack:
     """Send a command and return how it was accepted. Raises ``GustbedError`` if it was not."""
-    fleet = started_fleet()
+    fleet = started_site(site_name)
     known = fleet.site.turbine_ids
     if turbine not in known:
         raise GustbedError(
@@ -44,9 +58,9 @@ def send_command(turbine: str, command: Command) -> Ack:
     return ack
 
 
-def commission(command: CommissionCommand) -> CommissionAck:
+def commission(command: CommissionCommand, site_name: str | None = None) -> CommissionAck:
     """Ask the edge to commission turbines, or no longer to. Raises ``GustbedError``."""
-    fleet = started_fleet()
+    fleet = started_site(site_name)
     return site.commission(current_backend(fleet).operator(), fleet.site.site, command)
 
 
@@ -62,17 +76,18 @@ def is_running() -> bool:
     return True
 
 
-def checkpoint_now(turbine: str | None = None) -> bytes:
-    """A checkpoint of the running farm, or of the part that simulates ``turbine``."""
-    fleet = started_fleet()
-    ack = send_command(turbine or fleet.site.turbine_ids[0], Command("checkpoint"))
+def checkpoint_now(turbine: str | None = None, site_name: str | None = None) -> bytes:
+    """A checkpoint of a site's running farm, or of the part that simulates ``turbine``."""
+    fleet = started_site(site_name)
+    one = turbine or fleet.site.turbine_ids[0]
+    ack = send_command(one, Command("checkpoint"), fleet.site.site)
     return current_backend(fleet).read_file("twin", ack.file)
 
 
 @contextmanager
-def checkpoint_file(turbine: str | None = None) -> Iterator[Path]:
-    """The running farm's checkpoint as a file of one's own, for as long as the context."""
+def checkpoint_file(site_name: str | None = None) -> Iterator[Path]:
+    """A site's running farm's checkpoint as a file of one's own, for as long as the context."""
     with tempfile.TemporaryDirectory(prefix="gustbed-") as folder:
         path = Path(folder) / "running.npz"
-        path.write_bytes(checkpoint_now(turbine))
+        path.write_bytes(checkpoint_now(site_name=site_name))
         yield path

@@ -24,6 +24,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ``addresses`` holds ports and stack by the settings that choose them; ``fleet`` is an id that
     the fleet's services show to whoever asks; ``checkout`` and ``project`` are the folder and the
     Compose project that it was started from and as.
+
+    A further site's also says whose home the fleet is that it has joined, whether its turbines are
+    simulated, and of which type; an empty one is as the environment says.
     """
 
     runtime: Runtime
@@ -34,6 +37,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     fleet: str = ""
     checkout: str = ""
     project: str = FIRST_PROJECT
+    joins: str = ""
+    twin: bool = True
+    turbine_type: str = ""
 
 
 def read_record(home: Path) -> Record | None:

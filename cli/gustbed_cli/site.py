@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import msgspec
 
-from gustbed_cli.fleet import OPERATOR
 from gustbed_cli.runtime import probes
 from gustbed_core import edge_http, topics
 from gustbed_core.codec import encode
@@ -23,6 +22,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.events import AnomalyEvent, Heartbeat, decode_heartbeat
 from gustbed_core.mqtt import Handler, Message, Session
 from gustbed_core.settings import MqttSettings
+from gustbed_core.site_directory import OPERATOR
 
 T = TypeVar("T")
 

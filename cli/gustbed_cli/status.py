@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -11,6 +11,8 @@ from gustbed_cli.fleet import Fleet
 from gustbed_cli.record import Runtime, Target
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.backend import Progress, RuntimeBackend, ServiceStatus
+from gustbed_cli.runtime.selection import current_backend
+from gustbed_cli.sites import sites_of
 from gustbed_core import edge_http
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import Comparison, Heartbeat, ModelRef, TurbineStatus
@@ -59,12 +61,28 @@ class FleetStatus:
 
 def fleet_status(fleet: Fleet, backend: RuntimeBackend) -> FleetStatus:
     """Look at everything; what does not answer is shown as such, never raised."""
-    services = backend.statuses()
-    broker_runs = any(
-        row.name == "broker" and row.state in ("healthy", "unhealthy") for row in services
-    )
-    beat = site.heartbeat(backend.operator(), fleet.site.site) if broker_runs else None
-    return FleetStatus(backend.name, fleet.target, services, [_site_status(fleet, beat)])
+    services: list[ServiceStatus] = []
+    found: list[SiteStatus] = []
+    for each in sites_of(fleet):
+        ours = backend if each is fleet else current_backend(each)
+        rows = ours.statuses()
+        prefix = "" if each.joins is None else f"{each.site.site}/"
+        services += [replace(row, name=f"{prefix}{row.name}") for row in rows]
+        found.append(site_status(each, ours, rows))
+    return FleetStatus(backend.name, fleet.target, services, found)
+
+
+def site_status(
+    fleet: Fleet, backend: RuntimeBackend, services: list[ServiceStatus] | None = None
+) -> SiteStatus:
+    """One site's edge and turbines; none of them if its broker or edge does not answer.
+
+    ``services`` are the site's, if they were looked at already.
+    """
+    rows = backend.statuses() if services is None else services
+    runs = any(row.name == "broker" and row.state in ("healthy", "unhealthy") for row in rows)
+    beat = site.heartbeat(backend.operator(), fleet.site.site) if runs else None
+    return _site_status(fleet, beat)
 
 
 def wait_for_cloud(fleet: Fleet, report: Progress) -> None:
@@ -76,7 +94,11 @@ def wait_for_cloud(fleet: Fleet, report: Progress) -> None:
             if msgspec.json.decode(body, type=Heartbeat).connected:
                 return
         time.sleep(0.3)
-    report("the edge is not connected to the cloud yet: see `gustbed logs edge`")
+    where = "" if fleet.joins is None else f" --site {fleet.site.site}"
+    report(
+        f"the edge of {fleet.site.site} is not connected to the cloud yet: "
+        f"see `gustbed logs edge{where}`"
+    )
 
 
 def _site_status(fleet: Fleet, beat: Heartbeat | None) -> SiteStatus:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gustbed_broker.certificates import CA_FILE
 from gustbed_broker.configure import BrokerFiles, configure
 from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.site_directory import CA
 from tests.support.ports import free_port, listens, wait_until
 
 
@@ -48,7 +48,7 @@ def mosquitto(
         settings = MqttSettings(
             port=files.machines_port,
             credentials_dir=None if anonymous else files.credentials,
-            ca=files.credentials / CA_FILE if files.speaks_tls else None,
+            ca=files.credentials / CA if files.speaks_tls else None,
         )
         yield Broker(settings, site, process, files)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.live_farm import started_fleet
+from gustbed_cli.commands.common import JsonOption, SiteOption
+from gustbed_cli.live_farm import started_site
 from gustbed_cli.output import clock, emit_json, report, table
 from gustbed_cli.runtime.selection import current_backend
 from gustbed_core.events import AnomalyEvent
@@ -94,6 +94,7 @@ def mirror(
         str, typer.Option("--type", help="The type that `gustbed twin fit` wrote: a file or name.")
     ],
     minutes: Annotated[int, typer.Option(min=0, help="End after so many; 0: never.")] = 0,
+    site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run a fitted twin beside a live turbine: how far they are apart each minute, and events.
@@ -103,7 +104,7 @@ def mirror(
     """
     from gustbed_twin.mirror.service import MirrorRequest, Said, serve
 
-    fleet = started_fleet()
+    fleet = started_site(site)
     kind = load_type(turbine_type, load(SiteSettings).types_dir)
     stop = threading.Event()
     report(

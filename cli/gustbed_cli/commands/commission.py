@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from gustbed_cli import output, site
-from gustbed_cli.commands.common import JsonOption
-from gustbed_cli.live_farm import commission, started_fleet
+from gustbed_cli import output
+from gustbed_cli.commands.common import JsonOption, SiteOption
+from gustbed_cli.live_farm import commission, started_site
+from gustbed_cli.site import commissioning
 from gustbed_core.commissioning.messages import (
     DEFAULT_HOURS,
     FACTORY,
@@ -53,18 +54,19 @@ def start(
         bool, typer.Option("--accept", help="Put the result to work by itself, if it is normal.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the period to its end.")] = False,
+    site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Declare that turbines run normally from now on, and let the edge learn from it."""
     command = CommissionCommand("start", _named(turbines, every), hours, accept)
-    ack = commission(command)
+    ack = commission(command, site)
     if not wait:
         _tell(ack, f"a normal period of {hours:g} hours runs", json)
         return
     output.report(f"a period of {hours:g} hours runs on {_count(len(ack.done))}")
     _warn(ack)
-    before = _versions(_asked(ack.done)) if ack.done else {}
-    found = _follow(ack.done)
+    before = _versions(_asked(ack.done, site)) if ack.done else {}
+    found = _follow(ack.done, site)
     if json:
         output.emit_json(found)
     else:
@@ -74,9 +76,9 @@ def start(
 
 
 @app.command()
-def status(turbines: Turbines = None, json: JsonOption = False) -> None:
+def status(turbines: Turbines = None, site: SiteOption = None, json: JsonOption = False) -> None:
     """Show what each turbine is judged by, and how its period stands."""
-    found = _asked(turbines or ())
+    found = _asked(turbines or (), site)
     if json:
         output.emit_json(found)
     else:
@@ -84,25 +86,40 @@ def status(turbines: Turbines = None, json: JsonOption = False) -> None:
 
 
 @app.command()
-def accept(turbines: Turbines = None, every: All = False, json: JsonOption = False) -> None:
+def accept(
+    turbines: Turbines = None,
+    every: All = False,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
     """Put finished periods' corrections to work."""
-    _do("accept", turbines, every, "judged by its own correction", json)
+    _do("accept", _named(turbines, every), site, "judged by its own correction", json)
 
 
 @app.command()
-def undo(turbines: Turbines = None, every: All = False, json: JsonOption = False) -> None:
+def undo(
+    turbines: Turbines = None,
+    every: All = False,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
     """Go back to the correction before, or to none."""
-    _do("undo", turbines, every, "its correction is undone", json)
+    _do("undo", _named(turbines, every), site, "its correction is undone", json)
 
 
 @app.command()
-def cancel(turbines: Turbines = None, every: All = False, json: JsonOption = False) -> None:
+def cancel(
+    turbines: Turbines = None,
+    every: All = False,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
     """End a period that runs, or drop one that waits for acceptance."""
-    _do("cancel", turbines, every, "its period is cancelled", json)
+    _do("cancel", _named(turbines, every), site, "its period is cancelled", json)
 
 
-def _do(action: Action, turbines: list[str] | None, every: bool, done: str, json: bool) -> None:
-    _tell(commission(CommissionCommand(action, _named(turbines, every))), done, json)
+def _do(action: Action, turbines: list[str], site: str | None, done: str, json: bool) -> None:
+    _tell(commission(CommissionCommand(action, turbines), site), done, json)
 
 
 def _named(turbines: list[str] | None, every: bool) -> list[str]:
@@ -148,13 +165,13 @@ def _fail(refusals: Sequence[str]) -> None:
         raise typer.Exit(1)
 
 
-def _infos() -> list[CommissioningInfo]:
-    return site.commissioning(started_fleet().edge_url)
+def _infos(site: str | None) -> list[CommissioningInfo]:
+    return commissioning(started_site(site).edge_url)
 
 
-def _asked(turbines: Iterable[str]) -> list[CommissioningInfo]:
+def _asked(turbines: Iterable[str], site: str | None) -> list[CommissioningInfo]:
     wanted = set(turbines)
-    found = _infos()
+    found = _infos(site)
     chosen = [each for each in found if not wanted or each.turbine in wanted]
     unknown = sorted(wanted - {each.turbine for each in chosen})
     if unknown:
@@ -162,12 +179,12 @@ def _asked(turbines: Iterable[str]) -> list[CommissioningInfo]:
     return sorted(chosen, key=lambda each: natural(each.turbine))
 
 
-def _follow(turbines: Sequence[str]) -> list[CommissioningInfo]:
+def _follow(turbines: Sequence[str], site: str | None) -> list[CommissioningInfo]:
     """Wait until no period of these runs; says how far they are."""
     told, missed = "", 0
     while turbines:
         try:
-            found, missed = _asked(turbines), 0
+            found, missed = _asked(turbines, site), 0
         except GustbedError as error:
             missed += 1
             if missed >= LOOKS_MISSED:

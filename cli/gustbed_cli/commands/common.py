@@ -9,6 +9,10 @@ from gustbed_cli.fleet import Fleet, load_fleet
 from gustbed_cli.runtime import probes
 from gustbed_cli.runtime.selection import current_backend
 
+SiteOption = Annotated[
+    str | None,
+    typer.Option("--site", help="A site of the fleet; GUSTBED_SITE or the first if not given."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

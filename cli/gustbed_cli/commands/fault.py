@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gustbed_cli import output
-from gustbed_cli.commands.common import JsonOption
+from gustbed_cli.commands.common import JsonOption, SiteOption
 from gustbed_cli.live_farm import send_command
 from gustbed_core.commands import Command
 from gustbed_core.event_kinds import INJECTABLE, EventKind
@@ -37,12 +37,13 @@ def inject(
         float, typer.Option(min=0.0, max=86_400.0, help="Seconds to full severity.")
     ] = 0.0,
     signal: Annotated[str, typer.Option(help="The channel of a sensor's fault.")] = "",
+    site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Start a fault on a turbine."""
     kind, name = _split(fault)
     command = Command("inject", kind, severity, ramp, fault=name, signal=signal)
-    _send(turbine, command, json)
+    _send(turbine, command, site, json)
 
 
 @app.command()
@@ -51,11 +52,12 @@ def clear(
     fault: Annotated[
         str | None, typer.Argument(help="One fault; all if not given.", callback=_known)
     ] = None,
+    site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Stop one fault of a turbine, or all."""
     kind, name = (None, "") if fault is None else _split(fault)
-    _send(turbine, Command("clear", kind, fault=name), json)
+    _send(turbine, Command("clear", kind, fault=name), site, json)
 
 
 def _split(fault: str) -> tuple[EventKind | None, str]:
@@ -63,11 +65,12 @@ def _split(fault: str) -> tuple[EventKind | None, str]:
     return (fault, "") if fault in INJECTABLE else (None, fault)
 
 
-def _send(turbine: str, command: Command, json: bool) -> None:
-    ack = send_command(turbine, command)
+def _send(turbine: str, command: Command, site: str | None, json: bool) -> None:
+    ack = send_command(turbine, command, site)
     if json:
         output.emit_json(ack)
         return
     what = command.fault or f"{command.kind or 'every fault'}"
     done = f"{what}, severity {command.severity}" if command.action == "inject" else what
-    typer.echo(f"{turbine}: {command.action} {done}: accepted")
+    where = f"{turbine} of {site}" if site else turbine
+    typer.echo(f"{where}: {command.action} {done}: accepted")

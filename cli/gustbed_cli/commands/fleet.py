@@ -1,22 +1,33 @@
 """``gustbed up``, ``down``, ``status`` and ``logs``."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from gustbed_cli import output
 from gustbed_cli.checkout import find_checkout
-from gustbed_cli.commands.common import JsonOption, adopt
-from gustbed_cli.fleet import Fleet, addresses_of, fleet_to_start, fleet_to_stop, load_fleet
-from gustbed_cli.record import Record, write_record
-from gustbed_cli.runtime import preflight
+from gustbed_cli.commands.common import JsonOption, SiteOption, adopt
+from gustbed_cli.fleet import (
+    Fleet,
+    FleetSettings,
+    addresses_of,
+    fleet_to_start,
+    fleet_to_stop,
+    load_fleet,
+)
+from gustbed_cli.live_farm import site_of_environment
+from gustbed_cli.record import Record, read_record, write_record
+from gustbed_cli.runtime import joining, preflight
 from gustbed_cli.runtime.backend import RuntimeBackend
 from gustbed_cli.runtime.selection import current_backend, select_backend
-from gustbed_cli.status import EdgeStatus, FleetStatus, fleet_status, wait_for_cloud
+from gustbed_cli.sites import find_site, new_record, next_names, sites_of
+from gustbed_cli.status import EdgeStatus, FleetStatus, SiteStatus, fleet_status, wait_for_cloud
 from gustbed_core.commissioning.messages import CommissioningState
 from gustbed_core.events import TurbineStatus
 from gustbed_core.naming import natural
+from gustbed_core.settings import load
 
 REFUSALS_TOLD = 3
 """Turbines, a line each."""
@@ -25,9 +36,10 @@ LAG_TOLD = 60.0
 
 
 def up(json: JsonOption = False) -> None:
-    """Start the fleet and wait until every service is healthy.
+    """Start the fleet and wait until every service of every site is healthy.
 
-    RUNTIME=docker|process picks how; TARGET=local|aws picks the cloud.
+    RUNTIME=docker|process picks how; TARGET=local|aws picks the cloud; SITES and TURBINES say how
+    many sites there are to be, and how many turbines each new one and the first have.
     """
     fleet = adopt(fleet_to_start())
     preflight.turbine_types(fleet)
@@ -36,8 +48,11 @@ def up(json: JsonOption = False) -> None:
     backend = select_backend(fleet, output.report)
     write_record(fleet.home, _record(fleet, backend))
     backend.up(output.report)
-    wait_for_cloud(fleet, output.report)
-    now = fleet_status(fleet, backend)
+    started = replace(fleet, record=read_record(fleet.home))
+    joining.start_all(started, _new_sites(started), output.report)
+    for site in sites_of(started):
+        wait_for_cloud(site, output.report)
+    now = fleet_status(started, backend)
     if json:
         output.emit_json(now)
         return
@@ -52,7 +67,9 @@ def down(
     json: JsonOption = False,
 ) -> None:
     """Stop what `up` started, and nothing else."""
-    backend = current_backend(fleet_to_stop())
+    fleet = fleet_to_stop()
+    joining.stop_all(fleet, output.report, delete_state=delete_state)
+    backend = current_backend(fleet)
     backend.down(output.report, delete_state=delete_state)
     if json:
         output.emit_json({"runtime": backend.name, "state": "stopped", "deleted": delete_state})
@@ -67,40 +84,59 @@ def status(json: JsonOption = False) -> None:
         return
     _print_services(now)
     for site in now.sites:
-        edge = site.edge
-        models = ", ".join(_models(edge)) or "no model"
-        cloud = "connected to the cloud" if edge.connected else "not connected to the cloud"
-        waiting = f", {edge.buffered} messages waiting" if edge.buffered else ""
-        if edge.buffered and edge.lag >= LAG_TOLD:
-            waiting += f", the oldest for {edge.lag / 60:.0f} min"
         typer.echo()
-        output.table(
-            f"{site.site}: edge {edge.thing}, {cloud}, {models}{waiting}",
-            ["turbine", "type", "state", "blocks", "lost", "score", "violations", "judged by"],
+        print_site(site)
+
+
+def print_site(site: SiteStatus) -> None:
+    """A site's edge in a line, and its turbines in a table."""
+    edge = site.edge
+    models = ", ".join(_models(edge)) or "no model"
+    cloud = "connected to the cloud" if edge.connected else "not connected to the cloud"
+    waiting = f", {edge.buffered} messages waiting" if edge.buffered else ""
+    if edge.buffered and edge.lag >= LAG_TOLD:
+        waiting += f", the oldest for {edge.lag / 60:.0f} min"
+    output.table(
+        f"{site.site}: edge {edge.thing}, {cloud}, {models}{waiting}",
+        ["turbine", "type", "state", "blocks", "lost", "score", "violations", "judged by"],
+        (
             (
-                (
-                    t.id,
-                    t.type,
-                    t.state,
-                    t.blocks,
-                    t.lost,
-                    _score(t.score),
-                    ", ".join(t.violations) or None,
-                    _judged_by(t.commissioning),
-                )
-                for t in sorted(site.turbines, key=lambda turbine: natural(turbine.id))
-            ),
-        )
-        for line in refusals(site.turbines):
-            typer.echo(line)
+                t.id,
+                t.type,
+                t.state,
+                t.blocks,
+                t.lost,
+                _score(t.score),
+                ", ".join(t.violations) or None,
+                _judged_by(t.commissioning),
+            )
+            for t in sorted(site.turbines, key=lambda turbine: natural(turbine.id))
+        ),
+    )
+    for line in refusals(site.turbines):
+        typer.echo(line)
 
 
 def logs(
     service: Annotated[str | None, typer.Argument(help="One service; all if not given.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing.")] = False,
+    site: SiteOption = None,
 ) -> None:
-    """Print the logs of one service or of all."""
-    raise typer.Exit(current_backend(load_fleet()).logs(service, follow=follow))
+    """Print the logs of one service of a site, or of all."""
+    # As `gustbed status` names it: site-2/edge.
+    place, _, name = (service or "").rpartition("/")
+    chosen = find_site(load_fleet(), site or place or site_of_environment())
+    raise typer.Exit(current_backend(chosen).logs(name or None, follow=follow))
+
+
+def _new_sites(fleet: Fleet) -> list[Record]:
+    """How the sites join that SITES asks for and that are not there."""
+    wanted = load(FleetSettings).sites or 1
+    records: list[Record] = []
+    for name in next_names(fleet, wanted):
+        taken = [record.addresses for record in records]
+        records.append(new_record(fleet, name, turbines=fleet.site.turbines, besides=taken))
+    return records
 
 
 def _record(fleet: Fleet, backend: RuntimeBackend) -> Record:

@@ -11,6 +11,7 @@ from gustbed_cli import output, site
 from gustbed_cli.commands.cloud import outcome
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
 from gustbed_cli.fleet import Fleet
+from gustbed_cli.sites import sites_of
 from gustbed_cli.training import manifest_of, trained
 from gustbed_cloud import operations
 from gustbed_core.errors import GustbedError
@@ -96,7 +97,7 @@ def promote(
 
 
 def list_(name: NameOption = NAME, json: JsonOption = False) -> None:
-    """List the registry's versions, and what this site's edge runs."""
+    """List the registry's versions, and what every site's edge runs."""
     fleet = fleet_with_cloud()
     cloud = operations.connect()
     models = operations.list_models(cloud, name)
@@ -114,7 +115,9 @@ def list_(name: NameOption = NAME, json: JsonOption = False) -> None:
         ),
     )  # fmt: skip
     typer.echo()
-    _print_running(fleet.edge_url, {(model.name, model.version) for model in models})
+    registered = {(model.name, model.version) for model in models}
+    for each in sites_of(fleet):
+        _print_running(each, registered)
 
 
 def _rollout(model: operations.ModelVersion, jobs: Mapping[str, operations.Job]) -> str | None:
@@ -129,14 +132,14 @@ def _rollout(model: operations.ModelVersion, jobs: Mapping[str, operations.Job])
     return f"{outcome(job)}: {first.thing}: {operations.explain(first) or first.status}"
 
 
-def _print_running(edge_url: str, registered: Container[tuple[str, str]]) -> None:
+def _print_running(fleet: Fleet, registered: Container[tuple[str, str]]) -> None:
     try:
-        running = site.models(edge_url)
+        running = site.models(fleet.edge_url)
     except GustbedError as error:
-        output.report(f"what this site runs is not known: {error}")
+        output.report(f"what {fleet.site.site} runs is not known: {error}")
         return
     output.table(
-        "Models that this site's edge runs",
+        f"Models that the edge of {fleet.site.site} runs",
         ["model", "version", "role", "turbine type", "detector", "in the registry"],
         (
             (info.model.name, info.model.version, info.role, info.turbine_type,

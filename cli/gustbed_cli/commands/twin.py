@@ -11,7 +11,7 @@ import typer
 from gustbed_cli import live_farm
 from gustbed_cli.checkout import base_folder
 from gustbed_cli.commands import calibrated
-from gustbed_cli.commands.common import JsonOption
+from gustbed_cli.commands.common import JsonOption, SiteOption
 from gustbed_cli.output import emit_json, table
 from gustbed_cli.setup import ensure
 from gustbed_core.commands import Action as Act
@@ -217,6 +217,7 @@ def whatif(
         list[str] | None,
         typer.Option(help="wt01:stop, wt01:curtail=2000, wt01:icing=0.8; may be repeated."),
     ] = None,
+    site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Fork a farm, run it on with and without a change, and compare.
@@ -231,7 +232,7 @@ def whatif(
         raise typer.BadParameter("--live goes with no other farm")
     with ExitStack() as stack:
         if checkpoint is None and all(each is None for each in fresh):
-            checkpoint = _running_farm(stack, live=live)
+            checkpoint = _running_farm(stack, site, live=live)
             forked = checkpoint is not None
         else:
             forked = False
@@ -259,11 +260,11 @@ def whatif(
         print(f"{before:,.0f} kWh before, {after:,.0f} after")
 
 
-def _running_farm(stack: ExitStack, *, live: bool) -> Path | None:
+def _running_farm(stack: ExitStack, site: str | None, *, live: bool) -> Path | None:
     """A checkpoint of the farm that runs here; None if there is none."""
     if not live and not live_farm.is_running():
         return None
-    return stack.enter_context(live_farm.checkpoint_file())
+    return stack.enter_context(live_farm.checkpoint_file(site))
 
 
 def _types_dir() -> Path | None:
@@ -277,12 +278,13 @@ def command(
     value: Annotated[
         float | None, typer.Option(help="curtail: kW, 0 lifts it; yaw, pitch: degrees.")
     ] = None,
+    site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell a turbine of the running farm what to do, and wait for its answer."""
     if (value is None) == (action in (Action.CURTAIL, Action.YAW, Action.PITCH)):
         raise typer.BadParameter(f"{action} {'needs a' if value is None else 'takes no'} --value")
-    ack = live_farm.send_command(turbine, Command(_ACTIONS[action], value=value))
+    ack = live_farm.send_command(turbine, Command(_ACTIONS[action], value=value), site)
     if json:
         emit_json(ack)
         return
@@ -295,10 +297,11 @@ def checkpoint(
     turbine: Annotated[
         str | None, typer.Option(help="Of a farm in shards, the one that simulates it.")
     ] = None,
+    site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write the running farm's state as of now, for what-if and to resume from."""
-    state = live_farm.checkpoint_now(turbine)
+    state = live_farm.checkpoint_now(turbine, site)
     try:
         out.write_bytes(state)
     except OSError as error:

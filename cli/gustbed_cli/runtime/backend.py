@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gustbed_cli.record import Runtime
-from gustbed_core.settings import MqttSettings
+from gustbed_core.settings import MqttSettings, SiteSettings
 
 State = Literal["healthy", "unhealthy", "starting", "restarting", "stopped"]
 Progress = Callable[[str], None]
@@ -48,6 +48,12 @@ class RuntimeBackend(Protocol):
 
     def enrol(self, thing: str, *options: str) -> int:
         """Answer a device's certificate request; return an exit code."""
+
+    def retire(self, site: SiteSettings) -> None:
+        """Take a further site's edge out of the cloud, and the site out of the directory.
+
+        Raises ``GustbedError``.
+        """
 
     def cloud_access(self) -> None:
         """Have the local cloud's key where this machine's tools look for it, if it is to be had."""

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from gustbed_broker.certificates import CA_FILE
 from gustbed_cli.checkout import CLONE, find_checkout, require_checkout
-from gustbed_cli.fleet import OPERATOR, Fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_cli.record import Runtime, project_of
 from gustbed_cli.runtime import containers, preflight
 from gustbed_cli.runtime.backend import Progress, ServiceStatus
-from gustbed_cli.runtime.services import addresses
+from gustbed_cli.runtime.services import addresses, has
 from gustbed_core.drift import FOLDER
 from gustbed_core.errors import GustbedError
-from gustbed_core.settings import MqttSettings
+from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.site_directory import CA, OPERATOR
 
 LOOK_SECONDS = 20
 PULL_SECONDS = 120
@@ -34,6 +34,11 @@ BASE_IMAGES = {
 
 CLOUD_ACCESS = "/run/gustbed/aws/credentials"
 """Where containers keep the local cloud's key."""
+DIRECTORY = "/run/gustbed/operators"
+"""Where the dashboard's container finds the sites that there are."""
+REQUESTS = "/var/lib/gustbed/enrol/requests"
+FURTHER_SITE = ("-f", "docker-compose.joined.yml")
+"""The Compose file of a site that has joined a fleet; the fleet's own is Compose's default."""
 LOOK_EVERY = 1.0
 PASSING = {"is unhealthy": HEALTHY_WITHIN, "address already in use": 20}
 """What Compose says of a dependency that may be on its way back, and Docker of a port that it may
@@ -63,19 +68,28 @@ class DockerRuntime:
 
         A person's own ``COMPOSE_PROJECT_NAME`` holds from ``up`` on.
         """
+        if self._fleet.joins is not None:
+            return f"{self._first.project}-{self._fleet.site.site.lower()}"
         record = self._fleet.record
         chosen = _dot_env().get("COMPOSE_PROJECT_NAME") or ""
         if record is not None and record.runtime == self.name and record.project:
             return record.project
         return chosen or (project_of(self._fleet.home) if self._fleet.id else "")
 
+    @property
+    def _first(self) -> "DockerRuntime":
+        """The fleet's first site, with whose containers its cloud and dashboard run."""
+        return self if self._fleet.joins is None else DockerRuntime(self._fleet.joins)
+
     def up(self, report: Progress) -> None:
         """Build, start and wait until every container is healthy. Raises ``GustbedError``."""
         self._require_own_project()
         if not self.is_running():
             preflight.free_ports(self._fleet)
-        report("building images (the first time takes minutes)")
-        self._compose("build", show=True)
+        if self._fleet.joins is None:
+            # A further site runs what its fleet runs.
+            report("building images (the first time takes minutes)")
+            self._compose("build", show=True)
         report("starting containers; waiting until every one is healthy")
         started = time.monotonic()
         self._start(started)
@@ -98,6 +112,17 @@ class DockerRuntime:
         """Answer a request in the fleet's enrolment volume. Returns an exit code."""
         command = ("exec", "--no-TTY", "provisioner", "python", "-m", "gustbed_cloud")
         return self._run_compose(*command, "enrol", thing, *options).returncode
+
+    def retire(self, site: SiteSettings) -> None:
+        """Take a further site's edge out of the cloud, and the site out of the directory."""
+        # The request first, or whoever asks would be given another certificate. This site's edge
+        # may write where all requests lie; nobody but a broker's set-up where sites are listed.
+        self._compose("exec", "--no-TTY", "edge", "rm", "-rf", f"{REQUESTS}/{site.thing}")
+        command = ("python", "-m", "gustbed_cloud", "retire", site.thing)
+        self._compose("exec", "--no-TTY", "provisioner", *command)
+        listed = f"/var/lib/gustbed/operators/{site.site}"
+        alone = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "rm")
+        self._compose(*alone, "init", "-rf", listed)
 
     def statuses(self) -> list[ServiceStatus]:
         """Every service's state; one whose container has ended, or is gone, is stopped."""
@@ -129,10 +154,12 @@ class DockerRuntime:
     def operator(self) -> MqttSettings:
         """The site broker, with the operator's password as the containers know it."""
         # Asked for anew each time: whoever deletes the volumes changes passwords and CA.
-        for name in (f"{OPERATOR}.password", CA_FILE):
-            self._fetch_credential(name)
+        for name in (f"{OPERATOR}.password", CA):
+            listed = f"{DIRECTORY}/{self._fleet.site.site}/{name}"
+            content = self._first._compose("exec", "--no-TTY", "dashboard", "cat", listed)
+            _write_private(self._credentials / name, content)
         settings = self._fleet.mqtt(self._credentials)
-        return settings.model_copy(update={"ca": self._credentials / CA_FILE})
+        return settings.model_copy(update={"ca": self._credentials / CA})
 
     def cloud_access(self) -> None:
         """Fetch the local cloud's key, if it runs: whoever deletes the volumes changes it."""
@@ -151,7 +178,7 @@ class DockerRuntime:
         """Start what does not run. Raises ``GustbedError``."""
         while True:
             try:
-                self._compose("up", "--detach", "--quiet-pull")
+                self._compose("up", "--detach", "--quiet-pull", *self._services())
             except GustbedError as error:
                 within = max((s for words, s in PASSING.items() if words in str(error)), default=0)
                 if time.monotonic() - started > within:
@@ -179,7 +206,8 @@ class DockerRuntime:
                 time.sleep(LOOK_EVERY)
 
     def _services(self) -> list[str]:
-        known = self._compose("config", "--services").split()
+        listed = self._compose("config", "--services").split()
+        known = [name for name in listed if has(self._fleet, name)]
         order = list(addresses(self._fleet))
         return sorted(known, key=lambda name: order.index(name) if name in order else -1)
 
@@ -200,12 +228,6 @@ class DockerRuntime:
     def _credentials(self) -> Path:
         return self._fleet.home / "docker-credentials"
 
-    def _fetch_credential(self, name: str) -> None:
-        content = self._compose(
-            "exec", "--no-TTY", "dashboard", "cat", f"/run/gustbed/credentials/{name}"
-        )
-        _write_private(self._credentials / name, content)
-
     def _environment(self) -> dict[str, str]:
         place = self._fleet.place
         version = require_checkout(WHAT) / "VERSION"
@@ -224,15 +246,11 @@ class DockerRuntime:
             "GUSTBED_SITE": self._fleet.site.site,
             "GUSTBED_TURBINES": str(self._fleet.site.turbines),
             **self._fleet.types_variable(),
-            "GUSTBED_PORT_MQTT": str(place.port_mqtt),
-            "GUSTBED_PORT_MQTT_TOOLS": str(place.port_mqtt_tools),
-            "GUSTBED_PORT_COMPAT": str(place.port_compat),
+            **self._fleet.port_variables(),
+            **self._fleet.twin_variables(),
             **({"COMPOSE_PROFILES": _profiles(place.compat)} if place.compat else {}),
-            "GUSTBED_PORT_EDGE": str(place.port_edge),
-            "GUSTBED_PORT_AWS": str(place.port_aws),
-            "GUSTBED_PORT_REGISTRY": str(place.port_registry),
-            "GUSTBED_PORT_IOT": str(place.port_iot),
-            "GUSTBED_PORT_DASHBOARD": str(place.port_dashboard),
+            # Of the fleet that a further site has joined: its networks and volumes are shared.
+            "GUSTBED_FLEET_PROJECT": self._first.project,
         }
 
     def _compose(self, *arguments: str, show: bool = False) -> str:
@@ -246,7 +264,7 @@ class DockerRuntime:
         self, *arguments: str, capture: bool = False
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*_compose_command(), *arguments],
+            [*_compose_command(), *(FURTHER_SITE if self._fleet.joins else ()), *arguments],
             cwd=require_checkout(WHAT),
             env=self._environment(),
             capture_output=capture,

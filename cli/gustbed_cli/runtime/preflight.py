@@ -78,9 +78,10 @@ def _install_mosquitto() -> None:
 
 def free_ports(fleet: Fleet) -> None:
     """Nobody holds the fleet's ports, and no two are one. Raises ``GustbedError`` with the mend."""
-    names = ["mqtt", "mqtt_tools", "edge", "dashboard"]
-    names += ["compat"] if fleet.place.compat else []
-    names += _LOCAL_CLOUD if fleet.target == "local" else ()
+    names = ["mqtt", "mqtt_tools", "edge"]
+    if fleet.joins is None:
+        names += ["dashboard", *(["compat"] if fleet.place.compat else [])]
+        names += _LOCAL_CLOUD if fleet.target == "local" else ()
     holders: dict[int, str] = {}
     for name in names:
         variable, port = f"GUSTBED_PORT_{name.upper()}", int(getattr(fleet.place, f"port_{name}"))

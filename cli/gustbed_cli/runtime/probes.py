@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gustbed_cli.fleet import OPERATOR, Fleet
+from gustbed_cli.fleet import Fleet
 from gustbed_core import topics
 from gustbed_core.codec import decoder
 from gustbed_core.edge_http import FLEET_HEADER
@@ -17,6 +17,7 @@ from gustbed_core.enrolment import CERTIFICATE, REFUSAL
 from gustbed_core.errors import GustbedError
 from gustbed_core.events import ServiceState
 from gustbed_core.mqtt import Session
+from gustbed_core.site_directory import OPERATOR
 
 ROOM = 64 * 1024
 """Bytes that must fit where a service keeps things."""

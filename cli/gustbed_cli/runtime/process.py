@@ -1,7 +1,6 @@
 """The fleet as ordinary processes under one supervisor."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from gustbed_broker.compat import CompatBroker
-from gustbed_broker.configure import BrokerFiles, configure
+from gustbed_broker.configure import BrokerFiles, Listing, configure
 from gustbed_cli.fleet import Fleet
 from gustbed_cli.record import Runtime
 from gustbed_cli.runtime import emulator, fleet_processes, preflight, probes
@@ -21,9 +20,10 @@ from gustbed_cli.runtime.services import Service, log_file, services
 from gustbed_cli.runtime.supervisor import MARK, read_state
 from gustbed_cli.setup import ensure
 from gustbed_cloud.__main__ import main as cloud_main
-from gustbed_core.enrolment import answer_folder
+from gustbed_core.enrolment import answer_folder, request_path
 from gustbed_core.errors import GustbedError
-from gustbed_core.settings import MqttSettings
+from gustbed_core.settings import MqttSettings, SiteSettings
+from gustbed_core.site_directory import remove_site
 
 HEALTHY_WITHIN = 60.0
 """Seconds that a fleet may take from start to healthy."""
@@ -52,8 +52,8 @@ class ProcessRuntime:
         if not fleet_processes.of_home(fleet.home):
             # Before minutes of installing; and again after, for what that itself has started.
             preflight.free_ports(fleet)
-        ensure("twin" if os.environ.get("GUSTBED_TWIN_TYPE") else "run")
-        if fleet.target == "local":
+        ensure("twin" if fleet.environment().get("GUSTBED_TWIN_TYPE") else "run")
+        if fleet.target == "local" and fleet.joins is None:
             emulator.ensure_environment(fleet, report)
             emulator.ensure_access(fleet)
         preflight.ensure_mosquitto(report)
@@ -95,6 +95,14 @@ class ProcessRuntime:
     def enrol(self, thing: str, *options: str) -> int:
         """Answer a request in this machine's enrolment folder. Returns an exit code."""
         return cloud_main(["enrol", thing, *options])
+
+    def retire(self, site: SiteSettings) -> None:
+        """Take a further site's edge out of the cloud, and the site out of the directory."""
+        # Or whoever asks for a certificate would be given another one.
+        shutil.rmtree(request_path(self._fleet.enrol_dir, site.thing).parent, ignore_errors=True)
+        if cloud_main(["retire", site.thing]) != 0:
+            raise GustbedError(f"{site.thing} is not taken out of the cloud", "see the line above")
+        remove_site(self._fleet.directory, site.site)
 
     def cloud_access(self) -> None:
         """Nothing: services and tools read the same file."""
@@ -184,6 +192,7 @@ class ProcessRuntime:
             compat=CompatBroker(home / "compat", "127.0.0.1", place.port_compat)
             if place.compat
             else None,
+            listing=Listing(self._fleet.directory, "127.0.0.1", self._fleet.edge_url),
         )
         configure(files, self._fleet.site)
 

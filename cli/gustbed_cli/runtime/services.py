@@ -14,6 +14,19 @@ from gustbed_core.errors import GustbedError
 
 LOCAL_CLOUD = ("emulator", "registry")
 """Services that stand in for AWS."""
+OF_FLEET = (*LOCAL_CLOUD, "provisioner", "dashboard", "compat")
+"""Services that run with a fleet's first site alone, for all of its sites."""
+
+
+def has(fleet: Fleet, service: str) -> bool:
+    """Whether a site, or the fleet that it is the first of, runs a service."""
+    if service in LOCAL_CLOUD and fleet.target != "local":
+        return False
+    if service == "compat" and not fleet.place.compat:
+        return False
+    if service == "twin" and not fleet.twin:
+        return False
+    return fleet.joins is None or service not in OF_FLEET
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +99,7 @@ def services(fleet: Fleet) -> list[Service]:
     return [
         Service(name, command, at[name], probe, _answering(name, at[name]))
         for name, (command, probe) in commands.items()
-        if (fleet.target == "local" or name not in LOCAL_CLOUD)
-        and (fleet.place.compat or name != "compat")
+        if has(fleet, name)
     ]
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from gustbed_broker.compat import CompatBroker
-from gustbed_broker.configure import BrokerFiles, configure
+from gustbed_broker.configure import BrokerFiles, Listing, configure
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import SiteSettings, load
 
@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="folder of <user>.password files; those that exist are kept",
     )
     _add_addresses(init)
+    _add_listing(init)
     _add_security(init)
     options = parser.parse_args(arguments)
     try:
@@ -65,6 +66,18 @@ def _add_addresses(init: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_listing(init: argparse.ArgumentParser) -> None:
+    init.add_argument(
+        "--directory",
+        type=Path,
+        help="also list the site there, for dashboards, with the operator's password",
+    )
+    init.add_argument("--listed-host", default="127.0.0.1", help="what they are to call the broker")
+    init.add_argument(
+        "--listed-edge", default="http://127.0.0.1:8070", help="the address of the edge's HTTP"
+    )
+
+
 def _add_security(init: argparse.ArgumentParser) -> None:
     init.add_argument(
         "--anonymous", action="store_true", help="development profile: no passwords, no ACL"
@@ -95,6 +108,9 @@ def _files(options: argparse.Namespace) -> BrokerFiles:
     if options.compat_dir is not None:
         host, port = options.compat_host or None, options.compat_port
         compat = CompatBroker(options.compat_dir, host, port, options.compat_site)
+    listing = None
+    if options.directory is not None:
+        listing = Listing(options.directory, options.listed_host, options.listed_edge)
     return BrokerFiles(
         options.dir,
         options.credentials,
@@ -109,6 +125,7 @@ def _files(options: argparse.Namespace) -> BrokerFiles:
         client_certificates=options.certificates,
         renew_ca=options.renew_ca,
         compat=compat,
+        listing=listing,
     )
 
 

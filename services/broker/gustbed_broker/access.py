@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from gustbed_core import topics
 from gustbed_core.settings import TOOLS
+from gustbed_core.site_directory import OPERATOR
 
-TWIN, EDGE, OPERATOR, LEGACY = "twin", "edge", "operator", "legacy"
+TWIN, EDGE, LEGACY = "twin", "edge", "legacy"
 REFERENCE = "reference"
 """The bridge to the broker of the reference systems' applications."""
 

@@ -13,9 +13,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gustbed_broker.files import write_private
 from gustbed_core.errors import GustbedError
+from gustbed_core.site_directory import CA
 
-CA_FILE = "site-ca.pem"
-"""What a client must have to trust the broker; lies beside the passwords too."""
 SERVER, SERVER_KEY = "server.pem", "server.key"
 _CA_KEY = "site-ca.key"
 CA_DAYS = 20 * 365
@@ -37,7 +36,7 @@ class SiteCa:
 
 def ensure_ca(folder: Path, site: str, now: datetime, *, renew: bool = False) -> SiteCa:
     """The CA in ``folder``; made if there is none. Raises ``GustbedError`` if it cannot be used."""
-    path, key_path = folder / CA_FILE, folder / _CA_KEY
+    path, key_path = folder / CA, folder / _CA_KEY
     if not renew and path.exists() and key_path.exists():
         try:
             certificate = x509.load_pem_x509_certificate(path.read_bytes())

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from gustbed_broker import mosquitto
 from gustbed_broker.access import REFERENCE
-from gustbed_broker.certificates import CA_FILE
 from gustbed_broker.files import write_private
 from gustbed_core import topics
+from gustbed_core.site_directory import CA
 
 CONFIG = "compat.conf"
 
@@ -55,6 +55,6 @@ def write_compat(
         "restart_timeout 1 8",
     ]
     if ca is not None:
-        write_private(folder / CA_FILE, ca)
-        lines.append(f"bridge_cafile {folder / CA_FILE}")
+        write_private(folder / CA, ca)
+        lines.append(f"bridge_cafile {folder / CA}")
     write_private(folder / CONFIG, "\n".join(lines) + "\n")

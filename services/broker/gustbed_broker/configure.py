@@ -7,15 +7,26 @@ from pathlib import Path
 
 from gustbed_broker import certificates, mosquitto
 from gustbed_broker.access import Client, acl_file, clients
-from gustbed_broker.certificates import CA_FILE
 from gustbed_broker.compat import CompatBroker, write_compat
 from gustbed_broker.files import write_private
 from gustbed_broker.mosquitto import Listener
 from gustbed_broker.passwords import ensure_passwords, password_file
 from gustbed_core.errors import GustbedError
 from gustbed_core.settings import PLAIN_PORT, TLS_PORT, SiteSettings
+from gustbed_core.site_directory import CA, OPERATOR, SiteEntry, write_site
 
 CONFIG = "mosquitto.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Where operators' tools learn of the site, and the addresses that they are told: the broker's
+    name, and the edge's HTTP.
+    """
+
+    directory: Path
+    host: str
+    edge_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,8 @@ class BrokerFiles:
     spoken where others than this machine listen, or if ``tls``; ``plaintext`` forbids it, which
     elsewhere than on this machine needs ``anonymous``, the development profile. ``names`` are
     what clients call this machine. ``client_certificates``: each machine shows one of its own.
-    ``compat`` is the broker of the reference systems' applications, None for none.
+    ``compat`` is the broker of the reference systems' applications, None for none; ``listing``
+    tells operators' tools of the site.
     """
 
     folder: Path
@@ -43,6 +55,7 @@ class BrokerFiles:
     client_certificates: bool = False
     renew_ca: bool = False
     compat: CompatBroker | None = None
+    listing: Listing | None = None
 
     @property
     def speaks_tls(self) -> bool:
@@ -66,6 +79,11 @@ class BrokerFiles:
         """Where turbines, the edge and other machines connect."""
         return self.port or (TLS_PORT if self.speaks_tls else PLAIN_PORT)
 
+    @property
+    def listener_of_tools(self) -> int:
+        """Where people's tools connect; an anonymous broker has one listener for all."""
+        return self.machines_port if self.anonymous else self.tools_port or self.machines_port + 1
+
 
 def configure(files: BrokerFiles, site: SiteSettings) -> Path:
     """Write configuration, ACL, passwords and certificates; keep what exists of the last two.
@@ -86,8 +104,10 @@ def configure(files: BrokerFiles, site: SiteSettings) -> Path:
         _certify(files, folder, site.site, everyone)
     write_private(folder / CONFIG, mosquitto.config(_listeners(files, folder), folder, data))
     if files.compat is not None:
-        ca = (folder / CA_FILE).read_bytes() if tls else None
+        ca = (folder / CA).read_bytes() if tls else None
         write_compat(files.compat, files.machines_port, ca, passwords)
+    if files.listing is not None:
+        _list(files.listing, files, site, passwords[OPERATOR])
     return folder / CONFIG
 
 
@@ -104,17 +124,31 @@ def _listeners(files: BrokerFiles, folder: Path) -> list[Listener]:
         return [
             Listener(files.host, files.machines_port, None, tls=files.speaks_tls),
         ]
-    tools_port = files.tools_port or files.machines_port + 1
-    tools = Listener(files.host, tools_port, folder / "passwd-tools", tls=files.speaks_tls)
+    password_file_of_tools = folder / "passwd-tools"
+    tools = Listener(
+        files.host, files.listener_of_tools, password_file_of_tools, tls=files.speaks_tls
+    )
     return [machines, tools]
+
+
+def _list(listing: Listing, files: BrokerFiles, site: SiteSettings, password: str) -> None:
+    entry = SiteEntry(
+        site=site.site,
+        turbines=site.turbines,
+        host=listing.host,
+        tools_port=files.listener_of_tools,
+        edge_url=listing.edge_url,
+    )
+    ca = (files.folder / CA).read_bytes() if files.speaks_tls else None
+    write_site(listing.directory, entry, password, ca)
 
 
 def _certify(files: BrokerFiles, folder: Path, site: str, everyone: Iterable[Client]) -> None:
     now = certificates.utc_now()
     ca = certificates.ensure_ca(folder, site, now, renew=files.renew_ca)
-    mine = () if files.host is None else (files.host,)
+    mine = tuple(host for host in (files.host, files.listing and files.listing.host) if host)
     certificates.ensure_server(folder, ca, (*certificates.OWN_NAMES, *mine, *files.names), now)
-    write_private(files.credentials / CA_FILE, ca.path.read_bytes())
+    write_private(files.credentials / CA, ca.path.read_bytes())
     if files.client_certificates:
         for client in everyone:
             if not client.is_tool:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gustbed_broker.certificates import CA_FILE, SERVER, SERVER_KEY
+from gustbed_broker.certificates import SERVER, SERVER_KEY
+from gustbed_core.site_directory import CA
 
 MAX_PACKET_BYTES = 16 * 1024 * 1024
 """Far above any good message: oversized ones are the edge's to count, not the broker's to hide."""
@@ -85,7 +86,7 @@ def _listener(listener: Listener, folder: Path) -> list[str]:
         ]
     if listener.client_certificates:
         lines += [
-            f"cafile {folder / CA_FILE}",
+            f"cafile {folder / CA}",
             "require_certificate true",
             "use_identity_as_username true",
         ]

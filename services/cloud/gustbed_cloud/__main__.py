@@ -15,6 +15,7 @@ from gustbed_cloud.enrol import common_answer, enrol
 from gustbed_cloud.health import check
 from gustbed_cloud.outputs import stack_outputs
 from gustbed_cloud.provision import Provisioner
+from gustbed_cloud.retire import retire
 from gustbed_cloud.settings import CloudSettings, EndpointSettings, IotSettings
 from gustbed_cloud.teardown import destroy
 from gustbed_core.errors import GustbedError
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands = {
             "deploy": _deploy,
             "enrol": _enrol,
+            "retire": _retire,
             "provision": _provision,
             "destroy": _destroy,
             "health": _health,
@@ -56,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     enrolling.add_argument(
         "--replace-key", action="store_true", help="its key has changed, and that is right"
     )
+    retiring = commands.add_parser("retire", help="take a device out of the fleet for good")
+    retiring.add_argument("thing", help="its name, for instance gustbed-site-2")
     provisioning = commands.add_parser(
         "provision", help="enrol who asks and may be; deploy first, where GUSTBED_DEPLOY says so"
     )
@@ -82,6 +86,11 @@ def _enrol(options: argparse.Namespace, settings: CloudSettings) -> None:
     word = Word(said=True, replace_key=options.replace_key, anybody=settings.enrol == "any")
     made = enrol(session, outputs, common, settings.enrol_dir, options.thing, word, options.role)
     _print_line(f"thing {options.thing}: {'enrolled' if made else 'was enrolled already'}")
+
+
+def _retire(options: argparse.Namespace, settings: CloudSettings) -> None:
+    retire(open_session(PATIENT), settings.stack, settings.enrol_dir, options.thing)
+    _print_line(f"thing {options.thing}: retired")
 
 
 def _provision(options: argparse.Namespace, settings: CloudSettings) -> None:

@@ -85,11 +85,16 @@ def _remove_jobs_of(iot: Any, thing: str) -> None:
 
 def _remove_things(iot: Any, stack: str, group: str, report: Report) -> None:
     for thing in sorted(set(_things(iot, stack, group))):
-        _remove_jobs_of(iot, thing)
-        for arn in _principals(iot, thing):
-            remove_certificate(iot, thing, arn)
-        _patiently(lambda name=thing: iot.delete_thing(thingName=name), iot)  # type: ignore[misc]
+        remove_thing(iot, thing)
         report(f"thing {thing}: removed")
+
+
+def remove_thing(iot: Any, thing: str) -> None:
+    """Delete a thing with its certificates and the jobs that were for it alone."""
+    _remove_jobs_of(iot, thing)
+    for arn in _principals(iot, thing):
+        remove_certificate(iot, thing, arn)
+    _patiently(lambda: iot.delete_thing(thingName=thing), iot)
 
 
 def _things(iot: Any, stack: str, group: str) -> Iterator[str]:

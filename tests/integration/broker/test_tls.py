@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gustbed_broker.certificates import CA_FILE
 from gustbed_core import topics
 from gustbed_core.errors import GustbedError
 from gustbed_core.mqtt import Message, Session
 from gustbed_core.settings import MqttSettings
+from gustbed_core.site_directory import CA
 from tests.support.mosquitto import Broker, mosquitto
 from tests.support.ports import wait_until
 
@@ -64,9 +64,7 @@ def test_a_missing_ca_is_named_with_its_variable(broker: Broker, tmp_path: Path)
 def test_keys_are_private_and_the_ca_lies_beside_the_passwords(broker: Broker) -> None:
     for name in ("site-ca.key", "server.key", "passwd", "mosquitto.conf"):
         assert stat.S_IMODE((broker.files.folder / name).stat().st_mode) == 0o600
-    assert (broker.files.credentials / CA_FILE).read_bytes() == (
-        broker.files.folder / CA_FILE
-    ).read_bytes()
+    assert (broker.files.credentials / CA).read_bytes() == (broker.files.folder / CA).read_bytes()
 
 
 def test_a_sensor_of_another_make_publishes_with_mosquitto_pub(broker: Broker) -> None:
@@ -109,7 +107,7 @@ def test_a_machine_may_have_to_show_a_certificate_of_its_own(tmp_path: Path) -> 
 @pytest.mark.promise("S9")
 def test_a_renewed_ca_replaces_all_it_signed(tmp_path: Path) -> None:
     with mosquitto(tmp_path, tls=True) as before:
-        old = (before.files.credentials / CA_FILE).read_bytes()
+        old = (before.files.credentials / CA).read_bytes()
         (tmp_path / "old.pem").write_bytes(old)
         server = (before.files.folder / "server.pem").read_bytes()
     with mosquitto(tmp_path, tls=True) as again:

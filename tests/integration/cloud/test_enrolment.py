@@ -228,3 +228,33 @@ def test_two_stacks_of_one_region_take_their_own_things_messages_only(cloud: Loc
     assert streams("gustbed")
     with Device(ours):
         pass
+
+
+def test_retired_device_is_gone_and_its_name_is_free_for_another(cloud: LocalCloud) -> None:
+    first = enrolled(cloud, "gustbed-south")
+    with Device(first) as device:
+        first.request.unlink()
+        done = cloud.run("retire", first.thing, **STRICT)
+        assert done.returncode == 0, done.stderr
+        wait_until(lambda: device.interrupted, "its session is cut", 30)
+    iot = boto3.client("iot")
+    assert first.thing not in {row["thingName"] for row in iot.list_things()["things"]}
+    assert not first.folder.exists()
+
+    # Another machine of that name is as new as the first was, whatever its key.
+    ask_to_enrol(cloud, first.thing)
+    assert cloud.run("enrol", first.thing, **STRICT).returncode == 0
+    # Nothing of a thing that is unknown is no error: it can be done again.
+    for _ in range(2):
+        assert cloud.run("retire", first.thing, **STRICT).returncode == 0
+
+
+def test_thing_of_another_stack_is_not_retired(cloud: LocalCloud) -> None:
+    theirs = enrolled(cloud, "gustbed-theirs")
+    boto3.client("iot").update_thing(
+        thingName=theirs.thing, attributePayload={"attributes": {"stack": "other"}, "merge": True}
+    )
+    done = cloud.run("retire", theirs.thing)
+    assert done.returncode == 1
+    assert "other" in done.stderr
+    assert theirs.folder.exists()

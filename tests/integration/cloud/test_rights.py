@@ -125,6 +125,8 @@ def test_whoever_enrols_needs_no_other_rights(empty: LocalCloud) -> None:
         ask_to_enrol(empty, "pump-7")
         done = empty.run("enrol", "pump-7", *options, **credentials)
         assert done.returncode == 0, done.stderr
+    done = empty.run("retire", "pump-7", **credentials)
+    assert done.returncode == 0, done.stderr
     refused = empty.run("destroy", "--yes", **credentials)
     assert (refused.returncode, "AccessDenied" in refused.stderr) == (1, True)
 

@@ -110,8 +110,10 @@ def test_every_client_of_the_site_broker_speaks_tls() -> None:
     # Machines from wherever they are; tools from this machine.
     assert ports == {8884: "192.0.2.1", 8885: "127.0.0.1"}
     ca = "/run/gustbed/credentials/site-ca.pem"
-    for client in ("twin", "edge", "dashboard"):
+    for client in ("twin", "edge"):
         assert services[client]["environment"]["GUSTBED_MQTT_CA"] == ca
+    # What is listed of a site for dashboards has its CA with it.
+    assert "GUSTBED_DASHBOARD_SITES_DIR" in services["dashboard"]["environment"]
 
 
 def test_ports_follow_their_variables() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gustbed_broker.certificates import CA_FILE
+from gustbed_core.site_directory import CA
 from tests.support.compose import Compose, docker, image_of
 
 pytestmark = pytest.mark.docker
@@ -88,14 +88,14 @@ def test_ports_are_published_on_the_loopback_only(fleet: Compose) -> None:
 
 @pytest.mark.promise("S4")
 def test_each_client_of_the_broker_holds_only_its_own_passwords(fleet: Compose) -> None:
-    def held(service: str) -> set[str]:
-        return set(fleet.execute(service, "ls", "/run/gustbed/credentials").split())
+    def held(service: str, folder: str = "credentials") -> set[str]:
+        return set(fleet.execute(service, "ls", f"/run/gustbed/{folder}").split())
 
     turbines = {f"wt{i:02d}.password" for i in range(1, 7)}
-    assert held("edge") == {"edge.password", CA_FILE}
-    assert held("dashboard") == {"operator.password", CA_FILE}
+    assert held("edge") == {"edge.password", CA}
+    assert held("dashboard", "operators/site-1") == {"operator.password", CA, "site.json"}
     # The twin also plays the devices that speak the legacy record.
-    assert held("twin") == turbines | {"twin.password", "legacy.password", CA_FILE}
+    assert held("twin") == turbines | {"twin.password", "legacy.password", CA}
 
 
 @pytest.mark.promise("S1")
@@ -111,8 +111,12 @@ def test_the_edges_private_key_is_mounted_nowhere_else(fleet: Compose) -> None:
 @pytest.mark.promise("S4")
 def test_no_password_is_in_a_containers_environment_or_command_line(fleet: Compose) -> None:
     secrets = [
-        fleet.execute(service, "cat", f"/run/gustbed/credentials/{user}.password").strip()
-        for service, user in (("edge", "edge"), ("dashboard", "operator"), ("twin", "wt01"))
+        fleet.execute(service, "cat", f"/run/gustbed/{user}.password").strip()
+        for service, user in (
+            ("edge", "credentials/edge"),
+            ("dashboard", "operators/site-1/operator"),
+            ("twin", "credentials/wt01"),
+        )
     ]
     assert all(len(secret) > 20 for secret in secrets)
     containers = fleet.containers(all_of_them=True)

@@ -4,11 +4,13 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from gustbed_broker.access import acl_file, clients
-from gustbed_broker.configure import BrokerFiles, configure
+from gustbed_broker.configure import BrokerFiles, Listing, configure
 from gustbed_broker.passwords import ensure_passwords, hash_password
 from gustbed_core.settings import SiteSettings
+from gustbed_core.site_directory import CA, OPERATOR, read_sites
 
 
 @pytest.mark.promise("S2")
@@ -56,3 +58,22 @@ def test_no_password_stands_in_the_broker_folder_in_the_clear(tmp_path: Path) ->
     written = "".join(p.read_text() for p in (tmp_path / "broker").iterdir() if p.is_file())
     for path in credentials.iterdir():
         assert path.read_text().strip() not in written
+
+
+def test_a_site_is_listed_with_what_a_dashboard_needs(tmp_path: Path) -> None:
+    listing = Listing(tmp_path / "operators", "broker.north", "http://edge.north:8070")
+    files = BrokerFiles(tmp_path / "broker", tmp_path / "credentials", None, listing=listing)
+    configure(files, SiteSettings(site="north", turbines=4))
+
+    site = read_sites(listing.directory)["north"]
+    assert (site.entry.turbines, site.entry.edge_url) == (4, "http://edge.north:8070")
+    broker = site.mqtt()
+    assert (broker.host, broker.port_of(OPERATOR)) == ("broker.north", files.listener_of_tools)
+    password = tmp_path / "credentials" / "operator.password"
+    assert broker.password(OPERATOR) == password.read_text().strip()
+    # Its certificate is for the name by which it is listed, and the CA is listed with it.
+    certificate = x509.load_pem_x509_certificate((tmp_path / "broker" / "server.pem").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "broker.north" in names.get_values_for_type(x509.DNSName)
+    assert broker.ca is not None
+    assert broker.ca.read_bytes() == (tmp_path / "broker" / CA).read_bytes()

@@ -46,7 +46,7 @@ def test_a_mirror_prints_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
         for said in (MINUTE, OPENED, "the counts of rotor and wind never change"):
             say(said)
 
-    monkeypatch.setattr(calibrated, "started_fleet", Fleet)
+    monkeypatch.setattr(calibrated, "started_site", lambda _name: Fleet())
     monkeypatch.setattr(calibrated, "current_backend", lambda _fleet: Backend())
     monkeypatch.setattr(service, "serve", serve)
     asked = ["mirror", "wt03", "--type", "mini", "--minutes", "1"]

@@ -39,12 +39,12 @@ class Edge:
         patch.setattr(commission, "_infos", self.look)
         patch.setattr(commission, "LOOK_EVERY", 0.0)
 
-    def obey(self, command: CommissionCommand) -> CommissionAck:
+    def obey(self, command: CommissionCommand, _site: str | None) -> CommissionAck:
         """A command."""
         self.commands.append(command)
         return self._ack
 
-    def look(self) -> list[CommissioningInfo]:
+    def look(self, _site: str | None) -> list[CommissioningInfo]:
         """A look."""
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, GustbedError):

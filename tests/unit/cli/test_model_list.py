@@ -53,7 +53,7 @@ def edge(monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthServer]:
 def test_the_factorys_model_is_listed_though_no_registry_has_it() -> None:
     printed = listed("model", "list")
 
-    assert "Models that this site's edge runs" in printed
+    assert "Models that the edge of site-1 runs" in printed
     row = next(line for line in printed.splitlines() if " mini " in line)
     assert row.split() == [MODEL, "1.0.0", "serve", "mini", "compact", "no"]
 

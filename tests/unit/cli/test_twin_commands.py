@@ -23,7 +23,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Command]]:
     commands: list[tuple[str, Command]] = []
 
-    def send_command(turbine: str, command: Command) -> Ack:
+    def send_command(turbine: str, command: Command, _site: str | None = None) -> Ack:
         commands.append((turbine, command))
         return Ack(command.id, turbine, True)
 
@@ -96,7 +96,7 @@ def test_what_if_asks_the_running_farm_unless_another_is_described(
     save_farm(farm, tmp_path / "farm.npz")
     state = (tmp_path / "farm.npz").read_bytes()
     monkeypatch.setattr(live_farm, "is_running", lambda: True)
-    monkeypatch.setattr(live_farm, "checkpoint_now", lambda _turbine: state)
+    monkeypatch.setattr(live_farm, "checkpoint_now", lambda *_where, **_named: state)
     of_it = CLI.invoke(twin.app, ["whatif", "--hours", "0.02", "--json"])
     assert '"farm":"the running farm"' in of_it.stdout
     assert [mode in of_it.stdout for mode in ('"mode":"stopped"', "wt03", "wt04")] == [
@@ -119,7 +119,7 @@ def test_what_if_asks_a_running_farm_of_miniatures_too(
     save_farm(load_physics("mini").build(FarmPlan(2)), tmp_path / "farm.npz")
     state = (tmp_path / "farm.npz").read_bytes()
     monkeypatch.setattr(live_farm, "is_running", lambda: True)
-    monkeypatch.setattr(live_farm, "checkpoint_now", lambda _turbine: state)
+    monkeypatch.setattr(live_farm, "checkpoint_now", lambda *_where, **_named: state)
     asked = ["whatif", "--hours", "0.02", "--wind", "2.5", "--change", "wt01:rotation=1"]
     done = CLI.invoke(twin.app, [*asked, "--json"])
     assert '"farm":"the running farm"' in done.stdout
@@ -139,7 +139,7 @@ def test_the_running_farms_state_is_written_where_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     state = np.arange(5, dtype=np.uint8).tobytes()
-    monkeypatch.setattr(live_farm, "checkpoint_now", lambda _turbine: state)
+    monkeypatch.setattr(live_farm, "checkpoint_now", lambda *_where, **_named: state)
     assert CLI.invoke(twin.app, ["checkpoint", "--out", str(tmp_path / "a")]).exit_code == 0
     assert (tmp_path / "a").read_bytes() == state
     missing = CLI.invoke(twin.app, ["checkpoint", "--out", str(tmp_path / "no" / "a")])
