@@ -13,6 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.chromium import chromium, chromium_path
 
+pytest_plugins = ["tests.support.aws_contract_plugin"]
+
 LAYERS = ("unit", "integration", "browser", "e2e")
 PACKAGES = ("core", "broker", "twin", "edge", "cloud", "training", "dashboard", "cli")
 NO_SKIP = "GUSTBED_NO_SKIP"

@@ -9,6 +9,7 @@ import typer
 from gustbed_cli.commands import (
     bench,
     cloud,
+    cloud_stack,
     commission,
     data,
     events,
@@ -33,7 +34,8 @@ app.command()(fleet.logs)
 app.command()(events.events)
 app.command()(cloud.jobs)
 app.command()(cloud.enrol)
-app.command()(cloud.deploy)
+app.command()(cloud_stack.deploy)
+app.add_typer(cloud_stack.app, name="cloud")
 app.add_typer(sites.app, name="site")
 app.add_typer(fault.app, name="fault")
 app.add_typer(commission.app, name="commission")

@@ -105,9 +105,10 @@ class LocalCloud:
         self.emulator = self.registry = None
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run ``gustbed-cloud`` against this cloud."""
+        """Run ``gustbed-cloud`` against this cloud, its calls checked as AWS would."""
         return subprocess.run(
-            [sys.executable, "-m", "gustbed_cloud", *arguments],
+            [sys.executable, "-m", "tests.support.aws_contract", *arguments],
+            cwd=ROOT,
             env={**os.environ, **self.environment, **variables},
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""``gustbed jobs``, ``gustbed enrol`` and ``gustbed deploy``."""
+"""``gustbed jobs`` and ``gustbed enrol``."""
 
 from typing import Annotated
 
@@ -8,7 +8,6 @@ from gustbed_cli import output
 from gustbed_cli.commands.common import JsonOption, fleet_with_cloud
 from gustbed_cli.runtime.selection import current_backend
 from gustbed_cloud import operations
-from gustbed_cloud.__main__ import main as cloud_main
 from gustbed_core.enrolment import DeviceRole
 
 
@@ -58,12 +57,6 @@ def enrol(
     if json:
         output.emit_json({"thing": thing, "enrolled": code == 0})
     raise typer.Exit(code)
-
-
-def deploy() -> None:
-    """Create or update the cloud's stack."""
-    fleet_with_cloud()
-    raise typer.Exit(cloud_main(["deploy"]))
 
 
 def outcome(job: operations.Job) -> str:

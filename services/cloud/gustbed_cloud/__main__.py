@@ -8,7 +8,8 @@ import threading
 from collections.abc import Sequence
 
 from gustbed_cloud.aws import PATIENT, open_session
-from gustbed_cloud.deploy import deploy, make_plan
+from gustbed_cloud.configured import configured_plan
+from gustbed_cloud.deploy import deploy
 from gustbed_cloud.device_keys import Word
 from gustbed_cloud.enrol import common_answer, enrol
 from gustbed_cloud.health import check
@@ -74,15 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _deploy(_options: argparse.Namespace, settings: CloudSettings) -> None:
     session = open_session(PATIENT)
-    plan = make_plan(
-        session,
-        settings.stack,
-        settings.cloud_dir,
-        sagemaker_endpoint=load(EndpointSettings).sagemaker,
-        types_dir=load(SiteSettings).types_dir,
-        chosen=settings.parameters(),
-    )
-    if not deploy(session, plan, report=_print_line).changed:
+    if not deploy(session, configured_plan(session), report=_print_line).changed:
         _print_line(f"stack {settings.stack}: up to date")
 
 

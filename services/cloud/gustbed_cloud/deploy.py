@@ -19,9 +19,13 @@ Report = Callable[[str], None]
 CONTENT_TAG = "gustbed-content"
 """The stack's tag that holds the digest of everything deployed."""
 TIMEOUT = 20 * 60.0
-_DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+MAX_TEMPLATE_BYTES, MAX_PARAMETER_BYTES = 51_200, 4096
+"""What CloudFormation takes of a template in a request, and of a parameter's value."""
+DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 """States out of which CloudFormation lets a stack only be deleted."""
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+IN_REVIEW = "REVIEW_IN_PROGRESS"
+"""Of a stack that is nothing but a change set: made to look at what a creation would do."""
 
 
 class StackError(GustbedError):
@@ -132,7 +136,23 @@ def make_plan(
     for name in chosen or {}:
         if name in parameters:
             raise GustbedError(f"GUSTBED_STACK_PARAMETERS: {name}", "the deployment itself sets it")
-    return Plan(stack, template, {**parameters, **(chosen or {})}, bundles)
+    plan = Plan(stack, template, {**parameters, **(chosen or {})}, bundles)
+    _refuse_oversized(plan, path)
+    return plan
+
+
+def _refuse_oversized(plan: Plan, path: Path) -> None:
+    size = len(plan.template.encode())
+    if size > MAX_TEMPLATE_BYTES:
+        raise GustbedError(
+            f"{path}: {size} bytes", f"CloudFormation takes {MAX_TEMPLATE_BYTES}: shorten it"
+        )
+    for name, value in plan.parameters.items():
+        if len(value.encode()) > MAX_PARAMETER_BYTES:
+            raise GustbedError(
+                f"stack parameter {name}: {len(value.encode())} bytes",
+                f"CloudFormation takes {MAX_PARAMETER_BYTES}",
+            )
 
 
 def refuse_neighbours(cloudformation: Any, stack: str) -> None:
@@ -203,10 +223,15 @@ def settle(
 ) -> dict[str, Any] | None:
     """Wait out a running operation, and clear away a creation that failed, or say why it did."""
     described = describe(cloudformation, stack)
+    if described is not None and described["StackStatus"] == IN_REVIEW:
+        # Somebody's look at it, in the console say, that was not taken back. It holds nothing.
+        report(f"stack {stack}: deleting what was only reviewed")
+        cloudformation.delete_stack(StackName=stack)
+        described = wait(cloudformation, stack, report)
     if described is not None and described["StackStatus"].endswith("_IN_PROGRESS"):
         report(f"stack {stack}: waiting for {described['StackStatus']}")
         described = wait(cloudformation, stack, report)
-    if described is not None and described["StackStatus"] in _DEAD:
+    if described is not None and described["StackStatus"] in DEAD:
         if not clear_away:
             reason = first_failure(cloudformation, stack)
             raise StackError(

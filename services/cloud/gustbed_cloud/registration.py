@@ -32,6 +32,8 @@ MAX_REASON = 200
 """Characters of a reason for registering a package despite its gate."""
 _MAX_METRICS = 40
 """Of at most 50 properties that SageMaker keeps; the file has them all."""
+MAX_GROUP = 63
+"""Characters of a model package group's name, the last of them a letter or a digit."""
 _NOT_IN_PROPERTIES = re.compile(r"[^\w .:/=+@-]")
 
 
@@ -53,6 +55,7 @@ def register_model(
     manifest = read_package(data).manifest
     keys = pipelines or load(CloudSettings).pipeline_keys
     gate = _pass_gate(package_path, manifest, gate_override, doubt(data, manifest, keys))
+    _refuse_name(package_path, cloud.outputs.model_package_group_prefix, manifest.name)
     if any(known.version == manifest.version for known in list_models(cloud, manifest.name)):
         raise GustbedError(
             f"{package_path}: {manifest.name} {manifest.version} is registered already",
@@ -69,6 +72,16 @@ def register_model(
         {name: float(value) for name, value in manifest.metrics.items()},
     )
     return describe(cloud, _register(cloud, record, data))
+
+
+def _refuse_name(path: Path, prefix: str, name: str) -> None:
+    """SageMaker's rule for the group, before anything is uploaded."""
+    most = MAX_GROUP - len(prefix)
+    if len(name) > most or name.endswith("-"):
+        raise GustbedError(
+            f"{path}: the registry cannot name a group {prefix}{name}",
+            f"give the model a name of at most {most} characters, a letter or a digit last",
+        )
 
 
 def _register(cloud: Cloud, record: Registration, data: bytes) -> str:

@@ -11,7 +11,9 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.gate_report import PUBLIC_KEYS
 from gustbed_core.settings import section
 
-_STACK = re.compile(r"[a-z][a-z0-9-]{0,29}")
+MAX_STACK = 24
+"""Characters: S3 takes 63 of `<stack>-artifacts-<12 digits>-<region>`, a region's name up to 15."""
+_STACK = re.compile(rf"[a-z](?:[a-z0-9-]{{0,{MAX_STACK - 2}}}[a-z0-9])?")
 
 
 class CloudSettings(BaseSettings):
@@ -65,7 +67,9 @@ class CloudSettings(BaseSettings):
     @classmethod
     def _can_name_a_bucket(cls, value: str) -> str:
         if not _STACK.fullmatch(value):
-            raise ValueError("use 1 to 30 of a-z, 0-9 and '-', a letter first")
+            raise ValueError(
+                f"use 1 to {MAX_STACK} of a-z, 0-9 and '-', a letter first and no '-' last"
+            )
         return value
 
 

@@ -13,6 +13,8 @@ S = TypeVar("S", bound=BaseSettings)
 
 TOOLS = frozenset({"operator", "twin"})
 """Broker users of which many sessions may run at once; any other user is one client."""
+MAX_SITE = 56
+"""Characters: `gustbed-<site>` is the thing, and a certificate's common name has 64 at most."""
 PLAIN_PORT, TLS_PORT = 1883, 8884
 """Of the site broker; not 8883, where a local IoT endpoint may answer."""
 
@@ -40,7 +42,9 @@ class SiteSettings(BaseSettings):
     @field_validator("site")
     @classmethod
     def _one_level(cls, value: str) -> str:
-        return topics.level(value)
+        if len(topics.level(value)) > MAX_SITE:
+            raise ValueError(f"use at most {MAX_SITE} characters: the edge's certificate names it")
+        return value
 
     @property
     def turbine_ids(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ CLOUD = {"provisioner", "dashboard"}
 
 
 def model(target: str, **variables: str) -> Any:
-    environment = clean_environment(TARGET=target, LOCALSTACK_AUTH_TOKEN="none", **variables)
+    environment = clean_environment(TARGET=target, **variables)
     for base in ("PYTHON_IMAGE", "MOSQUITTO_IMAGE"):
         environment.pop(base, None)
     return Compose(environment, WITHOUT_DOT_ENV).config()
@@ -30,7 +30,6 @@ def model(target: str, **variables: str) -> Any:
     [
         ("local", SITE | CLOUD | {"emulator", "registry"}),
         ("aws", SITE | CLOUD),
-        ("localstack", SITE | CLOUD | {"emulator", "registry"}),
     ],
 )
 def test_each_target_is_a_valid_fleet(target: str, services: set[str]) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.support.aws_contract import modelled
+
 CLOUD = Path(__file__).resolve().parents[3] / "services" / "cloud" / "gustbed_cloud"
 
 
@@ -33,6 +35,7 @@ class ExistsError(Exception):
     """What a fake raises for something that is there already."""
 
 
+@modelled("logs")
 class FakeLogs:
     """CloudWatch Logs that keeps lines by stream and knows its limits."""
 
@@ -78,6 +81,7 @@ class FakeLogs:
         return [json.loads(event["message"]) for event in self.streams.get(stream, [])]
 
 
+@modelled("s3", paginate="ListObjectsV2")
 class FakeS3:
     """S3 in a dictionary that remembers the order of writing."""
 

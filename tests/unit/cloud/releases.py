@@ -13,15 +13,20 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from gustbed_core.approvals import ApprovalRecord, approval_key
 from gustbed_core.registrations import GateResult
+from tests.support.aws_contract import modelled
+from tests.support.aws_rights import environment
 from tests.unit.cloud.functions import FakeS3, load
 
 packager = load("model_packager")
-BUCKET, KEY_ID, REGION, GROUP = "artifacts", "key-1", "eu-central-1", "gustbed-edges"
+ENV = environment("model_packager")
+BUCKET, KEY_ID = ENV["ARTIFACT_BUCKET"], ENV["SIGNING_KEY_ID"]
+REGION, GROUP = "eu-central-1", ENV["THING_GROUP_NAME"]
 NAME, VERSION = "windturbine", "1.2.0"
 SOURCE = f"models/{NAME}/{VERSION}/package.tar.gz"
 RELEASED = f"releases/{NAME}/{VERSION}/package.tar.gz"
 
 
+@modelled("kms")
 class FakeKms:
     def __init__(self) -> None:
         self.private = ec.generate_private_key(ec.SECP256R1())

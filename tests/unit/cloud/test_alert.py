@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.aws_contract import modelled
+from tests.support.aws_rights import environment
 from tests.unit.cloud.functions import load, queued
 
 handler = load("alert")
 
 
+@modelled("sns")
 class FakeSns:
     def __init__(self) -> None:
         self.published: list[dict[str, Any]] = []
@@ -43,7 +46,7 @@ def batch(*changes: str, **fields: Any) -> dict[str, Any]:
 def announce(*bodies: object, down: bool = False) -> tuple[FakeSns, dict[str, Any]]:
     sns = FakeSns()
     sns.down = down
-    return sns, handler.announce(queued(*bodies), sns, "arn:topic")
+    return sns, handler.announce(queued(*bodies), sns, environment("alert")["TOPIC_ARN"])
 
 
 def test_opened_and_closed_are_announced_and_updates_are_not() -> None:

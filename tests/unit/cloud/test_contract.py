@@ -1,7 +1,8 @@
 """Every AWS call that the cloud side makes, checked against AWS' own service models.
 
-The calls are found in the sources, and must be those that are listed here: a new one is a decision,
-for whoever operates the fleet must allow it.
+The calls are found in the sources, and must be those that are listed: a new one is a decision, for
+whoever operates the fleet must allow it. Their values are checked where tests make them
+(``tests/support/aws_contract.py``).
 """
 
 import ast
@@ -16,86 +17,10 @@ import pytest
 import yaml
 from botocore import xform_name
 
+from tests.support.aws_calls import CALLS, NEVER_MADE, listed
 from tests.unit.cloud.functions import CLOUD
 from tests.unit.cloud.test_template import _Loader, as_list
 
-CALLS: dict[str, set[str]] = {
-    "cloudformation": {
-        "CreateStack",
-        "DeleteStack",
-        "DescribeStackEvents",
-        "DescribeStackResources",
-        "DescribeStacks",
-        "UpdateStack",
-    },
-    "events": {"DescribeRule"},
-    "firehose": {"DeleteDeliveryStream", "DescribeDeliveryStream", "PutRecordBatch"},
-    "iot": {
-        "AddThingToThingGroup",
-        "AttachPolicy",
-        "AttachThingPrincipal",
-        "CreateCertificateFromCsr",
-        "CreateJob",
-        "CreateThing",
-        "DeleteCertificate",
-        "DeleteJob",
-        "DeleteThing",
-        "DescribeCertificate",
-        "DescribeEndpoint",
-        "DescribeJob",
-        "DescribeJobExecution",
-        "DescribeThing",
-        "DetachPolicy",
-        "DetachThingPrincipal",
-        "GetJobDocument",
-        "GetPolicy",
-        "GetTopicRule",
-        "ListJobExecutionsForJob",
-        "ListJobExecutionsForThing",
-        "ListJobs",
-        "ListThingPrincipals",
-        "ListThings",
-        "ListThingsInThingGroup",
-        "RemoveThingFromThingGroup",
-        "UpdateCertificate",
-        "UpdateThing",
-    },
-    "kms": {"DescribeKey", "GetPublicKey", "Sign"},
-    "lambda": {"GetEventSourceMapping", "GetFunctionConfiguration", "Invoke"},
-    "logs": {
-        "CreateLogStream",
-        "DeleteLogGroup",
-        "DescribeLogGroups",
-        "DescribeLogStreams",
-        "FilterLogEvents",
-        "PutLogEvents",
-    },
-    "s3": {
-        "CreateBucket",
-        "DeleteBucket",
-        "DeleteObjects",
-        "GetObject",
-        "HeadBucket",
-        "ListObjectVersions",
-        "ListObjectsV2",
-        "PutObject",
-        "PutPublicAccessBlock",
-    },
-    "sagemaker": {
-        "CreateModelPackage",
-        "CreateModelPackageGroup",
-        "DeleteModelPackage",
-        "DeleteModelPackageGroup",
-        "DescribeModelPackage",
-        "DescribeModelPackageGroup",
-        "ListModelPackageGroups",
-        "ListModelPackages",
-        "UpdateModelPackage",
-    },
-    "sns": {"GetTopicAttributes", "Publish"},
-    "sqs": {"GetQueueAttributes"},
-    "sts": {"GetCallerIdentity"},
-}
 ACTION = {"s3:ListObjectsV2": "s3:ListBucket"}
 """Where the action that allows an operation has another name."""
 QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -163,6 +88,11 @@ def test_every_call_is_listed_and_every_listed_one_is_made() -> None:
     made = {method for (method, _), _ in FOUND}
     listed = {xform_name(op) for operations in CALLS.values() for op in operations}
     assert made == listed
+
+
+def test_call_that_no_test_makes_is_a_listed_one_with_a_reason() -> None:
+    assert set(NEVER_MADE) <= listed()
+    assert all(NEVER_MADE.values())
 
 
 @pytest.mark.promise("P1")

@@ -7,21 +7,17 @@ from typing import Any
 import pytest
 
 from gustbed_core.errors import GustbedError
+from tests.support.aws_contract import modelled
+from tests.support.aws_rights import environment
 from tests.unit.cloud.functions import ExistsError, FakeS3, load
 from tests.unit.cloud.releases import BUCKET, approval, job_of, released, run
 
 creator = load("job_creator")
 
-ENV = {
-    "THING_GROUP_ARN": "arn:aws:iot:eu-central-1:000000000000:thinggroup/gustbed-edges",
-    "PRESIGN_ROLE_ARN": "arn:aws:iam::000000000000:role/presign",
-    "ROLLOUT_PER_MINUTE": "60",
-    "ABORT_THRESHOLD_PERCENT": "20",
-    "ABORT_MINIMUM_THINGS": "2",
-    "TIMEOUT_MINUTES": "10",
-}
+ENV = environment("job_creator")
 
 
+@modelled("iot")
 class FakeIot:
     exceptions = SimpleNamespace(ResourceAlreadyExistsException=ExistsError)
 
@@ -127,7 +123,7 @@ def test_order_for_one_thing_goes_to_it_alone() -> None:
     release = _RELEASE.replace("gustbed-edges", "thing:edge-9")
     text = f'{{"release": {{{release}}}, {_REST}, "rollout": "r"}}'
     creator.create(BUCKET, key, FakeS3(**{key: text.encode()}), iot, ENV)
-    assert iot.jobs["r"]["targets"] == ["arn:aws:iot:eu-central-1:000000000000:thing/edge-9"]
+    assert iot.jobs["r"]["targets"] == ["arn:aws:iot:eu-central-1:123456789012:thing/edge-9"]
 
 
 def test_document_in_its_place_creates_one() -> None:

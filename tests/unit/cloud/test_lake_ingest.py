@@ -11,12 +11,16 @@ import pytest
 
 from gustbed_core.capture import SCHEMA, Capture, CaptureBatch, pack
 from gustbed_core.events import ModelRef
+from tests.support.aws_contract import modelled
+from tests.support.aws_rights import environment
 from tests.unit.cloud.functions import FakeLogs, load, queued
 
 handler = load("lake_ingest")
 NOW = 1_800_000_000.0
+STREAM = environment("lake_ingest")["LAKE_STREAM"]
 
 
+@modelled("firehose")
 class FakeFirehose:
     """Firehose that keeps records and knows its limits."""
 
@@ -33,7 +37,7 @@ class FakeFirehose:
     ) -> dict[str, Any]:
         if self.down:
             raise RuntimeError("no route")
-        assert DeliveryStreamName == "lake"
+        assert DeliveryStreamName == STREAM
         sizes = [len(record["Data"]) for record in Records]
         assert 1 <= len(sizes) <= 500
         assert max(sizes) <= 1000 * 1024
@@ -72,7 +76,7 @@ def ingest(
     *bodies: object, firehose: FakeFirehose | None = None, logs: FakeLogs | None = None
 ) -> tuple[FakeFirehose, FakeLogs, list[str]]:
     firehose, logs = firehose or FakeFirehose(), logs or FakeLogs()
-    lake, log = handler.Lake(firehose, "lake"), handler.Log(logs, "/gustbed/fleet")
+    lake, log = handler.Lake(firehose, STREAM), handler.Log(logs, "/gustbed/fleet")
     failures = handler.ingest(queued(*bodies), lake, log, NOW)["batchItemFailures"]
     return firehose, logs, [row["itemIdentifier"] for row in failures]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.aws_contract import modelled
 from tests.unit.cloud.functions import CLOUD, FakeLogs, load, load_from, queued
 
 membership = load_from(CLOUD / "functions", "membership")
@@ -17,6 +18,7 @@ THINGS: dict[str, dict[str, str]] = {
 }
 
 
+@modelled("iot")
 class FakeIot:
     """A registry that counts what it is asked."""
 

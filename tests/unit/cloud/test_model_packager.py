@@ -4,7 +4,6 @@ import base64
 import gzip
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from gustbed_core.errors import GustbedError
 from gustbed_core.jobs import VALID_SECONDS, JobDocument, Release, read_job_document
 from gustbed_core.package import sha256
 from gustbed_core.registrations import GateResult, Registration, registration_key
+from tests.support.aws_contract import modelled
 from tests.unit.cloud.functions import FakeS3
 from tests.unit.cloud.releases import (
     BUCKET,
@@ -38,6 +38,8 @@ from tests.unit.cloud.releases import (
     services,
 )
 
+PACKAGE = "arn:aws:sagemaker:eu-central-1:123456789012:model-package/gustbed-windturbine/1"
+
 
 def test_release_is_signed_and_the_job_document_comes_last() -> None:
     data, kms, record = package(), FakeKms(), approval()
@@ -56,7 +58,7 @@ def test_release_is_signed_and_the_job_document_comes_last() -> None:
     assert document.operation == "update_model"
     assert document.url == (
         "${aws:iot:s3-presigned-url:https://s3.eu-central-1.amazonaws.com/"
-        "artifacts/releases/windturbine/1.2.0/package.tar.gz}"
+        f"{BUCKET}/releases/windturbine/1.2.0/package.tar.gz}}"
     )
     assert document.signature.key_id == KEY_ID
     der = base64.b64decode(document.signature.value)
@@ -158,6 +160,18 @@ def test_an_edge_that_comes_before_any_approval_gets_nothing() -> None:
     assert welcomed(bucket(approval(1), approval(2, decision="rejected")), "edge-9") == []
 
 
+@modelled("sagemaker")
+class FakeSagemaker:
+    """A registry of one version."""
+
+    def __init__(self, described: dict[str, Any]) -> None:
+        self._described = described
+
+    def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:  # noqa: N803
+        assert ModelPackageName == PACKAGE
+        return self._described
+
+
 def in_registry(
     status: str = "Approved",
     url: str = f"s3://{BUCKET}/{SOURCE}",
@@ -172,12 +186,12 @@ def in_registry(
         "CustomerMetadataProperties": {"approval": str(pointer)} if pointer else {},
         **fields,
     }
-    return SimpleNamespace(describe_model_package=lambda ModelPackageName: described)  # noqa: N803
+    return FakeSagemaker(described)
 
 
 def notice(s3: FakeS3, sagemaker: Any) -> tuple[str, list[ApprovalRecord]]:
     """Let the registry announce a change; returns the outcome and the records."""
-    outcome = packager.record_decision(services(s3, sagemaker=sagemaker), "arn:package", 7.0)
+    outcome = packager.record_decision(services(s3, sagemaker=sagemaker), PACKAGE, 7.0)
     return outcome["outcome"], read_approvals(s3, BUCKET, NAME)
 
 
@@ -251,7 +265,7 @@ def test_record_of_another_version_takes_no_number_twice() -> None:
         def put_object(self, Bucket: str, Key: str, Body: bytes, **options: str) -> None:  # noqa: N803
             other = approval(1, version="1.1.0")
             self.objects.setdefault(approval_key(other), other.to_json())
-            super().put_object(Bucket, Key, Body, **options)
+            super().put_object(Bucket=Bucket, Key=Key, Body=Body, **options)
 
     outcome, records = notice(Busy(**bucket().objects), in_registry())
     assert outcome == "recorded"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gustbed_cloud import teardown
+from tests.support.aws_contract import modelled
 
 CERTIFICATE = "arn:aws:iot:eu-central-1:1:cert/abc"
 
@@ -104,3 +105,29 @@ def test_stream_is_gone_before_its_bucket_is_emptied_and_the_stack_deleted(
     teardown._delete_stack(cloud, "gustbed", ["gustbed-lake-1"], lambda _: None)
     # Twice, for the stream's last delivery came in between.
     assert cloud.order == ["stream", "stream gone", "emptied", "stack", "emptied", "stack"]
+
+
+@modelled("logs")
+class LateLogs:
+    """Log groups, of which a function's last words have made one again."""
+
+    exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
+
+    def __init__(self, *names: str) -> None:
+        self.names = set(names)
+
+    def describe_log_groups(self, logGroupNamePrefix: str) -> dict[str, Any]:  # noqa: N803
+        found = (name for name in self.names if name.startswith(logGroupNamePrefix))
+        return {"logGroups": [{"logGroupName": name} for name in found]}
+
+    def delete_log_group(self, logGroupName: str) -> None:  # noqa: N803
+        self.names.remove(logGroupName)
+
+
+def test_log_group_that_a_functions_last_words_made_again_is_deleted() -> None:
+    logs = LateLogs("/aws/lambda/gustbed-alert", "/aws/lambda/gustbed-alert-of-others")
+    said: list[str] = []
+    names = ["/aws/lambda/gustbed-alert", "/gustbed/fleet"]
+    teardown._remove_log_groups(logs, names, said.append)
+    assert logs.names == {"/aws/lambda/gustbed-alert-of-others"}
+    assert said == ["log group /aws/lambda/gustbed-alert: deleted"]

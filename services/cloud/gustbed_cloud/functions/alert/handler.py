@@ -74,10 +74,12 @@ def notice(anomaly: dict[str, Any]) -> dict[str, Any]:
         f"Event: {anomaly['id']}",
     ]
     named = ("id", "site", "thing", "turbine", "kind", "change")
+    # SNS takes no empty value, and no subject that begins with a space.
     attributes = {
-        name: {"DataType": "String", "StringValue": str(anomaly[name])[:256]} for name in named
+        name: {"DataType": "String", "StringValue": str(anomaly[name])[:256] or "-"}
+        for name in named
     }
-    ascii_subject = subject.encode("ascii", "replace").decode().translate(_NO_BREAKS)
+    ascii_subject = subject.encode("ascii", "replace").decode().translate(_NO_BREAKS).strip()
     return {
         "Subject": ascii_subject[:_MAX_SUBJECT],
         "Message": "\n".join(lines),

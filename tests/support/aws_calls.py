@@ -1,0 +1,90 @@
+"""Every AWS call of the cloud side: a new one is a decision, for operators must allow it."""
+
+CALLS: dict[str, set[str]] = {
+    "cloudformation": {
+        "CreateChangeSet",
+        "CreateStack",
+        "DeleteChangeSet",
+        "DeleteStack",
+        "DescribeChangeSet",
+        "DescribeStackEvents",
+        "DescribeStackResources",
+        "DescribeStacks",
+        "UpdateStack",
+    },
+    "events": {"DescribeRule"},
+    "firehose": {"DeleteDeliveryStream", "DescribeDeliveryStream", "PutRecordBatch"},
+    "iot": {
+        "AddThingToThingGroup",
+        "AttachPolicy",
+        "AttachThingPrincipal",
+        "CreateCertificateFromCsr",
+        "CreateJob",
+        "CreateThing",
+        "DeleteCertificate",
+        "DeleteJob",
+        "DeleteThing",
+        "DescribeCertificate",
+        "DescribeEndpoint",
+        "DescribeJob",
+        "DescribeJobExecution",
+        "DescribeThing",
+        "DetachPolicy",
+        "DetachThingPrincipal",
+        "GetJobDocument",
+        "GetPolicy",
+        "GetTopicRule",
+        "ListJobExecutionsForJob",
+        "ListJobExecutionsForThing",
+        "ListJobs",
+        "ListThingPrincipals",
+        "ListThings",
+        "ListThingsInThingGroup",
+        "RemoveThingFromThingGroup",
+        "UpdateCertificate",
+        "UpdateThing",
+    },
+    "kms": {"DescribeKey", "GetPublicKey", "Sign"},
+    "lambda": {"GetEventSourceMapping", "GetFunctionConfiguration", "Invoke"},
+    "logs": {
+        "CreateLogStream",
+        "DeleteLogGroup",
+        "DescribeLogGroups",
+        "DescribeLogStreams",
+        "FilterLogEvents",
+        "PutLogEvents",
+    },
+    "s3": {
+        "CreateBucket",
+        "DeleteBucket",
+        "DeleteObjects",
+        "GetObject",
+        "HeadBucket",
+        "ListObjectVersions",
+        "ListObjectsV2",
+        "PutObject",
+        "PutPublicAccessBlock",
+    },
+    "sagemaker": {
+        "CreateModelPackage",
+        "CreateModelPackageGroup",
+        "DeleteModelPackage",
+        "DeleteModelPackageGroup",
+        "DescribeModelPackage",
+        "DescribeModelPackageGroup",
+        "ListModelPackageGroups",
+        "ListModelPackages",
+        "UpdateModelPackage",
+    },
+    "sns": {"GetTopicAttributes", "Publish"},
+    "sqs": {"GetQueueAttributes"},
+    "sts": {"GetCallerIdentity"},
+}
+
+NEVER_MADE: dict[str, str] = {}
+"""Calls that no test makes with real values, and why."""
+
+
+def listed() -> set[str]:
+    """The calls as ``service:Operation``."""
+    return {f"{service}:{each}" for service, operations in CALLS.items() for each in operations}
