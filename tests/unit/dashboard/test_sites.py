@@ -169,7 +169,12 @@ def test_nothing_is_read_while_nothing_changes(
         (msgspec.json.encode(msgspec.structs.replace(ENTRY, site="a/b")).decode(), "site: "),
         (msgspec.json.encode(msgspec.structs.replace(ENTRY, turbines=0)).decode(), "turbines: "),
         (msgspec.json.encode(msgspec.structs.replace(ENTRY, tools_port=0)).decode(), "tools_port"),
-        (msgspec.json.encode(msgspec.structs.replace(ENTRY, edge_url="ftp://e")).decode(), "http"),
+        (
+            msgspec.json.encode(
+                msgspec.structs.replace(ENTRY, site="site-2", edge_url="ftp://e")
+            ).decode(),
+            "http",
+        ),
         (msgspec.json.encode(ENTRY).decode(), "of site-1, not of site-2"),
     ],
 )
