@@ -8,6 +8,8 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import structs
+
 from gustbed_cli.fleet import Fleet, addresses_of, joined
 from gustbed_cli.record import Record, read_record
 from gustbed_core.errors import GustbedError
@@ -15,6 +17,8 @@ from gustbed_core.naming import natural
 from gustbed_core.topics import level
 
 FOLDER = "sites"
+OWN_PORTS = ("port_mqtt", "port_mqtt_tools", "port_edge")
+"""Settings of the ports that a further site has of its own."""
 PORT_STEP = 10
 """Between the brokers of two sites, where nothing else is in the way."""
 _LAST_PORT = 65_535
@@ -65,7 +69,7 @@ def new_record(
         target=record.target,
         site=name,
         turbines=turbines,
-        addresses={**addresses_of(fleet.place), **_ports(fleet, besides)},
+        addresses=_ports(sites_of(fleet), besides),
         fleet=record.fleet,
         checkout=record.checkout,
         project=record.project,
@@ -97,14 +101,36 @@ def _further(fleet: Fleet) -> Iterator[Fleet]:
             yield joined(fleet, home, record)
 
 
-def _ports(fleet: Fleet, besides: Sequence[Mapping[str, int | str]]) -> dict[str, int | str]:
+def refreshed(now: Record, site: Fleet, record: Record) -> Record:
+    """A further site's record for a fleet that was started anew, as ``now`` says: it runs as the
+    fleet does, and where a port of its own was taken meanwhile, on other ones.
+    """
+    own = {name: getattr(site.place, name) for name in OWN_PORTS}
+    if not all(map(_is_free, own.values())):
+        others = [each for each in sites_of(site.first) if each.home != site.home]
+        own = _ports(others, [])
+    return structs.replace(
+        record,
+        runtime=now.runtime,
+        target=now.target,
+        addresses=own,
+        fleet=now.fleet,
+        checkout=now.checkout,
+        project=now.project,
+    )
+
+
+def _ports(
+    sites: Sequence[Fleet], besides: Sequence[Mapping[str, int | str]]
+) -> dict[str, int | str]:
     """Ports beside those of the sites that are there and of whatever listens on this machine."""
-    addresses = [*(addresses_of(site.place) for site in sites_of(fleet)), *besides]
+    addresses = [*(addresses_of(site.place) for site in sites), *besides]
     taken = {port for each in addresses for port in each.values()}
     number = len(addresses)
+    fleet = sites[0]
     mqtt = _free(fleet.place.port_mqtt + PORT_STEP * number, taken, 2)
     edge = _free(fleet.place.port_edge + number, taken | {mqtt, mqtt + 1}, 1)
-    return {"port_mqtt": mqtt, "port_mqtt_tools": mqtt + 1, "port_edge": edge, "compat": ""}
+    return dict(zip(OWN_PORTS, (mqtt, mqtt + 1, edge), strict=True))
 
 
 def _free(port: int, taken: set[int | str], count: int) -> int:

@@ -8,7 +8,7 @@ from gustbed_cli.fleet import Fleet, joined
 from gustbed_cli.record import Record, write_record
 from gustbed_cli.runtime.backend import Progress
 from gustbed_cli.runtime.selection import current_backend
-from gustbed_cli.sites import home_of, sites_of
+from gustbed_cli.sites import home_of, refreshed, sites_of
 from gustbed_core.errors import GustbedError
 
 AT_ONCE = 4
@@ -37,6 +37,10 @@ def start(fleet: Fleet, record: Record, report: Progress) -> Fleet:
 
 def start_all(fleet: Fleet, records: Sequence[Record], report: Progress) -> None:
     """Start the sites that have joined, and new ones. Raises the first ``GustbedError``."""
+    for site in sites_of(fleet)[1:]:
+        stopped = not current_backend(site).is_running()
+        if stopped and fleet.record is not None and site.record is not None:
+            write_record(site.home, refreshed(fleet.record, site, site.record))
     for record in records:
         write_record(home_of(fleet, record.site), record)
     _together(lambda site: _start(site, report), sites_of(fleet)[1:])

@@ -9,7 +9,7 @@ import pytest
 from gustbed_cli.fleet import Fleet, addresses_of, fleet_to_start, load_fleet
 from gustbed_cli.record import Record, read_record, write_record
 from gustbed_cli.runtime.services import has
-from gustbed_cli.sites import find_site, home_of, new_record, next_names, sites_of
+from gustbed_cli.sites import find_site, home_of, new_record, next_names, refreshed, sites_of
 from gustbed_core.errors import GustbedError
 from tests.support.ports import free_port
 
@@ -149,3 +149,29 @@ def test_a_site_without_its_fleet_is_named(fleet: Fleet, monkeypatch: pytest.Mon
     monkeypatch.setenv("GUSTBED_HOME", str(home))
     with pytest.raises(GustbedError, match="no fleet was started"):
         load_fleet()
+
+
+def test_a_site_follows_its_fleet_to_another_runtime_and_off_a_port_that_was_taken(
+    fleet: Fleet,
+) -> None:
+    join(fleet, "site-2")
+    (site,) = sites_of(fleet)[1:]
+    assert fleet.record is not None
+    assert site.record is not None
+    now = msgspec.structs.replace(fleet.record, runtime="docker")
+    same = refreshed(now, site, site.record)
+    assert (same.runtime, same.addresses) == ("docker", site.record.addresses)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", site.place.port_edge))
+        moved = refreshed(now, site, site.record)
+    assert moved.addresses["port_edge"] != site.place.port_edge
+    assert (moved.site, moved.turbines, moved.joins) == ("site-2", 3, str(fleet.home))
+
+
+def test_a_site_follows_its_fleets_cloud_to_other_ports(fleet: Fleet) -> None:
+    join(fleet, "site-2")
+    record = read_record(fleet.home)
+    assert record is not None
+    moved = {**record.addresses, "port_aws": 14_566}
+    write_record(fleet.home, msgspec.structs.replace(record, addresses=moved))
+    assert [each.place.port_aws for each in sites_of(load_fleet())] == [14_566, 14_566]
