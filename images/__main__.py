@@ -56,7 +56,8 @@ def _row(image: Image, tag: str, platform: str, times: Mapping[str, float]) -> R
         layers=tuple(seen["RootFS"]["Layers"]),
         parts=tuple(contents.explain(contents.packages(name, platform))),
         starts=starting,
-        help=starts.help_time(name, image, platform),
+        words=" ".join(image.helps),
+        words_seconds=starts.help_time(name, image, platform),
     )
 
 

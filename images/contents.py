@@ -22,8 +22,11 @@ for d in metadata.distributions(path=folders):
                 size += os.path.getsize(path)
             for root, _, files in os.walk(path):
                 size += sum(os.lstat(os.path.join(root, f)).st_size for f in files)
-    needs = [re.split(r"[^A-Za-z0-9._-]", r)[0] for r in d.requires or () if "extra ==" not in r]
-    found.append({"name": d.metadata["Name"], "version": d.version, "size": size, "needs": needs})
+    needs, uses = [], []
+    for wanted in d.requires or ():
+        (uses if "extra ==" in wanted else needs).append(re.split(r"[^A-Za-z0-9._-]", wanted)[0])
+    said = {"name": d.metadata["Name"], "size": size, "needs": needs, "uses": uses}
+    found.append(said)
 print(json.dumps(found))
 """
 """Runs inside the image: sizes of what is really there, compiled files too."""
@@ -31,12 +34,12 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class Package:
-    """A distribution in an image; ``size`` is bytes on its disk."""
+    """A distribution in an image; ``size`` in bytes, ``uses`` what its extras need."""
 
     name: str
-    version: str
     size: int
     needs: frozenset[str]
+    uses: frozenset[str] = frozenset()
 
 
 def normal(name: str) -> str:
@@ -49,7 +52,12 @@ def packages(tag: str, platform: str) -> list[Package]:
     command = ("docker", "run", "--rm", "--network", "none", "--platform", platform)
     said = run((*command, "--entrypoint", "python", tag, "-I", "-c", LOOK))
     found = [
-        Package(normal(d["name"]), d["version"], d["size"], frozenset(map(normal, d["needs"])))
+        Package(
+            normal(d["name"]),
+            d["size"],
+            needs=frozenset(map(normal, d["needs"])),
+            uses=frozenset(map(normal, d["uses"])),
+        )
         for d in json.loads(said)
     ]
     return sorted(found, key=lambda package: -package.size)
@@ -62,9 +70,14 @@ def explain(found: Iterable[Package], at_least: int = 5 * MB) -> list[str]:
     for package in every:
         if package.size < at_least:
             continue
-        users = sorted(other.name for other in every if package.name in other.needs)
+        needing = sorted(other.name for other in every if package.name in other.needs)
+        using = sorted(
+            other.name
+            for other in every
+            if package.name in other.uses and other.name.startswith("gustbed-")
+        )
+        wanted = ", ".join(needing or using)
         purpose = PURPOSES.get(package.name, "")
-        wanted = f"needed by {', '.join(users)}" if users else ""
-        reason = "; ".join(filter(None, (purpose, wanted))) or "our own"
+        reason = "; ".join(filter(None, (purpose, wanted and f"for {wanted}"))) or "our own"
         lines.append(f"{package.name} {package.size / MB:.0f} MB: {reason}")
     return lines

@@ -12,7 +12,7 @@ from images.table import Row, render
 
 
 def package(name: str, megabytes: float, *needs: str) -> Package:
-    return Package(name, "1", int(megabytes * 1e6), frozenset(needs))
+    return Package(name, int(megabytes * 1e6), frozenset(needs))
 
 
 def test_a_large_part_has_its_size_its_purpose_and_who_needs_it() -> None:
@@ -23,16 +23,27 @@ def test_a_large_part_has_its_size_its_purpose_and_who_needs_it() -> None:
         package("tiny", 1),
     ]
     assert explain(found) == [
-        "onnxruntime 54 MB: scores; needed by gustbed-edge",
-        "numpy 50 MB: arrays; needed by gustbed-edge, onnxruntime",
+        "onnxruntime 54 MB: scores; for gustbed-edge",
+        "numpy 50 MB: arrays; for gustbed-edge, onnxruntime",
         "gustbed-edge 6 MB: our own",
     ]
+    optional = Package("gustbed-core", 1, frozenset(), uses=frozenset({"numpy"}))
+    assert explain([package("numpy", 50), optional]) == ["numpy 50 MB: arrays; for gustbed-core"]
 
 
 def test_the_table_says_which_layers_are_stored_once() -> None:
     rows = [
-        Row("edge", 249_000_000, "10001:10001", ("a", "b", "c"), ("numpy 50 MB: arrays",), {}, 0.9),
-        Row("twin", 762_000_000, "", ("a", "b", "d"), (), {"twin": 3.21}, 1.5),
+        Row(
+            "edge",
+            249_000_000,
+            "10001:10001",
+            ("a", "b", "c"),
+            ("numpy 50 MB: arrays",),
+            {},
+            "--help",
+            0.9,
+        ),
+        Row("twin", 762_000_000, "", ("a", "b", "d"), (), {"twin": 3.21}, "--help", 1.5),
     ]
     first, edge, part, twin, last = render(rows, "linux/amd64").splitlines()
     assert first.endswith("linux/amd64")
