@@ -45,6 +45,8 @@ def archive(tag: str, path: Path) -> str:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     run(("docker", "save", "--output", str(path), tag))
+    # Docker leaves it to its own user alone, and it is meant to be carried.
+    path.chmod(0o644)
     with tarfile.open(path) as tar:
         names = set(tar.getnames())
     if not {"oci-layout", "index.json"} <= names:
