@@ -53,6 +53,14 @@ bench: setup ## Print the figures of edge, twin and memory
 soak: setup ## Watch a large farm of its own for minutes: latency, backlog, loss (TURBINES=1000 MINUTES=15)
 	@.venv/bin/python bench/soak.py --turbines $(or $(TURBINES),1000) --minutes $(or $(MINUTES),15)
 
+.PHONY: images
+images: ## Build the images, print what is in each, write SBOMs (PLATFORM=linux/arm64 ARCHIVES=dist/images IMAGES="edge twin")
+	@scripts/images build $(if $(PLATFORM),--platform $(PLATFORM)) --sboms $(or $(SBOMS),dist/sboms) $(if $(ARCHIVES),--archives $(ARCHIVES)) $(IMAGES)
+
+.PHONY: bases
+bases: ## Pin the images' bases to the digests that their registries give, where one answers
+	@scripts/images bases
+
 .PHONY: detection
 detection: ## Train and judge every detector, write docs/detection.*: hours without a GPU (SEEDS=0,1,2)
 	@scripts/setup train && $(GUSTBED) model compare --write-docs --seeds $(SEEDS)

@@ -239,6 +239,7 @@ class DockerRuntime:
         return {
             "GUSTBED_DRIFT_DIR": str(reports),
             "GUSTBED_VERSION": version.read_text(encoding="utf-8").strip(),
+            "GUSTBED_REVISION": _revision(version.parent),
             **os.environ,
             **({"COMPOSE_PROJECT_NAME": self.project} if self.project else {}),
             "TARGET": self._fleet.target,
@@ -271,6 +272,18 @@ class DockerRuntime:
             text=True,
             check=False,
         )
+
+
+def _revision(checkout: Path) -> str:
+    """The commit, with ``-dirty`` where files differ from it; "unknown" without Git."""
+    command = ("git", "describe", "--match=", "--always", "--abbrev=40", "--dirty")
+    try:
+        done = subprocess.run(
+            command, cwd=checkout, capture_output=True, text=True, timeout=LOOK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def _write_private(path: Path, text: str) -> None:

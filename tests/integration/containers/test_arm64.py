@@ -47,8 +47,10 @@ def arm64_image(images: None) -> str:
     settings = dotenv_values(ROOT / ".env")
     docker(
         *("buildx", "build", "--load", "--platform", PLATFORM, "--tag", IMAGE),
-        *("--file", "services/edge/Dockerfile", "--build-arg", f"PYTHON_IMAGE={arm64_base()}"),
-        *("--build-arg", "BYTECODE=no"),  # compiling under emulation takes minutes
+        *("--file", "images/Dockerfile", "--target", "edge"),
+        *("--build-arg", f"PYTHON_IMAGE={arm64_base()}"),
+        # What it is made of comes from this machine: emulated, it would take minutes.
+        *("--build-arg", f"BUILD_IMAGE={settings.get('PYTHON_IMAGE') or PUBLIC_BASE}"),
         *("--secret", f"id=ca,src={settings.get('GUSTBED_CA_FILE') or '/dev/null'}"),
         str(ROOT),
         timeout=1200,

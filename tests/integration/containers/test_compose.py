@@ -99,8 +99,13 @@ def test_only_the_local_target_deploys_and_enrols_whoever_asks() -> None:
 def test_base_images_are_build_arguments_with_public_defaults() -> None:
     services = model("local")["services"]
     assert services["broker"]["image"] == "eclipse-mosquitto:2"
-    bases = {s["build"]["args"]["PYTHON_IMAGE"] for s in services.values() if "build" in s}
-    assert bases == {"python:3.11-slim-bookworm"}
+    for service in services.values():
+        # Not given, so that the Dockerfile's own holds.
+        assert service.get("build", {}).get("args", {}).get("PYTHON_IMAGE") is None
+    environment = clean_environment(TARGET="local", PYTHON_IMAGE="mirror/python:3.11")
+    given = Compose(environment, WITHOUT_DOT_ENV).config()["services"]
+    bases = {s["build"]["args"]["PYTHON_IMAGE"] for s in given.values() if "build" in s}
+    assert bases == {"mirror/python:3.11"}
 
 
 @pytest.mark.promise("S9")

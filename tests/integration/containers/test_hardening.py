@@ -67,6 +67,13 @@ def test_init_runs_under_the_same_limits_and_ends_well(fleet: Compose) -> None:
     assert init["Config"]["User"] == "10001:10001"
 
 
+def test_every_container_has_a_limit_of_memory_and_of_processor_time(fleet: Compose) -> None:
+    for service, container in fleet.containers(all_of_them=True).items():
+        limits = container["HostConfig"]
+        assert 0 < limits["Memory"] < 8 << 30, service
+        assert limits["CpuQuota"] > 0, service
+
+
 def test_ports_are_published_on_the_loopback_only(fleet: Compose) -> None:
     published = [
         (service, port, binding["HostIp"])

@@ -66,7 +66,7 @@ def test_a_hanging_container_is_ended_and_started_again(fleet: Compose) -> None:
         "for p in /proc/[0-9]*; do p=${p#/proc/}; [ $p = 1 ] || [ $p = $$ ] || kill -STOP $p; done"
     )
     fleet.run("exec", "--no-TTY", "edge", "sh", "-c", stop, check=False)
-    look = ("python", "-I", "/opt/gustbed/check_health.py", "http://127.0.0.1:8070/health")
+    look = ("/opt/gustbed/check-health", "http://127.0.0.1:8070/health")
 
     def ended() -> bool:
         fleet.run("exec", "--no-TTY", "edge", *look, check=False)

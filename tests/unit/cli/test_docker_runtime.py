@@ -65,3 +65,25 @@ def test_what_compose_says_is_not_cut_before_it_is_looked_at(tmp_path: Path) -> 
     runtime = Failing(Fleet(PlaceSettings(home=tmp_path), SiteSettings(), "local"))
     with pytest.raises(GustbedError, match="address already in use"):
         runtime._compose("up")
+
+
+def test_an_images_label_of_revision_is_the_commit_and_says_where_files_differ(
+    tmp_path: Path,
+) -> None:
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        done = subprocess.run(
+            ("git", *who, *arguments), cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    assert docker._revision(tmp_path) == "unknown"
+    git("init", "--quiet")
+    file = tmp_path / "VERSION"
+    file.write_text("1")
+    git("add", "VERSION")
+    git("commit", "--quiet", "--message", "One")
+    commit = git("rev-parse", "HEAD")
+    assert docker._revision(tmp_path) == commit
+    file.write_text("2")
+    assert docker._revision(tmp_path) == f"{commit}-dirty"
