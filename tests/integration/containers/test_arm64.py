@@ -19,7 +19,8 @@ PLATFORM = "linux/arm64"
 PUBLIC_BASE = "python:3.11-slim-bookworm"
 OFFLINE_BASE = "gustbed/base-python:offline-arm64"
 IMAGE = f"{image_of('edge')}-arm64"
-TOLERANCE = 5e-4
+BELOW, ABOVE = 1e-4, 2e-4
+"""How far two ratios may be apart: up to the threshold, and as a share of what is above it."""
 MINUTES = 0.05 * 60
 
 
@@ -91,7 +92,7 @@ def verdicts(image: str, platform: str | None, recording: Path) -> list[Any]:
 def close(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
-    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return math.isclose(one, other, rel_tol=ABOVE, abs_tol=BELOW)
 
 
 @pytest.mark.promise("P2")
