@@ -42,6 +42,6 @@ def test_the_models_that_came_with_the_edge_show_their_figures_and_cards(
     for kind in (MINI, "nrel_5mw"):
         serving = page.locator(f'.gb-serving[data-type="{kind}"]')
         expect(serving.locator('[data-figure="vus_pr"]')).to_be_visible(timeout=30_000)
-    card = page.locator('[class*="st-key-serving-mini"]')
+    card = page.locator('[class*="st-key-serving-site-1-mini"]')
     card.get_by_text("Model card of windturbine").click()
     expect(card.get_by_role("heading", name="windturbine 1.0.0")).to_be_visible(timeout=30_000)
