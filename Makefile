@@ -29,6 +29,12 @@ cli:
 up: cli ## Start the fleet (RUNTIME=docker|process, TARGET=local|aws, SITES=1, TURBINES=6)
 	@$(GUSTBED) up
 
+.PHONY: pi
+pi: cli ## Install a site on a Raspberry Pi, or update it (HOST=user@pi, SITE=pi, TURBINES=6)
+	@[ -n "$(HOST)" ] || { echo "pi: say which: make pi HOST=user@pi" >&2; exit 2; }
+	@scripts/offline-images --pi && $(MAKE) --no-print-directory images PLATFORM=linux/arm64
+	@GUSTBED_TAG=$(or $(GUSTBED_TAG),latest) $(GUSTBED) site add $(or $(SITE),pi) --on $(HOST)
+
 .PHONY: down
 down: ## Stop what `make up` started, and nothing else
 	@[ ! -x $(GUSTBED) ] || $(GUSTBED) down
