@@ -29,11 +29,16 @@ mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
 for hidden in $HIDDEN; do [ ! -d ".$hidden" ] || mount -t tmpfs tmpfs ".$hidden"; done
 mkdir -p var/lib/docker run/sshd root/.ssh tmp/log
-mount --bind "$D/docker" var/lib/docker
+# In memory, which is gone with the machine: some GB of small files take a minute to delete.
+mount -t tmpfs -o size=8g tmpfs var/lib/docker
 hostname garden
 install -m 600 "$D/key.pub" root/.ssh/authorized_keys
 chown 0:0 root root/.ssh && chmod 700 root root/.ssh
-chroot . /bin/sh -c '
+mkdir -p tmp/before
+# Not chroot alone: whoever enters a container's namespace of mounts would come out at the old root.
+pivot_root . tmp/before
+exec chroot . /bin/sh -c '
+  umount -l /tmp/before
   ssh-keygen -q -A
   setsid dockerd --bip 10.89.0.1/24 >/tmp/log/dockerd 2>&1 </dev/null &
   exec /usr/sbin/sshd -D -e -o UsePAM=no -o PermitRootLogin=prohibit-password \
@@ -77,7 +82,7 @@ def remote_machine(folder: Path) -> Iterator[RemoteMachine]:
     name = f"gb{os.getpid()}"
     subnet = f"10.88.{os.getpid() % 250}"
     machine = RemoteMachine(folder, f"{subnet}.2", f"{subnet}.1")
-    for part in ("upper", "work", "root", "docker"):
+    for part in ("upper", "work", "root"):
         (folder / part).mkdir(parents=True)
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], check=True

@@ -39,7 +39,10 @@ class Away:
 
     def scores(self) -> bool:
         """Whether every turbine is judged, and the edge is connected to the cloud."""
-        status = self.edge("status")
+        try:
+            status = self.edge("status")
+        except AssertionError:
+            return False  # it is starting
         states = {turbine["state"] for turbine in status["turbines"]}
         return bool(status["connected"]) and states == {"ok"}
 
