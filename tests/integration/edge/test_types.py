@@ -143,7 +143,10 @@ def test_a_shadow_model_disagrees_beside_the_serving_model_and_opens_nothing(
     assert [v.state for v in told[:4]] == ["warming", "warming", "anomaly", "anomaly"]
     assert {v.model.version for v in told if v.model} == {"2.0.0"}
     states = {v.seq: v.state for v in listener.verdicts(MINI_ONE, boot)}
-    assert {states[v.seq] for v in told[2:]} == {"ok"}
+    # The serving model's last word may be lost where the edge stops between the two.
+    beside = [states[v.seq] for v in told[2:] if v.seq in states]
+    assert len(beside) > 4
+    assert set(beside) == {"ok"}
     assert listener.shadow_verdicts(MILL_ONE, mill.boot) == []
 
 
