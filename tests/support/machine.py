@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -134,7 +133,9 @@ def _ip(*arguments: str) -> None:
 
 def _delete(folder: Path) -> None:
     """Its engine's last mounts may go a moment after its processes."""
-    deadline = time.monotonic() + 30
-    while folder.exists() and time.monotonic() < deadline:
+
+    def gone() -> bool:
         shutil.rmtree(folder, ignore_errors=True)
-        time.sleep(0.2)
+        return not folder.exists()
+
+    wait_until(gone, f"{folder} can be deleted", 30)

@@ -30,8 +30,9 @@ from gustbed_core.errors import GustbedError
 REQUEST_WITHIN = 180.0
 """Seconds from a site's start until its edge has made its key and asks for a certificate."""
 LOOK_EVERY = 2.0
-HEALTHY_WITHIN = "60"
+HEALTHY_WITHIN = 60
 """Seconds after which a release that is not healthy is taken back."""
+PLATFORM = ("docker", "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
 EMULATOR = "emulator"
 """By which containers call the local cloud, whose certificate and links hold for that name."""
 
@@ -60,11 +61,12 @@ def deploy(
     """Install or update a site; nothing changes where it runs already as it should.
 
     ``home`` keeps the bundle, and what enrolment exchanged. ``begun`` is called before anything is
-    started there. Raises ``GustbedError``; a release that
-    is not healthy within a minute was taken back then.
+    started there. Raises ``GustbedError``; a release that is not healthy within a minute was taken
+    back then.
     """
-    platform = machine.run(["docker", "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"])
-    platform = platform.strip()
+    within = _seconds_to_be_healthy()
+    # As root: on a Raspberry Pi nobody else may speak to the engine, unless somebody said so.
+    platform = machine.run(list(PLATFORM), root=True).strip()
     cloud = _cloud_of(fleet, machine) if fleet.target == "local" else None
     bundle = write_bundle(
         _for_platform(spec, platform),
@@ -81,9 +83,8 @@ def deploy(
     begun()
     machine.run([install, "start"], root=True, show=True, timeout=600)
     _enrol(fleet, spec, machine, home, cloud, report)
-    within = os.environ.get("GUSTBED_HEALTHY_WITHIN") or HEALTHY_WITHIN
     confirm = ["env", f"GUSTBED_HEALTHY_WITHIN={within}", install, "confirm"]
-    machine.run(confirm, root=True, show=True, timeout=int(within) + 300)
+    machine.run(confirm, root=True, show=True, timeout=within + 300)
 
 
 def remove(spec: SiteSpec, machine: Machine, *, delete_data: bool) -> None:
@@ -94,14 +95,16 @@ def remove(spec: SiteSpec, machine: Machine, *, delete_data: bool) -> None:
     machine.run(["rm", "-rf", f".cache/gustbed/{spec.site}"])
 
 
+def _seconds_to_be_healthy() -> int:
+    said = os.environ.get("GUSTBED_HEALTHY_WITHIN") or str(HEALTHY_WITHIN)
+    if not said.isdecimal() or int(said) < 1:
+        raise GustbedError(f"GUSTBED_HEALTHY_WITHIN={said}", "give whole seconds, 60 say")
+    return int(said)
+
+
 def _for_platform(spec: SiteSpec, platform: str) -> SiteSpec:
     """The images' tag for a platform that is not this machine's, as ``make images`` gives it."""
-    here = subprocess.run(
-        ["docker", "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
+    here = subprocess.run(PLATFORM, capture_output=True, text=True, check=False).stdout.strip()
     if platform == here:
         return spec
     tag = f"{spec.tag}-{platform.rpartition('/')[2]}"
@@ -196,6 +199,8 @@ def _enrol(
         check=False,
     )
     if done.returncode != 0:
+        # Else a next time would take the certificate of the key before for this one's.
+        known.unlink()
         raise GustbedError(f"{thing} is not enrolled", "see the lines above")
     _answer(machine, answer_folder(enrol_dir, thing), there)
 

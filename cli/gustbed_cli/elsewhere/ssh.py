@@ -1,6 +1,7 @@
 """Another machine, through the system's own ``ssh``: its configuration and keys hold here, too."""
 
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -96,6 +97,9 @@ def connected(address: str, options: Sequence[str] = ()) -> Iterator[Machine]:
     Raises ``GustbedError`` if it cannot be reached.
     """
     destination, port = _parse(address)
+    for tool in ("ssh", "docker"):
+        if shutil.which(tool) is None:
+            raise GustbedError(f"{tool} is not installed here", f"install it: {address} needs it")
     with tempfile.TemporaryDirectory(prefix="gustbed-ssh-") as folder:
         shared = (
             *("-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15"),

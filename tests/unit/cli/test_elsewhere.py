@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gustbed_cli.elsewhere.deploy import _seconds_to_be_healthy
 from gustbed_cli.elsewhere.sites import (
     RemoteSite,
     find_remote,
@@ -11,7 +12,7 @@ from gustbed_cli.elsewhere.sites import (
     require_new,
     settings_of,
 )
-from gustbed_cli.elsewhere.ssh import _parse
+from gustbed_cli.elsewhere.ssh import _parse, connected
 from gustbed_cli.fleet import Fleet, fleet_to_start
 from gustbed_core.codec import encode
 from gustbed_core.errors import GustbedError
@@ -71,6 +72,24 @@ def test_settings_of_a_site_go_along_and_files_of_this_machine_do_not() -> None:
         "GUSTBED_TWIN_SEED",
         "GUSTBED_MQTT_BIND",
     }
+
+
+@pytest.mark.parametrize("said", ["soon", "0", "-3", "1.5"])
+def test_seconds_that_are_none_are_named_before_anything_is_sent(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUSTBED_HEALTHY_WITHIN", said)
+    with pytest.raises(GustbedError, match="GUSTBED_HEALTHY_WITHIN"):
+        _seconds_to_be_healthy()
+
+
+@pytest.mark.parametrize("tool", ["ssh", "docker"])
+def test_a_tool_that_is_missing_here_is_named(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "gustbed_cli.elsewhere.ssh.shutil.which", lambda name: None if name == tool else name
+    )
+    with pytest.raises(GustbedError, match=f"{tool} is not installed"), connected("pi@garden"):
+        pass
 
 
 def test_sites_elsewhere_are_remembered_and_their_names_are_taken(fleet: Fleet) -> None:
